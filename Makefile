@@ -1,0 +1,45 @@
+# The front door. `make` alone prints the targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.PHONY: help test kind-test kind-up kind-down images lint fmt deny bench generate
+
+help: ## Print the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+test: ## All tests that need no cluster; installs Postgres and Redis where they are missing
+	service/tests/backends.sh
+	timeout 1500 cargo test --locked --workspace --features golive-service/flawed
+	charts/test.sh
+
+kind-test: ## The gate in a real kind cluster, on the good build and on the bare one; from nothing
+	cluster/kind-test.sh
+
+kind-up: ## Start the cluster (engine, images, kind), or do nothing if it is up
+	cluster/up.sh
+
+kind-down: ## Remove the cluster, restore the host's sysctls, stop the engine we started
+	cluster/down.sh
+
+images: ## Build our images and load them into the cluster
+	cluster/build.sh binaries
+	cluster/build.sh images
+
+lint: ## Formatting, clippy without warnings, generated files up to date
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets --features golive-service/flawed -- -D warnings
+	$(MAKE) --no-print-directory generate
+	git diff --exit-code -- docs/checks.md
+
+fmt: ## Format the code
+	cargo fmt --all
+
+deny: ## Licences, bans, sources; advisories where their database can be had
+	cluster/deny.sh
+
+bench: ## Benchmarks (criterion)
+	cargo bench --locked --workspace
+
+generate: ## Write generated files (docs/checks.md)
+	cargo run --quiet --locked -p golive-validator -- checks --markdown > docs/checks.md.new
+	mv docs/checks.md.new docs/checks.md

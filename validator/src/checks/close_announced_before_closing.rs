@@ -1,0 +1,44 @@
+//! Kept connections are told to close before they are closed.
+
+use crate::check::{Area, Check, Finding, Severity};
+use crate::timeline::Timeline;
+
+/// The check.
+pub(super) const CHECK: Check = Check {
+    id: "GL-S203",
+    slug: "close-announced-before-closing",
+    area: Area::Shutdown,
+    severity: Severity::Major,
+    why: "A pool that reuses a connection at the moment the server closes it loses that request; Connection: close (RFC 9112, 9.6) tells it in time.",
+    how: "Every kept connection that the server ended during the rolls must have carried an answer with Connection: close before.",
+    remedy: "From SIGTERM on send Connection: close with every HTTP/1.1 answer, and keep reading idle connections until the drain ends.",
+    judge,
+};
+
+fn judge(timeline: &Timeline) -> Finding {
+    let Some((begin, end)) = timeline.rolling() else {
+        return Finding::inconclusive("no roll was made");
+    };
+    let ended: Vec<_> = timeline
+        .load
+        .connections
+        .iter()
+        .filter(|(_, c)| (begin..=end).contains(&c.ended) && (c.by_server || c.announced))
+        .collect();
+    if ended.is_empty() {
+        return Finding::inconclusive("the server ended no kept connection during the rolls");
+    }
+    let silent: Vec<usize> = ended
+        .iter()
+        .filter(|(_, c)| !c.announced)
+        .map(|(line, _)| *line)
+        .collect();
+    let summary = format!(
+        "{} of {} kept connections were told to close before their end",
+        ended.len() - silent.len(),
+        ended.len()
+    );
+    Finding::when(silent.is_empty(), summary.clone(), summary)
+        .measured(format!("{} closed without a word", silent.len()), "0")
+        .lines(silent)
+}

@@ -1,0 +1,63 @@
+//! Every replaced container exits with 0 within its grace period.
+
+use crate::check::{Area, Check, Finding, Severity};
+use crate::timeline::Timeline;
+
+/// The check.
+pub(super) const CHECK: Check = Check {
+    id: "GL-S202",
+    slug: "exits-zero-within-grace",
+    area: Area::Shutdown,
+    severity: Severity::Blocker,
+    why: "137 means killed in the middle of work, 143 that nobody listened to SIGTERM.",
+    how: "The watch shows each old pod's terminated state before the object is gone; a pod whose state was not seen is inconclusive.",
+    remedy: "Handle SIGTERM in PID 1 (exec form, no shell in between), drain, exit 0 before the grace period ends.",
+    judge,
+};
+
+fn judge(timeline: &Timeline) -> Finding {
+    let terminations = timeline.terminations();
+    if terminations.is_empty() {
+        return Finding::inconclusive("no pod was terminated");
+    }
+    let mut faults = Vec::new();
+    let mut unseen = Vec::new();
+    let mut longest = 0.0_f64;
+    for (pod, termination) in &terminations {
+        let Some(exit) = &termination.exit else {
+            unseen.push(termination.line);
+            continue;
+        };
+        let took = (exit.at - termination.at) as f64 / 1000.0;
+        longest = longest.max(took);
+        if exit.code != 0 || took > termination.grace_s as f64 {
+            faults.push((
+                exit.line,
+                format!(
+                    "{}: exit {} ({}) after {took:.1} s of {} s",
+                    pod.name, exit.code, exit.reason, termination.grace_s
+                ),
+            ));
+        }
+    }
+    let total = terminations.len();
+    if faults.is_empty() && !unseen.is_empty() {
+        let summary = format!("the end of {} of {total} pods was not seen", unseen.len());
+        return Finding::inconclusive(summary).lines(unseen);
+    }
+    let fail = format!(
+        "{} of {total} containers did not exit with 0 in time",
+        faults.len()
+    );
+    Finding::when(
+        faults.is_empty(),
+        format!("{total} of {total} containers exited with 0, at most {longest:.1} s after the deletion"),
+        fail,
+    )
+    .measured(
+        format!("{} faults, longest {longest:.1} s", faults.len()),
+        "0 faults",
+    )
+    .details(faults.iter().take(6).map(|(_, text)| text.clone()))
+    .lines(faults.iter().map(|(line, _)| *line))
+}

@@ -1,0 +1,60 @@
+//! The liveness endpoint says 200 while the pod works, the drain included.
+
+use crate::check::{Area, Check, Finding, Severity};
+use crate::evidence::ProbeTarget;
+use crate::timeline::{PodLife, Timeline};
+
+use super::ready_means_answering::answer_text;
+
+/// The check.
+pub(super) const CHECK: Check = Check {
+    id: "GL-H202",
+    slug: "liveness-answers",
+    area: Area::Health,
+    severity: Severity::Blocker,
+    why: "A liveness endpoint that fails during the drain can have the pod killed in the middle of it; one that does not exist sees no deadlock.",
+    how: "An agent asks the liveness endpoint of each pod every 250 ms, from Ready until 2 s before its container ended.",
+    remedy: "Serve GET /health: 200 while the process works, also while it drains; declare it as the livenessProbe.",
+    judge,
+};
+
+/// The exit is seen some time after it happened: answers this close to it do not count.
+const EXIT_MS: i64 = 2_000;
+
+fn judge(timeline: &Timeline) -> Finding {
+    let mut wrong = Vec::new();
+    let (mut asked, mut draining) = (0, 0);
+    for pod in &timeline.pods {
+        let Some(ready) = pod.became_ready() else { continue };
+        let end = end_of(pod).map_or(i64::MAX, |at| at - EXIT_MS);
+        let deleted = pod.termination.as_ref().map_or(i64::MAX, |t| t.at);
+        let mine = timeline
+            .load
+            .probes
+            .iter()
+            .filter(|(_, p)| p.pod == pod.name && p.target == ProbeTarget::Liveness);
+        for (line, probe) in mine.filter(|(_, p)| p.to > ready && p.from < end) {
+            asked += probe.samples;
+            draining += usize::from(probe.to > deleted && probe.answer == Ok(200));
+            if probe.answer != Ok(200) {
+                wrong.push((*line, pod.name.clone(), answer_text(&probe.answer)));
+            }
+        }
+    }
+    if asked == 0 {
+        return Finding::inconclusive("no Ready pod could be asked");
+    }
+    let path = &timeline.plan().target.liveness.path;
+    let fail = wrong
+        .first()
+        .map(|(_, pod, answer)| format!("GET {path} of {pod} answered {answer}"));
+    let pass = format!("GET {path} answered 200 all the time ({asked} times), also in {draining} drains");
+    Finding::when(wrong.is_empty(), pass, fail.unwrap_or_default())
+        .measured(format!("{} stretches of other answers", wrong.len()), "0")
+        .lines(wrong.iter().map(|(line, _, _)| *line))
+}
+
+fn end_of(pod: &PodLife) -> Option<i64> {
+    let termination = pod.termination.as_ref()?;
+    termination.exit.as_ref().map(|exit| exit.at).or(termination.gone)
+}

@@ -1,0 +1,27 @@
+//! There are never more pods than replicas + maxSurge.
+
+use crate::check::{Area, Check, Finding, Severity};
+use crate::timeline::Timeline;
+
+/// The check.
+pub(super) const CHECK: Check = Check {
+    id: "GL-R203",
+    slug: "pods-within-surge",
+    area: Area::Release,
+    severity: Severity::Major,
+    why: "Pods beyond the promise may not find room, or connections at the database.",
+    how: "Watches status.replicas of the deployment (terminating pods do not count there).",
+    remedy: "Look for a second controller or autoscaler that changes the deployment.",
+    judge,
+};
+
+fn judge(timeline: &Timeline) -> Finding {
+    let Some((most, _, line)) = timeline.workload.most_pods else {
+        return Finding::inconclusive("the deployment was not seen");
+    };
+    let allowed = timeline.workload.replicas() + timeline.workload.rolling().1;
+    let summary = format!("at most {most} pods, {allowed} are allowed");
+    Finding::when(most <= allowed, summary.clone(), summary)
+        .measured(most.to_string(), format!("<= {allowed}"))
+        .lines([line])
+}

@@ -1,0 +1,45 @@
+//! Before anything was touched, the service answered.
+
+use crate::check::{Area, Check, Finding, Severity};
+use crate::evidence::Step;
+use crate::timeline::Timeline;
+
+/// The check.
+pub(super) const CHECK: Check = Check {
+    id: "GL-E105",
+    slug: "quiet-phase-answered",
+    area: Area::Run,
+    severity: Severity::Blocker,
+    why: "A load that the service does not answer in quiet proves nothing about rolls.",
+    how: "Counts answers below 500 before the first roll.",
+    remedy: "Check the paths of the target file against the service; look at its state before the run.",
+    judge,
+};
+
+fn judge(timeline: &Timeline) -> Finding {
+    let Some(baseline) = timeline.step(Step::Baseline) else {
+        return Finding::inconclusive("there was no quiet phase");
+    };
+    let load = timeline
+        .load
+        .all((baseline.begin, baseline.end.unwrap_or(baseline.begin)));
+    let total = load.answered + load.lost;
+    if total == 0 {
+        return Finding::inconclusive("no request was answered in the quiet phase");
+    }
+    let share = load.answered as f64 / total as f64;
+    let limit = timeline.plan().policy.min_baseline_share;
+    let summary = format!(
+        "{} of {total} requests were answered in the quiet phase",
+        load.answered
+    );
+    let finding = if share >= limit {
+        Finding::pass(summary)
+    } else {
+        Finding::inconclusive(summary)
+    };
+    finding.measured(
+        format!("{:.2} %", share * 100.0),
+        format!(">= {:.0} %", limit * 100.0),
+    )
+}

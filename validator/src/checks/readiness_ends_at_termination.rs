@@ -1,0 +1,54 @@
+//! A terminating pod says at once that it is not ready.
+
+use crate::check::{Area, Check, Finding, Severity};
+use crate::evidence::ProbeTarget;
+use crate::timeline::Timeline;
+
+/// The check.
+pub(super) const CHECK: Check = Check {
+    id: "GL-H203",
+    slug: "readiness-ends-at-termination",
+    area: Area::Health,
+    severity: Severity::Major,
+    why: "Load balancers outside of kube-proxy go by readiness: a pod that says yes until it is gone gets requests until it is gone.",
+    how: "An agent asks the readiness endpoint of each terminating pod every 250 ms; it must stop saying 200 soon after the deletion.",
+    remedy: "Answer 503 on /ready from SIGTERM on, while requests are still served.",
+    judge,
+};
+
+fn judge(timeline: &Timeline) -> Finding {
+    let limit_s = timeline.plan().policy.max_ready_after_deletion_s;
+    let terminations = timeline.terminations();
+    let mut slowest: Option<(f64, usize)> = None;
+    let mut told = 0;
+    for (pod, termination) in &terminations {
+        let answers = timeline
+            .load
+            .probes
+            .iter()
+            .filter(|(_, p)| p.pod == pod.name && p.target == ProbeTarget::Readiness);
+        let after: Vec<_> = answers.filter(|(_, p)| p.to > termination.at).collect();
+        told += usize::from(after.iter().any(|(_, p)| p.answer == Ok(503)));
+        for (line, probe) in after.iter().filter(|(_, p)| p.answer == Ok(200)) {
+            let seconds = (probe.to - termination.at) as f64 / 1000.0;
+            if slowest.is_none_or(|(most, _)| seconds > most) {
+                slowest = Some((seconds, *line));
+            }
+        }
+    }
+    if terminations.is_empty() {
+        return Finding::inconclusive("no pod was terminated");
+    }
+    let (seconds, line) = slowest.map_or((0.0, None), |(seconds, line)| (seconds, Some(line)));
+    let summary = format!(
+        "{told} of {} terminating pods said 503; the last 200 came {seconds:.1} s after the deletion",
+        terminations.len()
+    );
+    Finding::when(
+        told == terminations.len() && seconds <= limit_s,
+        summary.clone(),
+        summary,
+    )
+    .measured(format!("{seconds:.1} s"), format!("{limit_s} s"))
+    .lines(line)
+}

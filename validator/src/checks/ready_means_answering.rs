@@ -1,0 +1,62 @@
+//! While a pod is Ready, its readiness endpoint says 200.
+
+use crate::check::{Area, Check, Finding, Severity};
+use crate::evidence::ProbeTarget;
+use crate::timeline::Timeline;
+
+/// The check.
+pub(super) const CHECK: Check = Check {
+    id: "GL-H201",
+    slug: "ready-means-answering",
+    area: Area::Health,
+    severity: Severity::Blocker,
+    why: "A pod that is Ready before it listens, or without a readiness endpoint at all, turns users' requests into errors on every deploy.",
+    how: "An agent asks the readiness endpoint of each pod every 250 ms, past the Service; every answer between Ready and the deletion counts.",
+    remedy: "Serve GET /ready: 200 only when the dependencies are confirmed; declare it as the readinessProbe.",
+    judge,
+};
+
+fn judge(timeline: &Timeline) -> Finding {
+    let mut wrong = Vec::new();
+    let (mut asked, mut pods) = (0, 0);
+    for pod in &timeline.pods {
+        let Some(ready) = pod.became_ready() else { continue };
+        let deleted = pod.termination.as_ref().map_or(i64::MAX, |t| t.at);
+        let mine = timeline
+            .load
+            .probes
+            .iter()
+            .filter(|(_, p)| p.pod == pod.name && p.target == ProbeTarget::Readiness);
+        let while_ready: Vec<_> = mine
+            .filter(|(_, p)| p.to > ready && p.from < deleted - DELETION_MS)
+            .collect();
+        pods += usize::from(!while_ready.is_empty());
+        for (line, probe) in while_ready {
+            asked += probe.samples;
+            if probe.answer != Ok(200) {
+                wrong.push((*line, pod.name.clone(), answer_text(&probe.answer)));
+            }
+        }
+    }
+    if asked == 0 {
+        return Finding::inconclusive("no Ready pod could be asked");
+    }
+    let path = &timeline.plan().target.readiness.path;
+    let fail = wrong
+        .first()
+        .map(|(_, pod, answer)| format!("GET {path} of {pod} answered {answer} while the pod was Ready"));
+    let pass = format!("GET {path} answered 200 whenever a pod was Ready ({asked} times, {pods} pods)");
+    Finding::when(wrong.is_empty(), pass, fail.unwrap_or_default())
+        .measured(format!("{} stretches of other answers", wrong.len()), "0")
+        .lines(wrong.iter().map(|(line, _, _)| *line))
+}
+
+/// The pod hears of its deletion before we do (measured: up to 277 ms): answers that close to it may be 503.
+const DELETION_MS: i64 = 500;
+
+pub(super) fn answer_text(answer: &Result<u16, String>) -> String {
+    match answer {
+        Ok(status) => status.to_string(),
+        Err(reason) => format!("nothing ({reason})"),
+    }
+}

@@ -1,0 +1,34 @@
+//! Both rolls complete: every pod replaced, every old pod gone.
+
+use crate::check::{Area, Check, Finding, Severity};
+use crate::evidence::Step;
+use crate::timeline::Timeline;
+
+/// The check.
+pub(super) const CHECK: Check = Check {
+    id: "GL-R201",
+    slug: "rollout-completes",
+    area: Area::Release,
+    severity: Severity::Blocker,
+    why: "A roll that stops half-way leaves two versions in service.",
+    how: "Rolls the candidate out, restarts it, and waits for updated, available replicas and the end of the last old pod.",
+    remedy: "kubectl describe the new pods; look at the readiness probe and the image.",
+    judge,
+};
+
+fn judge(timeline: &Timeline) -> Finding {
+    let mut seconds = Vec::new();
+    for step in Step::ROLLS {
+        let Some(span) = timeline.step(step) else {
+            return Finding::inconclusive(format!("{} did not begin", step.name()));
+        };
+        if let Some(trouble) = &span.trouble {
+            return Finding::fail(format!("{}: {trouble}", step.name())).lines([span.line]);
+        }
+        let Some(end) = span.end else {
+            return Finding::inconclusive(format!("the run ended during {}", step.name())).lines([span.line]);
+        };
+        seconds.push(format!("{:.0} s", (end - span.begin) as f64 / 1000.0));
+    }
+    Finding::pass(format!("both rolls completed, in {}", seconds.join(" and ")))
+}

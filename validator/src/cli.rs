@@ -1,0 +1,140 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Rate, Seconds, Template};
+use crate::report::ReportFile;
+
+/// Proves by experiment that a Kubernetes deployment is ready for production.
+#[derive(Debug, Parser)]
+#[command(name = "validator", version, arg_required_else_help = true, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 GO, 1 NO-GO, 2 wrong usage or configuration, \
+3 inconclusive or environment, 4 internal error, 130 interrupted (clean-up done).";
+
+const RUN_EXAMPLES: &str = "Examples:
+  validator run -f golive.yaml
+  validator run deployment/users -n demo --get '/api/users/{1..1000}'
+  validator run -f golive.yaml --image registry.example.com/users:1.4.0 --report json=report.json";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Roll a deployment under load and judge it
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(Box<RunArgs>),
+    /// Judge a saved evidence file; no cluster is needed
+    #[command(after_help = "Example:\n  validator judge golive-out/users.evidence.zst")]
+    Judge(JudgeArgs),
+    /// Remove what an interrupted run left behind, and undo its rolls
+    #[command(after_help = "Example:\n  validator cleanup -n demo")]
+    Cleanup(CleanupArgs),
+    /// List all checks
+    #[command(after_help = "Example:\n  validator checks --markdown > docs/checks.md")]
+    Checks(ChecksArgs),
+    /// Explain one check: why, how it is measured, what to change
+    #[command(after_help = "Examples:\n  validator explain GL-S201\n  validator explain no-restart")]
+    Explain(ExplainArgs),
+    /// What runs in the load agents' pods
+    #[command(hide = true)]
+    Agent,
+}
+
+/// Which cluster, and where in it.
+#[derive(Args, Debug)]
+pub struct ClusterArgs {
+    /// Kubeconfig context; the current one when absent
+    #[arg(long, env = "GOLIVE_CONTEXT")]
+    pub context: Option<String>,
+    /// Namespace of the target; the target file's when absent
+    #[arg(short, long)]
+    pub namespace: Option<String>,
+}
+
+/// `validator run`.
+#[derive(Args, Debug)]
+pub struct RunArgs {
+    /// What to gate, as deployment/NAME
+    #[arg(
+        value_name = "deployment/NAME",
+        conflicts_with = "file",
+        required_unless_present = "file"
+    )]
+    pub target: Option<String>,
+    /// The target file
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Cluster and namespace
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+    /// Path to ask, with {1..1000} and {uuid} as placeholders; may be repeated
+    #[arg(long, value_name = "PATH", conflicts_with = "file")]
+    pub get: Vec<Template>,
+    /// Service of the target; found by its selector when absent
+    #[arg(long, conflicts_with = "file")]
+    pub service: Option<String>,
+    /// Requests per second, all connection classes together [default: the target file's, else 200]
+    #[arg(long)]
+    pub rate: Option<Rate>,
+    /// Roll to this image; without it the deployment is restarted as it is
+    #[arg(long)]
+    pub image: Option<String>,
+    /// No roll may end later than this after the start
+    #[arg(long, default_value = "15m")]
+    pub timeout: Seconds,
+    /// Image of the load agents
+    #[arg(long, env = "GOLIVE_AGENT_IMAGE", default_value = concat!("golive/validator:", env!("CARGO_PKG_VERSION")))]
+    pub agent_image: String,
+    /// Write the report to a file too: terminal=PATH or json=PATH; may be repeated
+    #[arg(long, value_name = "FORMAT=PATH")]
+    pub report: Vec<ReportFile>,
+    /// Where the evidence goes [default: golive-out/RUN.evidence.zst]
+    #[arg(long, value_name = "FILE")]
+    pub evidence: Option<PathBuf>,
+    /// Leave the candidate in place whatever the verdict
+    #[arg(long)]
+    pub keep: bool,
+    /// No progress on stderr
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// `validator judge`.
+#[derive(Args, Debug)]
+pub struct JudgeArgs {
+    /// The evidence file of a run
+    pub file: PathBuf,
+    /// Write the report to a file too: terminal=PATH or json=PATH; may be repeated
+    #[arg(long, value_name = "FORMAT=PATH")]
+    pub report: Vec<ReportFile>,
+}
+
+/// `validator cleanup`.
+#[derive(Args, Debug)]
+pub struct CleanupArgs {
+    /// Cluster and namespace
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+}
+
+/// `validator checks`.
+#[derive(Args, Debug)]
+pub struct ChecksArgs {
+    /// The whole catalogue as Markdown
+    #[arg(long)]
+    pub markdown: bool,
+}
+
+/// `validator explain`.
+#[derive(Args, Debug)]
+pub struct ExplainArgs {
+    /// Code or slug of a check
+    pub check: String,
+}

@@ -1,0 +1,172 @@
+//! The platform that is a Kubernetes cluster: everything that talks to its API.
+
+mod agent_link;
+mod agents;
+mod collector;
+mod forward;
+mod jaeger;
+mod leftovers;
+mod permission;
+mod rollout;
+mod target;
+mod watch;
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::time::Duration;
+
+use k8s_openapi::NamespaceResourceScope;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client, Config, Resource};
+use tokio::time::timeout;
+
+pub use agents::Agents;
+pub use collector::{Collector, PodBrief, PodTable};
+pub use jaeger::fetch_traces;
+pub use leftovers::{RUN_LABEL, clean_up};
+pub use permission::preflight;
+pub use rollout::{Candidate, RollEnd, Rollout, at_rest_again, keep};
+pub use target::{Target, discover};
+
+use crate::failure::Failure;
+
+/// No single call to the API server may take longer.
+const CALL_DEADLINE: Duration = Duration::from_secs(30);
+
+/// A connection to one namespace of one cluster.
+#[derive(Clone)]
+pub struct Cluster {
+    client: Client,
+    namespace: String,
+    context: String,
+}
+
+impl Cluster {
+    /// Connects with a kubeconfig context, or from inside a cluster when there is no kubeconfig.
+    ///
+    /// # Errors
+    /// Exit 2 for a context that does not exist, exit 3 for a cluster that does not answer.
+    pub async fn connect(context: Option<&str>, namespace: &str) -> Result<Self, Failure> {
+        let (mut config, name) = load_config(context).await?;
+        config.connect_timeout = Some(Duration::from_secs(5));
+        let client = Client::try_from(config)
+            .map_err(|e| Failure::usage(format!("context `{name}` cannot be used: {e}")))?;
+        let cluster = Self {
+            client,
+            namespace: namespace.to_owned(),
+            context: name,
+        };
+        match timeout(Duration::from_secs(15), cluster.client.apiserver_version()).await {
+            Ok(Ok(_)) => Ok(cluster),
+            Ok(Err(error)) => Err(cluster.explain("reach the API server", &error)),
+            Err(_) => Err(cluster.unreachable("no answer within 15 s")),
+        }
+    }
+
+    /// The namespace of the target.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// Name of the kubeconfig context, or `in-cluster`.
+    pub fn context(&self) -> &str {
+        &self.context
+    }
+
+    fn api<K>(&self) -> Api<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope>,
+        K::DynamicType: Default,
+    {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// Runs one API call under a deadline and turns its error into words for the user.
+    async fn call<T>(
+        &self,
+        doing: &str,
+        call: impl Future<Output = Result<T, kube::Error>>,
+    ) -> Result<T, Failure> {
+        match timeout(CALL_DEADLINE, call).await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(self.explain(doing, &error)),
+            Err(_) => Err(self.unreachable(&format!("could not {doing} within 30 s"))),
+        }
+    }
+
+    fn explain(&self, doing: &str, error: &kube::Error) -> Failure {
+        match error {
+            kube::Error::Api(status) if status.code == 401 || status.code == 403 => {
+                Failure::environment(format!("no permission to {doing}: {}", status.message))
+                    .hint("ask for a Role with the rights in docs/permissions.md, then run again")
+            }
+            kube::Error::Api(status) => {
+                Failure::environment(format!("could not {doing}: {}", status.message))
+            }
+            other => self.unreachable(&format!("could not {doing}: {}", chain(other))),
+        }
+    }
+
+    fn unreachable(&self, reason: &str) -> Failure {
+        Failure::environment(format!("cluster of context `{}`: {reason}", self.context))
+            .hint("`kubectl config get-contexts` lists contexts; `make kind-up` starts a local cluster")
+    }
+}
+
+async fn load_config(context: Option<&str>) -> Result<(Config, String), Failure> {
+    let kubeconfig = match Kubeconfig::read() {
+        Ok(kubeconfig) => kubeconfig,
+        Err(error) if context.is_none() => {
+            return Config::incluster()
+                .map(|config| (config, "in-cluster".to_owned()))
+                .map_err(|_| {
+                    Failure::usage(format!("no cluster to talk to: {error}")).hint(
+                        "set KUBECONFIG or pass --context; `make kind-up` starts a local cluster and \
+                     `. cluster/env.sh` points KUBECONFIG at it",
+                    )
+                });
+        }
+        Err(error) => return Err(Failure::usage(format!("kubeconfig: {error}"))),
+    };
+    let name = context
+        .map(str::to_owned)
+        .or_else(|| kubeconfig.current_context.clone());
+    let Some(name) = name else {
+        return Err(Failure::usage("the kubeconfig has no current context")
+            .hint("pass --context; `kubectl config get-contexts` lists them"));
+    };
+    let known: Vec<&str> = kubeconfig.contexts.iter().map(|c| c.name.as_str()).collect();
+    if !known.contains(&name.as_str()) {
+        return Err(
+            Failure::usage(format!("context `{name}` is not in the kubeconfig"))
+                .hint(format!("contexts there: {}", known.join(", "))),
+        );
+    }
+    let options = KubeConfigOptions {
+        context: Some(name.clone()),
+        ..KubeConfigOptions::default()
+    };
+    Config::from_custom_kubeconfig(kubeconfig, &options)
+        .await
+        .map(|config| (config, name.clone()))
+        .map_err(|e| Failure::usage(format!("context `{name}`: {e}")))
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+impl Debug for Cluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Cluster({}/{})", self.context, self.namespace)
+    }
+}

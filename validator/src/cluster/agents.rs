@@ -1,0 +1,296 @@
+//! The load agents of one run: two pods, on two nodes where there are two.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{DeleteParams, PostParams};
+use kube::{Api, ResourceExt};
+use serde_json::json;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+
+use super::agent_link::{AgentLink, ClockOffset};
+use super::{Cluster, PodTable, RUN_LABEL};
+use crate::evidence::{AgentFact, ConnectionFact, Fact, Millis, ProbeFact, RequestFact, SecondFact};
+use crate::failure::Failure;
+use crate::load::{LoadPlan, ProbedPod};
+use crate::moment::now;
+use crate::plan::{Plan, TargetPlan};
+
+/// How long an agent may need until it runs.
+const START_DEADLINE: Duration = Duration::from_secs(90);
+
+/// Agents of one run.
+pub struct Agents {
+    pods: Api<Pod>,
+    agents: Vec<Agent>,
+}
+
+struct Agent {
+    link: AgentLink,
+    node: String,
+    clock: ClockOffset,
+}
+
+impl Agents {
+    /// Creates the agents and waits until each answers.
+    ///
+    /// # Errors
+    /// Exit 3 when a pod does not start, with the reason the kubelet gives. The pods stay for
+    /// [`clean_up`](super::clean_up), which the caller owes in any case.
+    pub async fn deploy(cluster: &Cluster, plan: &Plan, image: &str) -> Result<Self, Failure> {
+        let pods: Api<Pod> = cluster.api();
+        for number in 1..=plan.traffic.agents {
+            let pod = manifest(&plan.run, number, image)?;
+            cluster
+                .call("create a load agent", pods.create(&PostParams::default(), &pod))
+                .await?;
+        }
+        let deadline = Instant::now() + START_DEADLINE;
+        let mut agents = Vec::new();
+        for number in 1..=plan.traffic.agents {
+            agents.push(started(cluster, &pods, &pod_name(&plan.run, number), image, deadline).await?);
+        }
+        Ok(Self { pods, agents })
+    }
+
+    /// Starts the load on all agents.
+    pub async fn start(
+        &self,
+        plan: &Plan,
+        address: std::net::SocketAddr,
+        at_most: Duration,
+    ) -> Result<(), Failure> {
+        let share = self.agents.len() as f64;
+        let TargetPlan {
+            service, namespace, ..
+        } = &plan.target;
+        for agent in &self.agents {
+            let load = LoadPlan {
+                agent: agent.link.pod.clone(),
+                node: agent.node.clone(),
+                address,
+                host: format!("{service}.{namespace}.svc:{}", address.port()),
+                rate: plan.traffic.rate / share,
+                sampled: plan.traffic.sampled / share,
+                requests: plan.traffic.requests.clone(),
+                late_after_ms: plan.policy.late_after_ms,
+                at_most_s: at_most.as_secs_f64(),
+            };
+            agent.link.start(&load).await.map_err(|e| agent.lost(&e))?;
+        }
+        Ok(())
+    }
+
+    /// Keeps the first agent asking the endpoints of the pods in the table, until aborted.
+    pub fn probe(&self, target: &TargetPlan, mut pods: watch::Receiver<PodTable>) -> JoinHandle<()> {
+        let link = self.agents[0].link.clone();
+        let (readiness, liveness) = (target.readiness.clone(), target.liveness.clone());
+        tokio::spawn(async move {
+            let mut told = Vec::new();
+            loop {
+                let present: Vec<ProbedPod> = pods
+                    .borrow_and_update()
+                    .iter()
+                    .filter_map(|(pod, brief)| {
+                        let (readiness, liveness) = (readiness.clone(), liveness.clone());
+                        brief.ip.map(|ip| ProbedPod {
+                            pod: pod.clone(),
+                            ip,
+                            readiness,
+                            liveness,
+                        })
+                    })
+                    .collect();
+                if present != told {
+                    match link.probes(&present).await {
+                        Ok(()) => told = present,
+                        Err(error) => tracing::warn!(%error, "the agent does not take the list of pods"),
+                    }
+                }
+                if pods.changed().await.is_err() {
+                    return;
+                }
+            }
+        })
+    }
+
+    /// Ends the load; in-flight requests may finish.
+    pub async fn stop(&self) -> Result<(), Failure> {
+        for agent in &self.agents {
+            agent.link.stop().await.map_err(|e| agent.lost(&e))?;
+        }
+        Ok(())
+    }
+
+    /// Fetches what the agents saw, on the validator's clock.
+    pub async fn evidence(&self) -> Result<Vec<Fact>, Failure> {
+        let mut facts = Vec::new();
+        for agent in &self.agents {
+            let after = agent.link.clock().await.map_err(|e| agent.lost(&e))?;
+            for clock in [agent.clock, after] {
+                facts.push(Fact::Agent(AgentFact {
+                    at: now(),
+                    agent: agent.link.pod.clone(),
+                    node: agent.node.clone(),
+                    offset_ms: clock.offset_ms,
+                    uncertainty_ms: clock.uncertainty_ms,
+                }));
+            }
+            let seen = agent.link.evidence().await.map_err(|e| agent.lost(&e))?;
+            let offset = agent.clock.offset_ms.round() as Millis;
+            facts.extend(seen.into_iter().map(|fact| shifted(fact, offset)));
+        }
+        Ok(facts)
+    }
+
+    /// Deletes the agents.
+    pub async fn delete(&self, cluster: &Cluster) -> Result<(), Failure> {
+        let now = DeleteParams::default().grace_period(0);
+        for agent in &self.agents {
+            cluster
+                .call("delete a load agent", self.pods.delete(&agent.link.pod, &now))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Number of agents.
+    pub fn count(&self) -> usize {
+        self.agents.len()
+    }
+}
+
+impl Agent {
+    fn lost(&self, error: &str) -> Failure {
+        Failure::environment(format!("load agent {} on {}: {error}", self.link.pod, self.node))
+            .hint("look at the pod with `kubectl logs`; run again when the node is calm")
+    }
+}
+
+fn pod_name(run: &str, number: usize) -> String {
+    format!("{run}-load-{number}")
+}
+
+async fn started(
+    cluster: &Cluster,
+    pods: &Api<Pod>,
+    name: &str,
+    image: &str,
+    deadline: Instant,
+) -> Result<Agent, Failure> {
+    let mut reason = "it was not scheduled".to_owned();
+    while Instant::now() < deadline {
+        let pod = cluster.call("read a load agent", pods.get(name)).await?;
+        let status = pod.status.clone().unwrap_or_default();
+        let state = status
+            .container_statuses
+            .and_then(|all| all.into_iter().next()?.state);
+        if let Some(waiting) = state.as_ref().and_then(|s| s.waiting.as_ref()) {
+            reason = waiting.reason.clone().unwrap_or_default();
+            if matches!(
+                reason.as_str(),
+                "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName"
+            ) {
+                return Err(Failure::environment(format!(
+                    "the agent image `{image}` cannot be pulled: {reason}"
+                ))
+                .hint("`make images` builds and loads it here; elsewhere pass --agent-image"));
+            }
+        }
+        if state.is_some_and(|s| s.running.is_some()) {
+            let link = AgentLink::new(pods.clone(), name.to_owned());
+            if let Ok(clock) = link.clock().await {
+                let node = pod
+                    .spec
+                    .as_ref()
+                    .and_then(|s| s.node_name.clone())
+                    .unwrap_or_default();
+                return Ok(Agent { link, node, clock });
+            }
+        }
+        sleep(Duration::from_millis(250)).await;
+    }
+    Err(
+        Failure::environment(format!("load agent {name} did not start within 90 s: {reason}"))
+            .hint(format!("kubectl describe pod {name} -n {}", cluster.namespace())),
+    )
+}
+
+fn manifest(run: &str, number: usize, image: &str) -> Result<Pod, Failure> {
+    let labels = json!({
+        "app.kubernetes.io/name": "golive-load",
+        "app.kubernetes.io/managed-by": "golive-validator",
+        RUN_LABEL: run,
+    });
+    let apart = json!({
+        "weight": 100,
+        "podAffinityTerm": {
+            "topologyKey": "kubernetes.io/hostname",
+            "labelSelector": { "matchLabels": { RUN_LABEL: run } },
+        },
+    });
+    let pod = json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": { "name": pod_name(run, number), "labels": labels },
+        "spec": {
+            "restartPolicy": "Never",
+            "activeDeadlineSeconds": 3600,
+            "terminationGracePeriodSeconds": 1,
+            "automountServiceAccountToken": false,
+            "affinity": { "podAntiAffinity": { "preferredDuringSchedulingIgnoredDuringExecution": [apart] } },
+            "securityContext": {
+                "runAsNonRoot": true, "runAsUser": 65532, "runAsGroup": 65532,
+                "seccompProfile": { "type": "RuntimeDefault" },
+            },
+            "containers": [{
+                "name": "load",
+                "image": image,
+                "imagePullPolicy": "IfNotPresent",
+                "args": ["agent"],
+                "resources": {
+                    "requests": { "cpu": "50m", "memory": "64Mi" },
+                    "limits": { "memory": "512Mi" },
+                },
+                "securityContext": {
+                    "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,
+                    "capabilities": { "drop": ["ALL"] },
+                },
+            }],
+        },
+    });
+    serde_json::from_value(pod).map_err(Failure::from)
+}
+
+/// Moves a fact from the agent's clock to ours.
+fn shifted(fact: Fact, offset: Millis) -> Fact {
+    match fact {
+        Fact::Second(f) => Fact::Second(SecondFact {
+            at: f.at - offset,
+            ..f
+        }),
+        Fact::Request(f) => Fact::Request(RequestFact {
+            due: f.due - offset,
+            sent: f.sent - offset,
+            ..f
+        }),
+        Fact::Connection(f) => Fact::Connection(ConnectionFact {
+            opened: f.opened - offset,
+            ended: f.ended - offset,
+            ..f
+        }),
+        Fact::Probe(f) => Fact::Probe(ProbeFact {
+            from: f.from - offset,
+            to: f.to - offset,
+            ..f
+        }),
+        other => other,
+    }
+}
+
+/// The names of the pods that still stand, for the clean-up of a run that died.
+pub(super) fn names(pods: impl IntoIterator<Item = Pod>) -> Vec<String> {
+    pods.into_iter().map(|pod| pod.name_any()).collect()
+}

@@ -1,0 +1,71 @@
+//! Asks the API server, before anything is touched, whether the run has the rights it needs.
+
+use k8s_openapi::api::authorization::v1::{
+    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
+};
+use kube::Api;
+use kube::api::PostParams;
+
+use super::Cluster;
+use crate::failure::Failure;
+
+/// Verb, API group, resource, subresource: the whole Role of a run (docs/permissions.md).
+const RIGHTS: &[(&str, &str, &str, &str)] = &[
+    ("get", "apps", "deployments", ""),
+    ("list", "apps", "deployments", ""),
+    ("watch", "apps", "deployments", ""),
+    ("patch", "apps", "deployments", ""),
+    ("list", "apps", "replicasets", ""),
+    ("watch", "apps", "replicasets", ""),
+    ("get", "", "pods", ""),
+    ("list", "", "pods", ""),
+    ("watch", "", "pods", ""),
+    ("create", "", "pods", ""),
+    ("delete", "", "pods", ""),
+    ("create", "", "pods", "portforward"),
+    ("get", "", "services", ""),
+    ("list", "", "services", ""),
+    ("list", "discovery.k8s.io", "endpointslices", ""),
+    ("watch", "discovery.k8s.io", "endpointslices", ""),
+    ("list", "policy", "poddisruptionbudgets", ""),
+];
+
+/// Fails with the list of missing rights, if any.
+pub async fn preflight(cluster: &Cluster) -> Result<(), Failure> {
+    let reviews: Api<SelfSubjectAccessReview> = Api::all(cluster.client.clone());
+    let mut missing = Vec::new();
+    for (verb, group, resource, subresource) in RIGHTS {
+        let attributes = ResourceAttributes {
+            namespace: Some(cluster.namespace.clone()),
+            verb: Some((*verb).to_owned()),
+            group: Some((*group).to_owned()),
+            resource: Some((*resource).to_owned()),
+            subresource: (!subresource.is_empty()).then(|| (*subresource).to_owned()),
+            ..ResourceAttributes::default()
+        };
+        let review = SelfSubjectAccessReview {
+            spec: SelfSubjectAccessReviewSpec {
+                resource_attributes: Some(attributes),
+                ..SelfSubjectAccessReviewSpec::default()
+            },
+            ..SelfSubjectAccessReview::default()
+        };
+        let params = PostParams::default();
+        let answer = cluster
+            .call("review its own rights", reviews.create(&params, &review))
+            .await?;
+        if !answer.status.is_some_and(|status| status.allowed) {
+            let slash = if subresource.is_empty() { "" } else { "/" };
+            missing.push(format!("{verb} {resource}{slash}{subresource}"));
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::environment(format!(
+        "missing rights in namespace `{}`: {}",
+        cluster.namespace,
+        missing.join(", ")
+    ))
+    .hint("docs/permissions.md holds the Role that a run needs"))
+}

@@ -1,0 +1,329 @@
+//! Finds the deployment, its Service and its endpoints, and reads what the static checks need.
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Container, HTTPGetAction, Node, Probe, Service};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use kube::api::ListParams;
+use kube::{Api, ResourceExt};
+
+use super::Cluster;
+use crate::config::GoLiveCheck;
+use crate::evidence::{Change, Fact, Millis, ObjectFact, ObjectKind};
+use crate::failure::Failure;
+use crate::plan::{Endpoint, TargetPlan};
+
+/// What was found of the target.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// What stands in the plan.
+    pub plan: TargetPlan,
+    /// Address of the Service.
+    pub address: std::net::SocketAddr,
+    /// Label selector of its pods.
+    pub selector: String,
+    /// Name of the container that serves.
+    pub container: String,
+    /// How long one roll may take, as far as the probes tell.
+    pub expected_roll: std::time::Duration,
+    /// Service and disruption budgets, for the static checks.
+    pub facts: Vec<Fact>,
+}
+
+/// Reads the target's objects.
+///
+/// # Errors
+/// Exit 2 when the target or its Service does not exist or cannot be gated, exit 3 when it is not at rest.
+pub async fn discover(
+    cluster: &Cluster,
+    check: &GoLiveCheck,
+    candidate: Option<&str>,
+    now: Millis,
+) -> Result<Target, Failure> {
+    let deployment = find_deployment(cluster, &check.spec.target.deployment).await?;
+    at_rest(&deployment)?;
+    let service = find_service(cluster, &deployment, check.spec.target.service.as_deref()).await?;
+    let spec = deployment.spec.clone().unwrap_or_default();
+    let pod = spec.template.spec.clone().unwrap_or_default();
+    let (address, serving_port, container) = serving(&service, &pod.containers)?;
+    let image = container.image.clone().unwrap_or_default();
+    let name = deployment.name_any();
+    let plan = TargetPlan {
+        namespace: cluster.namespace.clone(),
+        service: service.name_any(),
+        version: version(candidate.unwrap_or(&image), &deployment),
+        candidate: candidate.map(str::to_owned),
+        replicas: spec.replicas.unwrap_or(1),
+        readiness: endpoint(
+            container.readiness_probe.as_ref(),
+            container,
+            "/ready",
+            serving_port,
+        ),
+        liveness: endpoint(
+            container.liveness_probe.as_ref(),
+            container,
+            "/health",
+            serving_port,
+        ),
+        nodes: schedulable_nodes(cluster).await,
+        deployment: name,
+        image,
+    };
+    let labels = spec.selector.match_labels.clone().unwrap_or_default();
+    let selector = labels
+        .iter()
+        .map(|(k, v)| format!("{k}={v}"))
+        .collect::<Vec<_>>()
+        .join(",");
+    let facts = static_facts(cluster, &service, now).await?;
+    let expected_roll = expected_roll(&plan, container.readiness_probe.as_ref());
+    Ok(Target {
+        expected_roll,
+        plan,
+        address,
+        selector,
+        container: container.name.clone(),
+        facts,
+    })
+}
+
+async fn find_deployment(cluster: &Cluster, name: &str) -> Result<Deployment, Failure> {
+    let api: Api<Deployment> = cluster.api();
+    if let Some(found) = cluster.call("read the deployment", api.get_opt(name)).await? {
+        return Ok(found);
+    }
+    let all = cluster
+        .call("list deployments", api.list(&ListParams::default()))
+        .await?;
+    let names: Vec<String> = all.iter().map(ResourceExt::name_any).collect();
+    let missing = Failure::usage(format!(
+        "no deployment `{name}` in namespace `{}`",
+        cluster.namespace
+    ));
+    Err(if names.is_empty() {
+        missing.hint("there is no deployment at all in that namespace; is `-n NAMESPACE` right?")
+    } else {
+        missing.hint(format!("deployments there: {}", names.join(", ")))
+    })
+}
+
+/// A roll that is already under way would be measured as ours.
+fn at_rest(deployment: &Deployment) -> Result<(), Failure> {
+    let name = deployment.name_any();
+    let spec = deployment.spec.as_ref();
+    let replicas = spec.and_then(|s| s.replicas).unwrap_or(1);
+    if replicas == 0 {
+        return Err(Failure::usage(format!("deployment `{name}` has 0 replicas"))
+            .hint(format!("kubectl scale deployment/{name} --replicas 3")));
+    }
+    if spec.and_then(|s| s.paused).unwrap_or(false) {
+        return Err(Failure::usage(format!("deployment `{name}` is paused"))
+            .hint(format!("kubectl rollout resume deployment/{name}")));
+    }
+    let status = deployment.status.clone().unwrap_or_default();
+    let settled = status.observed_generation == deployment.metadata.generation
+        && status.updated_replicas.unwrap_or(0) == replicas
+        && status.available_replicas.unwrap_or(0) == replicas
+        && status.replicas.unwrap_or(0) == replicas;
+    if settled {
+        return Ok(());
+    }
+    Err(Failure::environment(format!(
+        "deployment `{name}` is not at rest: {} of {replicas} replicas are available",
+        status.available_replicas.unwrap_or(0)
+    ))
+    .hint(format!(
+        "kubectl rollout status deployment/{name}, then run again"
+    )))
+}
+
+async fn find_service(
+    cluster: &Cluster,
+    deployment: &Deployment,
+    named: Option<&str>,
+) -> Result<Service, Failure> {
+    let api: Api<Service> = cluster.api();
+    let labels = deployment
+        .spec
+        .as_ref()
+        .and_then(|s| s.template.metadata.as_ref())
+        .and_then(|m| m.labels.clone())
+        .unwrap_or_default();
+    let all = cluster
+        .call("list services", api.list(&ListParams::default()))
+        .await?;
+    let selects = |service: &Service| {
+        let selector = service
+            .spec
+            .as_ref()
+            .and_then(|s| s.selector.clone())
+            .unwrap_or_default();
+        !selector.is_empty() && selector.iter().all(|(k, v)| labels.get(k) == Some(v))
+    };
+    let name = deployment.name_any();
+    if let Some(named) = named {
+        let Some(service) = all.iter().find(|s| s.name_any() == named) else {
+            return Err(Failure::usage(format!(
+                "no Service `{named}` in namespace `{}`",
+                cluster.namespace
+            ))
+            .hint("set spec.target.service, or leave it out to have it found by its selector"));
+        };
+        if !selects(service) {
+            return Err(
+                Failure::usage(format!("Service `{named}` does not select the pods of `{name}`"))
+                    .hint("compare the Service's selector with the labels of the pod template"),
+            );
+        }
+        return Ok(service.clone());
+    }
+    let found: Vec<&Service> = all.iter().filter(|s| selects(s)).collect();
+    match found.as_slice() {
+        [one] => Ok((*one).clone()),
+        [] => Err(
+            Failure::usage(format!("no Service selects the pods of deployment `{name}`")).hint(format!(
+                "users reach a service through a Service: kubectl expose deployment/{name}"
+            )),
+        ),
+        several => Err(Failure::usage(format!(
+            "several Services select the pods of `{name}`: {}",
+            several
+                .iter()
+                .map(|s| s.name_any())
+                .collect::<Vec<_>>()
+                .join(", ")
+        ))
+        .hint("name one: --service NAME, or spec.target.service")),
+    }
+}
+
+fn serving<'a>(
+    service: &Service,
+    containers: &'a [Container],
+) -> Result<(std::net::SocketAddr, u16, &'a Container), Failure> {
+    let name = service.name_any();
+    let spec = service.spec.clone().unwrap_or_default();
+    let ip = spec
+        .cluster_ip
+        .as_deref()
+        .and_then(|ip| ip.parse().ok())
+        .ok_or_else(|| {
+            Failure::usage(format!(
+                "Service `{name}` has no cluster address (headless or external)"
+            ))
+            .hint("name a Service with a ClusterIP: --service NAME")
+        })?;
+    let ports = spec.ports.unwrap_or_default();
+    let port = ports
+        .iter()
+        .find(|p| p.name.as_deref() == Some("http"))
+        .or_else(|| ports.first())
+        .ok_or_else(|| Failure::usage(format!("Service `{name}` has no port")))?;
+    let wanted = port.target_port.clone().unwrap_or(IntOrString::Int(port.port));
+    let serving = containers.iter().find_map(|c| Some((resolve(&wanted, c)?, c)));
+    let first = || match (&wanted, containers.first()) {
+        (IntOrString::Int(number), Some(c)) => Some((u16::try_from(*number).ok()?, c)),
+        _ => None,
+    };
+    let (target, container) = serving.or_else(first).ok_or_else(|| {
+        Failure::usage(format!("Service `{name}`: no container has the port it targets"))
+            .hint("compare the Service's targetPort with the container's ports")
+    })?;
+    let number = u16::try_from(port.port).unwrap_or_default();
+    Ok((std::net::SocketAddr::new(ip, number), target, container))
+}
+
+/// The number of a port of this container, if it declares it.
+fn resolve(port: &IntOrString, container: &Container) -> Option<u16> {
+    let ports = container.ports.as_deref().unwrap_or_default();
+    let found = ports.iter().find(|p| match port {
+        IntOrString::Int(number) => p.container_port == *number,
+        IntOrString::String(name) => p.name.as_deref() == Some(name),
+    })?;
+    u16::try_from(found.container_port).ok()
+}
+
+fn endpoint(probe: Option<&Probe>, container: &Container, usual: &str, serving: u16) -> Endpoint {
+    let declared = probe.and_then(|p| p.http_get.as_ref()).and_then(|get| {
+        let HTTPGetAction { path, port, .. } = get;
+        let port = match port {
+            IntOrString::Int(number) => u16::try_from(*number).ok(),
+            IntOrString::String(_) => resolve(port, container),
+        }?;
+        Some(Endpoint {
+            port,
+            path: path.clone().unwrap_or_else(|| "/".into()),
+            declared: true,
+        })
+    });
+    declared.unwrap_or_else(|| Endpoint {
+        port: serving,
+        path: usual.to_owned(),
+        declared: false,
+    })
+}
+
+/// One pod after the other becomes ready, then the last old one drains.
+fn expected_roll(plan: &TargetPlan, readiness: Option<&Probe>) -> std::time::Duration {
+    let of = |value: Option<i32>, default| u64::try_from(value.unwrap_or(default)).unwrap_or(0);
+    let delay = of(readiness.and_then(|p| p.initial_delay_seconds), 0);
+    let period = of(readiness.and_then(|p| p.period_seconds), 10);
+    let replicas = u64::try_from(plan.replicas).unwrap_or(1);
+    std::time::Duration::from_secs(replicas * (delay + period / 2 + 2) + 20)
+}
+
+fn version(image: &str, deployment: &Deployment) -> String {
+    let tag = image
+        .rsplit_once(':')
+        .map(|(_, tag)| tag)
+        .filter(|tag| !tag.contains('/'));
+    let label = deployment
+        .labels()
+        .get("app.kubernetes.io/version")
+        .map(String::as_str);
+    let text = tag.or(label).unwrap_or("unknown");
+    let digits = text.starts_with(|c: char| c.is_ascii_digit());
+    if digits {
+        format!("v{text}")
+    } else {
+        text.to_owned()
+    }
+}
+
+/// Nodes that take ordinary pods; 0 when we may not list nodes.
+async fn schedulable_nodes(cluster: &Cluster) -> usize {
+    let api: Api<Node> = Api::all(cluster.client.clone());
+    let Ok(nodes) = cluster.call("list nodes", api.list(&ListParams::default())).await else {
+        return 0;
+    };
+    let takes_pods = |node: &&Node| {
+        let spec = node.spec.clone().unwrap_or_default();
+        let taints = spec.taints.unwrap_or_default();
+        !spec.unschedulable.unwrap_or(false) && !taints.iter().any(|t| t.effect != "PreferNoSchedule")
+    };
+    nodes.iter().filter(takes_pods).count()
+}
+
+async fn static_facts(cluster: &Cluster, service: &Service, now: Millis) -> Result<Vec<Fact>, Failure> {
+    let api: Api<PodDisruptionBudget> = cluster.api();
+    let budgets = cluster
+        .call("list disruption budgets", api.list(&ListParams::default()))
+        .await?;
+    let fact = |kind, object| {
+        Fact::Object(ObjectFact {
+            at: now,
+            kind,
+            change: Change::Listed,
+            object,
+        })
+    };
+    let mut facts = vec![fact(ObjectKind::Service, super::watch::redacted(service))];
+    for budget in &budgets {
+        facts.push(fact(
+            ObjectKind::PodDisruptionBudget,
+            super::watch::redacted(budget),
+        ));
+    }
+    Ok(facts)
+}

@@ -1,0 +1,214 @@
+//! Raw watches: list, then watch from that resourceVersion, every event recorded as it comes.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use futures_util::{StreamExt, pin_mut};
+use kube::api::{ListParams, WatchEvent, WatchParams};
+use kube::{Api, Resource, ResourceExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use crate::evidence::{Change, Fact, Gap, Millis, ObjectFact, ObjectKind};
+use crate::moment::now;
+
+/// Pause before a broken watch is tried again.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// One kind of object, and which ones.
+#[derive(Clone)]
+pub(super) struct Watched<K> {
+    pub(super) api: Api<K>,
+    pub(super) kind: ObjectKind,
+    pub(super) labels: Option<String>,
+    pub(super) name: Option<String>,
+}
+
+enum Broken {
+    /// The server ended the watch in good order: it goes on from the last version.
+    Ended,
+    /// What happened in between is lost: list again.
+    Lost(String),
+}
+
+impl<K> Watched<K>
+where
+    K: Resource + Clone + DeserializeOwned + Serialize + Debug + Send + 'static,
+    K::DynamicType: Default,
+{
+    /// Follows the objects until the receiver is gone. The first list is sent before this waits for
+    /// anything else, so that a run which awaits it starts with a complete picture.
+    pub(super) async fn follow(self, facts: mpsc::Sender<Fact>) {
+        let mut whole_until: Option<Millis> = None;
+        let mut reason = String::new();
+        loop {
+            let version = match self.list(&facts).await {
+                Ok(version) => version,
+                Err(error) => {
+                    reason = error;
+                    tokio::time::sleep(RETRY).await;
+                    continue;
+                }
+            };
+            if let Some(since) = whole_until {
+                let gap = Gap {
+                    at: now(),
+                    since,
+                    kind: self.kind,
+                    reason: reason.clone(),
+                };
+                if facts.send(Fact::Gap(gap)).await.is_err() {
+                    return;
+                }
+            }
+            let Some(lost) = self.stream(version, &facts, &mut whole_until).await else {
+                return;
+            };
+            reason = lost;
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+
+    async fn list(&self, facts: &mpsc::Sender<Fact>) -> Result<String, String> {
+        let mut params = ListParams::default();
+        params.label_selector.clone_from(&self.labels);
+        params.field_selector = self.name.as_ref().map(|name| format!("metadata.name={name}"));
+        let list = self.api.list(&params).await.map_err(|e| e.to_string())?;
+        for object in &list {
+            self.send(facts, Change::Listed, object).await.ok(); // a gone receiver shows at the next step
+        }
+        list.metadata
+            .resource_version
+            .ok_or_else(|| "the list has no resourceVersion".into())
+    }
+
+    /// Streams until the chain of versions breaks (the reason) or the receiver is gone (nothing).
+    async fn stream(
+        &self,
+        mut version: String,
+        facts: &mpsc::Sender<Fact>,
+        whole_until: &mut Option<Millis>,
+    ) -> Option<String> {
+        loop {
+            *whole_until = Some(now());
+            match self.stream_once(&mut version, facts, whole_until).await? {
+                Broken::Ended => {}
+                Broken::Lost(reason) => return Some(reason),
+            }
+        }
+    }
+
+    async fn stream_once(
+        &self,
+        version: &mut String,
+        facts: &mpsc::Sender<Fact>,
+        whole_until: &mut Option<Millis>,
+    ) -> Option<Broken> {
+        let mut params = WatchParams {
+            bookmarks: true,
+            timeout: Some(240),
+            ..WatchParams::default()
+        };
+        params.label_selector.clone_from(&self.labels);
+        params.field_selector = self.name.as_ref().map(|name| format!("metadata.name={name}"));
+        let events = match self.api.watch(&params, version).await {
+            Ok(events) => events,
+            Err(error) => return Some(Broken::Lost(error.to_string())),
+        };
+        pin_mut!(events);
+        loop {
+            let event = tokio::select! {
+                event = events.next() => event,
+                () = facts.closed() => return None,
+            };
+            *whole_until = Some(now());
+            let (change, object) = match event {
+                None => return Some(Broken::Ended),
+                Some(Err(error)) => return Some(Broken::Lost(error.to_string())),
+                Some(Ok(WatchEvent::Error(status))) => return Some(Broken::Lost(status.message.clone())),
+                Some(Ok(WatchEvent::Bookmark(bookmark))) => {
+                    *version = bookmark.metadata.resource_version;
+                    continue;
+                }
+                Some(Ok(WatchEvent::Added(object))) => (Change::Added, object),
+                Some(Ok(WatchEvent::Modified(object))) => (Change::Modified, object),
+                Some(Ok(WatchEvent::Deleted(object))) => (Change::Deleted, object),
+            };
+            if let Some(seen) = object.resource_version() {
+                *version = seen;
+            }
+            if self.send(facts, change, &object).await.is_err() {
+                return None;
+            }
+        }
+    }
+
+    async fn send(&self, facts: &mpsc::Sender<Fact>, change: Change, object: &K) -> Result<(), ()> {
+        let fact = ObjectFact {
+            at: now(),
+            kind: self.kind,
+            change,
+            object: redacted(object),
+        };
+        facts.send(Fact::Object(fact)).await.map_err(drop)
+    }
+}
+
+/// The object as JSON, without what may hold secrets (values of environment variables, arguments,
+/// annotations of clients) and without the bookkeeping of field managers.
+pub(super) fn redacted<K: Serialize>(object: &K) -> Value {
+    let mut value = serde_json::to_value(object).unwrap_or(Value::Null);
+    redact(&mut value);
+    value
+}
+
+fn redact(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.remove("managedFields");
+            if let Some(Value::Object(annotations)) = map.get_mut("annotations") {
+                annotations.retain(|key, _| {
+                    key.starts_with("deployment.kubernetes.io/") || key.starts_with("golive.dev/")
+                });
+            }
+            for key in ["args", "command"] {
+                if map.get(key).is_some_and(Value::is_array) {
+                    map.insert(key.to_owned(), Value::from(["(removed)"].as_slice()));
+                }
+            }
+            for key in ["env", "httpHeaders"] {
+                if let Some(Value::Array(pairs)) = map.get_mut(key) {
+                    for pair in pairs.iter_mut().filter_map(Value::as_object_mut) {
+                        pair.remove("value");
+                    }
+                }
+            }
+            map.values_mut().for_each(redact);
+        }
+        Value::Array(items) => items.iter_mut().for_each(redact),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::redact;
+    use serde_json::json;
+
+    #[test]
+    fn secrets_in_a_pod_template_never_reach_the_evidence() {
+        let mut object = json!({
+            "metadata": { "annotations": { "kubectl.kubernetes.io/last-applied-configuration": "s3cret" } },
+            "spec": { "containers": [{
+                "args": ["--password=s3cret"], "command": ["sh", "-c", "s3cret"],
+                "env": [{ "name": "DATABASE_URL", "value": "postgres://u:s3cret@db" }]
+            }] }
+        });
+        redact(&mut object);
+        let text = object.to_string();
+        assert!(!text.contains("s3cret"), "{text}");
+        assert!(text.contains("DATABASE_URL"), "{text}");
+    }
+}

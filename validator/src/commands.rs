@@ -1,0 +1,49 @@
+//! One module per command; each returns how the process ends.
+
+mod agent;
+mod checks;
+mod cleanup;
+mod judge;
+mod run;
+
+use std::fs::File;
+use std::io::Write;
+
+use crate::cli::{Cli, Command};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::report::{Format, Report, ReportFile};
+
+/// Runs the command and returns its exit code; failures are told on stderr.
+pub async fn run(cli: Cli) -> Exit {
+    let result = match cli.command {
+        Command::Run(args) => run::run(*args).await,
+        Command::Judge(args) => judge::judge(&args),
+        Command::Cleanup(args) => cleanup::cleanup(&args).await,
+        Command::Checks(args) => checks::list(&args),
+        Command::Explain(args) => checks::explain(&args),
+        Command::Agent => agent::agent().await,
+    };
+    result.unwrap_or_else(|failure| {
+        if failure.exit() != Exit::Success {
+            // Nothing is left to tell it to when stderr is gone.
+            writeln!(anstream::stderr(), "{failure}").ok();
+        }
+        failure.exit()
+    })
+}
+
+/// Prints the report and writes the files asked for.
+fn publish(report: &Report, files: &[ReportFile]) -> Result<(), Failure> {
+    report.write(Format::Terminal, &mut anstream::stdout().lock())?;
+    for ReportFile { format, path } in files {
+        let cannot = |e: std::io::Error| Failure::usage(format!("cannot write {}: {e}", path.display()));
+        let file = File::create(path).map_err(cannot)?;
+        let mut out = anstream::StripStream::new(file);
+        report
+            .write(*format, &mut out)
+            .and_then(|()| out.flush())
+            .map_err(cannot)?;
+    }
+    Ok(())
+}

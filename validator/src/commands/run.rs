@@ -1,0 +1,179 @@
+//! `validator run`: discover, experiment, judge, clean up.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::Instant;
+
+use crate::checks::ALL;
+use crate::cli::RunArgs;
+use crate::cluster::{Candidate, Cluster, Target, at_rest_again, clean_up, discover, keep, preflight};
+use crate::config::{GoLiveCheck, Policy, RequestSpec};
+use crate::evidence::{Evidence, write};
+use crate::exit::Exit;
+use crate::experiment::Experiment;
+use crate::failure::Failure;
+use crate::judge::judge;
+use crate::moment::now;
+use crate::plan::{Plan, TrafficPlan};
+use crate::progress::Progress;
+
+/// Load agents of a run: one vantage point per node, on two nodes.
+const AGENTS: usize = 2;
+
+/// How long the target may need to be at rest again after the run.
+const REST: Duration = Duration::from_mins(5);
+
+/// Runs the gate.
+pub(super) async fn run(args: RunArgs) -> Result<Exit, Failure> {
+    let check = target_file(&args)?;
+    let mut progress = Progress::new(args.quiet);
+    let cluster = Cluster::connect(args.cluster.context.as_deref(), &check.metadata.namespace).await?;
+    progress.tell(&format!(
+        "context {}, namespace {}",
+        cluster.context(),
+        cluster.namespace()
+    ));
+    preflight(&cluster).await?;
+    for line in clean_up(&cluster).await? {
+        progress.tell(&format!("left behind by an earlier run: {line}"));
+        at_rest_again(&cluster, &check.spec.target.deployment, Instant::now() + REST).await?;
+    }
+    let target = discover(&cluster, &check, args.image.as_deref(), now()).await?;
+    let plan = plan(&check, &target);
+
+    let outcome = tokio::select! {
+        outcome = experiment(&args, &cluster, &target, &plan, &mut progress) => outcome,
+        () = interrupted() => Err(Failure::interrupted()),
+    };
+    let ended = match outcome {
+        Ok(evidence) => conclude(&args, &evidence, &mut progress),
+        Err(failure) => Err(failure),
+    };
+    let stays = args.keep || matches!(ended, Ok(Exit::Success));
+    leave(&cluster, &target, stays, &mut progress).await?;
+    ended
+}
+
+async fn experiment(
+    args: &RunArgs,
+    cluster: &Cluster,
+    target: &Target,
+    plan: &Plan,
+    progress: &mut Progress,
+) -> Result<Evidence, Failure> {
+    let experiment = Experiment {
+        cluster,
+        target,
+        plan,
+        candidate: args.image.clone().map_or(Candidate::Restart, Candidate::Image),
+        agent_image: &args.agent_image,
+        deadline: Instant::now() + Duration::from_secs_f64(args.timeout.0),
+    };
+    experiment.run(progress).await
+}
+
+/// Saves the evidence before anything else can fail, then judges and tells.
+fn conclude(args: &RunArgs, evidence: &Evidence, progress: &mut Progress) -> Result<Exit, Failure> {
+    let run = &evidence.plan().run;
+    let path = args
+        .evidence
+        .clone()
+        .unwrap_or_else(|| PathBuf::from("golive-out").join(format!("{run}.evidence.zst")));
+    write(&path, evidence).map_err(|e| Failure::environment(e.to_string()))?;
+    progress.tell(&format!("evidence: {}", path.display()));
+    let report = judge(evidence, ALL);
+    super::publish(&report, &args.report)?;
+    Ok(report.verdict.exit())
+}
+
+async fn leave(
+    cluster: &Cluster,
+    target: &Target,
+    stays: bool,
+    progress: &mut Progress,
+) -> Result<(), Failure> {
+    let name = &target.plan.deployment;
+    if stays {
+        keep(cluster, name).await?;
+        progress.tell("the candidate stays");
+    }
+    for line in clean_up(cluster).await? {
+        progress.tell(&format!("clean-up: {line}"));
+    }
+    if !stays && !at_rest_again(cluster, name, Instant::now() + REST).await? {
+        progress.tell(&format!(
+            "deployment/{name} is not at rest yet; see `kubectl rollout status`"
+        ));
+    }
+    Ok(())
+}
+
+async fn interrupted() {
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+fn target_file(args: &RunArgs) -> Result<GoLiveCheck, Failure> {
+    let mut check = match (&args.file, &args.target) {
+        (Some(file), _) => GoLiveCheck::read(file)?,
+        (None, Some(target)) => from_arguments(target, args)?,
+        (None, None) => return Err(Failure::usage("name a target: deployment/NAME or -f FILE")),
+    };
+    if let Some(namespace) = &args.cluster.namespace {
+        check.metadata.namespace.clone_from(namespace);
+    }
+    if let Some(rate) = args.rate {
+        check.spec.traffic.rate = rate;
+    }
+    Ok(check)
+}
+
+fn from_arguments(target: &str, args: &RunArgs) -> Result<GoLiveCheck, Failure> {
+    let name = match target.split_once('/') {
+        Some(("deployment" | "deploy" | "deployment.apps", name)) if !name.is_empty() => name,
+        _ => {
+            return Err(
+                Failure::usage(format!("`{target}`: expected deployment/NAME")).hint(format!(
+                    "validator run deployment/{target} -n NAMESPACE --get /PATH"
+                )),
+            );
+        }
+    };
+    if args.get.is_empty() {
+        return Err(
+            Failure::usage("what do users ask for? expected at least one --get PATH")
+                .hint(format!("validator run {target} --get '/api/users/{{1..1000}}'")),
+        );
+    }
+    let requests = args.get.iter().cloned().map(RequestSpec::get).collect();
+    let namespace = args.cluster.namespace.as_deref().unwrap_or("default");
+    let mut check = GoLiveCheck::for_deployment(name, namespace, requests);
+    check.spec.target.service.clone_from(&args.service);
+    Ok(check)
+}
+
+fn plan(check: &GoLiveCheck, target: &Target) -> Plan {
+    let traffic = &check.spec.traffic;
+    let suffix = uuid::Uuid::new_v4().simple().to_string();
+    Plan {
+        run: format!("golive-{}-{}", target.plan.deployment, &suffix[..6]),
+        target: target.plan.clone(),
+        traffic: TrafficPlan {
+            rate: traffic.rate.per_second(),
+            sampled: traffic.sampled.per_second().min(traffic.rate.per_second()),
+            requests: traffic.requests.clone(),
+            agents: AGENTS,
+        },
+        dependencies: check.spec.dependencies.clone(),
+        policy: Policy::default(),
+    }
+}

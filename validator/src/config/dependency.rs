@@ -1,0 +1,55 @@
+//! What the target calls: one entry per arrow that leaves the service.
+
+use serde::{Deserialize, Serialize};
+
+use super::Seconds;
+
+/// One declared dependency.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dependency {
+    /// Name in the report.
+    pub name: String,
+    /// Service in the target's namespace.
+    pub service: String,
+    /// What is spoken to it.
+    pub protocol: Protocol,
+    /// The circuit breaker that the service declares for it.
+    #[serde(default)]
+    pub breaker: Option<Breaker>,
+    /// For `otlp`: the Service of Jaeger's query API; found by its port when absent.
+    #[serde(default)]
+    pub query: Option<String>,
+}
+
+/// What is spoken to a dependency.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// PostgreSQL's frontend/backend protocol 3.
+    Postgres,
+    /// RESP.
+    Redis,
+    /// OpenTelemetry protocol.
+    Otlp,
+    /// HTTP/1 or HTTP/2.
+    Http,
+}
+
+/// The declared circuit breaker.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Breaker {
+    /// Share of failures that opens, 0 to 1.
+    pub error_rate: f64,
+    /// Over which time.
+    pub window: Seconds,
+    /// Below this number of calls in the window it never opens.
+    pub min_calls: u32,
+    /// Deadline of one call.
+    pub deadline: Seconds,
+    /// How long it stays open.
+    pub open_for: Seconds,
+    /// Trial calls when half-open.
+    pub trials: u32,
+}

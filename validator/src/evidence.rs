@@ -1,0 +1,109 @@
+//! What a run saw: one header and an append-only list of facts, saved as zstd NDJSON.
+//!
+//! Line 1 is the header, line n the fact with number n; findings cite these numbers.
+
+mod cluster;
+mod file;
+mod step;
+mod trace;
+mod traffic;
+
+use serde::{Deserialize, Serialize};
+
+pub use cluster::{AgentFact, Change, Gap, ObjectFact, ObjectKind, ProbeFact, ProbeTarget};
+pub use file::{EvidenceError, read, write};
+pub use step::{Edge, Step, StepFact};
+pub use trace::{Span, SpanKind, TraceFact};
+pub use traffic::{Class, ConnectionFact, Histogram, Outcome, RequestFact, SecondFact};
+
+use crate::plan::Plan;
+
+/// Unix time in milliseconds, on the validator's clock.
+pub type Millis = i64;
+
+/// Version of the file format.
+pub const SCHEMA: &str = "golive.dev/evidence/v1";
+
+/// The first line of an evidence file.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Header {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// Version of the validator that wrote it.
+    pub validator: String,
+    /// When the run started.
+    pub started: Millis,
+    /// What was to be done, and the limits to judge by.
+    pub plan: Plan,
+}
+
+/// One thing that was seen, with the time it was seen.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(tag = "fact", rename_all = "kebab-case")]
+pub enum Fact {
+    /// A step of the experiment began or ended.
+    Step(StepFact),
+    /// A watch event, or an object of the first list.
+    Object(ObjectFact),
+    /// A watch was interrupted and had to list again.
+    Gap(Gap),
+    /// A load agent and its clock.
+    Agent(AgentFact),
+    /// One second of one class at one agent.
+    Second(SecondFact),
+    /// A request worth telling in full: failed, late, slow or sampled.
+    Request(RequestFact),
+    /// A kept connection came to its end.
+    Connection(ConnectionFact),
+    /// A stretch of equal answers of one pod's endpoint.
+    Probe(ProbeFact),
+    /// What the collector holds for one sampled request.
+    Trace(TraceFact),
+}
+
+impl Fact {
+    /// When it was seen.
+    pub fn at(&self) -> Millis {
+        match self {
+            Self::Step(f) => f.at,
+            Self::Object(f) => f.at,
+            Self::Gap(f) => f.at,
+            Self::Agent(f) => f.at,
+            Self::Second(f) => f.at,
+            Self::Request(f) => f.due,
+            Self::Connection(f) => f.ended,
+            Self::Probe(f) => f.from,
+            Self::Trace(f) => f.at,
+        }
+    }
+}
+
+/// A complete record of one run.
+#[derive(Clone, Debug)]
+pub struct Evidence {
+    /// The first line.
+    pub header: Header,
+    /// All further lines, in time order.
+    pub facts: Vec<Fact>,
+}
+
+impl Evidence {
+    /// Puts the facts in time order; equal times keep the order in which they were recorded.
+    pub fn new(header: Header, mut facts: Vec<Fact>) -> Self {
+        facts.sort_by_key(Fact::at);
+        Self { header, facts }
+    }
+
+    /// The plan of the run.
+    pub fn plan(&self) -> &Plan {
+        &self.header.plan
+    }
+
+    /// Facts with their line numbers in the file.
+    pub fn numbered(&self) -> impl Iterator<Item = (usize, &Fact)> {
+        self.facts
+            .iter()
+            .enumerate()
+            .map(|(index, fact)| (index + 2, fact))
+    }
+}

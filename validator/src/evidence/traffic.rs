@@ -1,0 +1,199 @@
+//! Facts about requests and connections.
+
+use serde::{Deserialize, Serialize};
+
+use super::Millis;
+
+/// How a request meets a connection; each is a kind of client in the field.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// A new connection for every request.
+    New,
+    /// Kept connections that are always in use.
+    Busy,
+    /// Kept connections used after gaps of up to 15 s.
+    Idle,
+    /// POST with a unique id on kept connections.
+    Post,
+}
+
+impl Class {
+    /// All classes, in report order.
+    pub const ALL: [Self; 4] = [Self::New, Self::Busy, Self::Idle, Self::Post];
+
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::New => "new connection",
+            Self::Busy => "keep-alive busy",
+            Self::Idle => "keep-alive idle",
+            Self::Post => "POST",
+        }
+    }
+
+    /// Whether connections outlive a request.
+    pub fn keeps_connections(self) -> bool {
+        self != Self::New
+    }
+}
+
+/// What became of a request. Only `Answered` is an answer; the rest is what a user calls an outage.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// A complete response with this status.
+    Answered(u16),
+    /// The connection was refused or unreachable.
+    Refused,
+    /// No connection within the deadline.
+    ConnectTimeout,
+    /// Reset before a complete response.
+    Reset,
+    /// Closed before a complete response.
+    Closed,
+    /// No complete response within the deadline.
+    Timeout,
+    /// Never sent: the agent had too many in flight. Says nothing about the service.
+    Unsent,
+}
+
+impl Outcome {
+    /// Whether a user was let down: no complete answer, or one of the 5xx class.
+    pub fn is_lost(self) -> bool {
+        match self {
+            Self::Answered(status) => status >= 500,
+            Self::Unsent => false,
+            _ => true,
+        }
+    }
+
+    /// The name in reports.
+    pub fn name(self) -> String {
+        match self {
+            Self::Answered(status) => format!("status {status}"),
+            Self::Refused => "refused".into(),
+            Self::ConnectTimeout => "connect timeout".into(),
+            Self::Reset => "reset".into(),
+            Self::Closed => "closed without an answer".into(),
+            Self::Timeout => "timeout".into(),
+            Self::Unsent => "unsent".into(),
+        }
+    }
+}
+
+/// Counts of answers by their time: below 1, 2, 5, 10, 20, 50, ... ms.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(transparent)]
+pub struct Histogram(pub [u32; 13]);
+
+impl Histogram {
+    /// Upper ends of the buckets in ms; the last bucket has none.
+    pub const BOUNDS_MS: [f64; 12] = [
+        1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0,
+    ];
+
+    /// Counts one answer.
+    pub fn record(&mut self, took_ms: f64) {
+        let bucket = Self::BOUNDS_MS
+            .iter()
+            .position(|bound| took_ms < *bound)
+            .unwrap_or(12);
+        self.0[bucket] += 1;
+    }
+
+    /// Adds another histogram.
+    pub fn merge(&mut self, other: &Self) {
+        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
+            *mine += theirs;
+        }
+    }
+
+    /// The bucket bound below which this share of answers lies; infinite in the last bucket.
+    pub fn quantile_bound_ms(&self, share: f64) -> f64 {
+        let total: u64 = self.0.iter().map(|n| u64::from(*n)).sum();
+        let wanted = (total as f64 * share).ceil() as u64;
+        let mut seen = 0;
+        for (count, bound) in self.0.iter().zip(Self::BOUNDS_MS) {
+            seen += u64::from(*count);
+            if seen >= wanted {
+                return bound;
+            }
+        }
+        f64::INFINITY
+    }
+}
+
+/// One second of one class at one agent, by the time requests were due.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct SecondFact {
+    /// Start of the second.
+    pub at: Millis,
+    /// The agent.
+    pub agent: String,
+    /// The node it runs on.
+    pub node: String,
+    /// The class.
+    pub class: Class,
+    /// Requests due.
+    pub due: u32,
+    /// Of these, left on time.
+    pub on_time: u32,
+    /// Of these, lost.
+    pub lost: u32,
+    /// Outcomes and how often each came.
+    pub outcomes: Vec<(Outcome, u32)>,
+    /// Connections of this class open when the second began.
+    pub open: u32,
+    /// Times of the answers.
+    pub times: Histogram,
+}
+
+/// One request in full.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct RequestFact {
+    /// When it was due.
+    pub due: Millis,
+    /// When it left, or was given up.
+    pub sent: Millis,
+    /// From leaving to the end of the answer.
+    pub took_ms: f64,
+    /// The agent.
+    pub agent: String,
+    /// The node it runs on.
+    pub node: String,
+    /// The class.
+    pub class: Class,
+    /// Method and path.
+    pub request: String,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The error in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// For a request sent with the sampled flag: its trace id, 32 hex digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
+    /// Its parent span id, 16 hex digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_id: Option<String>,
+}
+
+/// A kept connection came to its end.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct ConnectionFact {
+    /// When it was opened.
+    pub opened: Millis,
+    /// When its end was noticed.
+    pub ended: Millis,
+    /// The agent.
+    pub agent: String,
+    /// The class.
+    pub class: Class,
+    /// Requests it carried.
+    pub requests: u32,
+    /// Whether an answer said `Connection: close` before.
+    pub announced: bool,
+    /// Whether the server ended it (else we did, at the end of the load).
+    pub by_server: bool,
+}

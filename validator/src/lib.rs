@@ -1,0 +1,22 @@
+//! Golive: a go-live gate for Kubernetes that proves production readiness by experiment.
+//!
+//! Data flows one way: argv or file -> [`plan`] -> [`cluster`] and [`load`] -> [`evidence`] ->
+//! [`judge`] -> [`report`]. What judges ([`check`], [`checks`], [`judge`], [`timeline`], [`report`])
+//! knows no cluster, no runtime and no clock; a test holds that.
+pub mod check;
+pub mod checks;
+pub mod cli;
+pub mod cluster;
+pub mod commands;
+pub mod config;
+pub mod evidence;
+pub mod exit;
+pub mod experiment;
+pub mod failure;
+pub mod judge;
+pub mod load;
+pub mod moment;
+pub mod plan;
+pub mod progress;
+pub mod report;
+pub mod timeline;

@@ -1,0 +1,65 @@
+//! The load agent: an open-loop client that never retries and never hides a failure.
+//!
+//! A request leaves when it is due, whether or not earlier ones were answered. Each class of
+//! [`Class`](crate::evidence::Class) runs side by side on connections of its own.
+
+mod classes;
+mod clock;
+mod link;
+mod prober;
+mod recorder;
+mod server;
+mod shooter;
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::RequestSpec;
+use crate::plan::Endpoint;
+
+pub use clock::AgentClock;
+pub use recorder::Recorder;
+pub use server::{AgentStatus, serve};
+
+/// What one agent is to do.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct LoadPlan {
+    /// Name of the agent in the evidence.
+    pub agent: String,
+    /// Node it runs on.
+    pub node: String,
+    /// Where the Service listens.
+    pub address: SocketAddr,
+    /// Host header.
+    pub host: String,
+    /// Requests per second of this agent.
+    pub rate: f64,
+    /// Of these per second, with the sampled flag.
+    pub sampled: f64,
+    /// What is asked.
+    pub requests: Vec<RequestSpec>,
+    /// A request that leaves later than this after it was due is late.
+    pub late_after_ms: f64,
+    /// The load ends by itself after this time, whatever the validator does.
+    pub at_most_s: f64,
+}
+
+/// A pod whose endpoints are to be asked directly.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+pub struct ProbedPod {
+    /// Name of the pod.
+    pub pod: String,
+    /// Its address.
+    pub ip: std::net::IpAddr,
+    /// Readiness endpoint.
+    pub readiness: Endpoint,
+    /// Liveness endpoint.
+    pub liveness: Endpoint,
+}
+
+/// Port of the agent's API, on the loopback address of its pod: only a port-forward reaches it.
+pub const AGENT_PORT: u16 = 7070;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+//! The schedules of the classes: when a request is due, and on which connection it goes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, Semaphore};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::link::Link;
+use super::shooter::Shooter;
+use crate::evidence::Class;
+
+/// Kept connections per busy class and agent: enough to reach every endpoint behind the Service.
+const BUSY_LINKS: usize = 12;
+
+/// Requests in flight per class and agent, beyond which a due request is recorded as unsent.
+const MAX_IN_FLIGHT: usize = 2_000;
+
+/// Longest gap between two uses of an idle connection.
+const IDLE_GAP_MAX_S: f64 = 15.0;
+
+/// Shortest gap between two uses of an idle connection.
+const IDLE_GAP_MIN_S: f64 = 0.5;
+
+/// Starts every class that the plan has requests for; all end soon after the token is cancelled.
+pub(super) fn start(shooter: &Arc<Shooter>, stop: &CancellationToken, tasks: &TaskTracker) {
+    let classes: Vec<Class> = Class::ALL
+        .into_iter()
+        .filter(|class| shooter.serves(*class))
+        .collect();
+    let total: f64 = classes.iter().map(|class| weight(*class)).sum();
+    for class in classes {
+        let rate = shooter.plan.rate * weight(class) / total;
+        if class == Class::Idle {
+            start_idle(shooter, rate, stop, tasks);
+        } else {
+            tasks.spawn(tick(
+                Arc::clone(shooter),
+                class,
+                rate,
+                stop.clone(),
+                tasks.clone(),
+            ));
+        }
+    }
+}
+
+fn weight(class: Class) -> f64 {
+    match class {
+        Class::New => 0.30,
+        Class::Busy => 0.45,
+        Class::Idle => 0.15,
+        Class::Post => 0.10,
+    }
+}
+
+async fn tick(shooter: Arc<Shooter>, class: Class, rate: f64, stop: CancellationToken, tasks: TaskTracker) {
+    let slots: Arc<Vec<Mutex<Option<Link>>>> = Arc::new((0..BUSY_LINKS).map(|_| Mutex::new(None)).collect());
+    let in_flight = Arc::new(Semaphore::new(MAX_IN_FLIGHT));
+    let start = Instant::now();
+    let phase = fastrand::f64();
+    let mut number = 0_usize;
+    loop {
+        let due = start + Duration::from_secs_f64((number as f64 + phase) / rate);
+        if stop.run_until_cancelled(sleep_until(due)).await.is_none() {
+            break;
+        }
+        shooter.recorder.due(class, due);
+        match Arc::clone(&in_flight).try_acquire_owned() {
+            Err(_) => shooter.recorder.unsent(class, due),
+            Ok(permit) => {
+                let (shooter, slots) = (Arc::clone(&shooter), Arc::clone(&slots));
+                tasks.spawn(async move {
+                    shoot_on_free_slot(&shooter, class, due, &slots, number).await;
+                    drop(permit);
+                });
+            }
+        }
+        number += 1;
+    }
+    for slot in slots.iter() {
+        let link = slot.lock().await.take();
+        shooter.retire(class, link).await;
+    }
+}
+
+async fn shoot_on_free_slot(
+    shooter: &Shooter,
+    class: Class,
+    due: Instant,
+    slots: &[Mutex<Option<Link>>],
+    number: usize,
+) {
+    if class.keeps_connections() {
+        for step in 0..slots.len() {
+            if let Ok(mut slot) = slots[(number + step) % slots.len()].try_lock() {
+                return shooter.shoot(class, due, &mut slot).await;
+            }
+        }
+    }
+    let mut fresh = None;
+    shooter.shoot(class, due, &mut fresh).await;
+    shooter.retire(class, fresh).await;
+}
+
+fn start_idle(shooter: &Arc<Shooter>, rate: f64, stop: &CancellationToken, tasks: &TaskTracker) {
+    let mean_gap = f64::midpoint(IDLE_GAP_MIN_S, IDLE_GAP_MAX_S);
+    let connections = (rate * mean_gap).round().max(1.0) as usize;
+    for _ in 0..connections {
+        tasks.spawn(idle(Arc::clone(shooter), stop.clone()));
+    }
+}
+
+async fn idle(shooter: Arc<Shooter>, stop: CancellationToken) {
+    let mut link = None;
+    // The first use comes anywhere in a gap, so that the class starts at its rate.
+    let mut due = Instant::now() + Duration::from_secs_f64(fastrand::f64() * IDLE_GAP_MAX_S / 2.0);
+    while stop.run_until_cancelled(sleep_until(due)).await.is_some() {
+        shooter.recorder.due(Class::Idle, due);
+        shooter.shoot(Class::Idle, due, &mut link).await;
+        let gap = IDLE_GAP_MIN_S + fastrand::f64() * (IDLE_GAP_MAX_S - IDLE_GAP_MIN_S);
+        due = Instant::now() + Duration::from_secs_f64(gap);
+    }
+    shooter.retire(Class::Idle, link).await;
+}

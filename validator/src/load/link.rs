@@ -1,0 +1,179 @@
+//! One HTTP/1.1 connection, used by one request at a time, without any retry.
+
+use std::error::Error as _;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, header};
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::evidence::Outcome;
+
+/// A well-made client gives up on a connection after this time.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(3);
+
+/// An open connection.
+pub(super) struct Link {
+    sender: SendRequest<Full<Bytes>>,
+    driver: JoinHandle<Instant>,
+    pub(super) opened: Instant,
+    pub(super) requests: u32,
+    pub(super) announced: bool,
+}
+
+/// What became of a request that was handed to a link.
+pub(super) struct Exchange {
+    pub(super) outcome: Outcome,
+    pub(super) error: Option<String>,
+}
+
+/// A request that was never written: the connection had ended while it was idle.
+pub(super) struct Untouched(pub(super) Box<Request<Full<Bytes>>>);
+
+impl Exchange {
+    fn answered(status: u16) -> Self {
+        Self {
+            outcome: Outcome::Answered(status),
+            error: None,
+        }
+    }
+
+    fn failed(outcome: Outcome, error: impl Into<String>) -> Self {
+        Self {
+            outcome,
+            error: Some(error.into()),
+        }
+    }
+}
+
+impl Link {
+    /// Opens a connection; every failure is an outcome of the request that wanted it.
+    pub(super) async fn open(address: SocketAddr) -> Result<Self, Exchange> {
+        let stream = match timeout(CONNECT_DEADLINE, TcpStream::connect(address)).await {
+            Err(_) => {
+                return Err(Exchange::failed(
+                    Outcome::ConnectTimeout,
+                    "no connection within 3 s",
+                ));
+            }
+            Ok(Err(error)) => return Err(Exchange::failed(connect_outcome(&error), error.to_string())),
+            Ok(Ok(stream)) => stream,
+        };
+        stream.set_nodelay(true).ok(); // an optimisation only: without it answers come later, not wrong
+        let (sender, connection) = handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| Exchange::failed(outcome_of(&error), error.to_string()))?;
+        let driver = tokio::spawn(async move {
+            connection.await.ok(); // the error reaches the request that is affected
+            Instant::now()
+        });
+        Ok(Self {
+            sender,
+            driver,
+            opened: Instant::now(),
+            requests: 0,
+            announced: false,
+        })
+    }
+
+    /// Whether the next request may use it: the end of an idle connection is noticed here.
+    pub(super) fn is_open(&self) -> bool {
+        !self.sender.is_closed() && !self.driver.is_finished()
+    }
+
+    /// When the server ended the connection; nothing if it is still open and we end it now.
+    pub(super) async fn end(self) -> Option<Instant> {
+        let ended = self.driver.is_finished();
+        drop(self.sender);
+        if !ended {
+            self.driver.abort();
+            return None;
+        }
+        self.driver.await.ok()
+    }
+
+    /// Sends one request and reads its whole answer.
+    ///
+    /// # Errors
+    /// [`Untouched`] when nothing was written, so that a fresh connection may carry the request.
+    pub(super) async fn exchange(
+        &mut self,
+        request: Request<Full<Bytes>>,
+        deadline: Instant,
+    ) -> Result<Exchange, Untouched> {
+        let exchange = async {
+            if self.sender.ready().await.is_err() {
+                return Err(Untouched(Box::new(request)));
+            }
+            self.requests += 1;
+            let mut response = match self.sender.try_send_request(request).await {
+                Ok(response) => response,
+                Err(mut error) => {
+                    return match error.take_message() {
+                        Some(request) => Err(Untouched(Box::new(request))),
+                        None => Ok(Exchange::failed(
+                            outcome_of(error.error()),
+                            describe(error.error()),
+                        )),
+                    };
+                }
+            };
+            self.announced |= says_close(&response);
+            while let Some(frame) = response.body_mut().frame().await {
+                if let Err(error) = frame {
+                    return Ok(Exchange::failed(outcome_of(&error), describe(&error)));
+                }
+            }
+            Ok(Exchange::answered(response.status().as_u16()))
+        };
+        timeout_at(deadline, exchange)
+            .await
+            .unwrap_or_else(|_| Ok(Exchange::failed(Outcome::Timeout, "no complete answer in time")))
+    }
+}
+
+fn says_close(response: &http::Response<hyper::body::Incoming>) -> bool {
+    response
+        .headers()
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|option| option.trim().eq_ignore_ascii_case("close"))
+}
+
+fn connect_outcome(error: &std::io::Error) -> Outcome {
+    match error.kind() {
+        std::io::ErrorKind::ConnectionReset => Outcome::Reset,
+        std::io::ErrorKind::TimedOut => Outcome::ConnectTimeout,
+        _ => Outcome::Refused,
+    }
+}
+
+fn outcome_of(error: &hyper::Error) -> Outcome {
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
+            return match io.kind() {
+                std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe => Outcome::Reset,
+                std::io::ErrorKind::TimedOut => Outcome::Timeout,
+                _ => Outcome::Closed,
+            };
+        }
+        source = cause.source();
+    }
+    Outcome::Closed
+}
+
+fn describe(error: &hyper::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}

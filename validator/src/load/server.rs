@@ -1,0 +1,137 @@
+//! The agent's API: clock, start, probes, status, stop, evidence. Only a port-forward reaches it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::routing::{get, post, put};
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::shooter::Shooter;
+use super::{AgentClock, LoadPlan, ProbedPod, Recorder, classes, prober};
+
+/// How long in-flight requests may take to end after a stop.
+const STOP_DEADLINE: Duration = Duration::from_secs(12);
+
+/// What the agent says of itself.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct AgentStatus {
+    /// The agent's clock, Unix milliseconds.
+    pub now_ms: f64,
+    /// Whether it sends load.
+    pub running: bool,
+}
+
+struct Agent {
+    clock: AgentClock,
+    probed: watch::Sender<Vec<ProbedPod>>,
+    // Guards the handles of the one load of this agent; held while they are set or copied.
+    load: Mutex<Option<Load>>,
+}
+
+#[derive(Clone)]
+struct Load {
+    recorder: Recorder,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// Serves the API until the future is dropped or the listener fails.
+pub async fn serve(listener: TcpListener) -> std::io::Result<()> {
+    let (probed, _) = watch::channel(Vec::new());
+    let agent = Arc::new(Agent {
+        clock: AgentClock::start(),
+        probed,
+        load: Mutex::new(None),
+    });
+    let router = Router::new()
+        .route("/status", get(status))
+        .route("/start", post(start))
+        .route("/probes", put(probes))
+        .route("/stop", post(stop))
+        .route("/evidence", get(evidence))
+        .with_state(agent);
+    axum::serve(listener, router).await
+}
+
+async fn status(State(agent): State<Arc<Agent>>) -> Json<AgentStatus> {
+    let running = agent.load().is_some_and(|load| !load.stop.is_cancelled());
+    Json(AgentStatus {
+        now_ms: agent.clock.now_ms(),
+        running,
+    })
+}
+
+async fn start(State(agent): State<Arc<Agent>>, Json(plan): Json<LoadPlan>) -> impl IntoResponse {
+    let mut load = agent.load.lock().unwrap_or_else(PoisonError::into_inner);
+    if load.is_some() {
+        return (StatusCode::CONFLICT, "this agent has had its load");
+    }
+    let recorder = Recorder::new(agent.clock, &plan);
+    let stop = CancellationToken::new();
+    let tasks = TaskTracker::new();
+    let at_most = Duration::from_secs_f64(plan.at_most_s.clamp(1.0, 3600.0));
+    let shooter = Arc::new(Shooter::new(plan, recorder.clone()));
+    classes::start(&shooter, &stop, &tasks);
+    tasks.spawn(prober::probe(
+        agent.probed.subscribe(),
+        recorder.clone(),
+        agent.clock,
+        stop.clone(),
+    ));
+    tokio::spawn({
+        let stop = stop.clone();
+        async move {
+            stop.run_until_cancelled(tokio::time::sleep(at_most)).await;
+            stop.cancel();
+        }
+    });
+    *load = Some(Load {
+        recorder,
+        stop,
+        tasks,
+    });
+    (StatusCode::OK, "started")
+}
+
+async fn probes(State(agent): State<Arc<Agent>>, Json(pods): Json<Vec<ProbedPod>>) -> StatusCode {
+    agent.probed.send_replace(pods);
+    StatusCode::NO_CONTENT
+}
+
+async fn stop(State(agent): State<Arc<Agent>>) -> impl IntoResponse {
+    let Some(load) = agent.load() else {
+        return (StatusCode::CONFLICT, "no load was started");
+    };
+    load.stop.cancel();
+    load.tasks.close();
+    match tokio::time::timeout(STOP_DEADLINE, load.tasks.wait()).await {
+        Ok(()) => (StatusCode::OK, "stopped"),
+        Err(_) => (StatusCode::OK, "stopped; some requests did not end in time"),
+    }
+}
+
+async fn evidence(State(agent): State<Arc<Agent>>) -> impl IntoResponse {
+    let facts = agent.load().map(|load| load.recorder.facts()).unwrap_or_default();
+    let mut body = Vec::new();
+    for fact in facts {
+        // Facts are plain data: writing them to memory cannot fail.
+        if serde_json::to_writer(&mut body, &fact).is_ok() {
+            body.push(b'\n');
+        }
+    }
+    body
+}
+
+impl Agent {
+    fn load(&self) -> Option<Load> {
+        self.load.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

@@ -1,0 +1,192 @@
+//! Builds one request, sends it, and records what became of it.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, header};
+use http_body_util::Full;
+use tokio::time::Instant;
+
+use super::LoadPlan;
+use super::link::{Exchange, Link, Untouched};
+use super::recorder::{Recorder, Shot};
+use crate::config::{Method, RequestSpec};
+use crate::evidence::{Class, Outcome};
+
+/// A request without a complete answer after this time is lost.
+const REQUEST_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Sends the requests of one agent.
+pub(super) struct Shooter {
+    pub(super) plan: LoadPlan,
+    pub(super) recorder: Recorder,
+    gets: Vec<RequestSpec>,
+    posts: Vec<RequestSpec>,
+    // Guards the share of sampled requests that is still owed; held for one addition.
+    owed: Mutex<f64>,
+}
+
+struct Prepared {
+    request: Request<Full<Bytes>>,
+    name: String,
+    sampled: Option<(String, String)>,
+}
+
+impl Shooter {
+    pub(super) fn new(plan: LoadPlan, recorder: Recorder) -> Self {
+        let of = |method| {
+            plan.requests
+                .iter()
+                .filter(|r| r.method == method)
+                .cloned()
+                .collect()
+        };
+        let (gets, posts) = (of(Method::Get), of(Method::Post));
+        Self {
+            plan,
+            recorder,
+            gets,
+            posts,
+            owed: Mutex::new(0.0),
+        }
+    }
+
+    /// Whether the plan has a request for this class.
+    pub(super) fn serves(&self, class: Class) -> bool {
+        !self.specs(class).is_empty()
+    }
+
+    /// Sends one request on the link in the slot, opening one when the slot is empty or its link has
+    /// ended, and leaves the link there for the next one.
+    pub(super) async fn shoot(&self, class: Class, due: Instant, slot: &mut Option<Link>) {
+        if slot.as_ref().is_some_and(|link| !link.is_open()) {
+            self.retire(class, slot.take()).await;
+        }
+        let prepared = self.prepare(class);
+        let sent = Instant::now();
+        let Exchange { outcome, error } = self
+            .deliver(class, prepared.request, slot, sent + REQUEST_DEADLINE)
+            .await;
+        self.recorder.request(Shot {
+            class,
+            due,
+            sent,
+            took: sent.elapsed(),
+            name: prepared.name,
+            outcome,
+            error,
+            sampled: prepared.sampled,
+        });
+        let spent = slot.as_ref().is_some_and(|link| link.announced);
+        if spent || !matches!(outcome, Outcome::Answered(_)) || !class.keeps_connections() {
+            self.retire(class, slot.take()).await;
+        }
+    }
+
+    /// Records the end of a kept connection.
+    pub(super) async fn retire(&self, class: Class, link: Option<Link>) {
+        let Some(link) = link else { return };
+        let (opened, requests, announced) = (link.opened, link.requests, link.announced);
+        let ended = link.end().await;
+        if class.keeps_connections() {
+            self.recorder
+                .connection(class, opened, ended, requests, announced);
+        }
+    }
+
+    async fn deliver(
+        &self,
+        class: Class,
+        request: Request<Full<Bytes>>,
+        slot: &mut Option<Link>,
+        deadline: Instant,
+    ) -> Exchange {
+        let mut request = request;
+        // A link that ended while idle was never written to; a pool opens the next one instead.
+        // Bounded, so that a server which ends every connection at once is still seen as such.
+        for _ in 0..3 {
+            if slot.is_none() {
+                match Link::open(self.plan.address).await {
+                    Ok(link) => {
+                        self.recorder.opened(class);
+                        *slot = Some(link);
+                    }
+                    Err(exchange) => return exchange,
+                }
+            }
+            let Some(link) = slot.as_mut() else { break };
+            match link.exchange(request, deadline).await {
+                Ok(exchange) => return exchange,
+                Err(Untouched(untouched)) => request = *untouched,
+            }
+            self.retire(class, slot.take()).await;
+        }
+        Exchange {
+            outcome: Outcome::Closed,
+            error: Some("three fresh connections ended before use".into()),
+        }
+    }
+
+    fn specs(&self, class: Class) -> &[RequestSpec] {
+        if class == Class::Post {
+            &self.posts
+        } else {
+            &self.gets
+        }
+    }
+
+    fn prepare(&self, class: Class) -> Prepared {
+        let specs = self.specs(class);
+        let spec = &specs[fastrand::usize(..specs.len())];
+        let mut random = || fastrand::u64(..);
+        let path = spec.path.render(&mut random);
+        let sampled = self.is_sampled();
+        let (trace, parent) = (
+            format!("{:032x}", fastrand::u128(1..)),
+            format!("{:016x}", fastrand::u64(1..)),
+        );
+        let verb = if class == Class::Post {
+            http::Method::POST
+        } else {
+            http::Method::GET
+        };
+        let name = format!("{verb} {path}");
+        let body = spec.body(&mut random);
+        let mut builder = Request::builder()
+            .method(verb)
+            .uri(path)
+            .header(header::HOST, &self.plan.host)
+            .header(
+                header::USER_AGENT,
+                concat!("golive-validator/", env!("CARGO_PKG_VERSION")),
+            )
+            .header(
+                "traceparent",
+                format!("00-{trace}-{parent}-{:02x}", u8::from(sampled)),
+            );
+        if body.is_some() {
+            builder = builder.header(header::CONTENT_TYPE, "application/json");
+        }
+        // Paths were checked when the plan was accepted, so the parts always make a request.
+        let request = builder
+            .body(Full::from(body.unwrap_or_default()))
+            .unwrap_or_default();
+        Prepared {
+            request,
+            name,
+            sampled: sampled.then_some((trace, parent)),
+        }
+    }
+
+    fn is_sampled(&self) -> bool {
+        let mut owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
+        *owed += self.plan.sampled / self.plan.rate;
+        if *owed < 1.0 {
+            return false;
+        }
+        *owed -= 1.0;
+        true
+    }
+}

@@ -1,0 +1,147 @@
+//! The report as plain text of 80 columns; colour is added only around words, never instead of them.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+
+use super::wrap::wrap;
+use super::{AreaLine, CheckLine, Report, Verdict};
+use crate::check::{Area, Outcome};
+
+/// Column at which the texts of the checklist begin.
+const TEXT: usize = 27;
+
+/// Column at which the texts of the checks begin.
+const DETAIL: usize = 4;
+
+pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let Report {
+        deployment,
+        version,
+        namespace,
+        ..
+    } = report;
+    writeln!(out, "DEPLOY REQUEST: {deployment} {version} -> {namespace}")?;
+    writeln!(out, "STATUS: {}", status(report.verdict))?;
+    writeln!(out, "SRE go-live checklist: {}/4 passing", report.passing())?;
+    writeln!(out)?;
+    for line in &report.areas {
+        area(line, out)?;
+        if line.area == Area::Breaker {
+            writeln!(out)?;
+        }
+    }
+    writeln!(out, "\nCHECKS")?;
+    for line in &report.checks {
+        check(line, out)?;
+    }
+    let counts = [
+        Outcome::Pass,
+        Outcome::Fail,
+        Outcome::Warn,
+        Outcome::Inconclusive,
+        Outcome::Skipped,
+    ]
+    .map(|outcome| {
+        (
+            outcome,
+            report
+                .checks
+                .iter()
+                .filter(|c| c.finding.outcome == outcome)
+                .count(),
+        )
+    });
+    let counts: Vec<String> = counts
+        .iter()
+        .filter(|(_, n)| *n > 0)
+        .map(|(outcome, n)| format!("{n} {outcome}"))
+        .collect();
+    writeln!(out, "\nVERDICT: {} ({})", report.verdict, counts.join(", "))?;
+    writeln!(out, "run {}, validator {}", report.run, report.validator)
+}
+
+fn status(verdict: Verdict) -> String {
+    let (style, word) = if verdict.is_go() {
+        (green(), "APPROVED")
+    } else {
+        (red(), "BLOCKED")
+    };
+    format!("{} ({verdict})", styled(style, word))
+}
+
+fn area(line: &AreaLine, out: &mut dyn Write) -> io::Result<()> {
+    let (mark, word, style) = match line.outcome {
+        Outcome::Pass => ("[x]", "PASS", green()),
+        Outcome::Fail => ("[ ]", "FAIL", red()),
+        _ => ("[?]", "INCONCLUSIVE", yellow()),
+    };
+    let more = if line.more > 0 {
+        format!(" (and {} more)", line.more)
+    } else {
+        String::new()
+    };
+    let head = format!("{mark} {word:<12} {:<9} ", line.area.name());
+    let text = wrap(&head, &format!("{}{more}", line.reason), TEXT);
+    writeln!(out, "{}", text.replacen(word, &styled(style, word), 1))?;
+    if let Some(remedy) = &line.remedy {
+        writeln!(
+            out,
+            "{}",
+            wrap(&" ".repeat(TEXT), &format!("-> {remedy}"), TEXT + 3)
+        )?;
+    }
+    Ok(())
+}
+
+fn check(line: &CheckLine, out: &mut dyn Write) -> io::Result<()> {
+    let finding = &line.finding;
+    let word = finding.outcome.to_string();
+    let style = match finding.outcome {
+        Outcome::Pass | Outcome::Skipped => Style::new(),
+        Outcome::Fail => red(),
+        Outcome::Warn | Outcome::Inconclusive => yellow(),
+    };
+    let padded = format!("{word:<12}");
+    let head = format!("{} {padded} {} ({})", line.id, line.slug, line.severity);
+    writeln!(out, "{}", head.replacen(&word, &styled(style, &word), 1))?;
+    let indent = " ".repeat(DETAIL);
+    writeln!(out, "{}", wrap(&indent, &finding.summary, DETAIL))?;
+    for detail in &finding.details {
+        writeln!(out, "{}", wrap(&format!("{indent}- "), detail, DETAIL + 2))?;
+    }
+    if let (Some(measured), Some(limit)) = (&finding.measured, &finding.limit) {
+        let lines: Vec<String> = finding.lines.iter().map(|line| format!("#{line}")).collect();
+        let evidence = if lines.is_empty() {
+            String::new()
+        } else {
+            format!("; evidence {}", lines.join(" "))
+        };
+        writeln!(
+            out,
+            "{}",
+            wrap(
+                &indent,
+                &format!("measured {measured}; limit {limit}{evidence}"),
+                DETAIL
+            )
+        )?;
+    }
+    Ok(())
+}
+
+fn styled(style: Style, word: &str) -> String {
+    format!("{style}{word}{style:#}")
+}
+
+fn green() -> Style {
+    AnsiColor::Green.on_default().bold()
+}
+
+fn red() -> Style {
+    AnsiColor::Red.on_default().bold()
+}
+
+fn yellow() -> Style {
+    AnsiColor::Yellow.on_default().bold()
+}

@@ -1,0 +1,111 @@
+//! The deployment: its settings as found, its status over time, its disruption budgets.
+
+use serde_json::Value;
+
+use crate::evidence::{Evidence, Fact, Millis, ObjectKind};
+
+/// What the objects declare, and what the controller reported.
+#[derive(Clone, Debug, Default)]
+pub struct Workload {
+    /// The deployment as first listed.
+    pub deployment: Value,
+    /// Line of that list.
+    pub line: usize,
+    /// Largest `status.replicas`, when and on which line.
+    pub most_pods: Option<(i64, Millis, usize)>,
+    /// Disruption budgets of the namespace.
+    pub budgets: Vec<(usize, Value)>,
+    /// The Service.
+    pub service: Value,
+}
+
+impl Workload {
+    /// A value of the deployment by JSON pointer.
+    pub fn get(&self, pointer: &str) -> Option<&Value> {
+        self.deployment.pointer(pointer)
+    }
+
+    /// A whole number of the deployment by JSON pointer.
+    pub fn number(&self, pointer: &str) -> Option<i64> {
+        self.get(pointer).and_then(Value::as_i64)
+    }
+
+    /// The pod template's containers.
+    pub fn containers(&self) -> &[Value] {
+        let containers = self
+            .get("/spec/template/spec/containers")
+            .and_then(Value::as_array);
+        containers.map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// A probe of the first container that declares it.
+    pub fn probe(&self, name: &str) -> Option<&Value> {
+        self.containers().iter().find_map(|container| container.get(name))
+    }
+
+    /// Replicas asked for.
+    pub fn replicas(&self) -> i64 {
+        self.number("/spec/replicas").unwrap_or(1)
+    }
+
+    /// `maxUnavailable` and `maxSurge` in pods, rounded as the deployment controller rounds:
+    /// unavailable down, surge up; both default to 25 %.
+    pub fn rolling(&self) -> (i64, i64) {
+        let of = |name: &str, up: bool| {
+            let value = self.get(&format!("/spec/strategy/rollingUpdate/{name}"));
+            scaled(value.unwrap_or(&Value::from("25%")), self.replicas(), up)
+        };
+        (of("maxUnavailable", false), of("maxSurge", true))
+    }
+}
+
+fn scaled(value: &Value, of: i64, up: bool) -> i64 {
+    if let Some(number) = value.as_i64() {
+        return number;
+    }
+    let percent: i64 = value
+        .as_str()
+        .and_then(|t| t.trim_end_matches('%').parse().ok())
+        .unwrap_or(0);
+    (of * percent + if up { 99 } else { 0 }) / 100
+}
+
+pub(super) fn read(evidence: &Evidence) -> Workload {
+    let mut workload = Workload::default();
+    for (line, fact) in evidence.numbered() {
+        let Fact::Object(fact) = fact else { continue };
+        match fact.kind {
+            ObjectKind::Deployment => {
+                if workload.deployment.is_null() {
+                    (workload.deployment, workload.line) = (fact.object.clone(), line);
+                }
+                let pods = fact
+                    .object
+                    .pointer("/status/replicas")
+                    .and_then(Value::as_i64)
+                    .unwrap_or(0);
+                if workload.most_pods.is_none_or(|(most, _, _)| pods > most) {
+                    workload.most_pods = Some((pods, fact.at, line));
+                }
+            }
+            ObjectKind::PodDisruptionBudget => workload.budgets.push((line, fact.object.clone())),
+            ObjectKind::Service => workload.service = fact.object.clone(),
+            _ => {}
+        }
+    }
+    workload
+}
+
+#[cfg(test)]
+mod tests {
+    use super::scaled;
+    use serde_json::Value;
+
+    #[test]
+    fn percentages_round_as_the_deployment_controller_does() {
+        assert_eq!(scaled(&Value::from("25%"), 3, false), 0);
+        assert_eq!(scaled(&Value::from("25%"), 3, true), 1);
+        assert_eq!(scaled(&Value::from("100%"), 3, true), 3);
+        assert_eq!(scaled(&Value::from(2), 3, true), 2);
+    }
+}
