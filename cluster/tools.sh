@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Provides kind, helm and kubectl in the cache's bin: a suitable one from PATH, or built. tools.sh [TOOL...]
+# shellcheck source=cluster/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+# suitable TOOL PATH: is the version near enough to what the scripts and the node image were made for?
+suitable() {
+  case $1 in
+    kind) timeout 10 "$2" version 2>/dev/null | grep -Eq 'v0\.(3[0-9]|[4-9][0-9])\.' ;;
+    helm) timeout 10 "$2" version --short 2>/dev/null | grep -Eq '^v(3\.(1[4-9]|[2-9][0-9])|4\.)' ;;
+    # kubectl supports one minor more and one less than the server's 1.34.
+    kubectl) timeout 10 "$2" version --client 2>/dev/null | grep -Eq 'v1\.3[345]\.[0-9]+$' ;;
+  esac
+}
+
+# on_path TOOL: the first suitable one outside the cache.
+on_path() {
+  local candidate
+  while read -r candidate; do
+    [[ $candidate == "$cache"/* ]] && continue
+    if suitable "$1" "$candidate"; then echo "$candidate" && return; fi
+  done < <(type -ap "$1")
+  return 1
+}
+
+provide() {
+  local tool=$1 module=$1 link=$cache/bin/$1 found
+  if [[ $tool == kubectl ]]; then module=kubernetes; fi
+  if [[ $(readlink "$link") == "$cache/parts/"* ]]; then
+    if "$cluster_dir/modules.sh" --check "$module" "$tool"; then return; fi
+  elif suitable "$tool" "$link"; then
+    return
+  fi
+  if found=$(on_path "$tool"); then
+    ln -sfn "$found" "$link"
+    say "$tool: $found"
+    return
+  fi
+  step "$tool from Go modules" "put $tool on PATH, or see that Go's module proxy answers" "$cluster_dir/modules.sh" "$module" "$tool"
+  ln -sfn "$cache/parts/$module/$tool" "$link"
+}
+
+trap stop_jobs EXIT
+if (($# == 0)); then set -- kind helm kubectl; fi
+for tool; do provide "$tool"; done

@@ -1,0 +1,4 @@
+//! Tests of the whole validator that need no cluster.
+
+mod cli;
+mod purity;
