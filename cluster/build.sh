@@ -28,13 +28,13 @@ build_binaries() {
   put validator validator
 }
 
-image() { # DOCKERFILE-TARGET FOLDER
-  timeout 120 docker build --quiet --target "$1" -t "golive/$2:$version" -f "$repo_dir/Dockerfile" "$stage/$2"
+image() { # DOCKERFILE-TARGET NAME [BUILD-ARG]
+  timeout 120 docker build --quiet --target "$1" -t "golive/$2:$version" ${3:+--build-arg "$3"} -f "$repo_dir/Dockerfile" "$stage"
 }
 
 build_images() {
   image users users
-  image users users-flawed
+  image users users-flawed USERS=users-flawed/users
   image validator validator
 }
 

@@ -1,5 +1,5 @@
 # Sourced: the Docker engine. One that answers is used as it is; else ours is started, and `down` can stop it.
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2034,SC2154
 # When this run started the engine; 0 if it found one.
 engine_started=0
 engine_pid_file=$cache/run/dockerd.pid

@@ -65,6 +65,7 @@ build() {
   command -v go >/dev/null || die "Go is needed to build $tool" "install Go 1.26 or newer, or put a ready-made $tool on PATH"
   if [[ $(cat "$out/.recipe" 2>/dev/null) != "$(recipe "$tool")" ]]; then rm -rf "$out"; fi
   mkdir -p "$out"
+  rm -rf "$out"/.build.*
   mapfile -t list < <(packages "$tool" "${wanted[@]}")
 
   # One package gets the name asked for (etcd's would be called server), several keep theirs.

@@ -6,6 +6,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 source "$cluster_dir/engine.sh"
 
 nodes_wanted=3
+# Exists while a cluster is being made: one that was interrupted is not worth waiting for.
+unfinished=$cache/run/cluster.unfinished
 
 cluster_exists() { timeout 20 "$cache/bin/kind" get clusters 2>/dev/null | grep -x "$cluster" >/dev/null; }
 
@@ -28,13 +30,15 @@ recovered() { nodes_ready && leases_renewed && dns_ready; }
 
 # A cluster whose engine was stopped comes back by itself; one that does not is replaced.
 cluster_usable() {
-  cluster_exists || return 1
+  if [[ -e $unfinished ]] || ! cluster_exists; then return 1; fi
+  "$cluster_dir/tools.sh" kubectl
   timeout 30 "$cache/bin/kind" export kubeconfig --name "$cluster" --kubeconfig "$kubeconfig" >/dev/null 2>&1 || return 1
   if ((!engine_started)) && nodes_ready 2>/dev/null; then return; fi
   step "wait for the existing cluster" "nothing: it is replaced now" await 120 recovered
 }
 
 create_cluster() {
+  touch "$unfinished"
   timeout 120 "$cache/bin/kind" delete cluster --name "$cluster" --kubeconfig "$kubeconfig"
   timeout 420 "$cache/bin/kind" create cluster --name "$cluster" --kubeconfig "$kubeconfig" \
     --config "$repo_dir/kind-config.yaml" --image "$node_image" --wait 0s
@@ -63,6 +67,7 @@ main() {
     step "create the cluster" "docker ps -a, free memory; then run this again" create_cluster
     step "nodes ready" "cluster/kubectl describe nodes" await 120 nodes_ready
     step "cluster DNS" "cluster/kubectl -n kube-system describe pods" await 120 dns_ready
+    rm -f "$unfinished"
   fi
   wait "$supply" || die "helm or an image of the backends is missing" "read the error above, then run this again"
   run "$cluster_dir/load.sh" "${backend_images[@]}"

@@ -9,6 +9,7 @@ use kube::api::ListParams;
 use kube::{Api, ResourceExt};
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::Cluster;
@@ -19,6 +20,9 @@ use crate::failure::Failure;
 
 /// Port of Jaeger's query API.
 const QUERY_PORT: u16 = 16686;
+
+/// Forwarded connections to the query API.
+const CONNECTIONS: usize = 8;
 
 /// A batch processor's schedule is 5 s; traces that are missing after this time stay missing.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -34,33 +38,53 @@ pub async fn fetch_traces(
         return Ok(None);
     };
     let deadline = Instant::now() + PATIENCE;
-    let mut found: BTreeMap<&str, TraceFact> = BTreeMap::new();
-    let mut forward = None;
+    let mut found: BTreeMap<String, TraceFact> = BTreeMap::new();
     loop {
-        for (at, id) in wanted {
-            // A trace with only part of its spans is asked for again: the rest may be on its way.
-            if found.get(id.as_str()).is_some_and(|trace| trace.spans.len() >= 2) {
-                continue;
-            }
-            let spans = query(&pods, &pod, &mut forward, id).await.map_err(|error| {
-                Failure::environment(format!("Jaeger's query API in pod {pod}: {error}"))
-                    .hint("declare where it is: spec.dependencies[].query")
-            })?;
-            found.insert(
-                id,
-                TraceFact {
-                    at: *at,
-                    trace_id: id.clone(),
-                    spans,
-                },
-            );
-        }
-        let missing = found.values().any(|trace| trace.spans.len() < 2);
-        if !missing || Instant::now() >= deadline {
+        // A trace with only part of its spans is asked for again: the rest may be on its way.
+        let whole = |id: &str| found.get(id).is_some_and(|trace| trace.spans.len() >= 2);
+        let open: Vec<(Millis, String)> = wanted.iter().filter(|(_, id)| !whole(id)).cloned().collect();
+        if open.is_empty() || Instant::now() >= deadline {
             return Ok(Some(found.into_values().collect()));
         }
-        sleep(Duration::from_secs(2)).await;
+        for trace in ask_all(&pods, &pod, open).await? {
+            found.insert(trace.trace_id.clone(), trace);
+        }
+        if found.values().any(|trace| trace.spans.len() < 2) {
+            sleep(Duration::from_secs(2)).await;
+        }
     }
+}
+
+/// Asks over several forwarded connections at once: each answer waits for a round trip through the API server.
+async fn ask_all(
+    pods: &Api<Pod>,
+    pod: &str,
+    wanted: Vec<(Millis, String)>,
+) -> Result<Vec<TraceFact>, Failure> {
+    let share = wanted.len().div_ceil(CONNECTIONS);
+    let mut asking = JoinSet::new();
+    for part in wanted.chunks(share) {
+        asking.spawn(ask(pods.clone(), pod.to_owned(), part.to_vec()));
+    }
+    let mut traces = Vec::with_capacity(wanted.len());
+    while let Some(answer) = asking.join_next().await {
+        let answer = answer.unwrap_or_else(|error| Err(error.to_string()));
+        traces.extend(answer.map_err(|error| {
+            Failure::environment(format!("Jaeger's query API in pod {pod}: {error}"))
+                .hint("declare where it is: spec.dependencies[].query")
+        })?);
+    }
+    Ok(traces)
+}
+
+async fn ask(pods: Api<Pod>, pod: String, wanted: Vec<(Millis, String)>) -> Result<Vec<TraceFact>, String> {
+    let mut forward = None;
+    let mut traces = Vec::with_capacity(wanted.len());
+    for (at, trace_id) in wanted {
+        let spans = query(&pods, &pod, &mut forward, &trace_id).await?;
+        traces.push(TraceFact { at, trace_id, spans });
+    }
+    Ok(traces)
 }
 
 async fn find_query(

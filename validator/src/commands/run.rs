@@ -95,6 +95,7 @@ async fn leave(
     progress: &mut Progress,
 ) -> Result<(), Failure> {
     let name = &target.plan.deployment;
+    progress.expect(Duration::ZERO);
     if stays {
         keep(cluster, name).await?;
         progress.tell("the candidate stays");

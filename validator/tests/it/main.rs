@@ -1,4 +1,5 @@
 //! Tests of the whole validator that need no cluster.
 
 mod cli;
+mod mutations;
 mod purity;

@@ -1,0 +1,134 @@
+//! Pillar: a circuit breaker that opens on the failure rate of a time window and closes by one trial.
+//!
+//! `recloser` is the state machine and the timer of the open period, nothing more: by itself it has no time window,
+//! counts eleven calls where ten were asked for, and lets every waiting caller through as a trial. Around it stand
+//!
+//! - ten buckets, together as long as the window, with a running total (constant cost at any rate);
+//! - an atomic word of state and generation that answers *closed* and *open* without asking the machine;
+//! - a gate with one permit for the trial, given back when the trial is cancelled;
+//! - the generation, so that a call admitted before a transition is not counted after it;
+//! - the deadline of a call, inside of what is recorded: a call that hangs is a failure.
+//!
+//! ```
+//! use golive_service::breaker::{self, Breaker, Class, Classify};
+//!
+//! struct Refused;
+//! impl Classify for Refused {
+//!     fn class(&self) -> Class { Class::Failure }
+//! }
+//! # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+//! let metrics = breaker::Metrics::default();
+//! let breaker = Breaker::new("inventory", &breaker::Args::default(), &metrics);
+//! let answer = breaker.call(async { Ok::<_, Refused>(42) }).await;
+//! assert!(matches!(answer, Ok(42)));
+//! # });
+//! ```
+
+mod admission;
+mod args;
+mod circuit;
+mod machine;
+mod metrics;
+mod state;
+mod window;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+pub use args::Args;
+use circuit::Circuit;
+pub use metrics::Metrics;
+use metrics::Outcome;
+pub use state::State;
+
+/// What a result says about the health of the dependency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// The dependency did not do its work.
+    Failure,
+    /// The dependency answered, although the answer may be an error to the caller.
+    Success,
+    /// Nothing can be said, for example because we gave up for a reason of our own.
+    NotCounted,
+}
+
+/// Sorts the errors of a protected call.
+pub trait Classify {
+    /// What this error says about the dependency.
+    fn class(&self) -> Class;
+}
+
+/// Why a protected call has no value.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError<E> {
+    /// The call was not made.
+    #[error("the circuit is open for another {retry_after:?}")]
+    NotPermitted {
+        /// When a trial is due, or, while one is running, one second.
+        retry_after: Duration,
+    },
+    /// The call took longer than the deadline and was dropped.
+    #[error("no answer within {0:?}")]
+    Deadline(Duration),
+    /// The call itself failed.
+    #[error(transparent)]
+    Inner(#[from] E),
+}
+
+/// A handle to one circuit. Clones share it.
+#[derive(Clone)]
+pub struct Breaker {
+    circuit: Arc<Circuit>,
+}
+
+impl Breaker {
+    /// Makes a closed circuit; `name` is its label in metrics and logs.
+    pub fn new(name: &'static str, args: &Args, metrics: &Metrics) -> Self {
+        let circuit = Circuit::closed(name, args.clone(), metrics.clone());
+        Self {
+            circuit: Arc::new(circuit),
+        }
+    }
+
+    /// Runs `work` under the deadline if the circuit permits it, and records how it went.
+    ///
+    /// Cancel safe: a dropped call counts as nothing, and a dropped trial makes room for the next one.
+    pub async fn call<T, E: Classify>(
+        &self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, CallError<E>> {
+        let circuit = &self.circuit;
+        let admission = match circuit.admit() {
+            Ok(admission) => admission,
+            Err(retry_after) => {
+                circuit.metrics.not_permitted(circuit.name);
+                return Err(CallError::NotPermitted { retry_after });
+            }
+        };
+        let deadline = circuit.args.breaker_deadline;
+        let result = match timeout(deadline, work).await {
+            Ok(result) => result.map_err(CallError::Inner),
+            Err(_) => Err(CallError::Deadline(deadline)),
+        };
+        // A blocked worker can make a call late without the timer having had its turn.
+        let outcome = match &result {
+            Ok(_) if admission.elapsed() > deadline => Outcome::Deadline,
+            Ok(_) => Outcome::Success,
+            Err(CallError::Inner(error)) => error.class().into(),
+            Err(_) => Outcome::Deadline,
+        };
+        circuit.settle(admission, outcome);
+        result
+    }
+
+    /// The state now. An open circuit whose period is over stays *open* until somebody calls.
+    pub fn state(&self) -> State {
+        self.circuit.state()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,240 @@
+use std::future::pending;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::time::{Instant, advance};
+
+use super::*;
+
+#[derive(Debug)]
+struct Fault(Class);
+
+impl Classify for Fault {
+    fn class(&self) -> Class {
+        self.0
+    }
+}
+
+const FAILED: Result<(), Fault> = Err(Fault(Class::Failure));
+
+fn breaker(args: &Args) -> Breaker {
+    Breaker::new("test", args, &Metrics::default())
+}
+
+fn quick() -> Args {
+    let open_for = Duration::from_millis(60);
+    Args {
+        breaker_open_for: open_for,
+        breaker_deadline: Duration::from_millis(500),
+        ..Args::default()
+    }
+}
+
+async fn calls(breaker: &Breaker, count: usize, result: fn() -> Result<(), Fault>) {
+    for _ in 0..count {
+        let _ = breaker.call(async { result() }).await;
+    }
+}
+
+async fn opened(args: Args) -> Breaker {
+    let breaker = breaker(&args);
+    calls(&breaker, 10, || FAILED).await;
+    assert_eq!(breaker.state(), State::Open);
+    breaker
+}
+
+/// recloser's clock is the system's, so this waits for real.
+async fn open_period_over(breaker: &Breaker) {
+    tokio::time::sleep(breaker.circuit.args.breaker_open_for + Duration::from_millis(20)).await;
+}
+
+fn transitions(breaker: &Breaker) -> String {
+    let mut registry = prometheus_client::registry::Registry::default();
+    breaker.circuit.metrics.register(&mut registry);
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+    text
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_tenth_failure_opens_and_not_the_ninth() {
+    let breaker = breaker(&Args::default());
+    calls(&breaker, 9, || FAILED).await;
+    assert_eq!(breaker.state(), State::Closed);
+    calls(&breaker, 1, || FAILED).await;
+    assert_eq!(breaker.state(), State::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_of_the_calls_is_enough_and_less_is_not() {
+    let exactly_half = breaker(&Args::default());
+    calls(&exactly_half, 5, || Ok(())).await;
+    calls(&exactly_half, 5, || FAILED).await;
+    assert_eq!(exactly_half.state(), State::Open);
+
+    let just_below = breaker(&Args::default());
+    calls(&just_below, 501, || Ok(())).await;
+    calls(&just_below, 499, || FAILED).await;
+    assert_eq!(just_below.state(), State::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_of_more_than_ten_seconds_ago_do_not_count() {
+    let breaker = breaker(&Args::default());
+    calls(&breaker, 9, || FAILED).await;
+    advance(Duration::from_secs(11)).await;
+    calls(&breaker, 1, || FAILED).await;
+    assert_eq!(breaker.state(), State::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_of_the_caller_and_uncounted_ones_do_not_open() {
+    let breaker = breaker(&Args::default());
+    calls(&breaker, 50, || Err(Fault(Class::Success))).await;
+    calls(&breaker, 50, || Err(Fault(Class::NotCounted))).await;
+    assert_eq!(breaker.state(), State::Closed);
+    calls(&breaker, 49, || FAILED).await;
+    assert_eq!(breaker.state(), State::Closed, "50 successes were counted");
+    calls(&breaker, 1, || FAILED).await;
+    assert_eq!(breaker.state(), State::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_hangs_is_a_failure_after_the_deadline() {
+    let breaker = breaker(&Args::default());
+    let since = Instant::now();
+    let hanging = (0..10).map(|_| breaker.call(pending::<Result<(), Fault>>()));
+    for result in futures_util::future::join_all(hanging).await {
+        assert!(matches!(result, Err(CallError::Deadline(_))));
+    }
+    assert_eq!(since.elapsed().as_secs(), 3);
+    assert_eq!(breaker.state(), State::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_open_nothing_is_called_and_the_rest_of_the_time_is_told() {
+    let breaker = opened(Args::default()).await;
+    advance(Duration::from_secs(12)).await;
+    let result = breaker
+        .call(async { panic!("called") as Result<(), Fault> })
+        .await;
+    let Err(CallError::NotPermitted { retry_after }) = result else {
+        panic!("{result:?}")
+    };
+    assert_eq!(retry_after.as_millis(), 18_000);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_thousand_callers_make_one_trial() {
+    for _ in 0..5 {
+        let breaker = opened(quick()).await;
+        open_period_over(&breaker).await;
+        let made = Arc::new(AtomicUsize::new(0));
+        let release = Arc::new(tokio::sync::Semaphore::new(0));
+        let mut callers = tokio::task::JoinSet::new();
+        for _ in 0..1_000 {
+            let (breaker, made, release) = (breaker.clone(), Arc::clone(&made), Arc::clone(&release));
+            callers.spawn(async move {
+                let work = async {
+                    made.fetch_add(1, Ordering::SeqCst);
+                    let _ = release.acquire().await;
+                    Ok::<_, Fault>(())
+                };
+                breaker.call(work).await.is_ok()
+            });
+        }
+        for _ in 0..999 {
+            assert!(!callers.join_next().await.unwrap().unwrap());
+        }
+        assert_eq!(breaker.state(), State::HalfOpen);
+        release.add_permits(1);
+        assert!(callers.join_next().await.unwrap().unwrap());
+        assert_eq!(made.load(Ordering::SeqCst), 1);
+        assert_eq!(breaker.state(), State::Closed);
+    }
+}
+
+#[tokio::test]
+async fn a_failed_trial_opens_again_for_the_whole_period() {
+    let breaker = opened(quick()).await;
+    open_period_over(&breaker).await;
+    calls(&breaker, 1, || FAILED).await;
+    assert_eq!(breaker.state(), State::Open);
+    let result = breaker.call(async { Ok::<_, Fault>(()) }).await;
+    assert!(matches!(result, Err(CallError::NotPermitted { .. })));
+    open_period_over(&breaker).await;
+    calls(&breaker, 1, || Ok(())).await;
+    assert_eq!(breaker.state(), State::Closed);
+    let metrics = transitions(&breaker);
+    for line in [
+        r#"breaker_transitions_total{breaker="test",from="closed",to="open"} 1"#,
+        r#"breaker_transitions_total{breaker="test",from="open",to="half_open"} 2"#,
+        r#"breaker_transitions_total{breaker="test",from="half_open",to="open"} 1"#,
+        r#"breaker_transitions_total{breaker="test",from="half_open",to="closed"} 1"#,
+        r#"breaker_state{breaker="test",state="closed"} 1"#,
+        r#"breaker_state{breaker="test",state="open"} 0"#,
+        r#"breaker_state{breaker="test",state="half_open"} 0"#,
+    ] {
+        assert!(metrics.contains(line), "{line} in\n{metrics}");
+    }
+}
+
+#[tokio::test]
+async fn a_cancelled_trial_decides_nothing_and_makes_room() {
+    let breaker = opened(quick()).await;
+    open_period_over(&breaker).await;
+    let trial = breaker.call(pending::<Result<(), Fault>>());
+    assert!(
+        tokio::time::timeout(Duration::from_millis(10), trial)
+            .await
+            .is_err()
+    );
+    assert_eq!(breaker.state(), State::HalfOpen);
+    calls(&breaker, 1, || Ok(())).await;
+    assert_eq!(breaker.state(), State::Closed);
+}
+
+#[tokio::test]
+async fn an_uncounted_trial_decides_nothing() {
+    let breaker = opened(quick()).await;
+    open_period_over(&breaker).await;
+    calls(&breaker, 3, || Err(Fault(Class::NotCounted))).await;
+    assert_eq!(breaker.state(), State::HalfOpen);
+}
+
+#[tokio::test]
+async fn a_hanging_trial_ends_at_the_deadline() {
+    let breaker = opened(quick()).await;
+    open_period_over(&breaker).await;
+    let result = breaker.call(pending::<Result<(), Fault>>()).await;
+    assert!(matches!(result, Err(CallError::Deadline(_))));
+    assert_eq!(breaker.state(), State::Open);
+}
+
+#[tokio::test]
+async fn late_answers_of_an_earlier_state_are_dropped() {
+    let breaker = breaker(&quick());
+    let (finish, finished) = tokio::sync::oneshot::channel::<()>();
+    let early = {
+        let breaker = breaker.clone();
+        tokio::spawn(async move {
+            let work = async {
+                let _ = finished.await;
+                FAILED
+            };
+            let _ = breaker.call(work).await;
+        })
+    };
+    tokio::task::yield_now().await;
+    calls(&breaker, 10, || FAILED).await;
+    open_period_over(&breaker).await;
+    let trial = breaker.call(async {
+        let _ = finish.send(());
+        let _ = early.await;
+        // The failure admitted before the outage has ended by now, and must not decide for this trial.
+        assert_eq!(breaker.state(), State::HalfOpen);
+        Ok::<_, Fault>(())
+    });
+    trial.await.unwrap();
+    assert_eq!(breaker.state(), State::Closed);
+    assert!(transitions(&breaker).contains(r#"outcome="late"} 1"#));
+}

@@ -1,0 +1,229 @@
+//! The command line and the environment of the service: every flag is also a variable.
+
+mod secret;
+
+use std::time::Duration;
+
+use fred::types::config::Config as RedisConfig;
+use http::Uri;
+use sqlx::postgres::PgConnectOptions;
+use tracing_subscriber::EnvFilter;
+
+pub use secret::Secret;
+
+use crate::health::Policy;
+use crate::users::{CacheArgs, DatabaseArgs};
+use crate::{breaker, duration, health, shutdown, telemetry, users};
+
+/// A users service that is ready for production: tracing, health, graceful shutdown, circuit breaker.
+#[derive(Debug, clap::Parser)]
+#[command(name = "users", version, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do instead of serving
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// How to serve
+    #[command(flatten)]
+    pub config: Config,
+}
+
+const EXAMPLES: &str = "Examples:
+  DATABASE_URL=postgres://app:secret@db/users REDIS_URL=redis://cache users
+  users --readiness degraded-ok --log-format text
+  users probe http://users:8080/ready
+
+Exit codes:
+  0  finished after SIGTERM or SIGINT; for `probe`, a 2xx answer
+  1  could not start or did not finish in time; for `probe`, anything else
+  2  configuration";
+
+/// What to do instead of serving.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Ask a URL once, for at most 3 s, and exit 0 if the answer is 2xx, else 1
+    Probe {
+        /// Plain HTTP, as in http://users:8080/ready
+        url: Uri,
+    },
+}
+
+/// Everything that can be set.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Config {
+    /// Where users are kept, as in postgres://user:password@host:5432/database; required, secret
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<Secret>,
+    /// Where fallback copies are kept, as in redis://:password@host:6379/0; secret; may be missing if READINESS is
+    /// degraded-ok
+    #[arg(long, env = "REDIS_URL", hide_env_values = true)]
+    pub redis_url: Option<Secret>,
+    /// Port for users
+    #[arg(long, env = "PORT", default_value = "8080", value_parser = port)]
+    pub port: u16,
+    /// Port for probes and metrics
+    #[arg(long, env = "MANAGEMENT_PORT", default_value = "8081", value_parser = port)]
+    pub management_port: u16,
+    /// Base URL of the orders service, as in http://orders:8080; none, and orders come from our own table
+    #[arg(long, env = "ORDERS_URL")]
+    pub orders_url: Option<String>,
+    /// Longest time for a call to the orders service
+    #[arg(long, env = "ORDERS_DEADLINE", default_value = "2s", value_parser = duration::parse_positive)]
+    pub orders_deadline: Duration,
+    /// Demo users to insert if there are none; for demonstrations only
+    #[arg(long, env = "SEED_USERS", default_value = "0", value_parser = clap::value_parser!(u32).range(..=100_000))]
+    pub seed_users: u32,
+    /// Settings of the connections to Postgres
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// Settings of the copies in Redis
+    #[command(flatten)]
+    pub cache: CacheArgs,
+    /// Settings of the breaker pillar
+    #[command(flatten)]
+    pub breaker: breaker::Args,
+    /// Settings of the health pillar
+    #[command(flatten)]
+    pub health: health::Args,
+    /// Settings of the shutdown pillar
+    #[command(flatten)]
+    pub shutdown: shutdown::Args,
+    /// Settings of the telemetry pillar
+    #[command(flatten)]
+    pub telemetry: telemetry::Args,
+}
+
+/// A setting that cannot be used. Says which variable, what was read (a secret is never shown) and what is expected.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// One value is wrong or missing.
+    #[error("{variable}: read {read}, expected {expected}")]
+    Value {
+        /// Name of the environment variable.
+        variable: &'static str,
+        /// What was read, or a description of it.
+        read: String,
+        /// What would be right.
+        expected: String,
+    },
+    /// The steps of the shutdown clock are out of order.
+    #[error(transparent)]
+    Shutdown(#[from] shutdown::Error),
+}
+
+/// What [`Config`] says, understood.
+pub struct Settings {
+    /// Where users are kept.
+    pub database: PgConnectOptions,
+    /// Where copies are kept, if anywhere.
+    pub redis: Option<RedisConfig>,
+    /// The orders service, if there is one.
+    pub orders: Option<Uri>,
+    /// What is logged.
+    pub log_filter: EnvFilter,
+    /// All the rest, valid by itself.
+    pub config: Config,
+}
+
+impl Config {
+    /// Checks what the parser of the command line cannot.
+    pub fn validate(self) -> Result<Settings, ConfigError> {
+        self.shutdown.validate()?;
+        if self.port == self.management_port {
+            let expected = format!("another port than PORT, which is {}", self.port);
+            return Err(value(
+                "MANAGEMENT_PORT",
+                self.management_port.to_string(),
+                expected,
+            ));
+        }
+        if let Some(endpoint) = self.telemetry.traces_endpoint() {
+            plain_http("OTEL_ENDPOINT or OTEL_EXPORTER_OTLP_*", &endpoint)?;
+        }
+        Ok(Settings {
+            database: self.database()?,
+            redis: self.redis()?,
+            orders: self.orders()?,
+            log_filter: self.log_filter()?,
+            config: self,
+        })
+    }
+
+    fn database(&self) -> Result<PgConnectOptions, ConfigError> {
+        let expected = "postgres://user:password@host:5432/database";
+        let url = present(self.database_url.as_ref());
+        let parsed = url.and_then(|url| users::parse_database(url.expose()));
+        parsed.ok_or_else(|| value("DATABASE_URL", Secret::describe(url), expected))
+    }
+
+    fn redis(&self) -> Result<Option<RedisConfig>, ConfigError> {
+        let expected = "redis://:password@host:6379/0 (or nothing, with READINESS=degraded-ok)";
+        let url = present(self.redis_url.as_ref());
+        match url {
+            None if self.health.readiness == Policy::DegradedOk => Ok(None),
+            _ => url
+                .and_then(|url| users::parse_redis(url.expose()))
+                .map(Some)
+                .ok_or_else(|| value("REDIS_URL", Secret::describe(url), expected)),
+        }
+    }
+
+    fn orders(&self) -> Result<Option<Uri>, ConfigError> {
+        let url = self
+            .orders_url
+            .as_deref()
+            .map(str::trim)
+            .filter(|url| !url.is_empty());
+        url.map(|url| plain_http("ORDERS_URL", url)).transpose()
+    }
+
+    fn log_filter(&self) -> Result<EnvFilter, ConfigError> {
+        let filter = self.telemetry.log_filter();
+        EnvFilter::try_new(filter).map_err(|_| {
+            value(
+                "LOG_LEVEL or RUST_LOG",
+                format!("{filter:?}"),
+                "a filter such as info,golive_service=debug",
+            )
+        })
+    }
+}
+
+fn plain_http(variable: &'static str, text: &str) -> Result<Uri, ConfigError> {
+    let parsed = text.parse::<Uri>().ok().filter(|uri| {
+        uri.scheme_str() == Some("http")
+            && uri
+                .authority()
+                .is_some_and(|authority| !authority.as_str().contains('@'))
+    });
+    parsed.ok_or_else(|| {
+        let read = if text.contains('@') {
+            "a URL with credentials (not shown)".to_owned()
+        } else {
+            format!("{text:?}")
+        };
+        value(
+            variable,
+            read,
+            "a plain HTTP URL without credentials, such as http://host:4318/v1/traces",
+        )
+    })
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    text.parse()
+        .ok()
+        .filter(|port| *port > 0)
+        .ok_or_else(|| "expected a port from 1 to 65535".to_owned())
+}
+
+fn present(secret: Option<&Secret>) -> Option<&Secret> {
+    secret.filter(|secret| !secret.expose().is_empty())
+}
+
+fn value(variable: &'static str, read: String, expected: impl Into<String>) -> ConfigError {
+    ConfigError::Value {
+        variable,
+        read,
+        expected: expected.into(),
+    }
+}

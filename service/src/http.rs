@@ -1,0 +1,50 @@
+//! The routes of users: extract, ask, answer. Everything else is a layer.
+
+mod deadline;
+mod identity;
+mod orders;
+mod problem;
+mod users;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::handler::Handler as _;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::get;
+
+pub use identity::Identity;
+pub use problem::Problem;
+
+use crate::health::{self, Health};
+use crate::telemetry::{Telemetry, trace_requests};
+use crate::users::{Orders, Users};
+
+/// Longest request body, far above any valid one.
+const BODY_LIMIT: usize = 64 * 1024;
+
+/// What handlers need.
+#[derive(Clone)]
+pub struct Api {
+    /// Where users are kept.
+    pub users: Users,
+    /// The orders service, if orders are not answered from our own table.
+    pub orders: Option<Orders>,
+}
+
+/// The router for the port of users: traced routes, then probes, which are not traced.
+pub fn router(api: Api, telemetry: Telemetry, health: Health, identity: Identity) -> Router {
+    Router::new()
+        .route(
+            "/api/users",
+            get(users::list).post(users::create.layer(DefaultBodyLimit::max(BODY_LIMIT))),
+        )
+        .route("/api/users/{id}", get(users::find))
+        .route("/api/users/{id}/orders", get(orders::list))
+        .fallback(problem::unknown_route)
+        .method_not_allowed_fallback(problem::unknown_method)
+        .with_state(api)
+        .layer(from_fn(deadline::limit))
+        .layer(from_fn_with_state(telemetry, trace_requests))
+        .merge(health::routes(health))
+        .layer(from_fn_with_state(identity, identity::sign))
+}

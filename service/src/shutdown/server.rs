@@ -1,0 +1,138 @@
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
+use http::Request;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+use tokio_util::task::TaskTracker;
+use tower_service::Service as _;
+
+use super::connection::Connection;
+use super::{Metrics, Phase, Shutdown};
+
+/// Silence on the listener after which its backlog counts as empty.
+const BACKLOG_QUIET: Duration = Duration::from_millis(20);
+/// Longest time for the backlog, should somebody never stop connecting.
+const BACKLOG_LIMIT: Duration = Duration::from_millis(500);
+/// Pause after an accept error, which mostly means that no file descriptor is left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// A dead HTTP/2 peer is noticed within the sum of both.
+const H2_PING_INTERVAL: Duration = Duration::from_secs(20);
+const H2_PING_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What is left after [`serve`].
+#[must_use]
+pub struct Server {
+    connections: TaskTracker,
+}
+
+impl Server {
+    /// Whether every connection has ended.
+    pub fn is_finished(&self) -> bool {
+        self.connections.is_empty()
+    }
+
+    /// Waits for the connections that are left, without limit. Cancel safe.
+    pub async fn finished(&self) {
+        self.connections.wait().await;
+    }
+}
+
+/// Serves `app` over HTTP/1 and HTTP/2 (prior knowledge) until the shutdown clock says otherwise.
+///
+/// Returns when the listener is closed and either every connection has ended or the time for requests in flight is
+/// over. Each request carries axum's `ConnectInfo` as an extension.
+pub async fn serve(listener: TcpListener, app: Router, shutdown: &Shutdown, metrics: &Metrics) -> Server {
+    let connections = TaskTracker::new();
+    let acceptor = Acceptor {
+        app,
+        shutdown: shutdown.clone(),
+        metrics: metrics.clone(),
+        connections,
+    };
+    tokio::select! {
+        () = acceptor.accept(&listener) => {}
+        () = shutdown.reached(Phase::Draining) => {}
+    }
+    // Connections that the kernel has already made are somebody's request.
+    let backlog = async {
+        while let Ok(accepted) = timeout(BACKLOG_QUIET, listener.accept()).await {
+            acceptor.take(accepted).await;
+        }
+    };
+    if timeout(BACKLOG_LIMIT, backlog).await.is_err() {
+        tracing::warn!("new connections were still coming when the listener closed");
+    }
+    drop(listener);
+    let connections = acceptor.connections;
+    connections.close();
+    let out_of_time = async {
+        shutdown.reached(Phase::Closing).await;
+        sleep(shutdown.closing_grace()).await;
+    };
+    tokio::select! {
+        () = connections.wait() => {}
+        () = out_of_time => tracing::warn!(left = connections.len(), "connections left at the end of the drain"),
+    }
+    Server { connections }
+}
+
+struct Acceptor {
+    app: Router,
+    shutdown: Shutdown,
+    metrics: Metrics,
+    connections: TaskTracker,
+}
+
+impl Acceptor {
+    async fn accept(&self, listener: &TcpListener) {
+        loop {
+            self.take(listener.accept().await).await;
+        }
+    }
+
+    async fn take(&self, accepted: std::io::Result<(TcpStream, std::net::SocketAddr)>) {
+        match accepted {
+            Ok((stream, address)) => {
+                let connection = Connection::new(address, self.app.clone(), self.shutdown.clone());
+                let gauge = self.metrics.connections.clone();
+                let builder = builder(self.shutdown.args.idle_timeout);
+                self.connections.spawn(async move {
+                    gauge.inc();
+                    connection.drive(&builder, stream).await;
+                    gauge.dec();
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection was not accepted");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn builder(idle_timeout: Duration) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(idle_timeout);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(H2_PING_INTERVAL)
+        .keep_alive_timeout(H2_PING_TIMEOUT);
+    builder
+}
+
+/// Hands one request to the router; axum's routers never fail and are always ready.
+pub(super) async fn answer(mut app: Router, request: Request<Body>) -> Response {
+    app.call(request)
+        .await
+        .unwrap_or_else(|never: Infallible| match never {})
+}

@@ -1,0 +1,111 @@
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
+
+use tokio::runtime::Builder;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep_until};
+
+use super::{Args, Metrics, Phase, Progress};
+
+/// Exit code of a shutdown that did not finish in time.
+const FORCED: i32 = 1;
+
+/// Starts the thread that waits for the first signal and then runs the clock; returns once the handlers are in place.
+pub(super) fn spawn(
+    args: Args,
+    progress: watch::Sender<Progress>,
+    request: Arc<Notify>,
+    metrics: Metrics,
+) -> io::Result<()> {
+    let (installed, outcome) = sync_channel(1);
+    std::thread::Builder::new()
+        .name("shutdown-clock".to_owned())
+        .spawn(move || {
+            let runtime = match Builder::new_current_thread().enable_io().enable_time().build() {
+                Ok(runtime) => runtime,
+                Err(error) => return drop(installed.send(Err(error))),
+            };
+            runtime.block_on(async {
+                match Signals::take_over() {
+                    Ok(signals) => {
+                        // Nobody waits for this answer any more only if the process is already gone.
+                        let _ = installed.send(Ok(()));
+                        run(args, progress, request, metrics, signals).await;
+                    }
+                    Err(error) => drop(installed.send(Err(error))),
+                }
+            });
+        })?;
+    outcome
+        .recv()
+        .unwrap_or_else(|_| Err(io::Error::other("the shutdown thread ended at its start")))
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn take_over() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+async fn run(
+    args: Args,
+    progress: watch::Sender<Progress>,
+    request: Arc<Notify>,
+    metrics: Metrics,
+    mut signals: Signals,
+) {
+    let reason = tokio::select! {
+        name = signals.next() => name,
+        () = request.notified() => "request",
+    };
+    let since = Instant::now();
+    metrics.draining.set(1);
+    let enter = |phase| {
+        progress.send_replace(Progress {
+            phase,
+            since: Some(since),
+        })
+    };
+    enter(Phase::Lameduck);
+    tracing::info!(reason, "leaving: not ready, still accepting");
+    let clock = async {
+        sleep_until(since + args.shutdown_lameduck).await;
+        enter(Phase::Draining);
+        tracing::info!("draining: listener closes, open connections are served");
+        sleep_until(since + args.shutdown_drain).await;
+        enter(Phase::Closing);
+        tracing::info!("closing: requests in flight finish, new ones are refused");
+        sleep_until(since + args.shutdown_force).await;
+    };
+    tokio::select! {
+        () = clock => force("not finished in time", since.elapsed()),
+        name = signals.next() => force(name, since.elapsed()),
+    }
+}
+
+#[expect(
+    clippy::exit,
+    reason = "the one way out that needs nothing of a main runtime that may be blocked"
+)]
+fn force(reason: &str, after: Duration) -> ! {
+    tracing::error!(reason, after_ms = after.as_millis() as u64, "exit by force");
+    std::process::exit(FORCED)
+}

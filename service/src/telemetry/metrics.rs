@@ -1,0 +1,91 @@
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+/// The bounds that semantic conventions give for `http.server.request.duration`.
+const SECONDS: [f64; 14] = [
+    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
+];
+
+/// Metric families of the telemetry pillar. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    pub(super) over_budget: Counter,
+    pub(super) dropped: Family<ReasonLabel, Counter>,
+    requests: Family<RequestLabels, Histogram, fn() -> Histogram>,
+}
+
+/// Why a span never arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, prometheus_client::encoding::EncodeLabelValue)]
+#[expect(
+    non_camel_case_types,
+    reason = "the derive writes the names of the variants as label values"
+)]
+pub(super) enum DropReason {
+    queue_full,
+    export_failed,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ReasonLabel {
+    pub(super) reason: DropReason,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+#[expect(clippy::struct_field_names, reason = "semantic conventions name them")]
+struct RequestLabels {
+    http_request_method: &'static str,
+    http_route: String,
+    http_response_status_code: u16,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            over_budget: Counter::default(),
+            dropped: Family::default(),
+            requests: Family::new_with_constructor(|| Histogram::new(SECONDS)),
+        }
+    }
+}
+
+impl Metrics {
+    /// Adds the families to `registry`.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "telemetry_remote_sampled_over_budget",
+            "Requests with sampled=01 beyond the budget, left to the ratio",
+            self.over_budget.clone(),
+        );
+        registry.register(
+            "telemetry_spans_dropped",
+            "Spans that never arrived",
+            self.dropped.clone(),
+        );
+        registry.register_with_unit(
+            "http_server_request_duration",
+            "Time from request head to response head",
+            Unit::Seconds,
+            self.requests.clone(),
+        );
+    }
+
+    pub(super) fn request(&self, method: &'static str, route: &str, status: u16, duration: Duration) {
+        let labels = RequestLabels {
+            http_request_method: method,
+            http_route: route.to_owned(),
+            http_response_status_code: status,
+        };
+        self.requests
+            .get_or_create(&labels)
+            .observe(duration.as_secs_f64());
+    }
+
+    pub(super) fn drop_spans(&self, reason: DropReason, count: u64) {
+        self.dropped.get_or_create(&ReasonLabel { reason }).inc_by(count);
+    }
+}

@@ -1,0 +1,181 @@
+mod error;
+mod probe;
+
+use opentelemetry::KeyValue;
+use sqlx::PgPool;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgConnection, Postgres as Db};
+
+use super::database::Args;
+use super::statement::{FIND_USER, INSERT_USER, LIST_ORDERS, LIST_USERS, Statement};
+use super::{NewUser, Order, User};
+use crate::telemetry::{ClientSpan, Telemetry, semconv};
+pub use error::PostgresError;
+pub use probe::PostgresProbe;
+
+/// Users in Postgres: one method a statement, one span a call.
+#[derive(Clone)]
+pub struct Postgres {
+    pool: PgPool,
+    endpoint: Endpoint,
+    telemetry: Telemetry,
+}
+
+#[derive(Clone)]
+struct Endpoint {
+    host: String,
+    port: i64,
+    namespace: String,
+}
+
+impl Postgres {
+    /// Prepares a pool; connects when first used.
+    pub fn new(options: &PgConnectOptions, args: &Args, telemetry: Telemetry) -> Self {
+        let endpoint = Endpoint {
+            host: options.get_host().to_owned(),
+            port: i64::from(options.get_port()),
+            namespace: options
+                .get_database()
+                .unwrap_or_else(|| options.get_username())
+                .to_owned(),
+        };
+        Self {
+            pool: args.pool(options),
+            endpoint,
+            telemetry,
+        }
+    }
+
+    /// The user with this id.
+    pub async fn find(&self, id: i64) -> Result<Option<User>, PostgresError> {
+        let mut call = self.begin(&FIND_USER).await?;
+        let row = sqlx::query_as(FIND_USER.text)
+            .bind(id)
+            .fetch_optional(call.connection())
+            .await;
+        call.finish(row)
+    }
+
+    /// Up to `limit` users with ids above `after`, in the order of ids.
+    pub async fn list(&self, after: i64, limit: i64) -> Result<Vec<User>, PostgresError> {
+        let mut call = self.begin(&LIST_USERS).await?;
+        let rows = sqlx::query_as(LIST_USERS.text)
+            .bind(after)
+            .bind(limit)
+            .fetch_all(call.connection())
+            .await;
+        call.finish(rows)
+    }
+
+    /// Stores a user. Not cancel safe: a dropped call may have stored it.
+    pub async fn insert(&self, user: &NewUser) -> Result<User, PostgresError> {
+        let mut call = self.begin(&INSERT_USER).await?;
+        let row = sqlx::query_as(INSERT_USER.text)
+            .bind(&user.name)
+            .bind(&user.email)
+            .fetch_one(call.connection())
+            .await;
+        call.finish(row)
+    }
+
+    /// Up to 100 orders of a user; `None` if there is no such user.
+    pub async fn orders(&self, user: i64) -> Result<Option<Vec<Order>>, PostgresError> {
+        type Row = (Option<i64>, Option<String>, Option<i64>);
+        let mut call = self.begin(&LIST_ORDERS).await?;
+        let rows = sqlx::query_as(LIST_ORDERS.text)
+            .bind(user)
+            .fetch_all(call.connection())
+            .await;
+        let rows: Vec<Row> = call.finish(rows)?;
+        let orders = rows.iter().filter_map(|row| match row {
+            (Some(id), Some(item), Some(total_cents)) => Some(Order {
+                id: *id,
+                item: item.clone(),
+                total_cents: *total_cents,
+            }),
+            _ => None,
+        });
+        Ok((!rows.is_empty()).then(|| orders.collect()))
+    }
+
+    /// Waits for connections in use and closes all.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    async fn begin(&self, statement: &'static Statement) -> Result<Call, PostgresError> {
+        let span = self
+            .telemetry
+            .client_span(statement.summary, || self.endpoint.attributes(statement));
+        match self.pool.acquire().await {
+            Ok(connection) => Ok(Call {
+                connection: Some(connection),
+                span,
+            }),
+            Err(error) => {
+                let error = PostgresError::from(error);
+                error.mark(&span);
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Endpoint {
+    fn attributes(&self, statement: &'static Statement) -> Vec<KeyValue> {
+        vec![
+            KeyValue::new(semconv::DB_SYSTEM_NAME, "postgresql"),
+            KeyValue::new(semconv::DB_NAMESPACE, self.namespace.clone()),
+            KeyValue::new(semconv::DB_COLLECTION_NAME, statement.collection),
+            KeyValue::new(semconv::DB_OPERATION_NAME, statement.operation),
+            KeyValue::new(semconv::DB_QUERY_SUMMARY, statement.summary),
+            KeyValue::new(semconv::DB_QUERY_TEXT, statement.text),
+            KeyValue::new(semconv::SERVER_ADDRESS, self.host.clone()),
+            KeyValue::new(semconv::SERVER_PORT, self.port),
+        ]
+    }
+}
+
+/// A statement under way. Dropped before [`Call::finish`], it closes its connection: the answer may still be coming,
+/// and whoever gets that connection next would wait for it.
+struct Call {
+    connection: Option<PoolConnection<Db>>,
+    span: ClientSpan,
+}
+
+impl Call {
+    fn connection(&mut self) -> &mut PgConnection {
+        self.connection
+            .as_deref_mut()
+            .expect("taken only by finish, which consumes the call")
+    }
+
+    fn finish<T>(mut self, result: sqlx::Result<T>) -> Result<T, PostgresError> {
+        let error = match result {
+            Ok(value) => {
+                self.connection = self.connection.take().and_then(give_back);
+                return Ok(value);
+            }
+            Err(error) => PostgresError::from(error),
+        };
+        error.mark(&self.span);
+        if error.sqlstate().is_some() {
+            self.connection = self.connection.take().and_then(give_back);
+        }
+        Err(error)
+    }
+}
+
+fn give_back(connection: PoolConnection<Db>) -> Option<PoolConnection<Db>> {
+    drop(connection);
+    None
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            // Off the books of the pool, which may open another one at once, and then closed by its own drop.
+            drop(connection.detach());
+        }
+    }
+}

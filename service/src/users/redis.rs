@@ -1,0 +1,97 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use fred::clients::Client;
+use fred::interfaces::ClientLike as _;
+use fred::types::Builder;
+use fred::types::config::{Config, ReconnectPolicy, TlsConnector, UnresponsiveConfig};
+use rustls::{ClientConfig, RootCertStore, crypto::ring};
+
+use crate::health::Probe;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// Without this, a server that keeps its connections open but says nothing is never given up.
+const UNRESPONSIVE_AFTER: Duration = Duration::from_secs(2);
+const FIRST_PAUSE_MS: u32 = 100;
+const LONGEST_PAUSE_MS: u32 = 2_000;
+const FOREVER: u32 = 0;
+
+/// Parses the URL of a Redis; `None` if it is none.
+pub(crate) fn parse(url: &str) -> Option<Config> {
+    let (plain, encrypted) = match url.strip_prefix("rediss://") {
+        Some(rest) => (format!("redis://{rest}"), true),
+        None => (url.to_owned(), false),
+    };
+    let mut config = plain
+        .starts_with("redis://")
+        .then(|| Config::from_url(&plain).ok())
+        .flatten()?;
+    // Otherwise the first failure to connect would be the last attempt.
+    config.fail_fast = false;
+    config.tls = encrypted.then(tls).map(Into::into);
+    Some(config)
+}
+
+/// The roots are compiled in: the image has no others.
+fn tls() -> TlsConnector {
+    let roots = RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring has the default protocol versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    TlsConnector::from(config)
+}
+
+/// A client that reconnects for ever and fails commands after `timeout`, connected or not.
+pub(super) fn connect(config: &Config, timeout: Duration) -> Client {
+    let client = Builder::from_config(config.clone())
+        .with_performance_config(|performance| performance.default_command_timeout = timeout)
+        .with_connection_config(|connection| {
+            connection.connection_timeout = CONNECT_TIMEOUT;
+            connection.max_command_attempts = 1;
+            connection.unresponsive = UnresponsiveConfig {
+                max_timeout: Some(UNRESPONSIVE_AFTER),
+                interval: UNRESPONSIVE_AFTER / 4,
+            };
+        })
+        .set_policy(ReconnectPolicy::new_exponential(
+            FOREVER,
+            FIRST_PAUSE_MS,
+            LONGEST_PAUSE_MS,
+            2,
+        ))
+        .build()
+        .expect("fails only without a configuration or policy for a cluster");
+    // The task ends with the client.
+    drop(client.connect());
+    client
+}
+
+/// Confirms Redis over a connection of its own.
+pub struct RedisProbe {
+    client: Client,
+}
+
+impl RedisProbe {
+    /// Starts to connect; `timeout` bounds a command.
+    pub fn new(config: &Config, timeout: Duration) -> Self {
+        Self {
+            client: connect(config, timeout),
+        }
+    }
+}
+
+impl Probe for RedisProbe {
+    async fn ping(&mut self) -> Result<(), String> {
+        if !self.client.is_connected() {
+            return Err("no connection".to_owned());
+        }
+        self.client
+            .ping::<()>(None)
+            .await
+            .map_err(|error| format!("{:?}", error.kind()).to_lowercase())
+    }
+}

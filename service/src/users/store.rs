@@ -1,0 +1,178 @@
+use std::time::Duration;
+
+use super::metrics::{Fallback, Metrics};
+use super::{Cache, NewUser, Order, Postgres, PostgresError, User};
+use crate::breaker::{Breaker, CallError, Class, Classify as _};
+use crate::telemetry::annotate;
+
+/// Users: Postgres behind the breaker, else what the fallback of each question is.
+#[derive(Clone)]
+pub struct Users {
+    postgres: Postgres,
+    cache: Option<Cache>,
+    breaker: Breaker,
+    metrics: Metrics,
+}
+
+/// The answer to a question for one user.
+#[derive(Debug)]
+pub enum Lookup {
+    /// From Postgres.
+    Live(User),
+    /// From the cache, since Postgres cannot answer.
+    Stale {
+        /// The copy.
+        user: User,
+        /// Time since it was read from Postgres.
+        age: Duration,
+    },
+    /// There is no such user.
+    Unknown,
+}
+
+/// The answer to a question for many users.
+#[derive(Debug)]
+pub enum Listing {
+    /// From Postgres.
+    Live(Vec<User>),
+    /// Postgres cannot answer; nothing is shown.
+    Empty,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Postgres cannot answer, and there is no fallback.
+    #[error("the database is not available")]
+    Unavailable {
+        /// When it is worth to ask again.
+        retry_after: Duration,
+    },
+    /// Another user has this address.
+    #[error("a user with this email exists")]
+    Duplicate,
+    /// Postgres refused a statement of ours.
+    #[error(transparent)]
+    Refused(PostgresError),
+}
+
+/// Advice while the circuit is still closed: the next call may work.
+const SOON: Duration = Duration::from_secs(1);
+
+const CACHE_OUTCOME: &str = "app.cache.outcome";
+const FALLBACK: &str = "app.fallback";
+
+impl Users {
+    /// Puts the parts together; without a cache, lookups have no fallback.
+    pub fn new(postgres: Postgres, cache: Option<Cache>, breaker: Breaker, metrics: Metrics) -> Self {
+        Self {
+            postgres,
+            cache,
+            breaker,
+            metrics,
+        }
+    }
+
+    /// One user, or else the copy in the cache.
+    pub async fn find(&self, id: i64) -> Result<Lookup, StoreError> {
+        annotate("app.user.id", id);
+        let failure = match self.breaker.call(self.postgres.find(id)).await {
+            Ok(Some(user)) => {
+                self.keep(&user);
+                return Ok(Lookup::Live(user));
+            }
+            Ok(None) => return Ok(Lookup::Unknown),
+            Err(error) => unavailable(error)?,
+        };
+        let cached = match &self.cache {
+            Some(cache) => cache.read(id).await,
+            None => None,
+        };
+        let Some(cached) = cached else {
+            annotate(CACHE_OUTCOME, "miss");
+            return Err(self.give_up(failure));
+        };
+        annotate(CACHE_OUTCOME, "hit");
+        self.fall_back(Fallback::cached, "cached");
+        Ok(Lookup::Stale {
+            user: cached.user,
+            age: cached.age,
+        })
+    }
+
+    /// Up to `limit` users after `after`, or else none.
+    pub async fn list(&self, after: i64, limit: i64) -> Result<Listing, StoreError> {
+        match self.breaker.call(self.postgres.list(after, limit)).await {
+            Ok(users) => Ok(Listing::Live(users)),
+            Err(error) => {
+                unavailable(error)?;
+                self.fall_back(Fallback::empty, "empty");
+                Ok(Listing::Empty)
+            }
+        }
+    }
+
+    /// Stores a user. Not retried: an answer that was lost does not say that nothing was stored.
+    pub async fn create(&self, user: &NewUser) -> Result<User, StoreError> {
+        match self.breaker.call(self.postgres.insert(user)).await {
+            Ok(user) => {
+                annotate("app.user.id", user.id);
+                self.keep(&user);
+                Ok(user)
+            }
+            Err(CallError::Inner(error)) if error.is_duplicate() => Err(StoreError::Duplicate),
+            Err(error) => Err(self.give_up(unavailable(error)?)),
+        }
+    }
+
+    /// The orders of a user in our own table; `None` if there is no such user.
+    pub async fn orders(&self, id: i64) -> Result<Option<Vec<Order>>, StoreError> {
+        annotate("app.user.id", id);
+        match self.breaker.call(self.postgres.orders(id)).await {
+            Ok(orders) => Ok(orders),
+            Err(error) => Err(self.give_up(unavailable(error)?)),
+        }
+    }
+
+    /// Finishes what was left to do after the last request, for at most `limit` each.
+    pub async fn close(self, limit: Duration) {
+        let Self { postgres, cache, .. } = self;
+        if let Some(cache) = cache {
+            cache.close(limit).await;
+        }
+        // A connection that hangs is closed with the process.
+        let _ = tokio::time::timeout(limit, postgres.close()).await;
+    }
+
+    fn keep(&self, user: &User) {
+        if let Some(cache) = &self.cache {
+            cache.keep(user);
+        }
+    }
+
+    fn give_up(&self, Retry(retry_after): Retry) -> StoreError {
+        self.fall_back(Fallback::unavailable, "unavailable");
+        StoreError::Unavailable { retry_after }
+    }
+
+    fn fall_back(&self, kind: Fallback, name: &'static str) {
+        annotate(FALLBACK, name);
+        self.metrics.fall_back(kind);
+    }
+}
+
+/// When it is worth to ask Postgres again.
+struct Retry(Duration);
+
+/// Tells an outage, which has a fallback, from a statement that Postgres refused, which is our bug.
+fn unavailable(error: CallError<PostgresError>) -> Result<Retry, StoreError> {
+    match error {
+        CallError::NotPermitted { retry_after } => Ok(Retry(retry_after)),
+        CallError::Deadline(_) => Ok(Retry(SOON)),
+        CallError::Inner(error) if error.class() == Class::Success => Err(StoreError::Refused(error)),
+        CallError::Inner(error) => {
+            tracing::debug!(%error, "Postgres failed");
+            Ok(Retry(SOON))
+        }
+    }
+}

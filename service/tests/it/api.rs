@@ -1,0 +1,119 @@
+use serde_json::json;
+
+use super::harness::World;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_are_created_found_and_listed() {
+    let world = World::new().await;
+    let service = world
+        .ready(&[("POD_NAME", "users-abc"), ("SERVICE_VERSION", "9.9.9")])
+        .await;
+    let created = service
+        .post("/api/users", r#"{"name":"Ada","email":"ada@example.com"}"#)
+        .await;
+    assert_eq!(created.status, 201);
+    assert_eq!(created.header("location"), Some("/api/users/1"));
+    let user = json!({ "id": 1, "name": "Ada", "email": "ada@example.com" });
+    assert_eq!(created.json(), user);
+
+    let found = service.get("/api/users/1").await;
+    assert_eq!((found.status.as_u16(), found.json()), (200, user.clone()));
+    assert_eq!(found.header("x-served-by"), Some("users-abc"));
+    assert_eq!(found.header("x-version"), Some("9.9.9"));
+    assert_eq!(found.header("x-cache"), None);
+    assert_eq!(service.get("/api/users").await.json(), json!([user]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_is_404_and_what_is_taken_is_409() {
+    let world = World::new().await;
+    let service = world.ready(&[]).await;
+    for path in ["/api/users/12345", "/api/users/12345/orders", "/nothing"] {
+        let answer = service.get(path).await;
+        assert_eq!(answer.status, 404, "{path}");
+        assert_eq!(
+            answer.header("content-type"),
+            Some("application/problem+json"),
+            "{path}"
+        );
+    }
+    let body = r#"{"name":"Ada","email":"ada@example.com"}"#;
+    assert_eq!(service.post("/api/users", body).await.status, 201);
+    assert_eq!(service.post("/api/users", body).await.status, 409);
+    let answer = service.post("/api/users/1", "").await;
+    assert_eq!(answer.status, 405);
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_input_is_a_problem_that_names_the_field() {
+    let world = World::new().await;
+    let service = world.ready(&[]).await;
+    for (path, field) in [
+        ("/api/users/0", "id"),
+        ("/api/users/-1", "id"),
+        ("/api/users/x", "id"),
+        ("/api/users/99999999999999999999", "id"),
+        ("/api/users/%FF", "id"),
+        ("/api/users/x/orders", "id"),
+        ("/api/users?limit=0", "limit"),
+        ("/api/users?limit=101", "limit"),
+    ] {
+        let answer = service.get(path).await;
+        assert_eq!(
+            (answer.status.as_u16(), &answer.json()["status"]),
+            (400, &json!(400)),
+            "{path}"
+        );
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+        assert_eq!(answer.json()["errors"][0]["field"], field, "{path}");
+    }
+    for (body, named) in [
+        ("", "EOF"),
+        ("[]", "expected"),
+        (r#"{"name":"Ada"}"#, "email"),
+        (r#"{"email":"a@b"}"#, "name"),
+        (r#"{"name":5,"email":"a@b"}"#, "name"),
+        (r#"{"name":"Ada","email":"nope"}"#, "email"),
+        (r#"{"name":" ","email":"a@b"}"#, "name"),
+        (r#"{"name":"Ada","email":"a@b","admin":true}"#, "admin"),
+    ] {
+        let answer = service.post("/api/users", body).await;
+        assert_eq!(answer.status, 400, "{body}");
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+        let text = answer.text();
+        assert!(text.contains(named), "{body}: {text}");
+    }
+    let large = format!(r#"{{"name":"{}","email":"a@b"}}"#, "x".repeat(100_000));
+    assert_eq!(service.post("/api/users", &large).await.status, 413);
+    assert_eq!(service.get("/api/users?limit=x").await.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_comes_in_pages_of_at_most_a_hundred() {
+    let world = World::new().await;
+    let service = world.ready(&[("SEED_USERS", "150")]).await;
+    let ids = |answer: serde_json::Value| -> Vec<i64> {
+        answer
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|user| user["id"].as_i64().unwrap())
+            .collect()
+    };
+    assert_eq!(
+        ids(service.get("/api/users").await.json()),
+        (1..=100).collect::<Vec<_>>()
+    );
+    assert_eq!(
+        ids(service.get("/api/users?after=100&limit=3").await.json()),
+        [101, 102, 103]
+    );
+    let created = service
+        .post("/api/users", r#"{"name":"Ada","email":"ada@example.com"}"#)
+        .await;
+    assert_eq!(created.json()["id"], 151, "ids go on after the demo users");
+    let orders = service.get("/api/users/7/orders").await.json();
+    assert_eq!(orders.as_array().unwrap().len(), 2);
+    assert_eq!(service.get("/api/users/151/orders").await.json(), json!([]));
+}

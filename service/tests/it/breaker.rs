@@ -1,0 +1,169 @@
+use std::time::Instant;
+
+use serde_json::json;
+
+use super::harness::{Mode, Service, World, seconds, until};
+
+async fn seeded(settings: &[(&str, &str)]) -> (World, Service) {
+    let world = World::new().await;
+    let service = world.ready(&[&[("SEED_USERS", "20")], settings].concat()).await;
+    // Once read, a user has a copy in Redis.
+    assert_eq!(service.get("/api/users/1").await.status, 200);
+    until("a copy", seconds(5), async || {
+        service.metrics().await.contains(r#"outcome="written"} 1"#)
+    })
+    .await;
+    (world, service)
+}
+
+async fn open(service: &Service) {
+    for _ in 0..10 {
+        service.get("/api/users/2").await;
+    }
+    assert!(
+        service
+            .metrics()
+            .await
+            .contains(r#"breaker_state{breaker="postgres",state="open"} 1"#)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fallbacks_are_answered_and_marked_while_postgres_is_away() {
+    let (world, service) = seeded(&[]).await;
+    world.postgres.set(Mode::Refuse);
+    for circuit in ["closed", "open"] {
+        let cached = service.get("/api/users/1").await;
+        assert_eq!(
+            (cached.status.as_u16(), &cached.json()["id"]),
+            (200, &json!(1)),
+            "{circuit}"
+        );
+        assert_eq!(cached.header("x-cache"), Some("stale"));
+        assert!(cached.header("age").unwrap().parse::<u64>().unwrap() < 60);
+
+        let unknown = service.get("/api/users/2").await;
+        assert_eq!(unknown.status, 503);
+        assert_eq!(unknown.header("content-type"), Some("application/problem+json"));
+        let retry_after: u64 = unknown.header("retry-after").unwrap().parse().unwrap();
+        assert!(if circuit == "open" {
+            (20..=30).contains(&retry_after)
+        } else {
+            retry_after == 1
+        });
+
+        let list = service.get("/api/users").await;
+        assert_eq!((list.status.as_u16(), list.json()), (200, json!([])));
+        assert_eq!(list.header("x-cache"), Some("empty"));
+
+        let post = service
+            .post("/api/users", r#"{"name":"Ada","email":"a@b"}"#)
+            .await;
+        assert_eq!(post.status, 503);
+        assert!(post.header("retry-after").is_some());
+        if circuit == "closed" {
+            open(&service).await;
+        }
+    }
+    let metrics = service.metrics().await;
+    for line in [
+        r#"fallback_total{kind="cached"} 2"#,
+        r#"fallback_total{kind="empty"} 2"#,
+        r#"breaker_transitions_total{breaker="postgres",from="closed",to="open"} 1"#,
+        r#"breaker_not_permitted_total{breaker="postgres"} "#,
+        r#"breaker_state{breaker="postgres",state="closed"} 0"#,
+    ] {
+        assert!(metrics.contains(line), "{line} in\n{metrics}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_open_the_database_is_left_alone_and_one_trial_closes_it() {
+    // Health asks only at the start, so that every later connection is a call of ours.
+    let slow_health = [("HEALTH_INTERVAL", "5m"), ("BREAKER_OPEN_FOR", "2s")];
+    let (world, service) = seeded(&slow_health).await;
+    world.postgres.set(Mode::Refuse);
+    open(&service).await;
+    let opened = Instant::now();
+    let connections = world.postgres.accepted();
+    while opened.elapsed() < seconds(1) {
+        assert_eq!(service.get("/api/users/2").await.status, 503);
+    }
+    assert_eq!(
+        world.postgres.accepted(),
+        connections,
+        "no call is made while open"
+    );
+    tokio::time::sleep(seconds(1)).await;
+    for _ in 0..20 {
+        assert_eq!(service.get("/api/users/2").await.status, 503);
+    }
+    assert_eq!(
+        world.postgres.accepted(),
+        connections + 1,
+        "one trial, which fails"
+    );
+    world.postgres.set(Mode::Forward);
+    tokio::time::sleep(seconds(2)).await;
+    let answers = futures_util::future::join_all((0..50).map(|_| service.get("/api/users/2"))).await;
+    assert!(answers.iter().any(|answer| answer.status == 200));
+    assert_eq!(service.get("/api/users/2").await.status, 200);
+    assert!(
+        service
+            .metrics()
+            .await
+            .contains(r#"from="half_open",to="closed"} 1"#)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_hangs_costs_at_most_the_deadline() {
+    let (world, service) = seeded(&[("BREAKER_DEADLINE", "700ms"), ("DATABASE_ACQUIRE_TIMEOUT", "5s")]).await;
+    world.postgres.set(Mode::Hang);
+    let asked = Instant::now();
+    let answers = futures_util::future::join_all((0..12).map(|_| service.get("/api/users/1"))).await;
+    assert!(asked.elapsed().as_millis() < 1_500, "{:?}", asked.elapsed());
+    assert!(
+        answers
+            .iter()
+            .all(|answer| answer.header("x-cache") == Some("stale"))
+    );
+    let metrics = service.metrics().await;
+    assert!(
+        metrics.contains(r#"breaker_state{breaker="postgres",state="open"} 1"#),
+        "{metrics}"
+    );
+    assert!(
+        metrics.contains(r#"breaker_calls_total{breaker="postgres",outcome="deadline"}"#),
+        "{metrics}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_away_does_not_disturb_reads_and_writes() {
+    let (world, service) = seeded(&[]).await;
+    for away in [Mode::Hang, Mode::Refuse] {
+        world.redis.set(away);
+        for id in 1..=20 {
+            let asked = Instant::now();
+            assert_eq!(service.get(&format!("/api/users/{id}")).await.status, 200);
+            assert!(asked.elapsed().as_millis() < 500, "{:?}", asked.elapsed());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_whose_call_was_given_up_is_not_used_again() {
+    let single = [("DATABASE_MAX_CONNECTIONS", "1"), ("BREAKER_DEADLINE", "500ms")];
+    let (world, service) = seeded(&single).await;
+    let mut holder = world.connect().await;
+    let mut lock = sqlx::Connection::begin(&mut holder).await.unwrap();
+    sqlx::query("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+        .execute(&mut *lock)
+        .await
+        .unwrap();
+    assert_eq!(service.get("/api/users/1/orders").await.status, 503);
+    // Postgres still waits for the lock on behalf of that call; the only connection of the pool must be another one.
+    let user = service.get("/api/users/1").await;
+    assert_eq!((user.status.as_u16(), user.header("x-cache")), (200, None));
+}

@@ -1,0 +1,114 @@
+use std::process::{Command, Output};
+
+use super::harness::{Service, World, until};
+use super::harness::{free_port, get, seconds};
+
+const DATABASE: (&str, &str) = ("DATABASE_URL", "postgres://me:s3cr3t@127.0.0.1:1/users");
+const REDIS: (&str, &str) = ("REDIS_URL", "redis://:s3cr3t@127.0.0.1:1");
+
+fn users(settings: &[(&str, &str)], arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_users"))
+        .env_clear()
+        .envs(settings.iter().copied())
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn refused(settings: &[(&str, &str)]) -> String {
+    let output = users(settings, &[]);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{settings:?}: {text}");
+    assert!(!text.contains("s3cr3t"), "{text}");
+    text
+}
+
+#[test]
+fn each_wrong_setting_is_named_with_what_was_read_and_what_is_expected() {
+    for (name, read, expected) in [
+        ("PORT", "abc", "a port from 1 to 65535"),
+        ("PORT", "0", "a port from 1 to 65535"),
+        ("MANAGEMENT_PORT", "8080", "another port than PORT"),
+        ("BREAKER_DEADLINE", "3", "a whole number and a unit"),
+        ("BREAKER_WINDOW", "0s", "above zero"),
+        ("BREAKER_ERROR_RATE", "50", "above 0, up to 1"),
+        ("BREAKER_MIN_CALLS", "0", "1.."),
+        ("SAMPLE_RATIO", "2", "from 0 to 1"),
+        ("READINESS", "maybe", "strict, degraded-ok"),
+        (
+            "SHUTDOWN_DRAIN",
+            "3s",
+            "at least 5s, the value of SHUTDOWN_LAMEDUCK",
+        ),
+        ("SHUTDOWN_FORCE", "22s", "at least 23s"),
+        ("ORDERS_URL", "https://orders", "a plain HTTP URL"),
+        ("OTEL_ENDPOINT", "collector:4318", "a plain HTTP URL"),
+        ("LOG_LEVEL", "lo=ud=er", "a filter"),
+    ] {
+        let text = refused(&[DATABASE, REDIS, (name, read)]);
+        for part in [name, read, expected] {
+            assert!(text.contains(part), "{name}={read}: no {part:?} in {text}");
+        }
+    }
+}
+
+#[test]
+fn secrets_are_required_and_never_shown() {
+    assert!(refused(&[REDIS]).contains("DATABASE_URL: read nothing, expected postgres://"));
+    let wrong = ("DATABASE_URL", "mysql://me:s3cr3t@db/users");
+    assert!(refused(&[wrong, REDIS]).contains("DATABASE_URL: read 26 characters (secret, not shown)"));
+    assert!(refused(&[DATABASE]).contains("REDIS_URL: read nothing"));
+    assert!(refused(&[DATABASE, ("REDIS_URL", "http://:s3cr3t@cache")]).contains("REDIS_URL"));
+    let orders = ("ORDERS_URL", "http://me:s3cr3t@orders");
+    assert!(refused(&[DATABASE, REDIS, orders]).contains("credentials (not shown)"));
+    let help = users(&[DATABASE, REDIS], &["--help"]);
+    let help = String::from_utf8(help.stdout).unwrap();
+    assert!(
+        help.contains("DATABASE_URL") && !help.contains("s3cr3t"),
+        "{help}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_may_be_missing_where_degraded_is_fine() {
+    let world = World::new().await;
+    let environment = world
+        .environment()
+        .into_iter()
+        .filter(|(name, _)| name != "REDIS_URL")
+        .collect();
+    let service = Service::start(environment, &[("READINESS", "degraded-ok")]);
+    service.until_ready().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_taken_port_is_named_and_the_exit_code_is_1() {
+    let world = World::new().await;
+    let taken = std::net::TcpListener::bind("[::]:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let mut service = world.start(&[("PORT", &port)]);
+    let (status, _) = service.ended().await;
+    assert_eq!(status.code(), Some(1));
+    assert!(
+        service.log().contains(&format!("PORT: cannot listen on {port}")),
+        "{}",
+        service.log()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_probe_command_tells_good_from_bad() {
+    let world = World::new().await;
+    let service = world.ready(&[]).await;
+    until("metrics", seconds(5), async || {
+        get(service.management, "/metrics").await.is_some()
+    })
+    .await;
+    let probe = |url: String| users(&[], &["probe", &url]).status.code();
+    assert_eq!(probe(format!("http://127.0.0.1:{}/ready", service.port)), Some(0));
+    assert_eq!(
+        probe(format!("http://127.0.0.1:{}/nothing", service.port)),
+        Some(1)
+    );
+    assert_eq!(probe(format!("http://127.0.0.1:{}/ready", free_port())), Some(1));
+}

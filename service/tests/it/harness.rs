@@ -1,0 +1,42 @@
+//! What the tests stand on.
+
+mod backends;
+mod client;
+mod collector;
+mod gate;
+mod service;
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+pub(crate) use backends::{postgres_port, redis_port};
+pub(crate) use client::{Answer, get, request};
+pub(crate) use collector::Collector;
+pub(crate) use gate::{Gate, Mode};
+pub(crate) use service::{Service, World};
+
+/// A port that nobody had a moment ago.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+/// Asks again every 20 ms until the condition holds.
+pub(crate) async fn until<F: Future<Output = bool>>(
+    what: &str,
+    limit: Duration,
+    mut condition: impl FnMut() -> F,
+) {
+    let since = Instant::now();
+    while !condition().await {
+        assert!(since.elapsed() < limit, "not within {limit:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+pub(crate) const fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}

@@ -1,0 +1,168 @@
+use std::fs::File;
+use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use sqlx::Connection as _;
+use tokio::process::{Child, Command};
+
+use super::{Answer, Gate, Mode, free_port, get, postgres_port, redis_port, request, seconds, until};
+
+/// A database and a Redis of its own for one test, each behind a gate.
+pub(crate) struct World {
+    pub(crate) postgres: Gate,
+    pub(crate) redis: Gate,
+    number: usize,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(Mode::Forward, Mode::Forward).await
+    }
+
+    pub(crate) async fn with(postgres: Mode, redis: Mode) -> Self {
+        static NUMBER: AtomicUsize = AtomicUsize::new(1);
+        let number = NUMBER.fetch_add(1, Ordering::SeqCst);
+        let admin = format!("postgres://postgres@127.0.0.1:{}/postgres", postgres_port());
+        let mut admin = sqlx::PgConnection::connect(&admin).await.unwrap();
+        let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE test_{number}"));
+        sqlx::query(create).execute(&mut admin).await.unwrap();
+        let postgres = Gate::before(postgres_port(), postgres).await;
+        let redis = Gate::before(redis_port(), redis).await;
+        Self {
+            postgres,
+            redis,
+            number,
+        }
+    }
+
+    /// A direct connection to the database, around the gate.
+    pub(crate) async fn connect(&self) -> sqlx::PgConnection {
+        let url = format!(
+            "postgres://postgres@127.0.0.1:{}/test_{}",
+            postgres_port(),
+            self.number
+        );
+        sqlx::PgConnection::connect(&url).await.unwrap()
+    }
+
+    /// The variables that lead a service here.
+    pub(crate) fn environment(&self) -> Vec<(String, String)> {
+        let postgres = format!(
+            "postgres://postgres@127.0.0.1:{}/test_{}",
+            self.postgres.port, self.number
+        );
+        let redis = format!("redis://127.0.0.1:{}/{}", self.redis.port, self.number);
+        vec![
+            ("DATABASE_URL".to_owned(), postgres),
+            ("REDIS_URL".to_owned(), redis),
+        ]
+    }
+
+    /// A service that is ready.
+    pub(crate) async fn ready(&self, settings: &[(&str, &str)]) -> Service {
+        let service = self.start(settings);
+        service.until_ready().await;
+        service
+    }
+
+    /// A service that has just been started.
+    pub(crate) fn start(&self, settings: &[(&str, &str)]) -> Service {
+        Service::start(self.environment(), settings)
+    }
+}
+
+/// A running service; killed when dropped.
+pub(crate) struct Service {
+    pub(crate) port: u16,
+    pub(crate) management: u16,
+    pub(crate) child: Child,
+    log: tempfile::NamedTempFile,
+}
+
+impl Service {
+    pub(crate) fn start(environment: Vec<(String, String)>, settings: &[(&str, &str)]) -> Self {
+        let (port, management) = (free_port(), free_port());
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_users"))
+            .env_clear()
+            .envs(environment)
+            .env("PORT", port.to_string())
+            .env("MANAGEMENT_PORT", management.to_string())
+            .envs(settings.iter().copied())
+            .stderr(Stdio::from(File::create(log.path()).unwrap()))
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        Self {
+            port,
+            management,
+            child,
+            log,
+        }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        get(self.port, path)
+            .await
+            .unwrap_or_else(|| panic!("no answer; log:\n{}", self.log()))
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &str) -> Answer {
+        let answer = request(self.port, http::Method::POST, path, body, &[]).await;
+        answer.unwrap_or_else(|| panic!("no answer; log:\n{}", self.log()))
+    }
+
+    /// `/ready` on the port of users, as the kubelet asks it; `None` while nothing listens.
+    pub(crate) async fn readiness(&self) -> Option<Answer> {
+        get(self.port, "/ready").await
+    }
+
+    pub(crate) async fn until_ready(&self) {
+        until("ready", seconds(20), async || {
+            self.readiness().await.is_some_and(|answer| answer.status == 200)
+        })
+        .await;
+    }
+
+    pub(crate) async fn until_unready(&self) {
+        until("unready", seconds(10), async || {
+            self.readiness().await.is_some_and(|answer| answer.status == 503)
+        })
+        .await;
+    }
+
+    pub(crate) async fn until_listening(&self) {
+        until("listening", seconds(10), async || {
+            get(self.port, "/health").await.is_some()
+        })
+        .await;
+    }
+
+    pub(crate) async fn metrics(&self) -> String {
+        get(self.management, "/metrics").await.expect("metrics").text()
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().expect("still running").to_string();
+        let sent = std::process::Command::new("kill")
+            .args(["-s", name, &id])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for the end; returns how it ended and how long that took.
+    pub(crate) async fn ended(&mut self) -> (ExitStatus, Duration) {
+        let since = Instant::now();
+        let status = tokio::time::timeout(seconds(40), self.child.wait())
+            .await
+            .expect("ends")
+            .unwrap();
+        (status, since.elapsed())
+    }
+
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.log.path()).unwrap()
+    }
+}

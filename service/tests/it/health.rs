@@ -1,0 +1,114 @@
+use std::time::Instant;
+
+use super::harness::{Mode, World, get, seconds, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_without_backends_recovers_by_itself() {
+    let world = World::with(Mode::Refuse, Mode::Refuse).await;
+    let service = world.start(&[]);
+    service.until_listening().await;
+    tokio::time::sleep(seconds(1)).await;
+    let live = service.get("/health").await;
+    assert_eq!(
+        (live.status.as_u16(), &live.json()["status"]),
+        (200, &"ok".into())
+    );
+    assert!(live.json()["uptime"].is_u64());
+    let ready = service.readiness().await.unwrap();
+    assert_eq!(ready.status, 503);
+    let error = ready.json()["error"].as_str().unwrap().to_owned();
+    assert!(
+        error.contains("postgres: ") && error.contains("redis: "),
+        "{error}"
+    );
+    world.postgres.set(Mode::Forward);
+    until("only redis is missing", seconds(10), async || {
+        let error = service.readiness().await.unwrap().json()["error"].to_string();
+        error.contains("redis") && !error.contains("postgres")
+    })
+    .await;
+    world.redis.set(Mode::Forward);
+    service.until_ready().await;
+    assert_eq!(
+        service
+            .post("/api/users", r#"{"name":"Ada","email":"a@b"}"#)
+            .await
+            .status,
+        201
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_dependency_away_makes_unready_within_three_seconds_and_back_ready() {
+    let world = World::new().await;
+    let service = world.ready(&[]).await;
+    for (name, gate) in [("postgres", &world.postgres), ("redis", &world.redis)] {
+        for away in [Mode::Refuse, Mode::Hang] {
+            gate.set(away);
+            let since = Instant::now();
+            service.until_unready().await;
+            assert!(
+                since.elapsed() < seconds(4),
+                "{name} {away:?}: {:?}",
+                since.elapsed()
+            );
+            let asked = Instant::now();
+            let answer = service.readiness().await.unwrap();
+            assert!(asked.elapsed().as_millis() < 250, "readiness waits for nobody");
+            assert!(
+                answer.json()["error"].as_str().unwrap().starts_with(name),
+                "{}",
+                answer.text()
+            );
+            assert_eq!(service.get("/health").await.status, 200);
+            assert_eq!(get(service.management, "/health").await.unwrap().status, 200);
+            gate.set(Mode::Forward);
+            service.until_ready().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn degraded_ok_stays_ready_while_one_of_both_can_answer() {
+    let world = World::new().await;
+    let service = world.ready(&[("READINESS", "degraded-ok")]).await;
+    world.postgres.set(Mode::Refuse);
+    until("degraded", seconds(5), async || {
+        service.readiness().await.unwrap().text().contains("degraded")
+    })
+    .await;
+    assert_eq!(service.readiness().await.unwrap().status, 200);
+    world.redis.set(Mode::Refuse);
+    service.until_unready().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_management_port_sees_a_runtime_whose_workers_are_all_stuck() {
+    let world = World::new().await;
+    let service = world.ready(&[("FLAW", "stuck")]).await;
+    let management = service.management;
+    assert_eq!(get(management, "/health").await.unwrap().status, 200);
+    tokio::spawn(get(service.port, "/flaw/stuck"));
+    let since = Instant::now();
+    until("503", seconds(5), async || {
+        get(management, "/health").await.unwrap().status == 503
+    })
+    .await;
+    assert!(since.elapsed().as_secs_f64() < 3.3, "{:?}", since.elapsed());
+    let answer = get(management, "/health").await.unwrap();
+    assert_eq!(answer.json()["status"], "stuck");
+    assert!(
+        service.metrics().await.contains("health_dependency_up"),
+        "metrics are still served"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_verbose_view_is_for_the_management_port_only() {
+    let world = World::new().await;
+    let service = world.ready(&[]).await;
+    let verbose = get(service.management, "/ready?verbose").await.unwrap().json();
+    assert_eq!(verbose["dependencies"]["postgres"]["status"], "up");
+    assert_eq!(verbose["breaker"]["postgres"], "closed");
+    assert!(service.get("/ready?verbose").await.json()["dependencies"].is_null());
+}

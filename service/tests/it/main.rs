@@ -1,0 +1,16 @@
+//! The service as its users meet it: the real binary, a real Postgres, a real Redis.
+//!
+//! Needs the feature `flawed` (for handlers that get stuck) and the programs that `tests/backends.sh` installs.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+mod api;
+mod breaker;
+mod config;
+mod flaw;
+mod harness;
+mod health;
+mod migrations;
+mod orders;
+mod shutdown;
+mod telemetry;
