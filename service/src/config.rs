@@ -11,7 +11,6 @@ use tracing_subscriber::EnvFilter;
 
 pub use secret::Secret;
 
-use crate::health::Policy;
 use crate::users::{CacheArgs, DatabaseArgs};
 use crate::{breaker, duration, health, shutdown, telemetry, users};
 
@@ -53,8 +52,8 @@ pub struct Config {
     /// Where users are kept, as in postgres://user:password@host:5432/database; required, secret
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<Secret>,
-    /// Where fallback copies are kept, as in redis://:password@host:6379/0; secret; may be missing if READINESS is
-    /// degraded-ok
+    /// Where fallback copies are kept, as in redis://:password@host:6379/0; secret; without it there are no copies,
+    /// and readiness asks Postgres alone
     #[arg(long, env = "REDIS_URL", hide_env_values = true)]
     pub redis_url: Option<Secret>,
     /// Port for users
@@ -156,15 +155,14 @@ impl Config {
     }
 
     fn redis(&self) -> Result<Option<RedisConfig>, ConfigError> {
-        let expected = "redis://:password@host:6379/0 (or nothing, with READINESS=degraded-ok)";
-        let url = present(self.redis_url.as_ref());
-        match url {
-            None if self.health.readiness == Policy::DegradedOk => Ok(None),
-            _ => url
-                .and_then(|url| users::parse_redis(url.expose()))
-                .map(Some)
-                .ok_or_else(|| value("REDIS_URL", Secret::describe(url), expected)),
-        }
+        let expected = "redis://:password@host:6379/0, or nothing";
+        let Some(url) = present(self.redis_url.as_ref()) else {
+            return Ok(None);
+        };
+        let parsed = users::parse_redis(url.expose());
+        parsed
+            .map(Some)
+            .ok_or_else(|| value("REDIS_URL", Secret::describe(Some(url)), expected))
     }
 
     fn orders(&self) -> Result<Option<Uri>, ConfigError> {

@@ -10,17 +10,17 @@ pub(super) const CHECK: Check = Check {
     area: Area::Release,
     severity: Severity::Major,
     why: "Pods beyond the promise may not find room, or connections at the database.",
-    how: "Watches status.replicas of the deployment (terminating pods do not count there).",
+    how: "Sums spec.replicas of the deployment's replica sets at every event.",
     remedy: "Look for a second controller or autoscaler that changes the deployment.",
     judge,
 };
 
 fn judge(timeline: &Timeline) -> Finding {
-    let Some((most, _, line)) = timeline.workload.most_pods else {
-        return Finding::inconclusive("the deployment was not seen");
+    let Some((most, line)) = timeline.workload.most_pods else {
+        return Finding::inconclusive("no replica set was seen");
     };
     let allowed = timeline.workload.replicas() + timeline.workload.rolling().1;
-    let summary = format!("at most {most} pods, {allowed} are allowed");
+    let summary = format!("at most {most} pods were asked for, {allowed} are allowed");
     Finding::when(most <= allowed, summary.clone(), summary)
         .measured(most.to_string(), format!("<= {allowed}"))
         .lines([line])

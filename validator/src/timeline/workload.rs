@@ -1,8 +1,10 @@
 //! The deployment: its settings as found, its status over time, its disruption budgets.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
-use crate::evidence::{Evidence, Fact, Millis, ObjectKind};
+use crate::evidence::{Change, Evidence, Fact, ObjectKind};
 
 /// What the objects declare, and what the controller reported.
 #[derive(Clone, Debug, Default)]
@@ -11,8 +13,9 @@ pub struct Workload {
     pub deployment: Value,
     /// Line of that list.
     pub line: usize,
-    /// Largest `status.replicas`, when and on which line.
-    pub most_pods: Option<(i64, Millis, usize)>,
+    /// Most pods that the replica sets were asked for together, and on which line. Their status would not do:
+    /// the deployment sums it up from sets seen at different moments.
+    pub most_pods: Option<(i64, usize)>,
     /// Disruption budgets of the namespace.
     pub budgets: Vec<(usize, Value)>,
     /// The Service.
@@ -72,20 +75,28 @@ fn scaled(value: &Value, of: i64, up: bool) -> i64 {
 
 pub(super) fn read(evidence: &Evidence) -> Workload {
     let mut workload = Workload::default();
+    let mut sets: BTreeMap<&str, i64> = BTreeMap::new();
     for (line, fact) in evidence.numbered() {
         let Fact::Object(fact) = fact else { continue };
         match fact.kind {
-            ObjectKind::Deployment => {
-                if workload.deployment.is_null() {
-                    (workload.deployment, workload.line) = (fact.object.clone(), line);
-                }
-                let pods = fact
+            ObjectKind::Deployment if workload.deployment.is_null() => {
+                (workload.deployment, workload.line) = (fact.object.clone(), line);
+            }
+            ObjectKind::ReplicaSet => {
+                let name = fact
                     .object
-                    .pointer("/status/replicas")
+                    .pointer("/metadata/name")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default();
+                let asked = fact
+                    .object
+                    .pointer("/spec/replicas")
                     .and_then(Value::as_i64)
                     .unwrap_or(0);
-                if workload.most_pods.is_none_or(|(most, _, _)| pods > most) {
-                    workload.most_pods = Some((pods, fact.at, line));
+                sets.insert(name, if fact.change == Change::Deleted { 0 } else { asked });
+                let pods = sets.values().sum();
+                if workload.most_pods.is_none_or(|(most, _)| pods > most) {
+                    workload.most_pods = Some((pods, line));
                 }
             }
             ObjectKind::PodDisruptionBudget => workload.budgets.push((line, fact.object.clone())),

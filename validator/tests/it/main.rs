@@ -1,4 +1,5 @@
 //! Tests of the whole validator that need no cluster.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 mod cli;
 mod mutations;

@@ -233,7 +233,9 @@ const MUTATIONS: &[Mutation] = &[
         }
     }),
     ("GL-R203", Outcome::Fail, |e| {
-        objects(e, ObjectKind::Deployment, |d| d["status"]["replicas"] = json!(9));
+        objects(e, ObjectKind::ReplicaSet, |set| {
+            set["spec"]["replicas"] = json!(9)
+        });
     }),
     ("GL-E101", Outcome::Inconclusive, |e| {
         for fact in &mut e.facts {
