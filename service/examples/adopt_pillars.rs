@@ -44,12 +44,8 @@ impl Probe for Quotes {
 fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
     let mut registry = Registry::default();
-    let (breakers, vitals, exits, traces) = <(
-        breaker::Metrics,
-        health::Metrics,
-        shutdown::Metrics,
-        telemetry::Metrics,
-    )>::default();
+    let (breakers, vitals, exits, traces) =
+        <(breaker::Metrics, health::Metrics, shutdown::Metrics, telemetry::Metrics)>::default();
     breakers.register(&mut registry);
     vitals.register(&mut registry);
     exits.register(&mut registry);
@@ -69,21 +65,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         health::spawn_management(std::net::TcpListener::bind("0.0.0.0:8081")?, probes)?;
 
         let breaker = Breaker::new("quotes", &args.breaker, &breakers);
-        let price = async move || {
-            breaker
-                .call(async { Ok::<_, NoQuote>("42") })
-                .await
-                .unwrap_or("no price")
-        };
+        let price = async move || breaker.call(async { Ok::<_, NoQuote>("42") }).await.unwrap_or("no price");
         let app = Router::new()
             .route("/price", get(price))
             .layer(from_fn_with_state(telemetry.clone(), trace_requests))
             .merge(health::routes(health));
         let listener = tokio::net::TcpListener::bind("0.0.0.0:8080").await?;
-        shutdown::serve(listener, app, &shutdown, &exits)
-            .await
-            .finished()
-            .await;
+        shutdown::serve(listener, app, &shutdown, &exits).await.finished().await;
         Ok::<_, std::io::Error>(())
     })?;
     telemetry.flush(shutdown.flush_budget());

@@ -73,9 +73,7 @@ pub fn run(settings: &Settings) -> Result<ExitCode, AppError> {
     if let Some(code) = crate::flaw::take_over(settings)? {
         return Ok(code);
     }
-    let Settings {
-        config, log_filter, ..
-    } = settings;
+    let Settings { config, log_filter, .. } = settings;
     logs::init(config.telemetry.log_format, log_filter.clone())?;
     let metrics = Metrics::default();
     let shutdown = Shutdown::install(&config.shutdown, &metrics.shutdown)?;
@@ -83,13 +81,8 @@ pub fn run(settings: &Settings) -> Result<ExitCode, AppError> {
     let users = listen("PORT", config.port)?;
     let management = listen("MANAGEMENT_PORT", config.management_port)?;
     let workers = available_parallelism().map_or(FEWEST_WORKERS, |count| count.get().max(FEWEST_WORKERS));
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(workers)
-        .enable_all()
-        .build()?;
-    let server = runtime.block_on(serve(
-        settings, users, management, &metrics, &shutdown, &telemetry,
-    ))?;
+    let runtime = Builder::new_multi_thread().worker_threads(workers).enable_all().build()?;
+    let server = runtime.block_on(serve(settings, users, management, &metrics, &shutdown, &telemetry))?;
     // On this thread, which is no worker: the exporter blocks, and may need a runtime that makes progress.
     telemetry.flush(shutdown.flush_budget());
     if !server.is_finished() {
@@ -97,6 +90,8 @@ pub fn run(settings: &Settings) -> Result<ExitCode, AppError> {
         runtime.block_on(server.finished());
     }
     tracing::info!("finished");
+    // Name lookups run on blocking threads that nothing cancels; dropping the runtime would wait for them.
+    runtime.shutdown_background();
     Ok(ExitCode::SUCCESS)
 }
 
@@ -120,26 +115,17 @@ async fn serve(
         .as_ref()
         .map(|redis| Cache::start(redis, &config.cache, telemetry.clone(), &metrics.users));
     let users = Users::new(postgres, cache, breaker, metrics.users.clone());
-    let orders = settings
-        .orders
-        .as_ref()
-        .map(|base| Orders::new(base, config.orders_deadline, telemetry.clone()));
+    let orders =
+        settings.orders.as_ref().map(|base| Orders::new(base, config.orders_deadline, telemetry.clone()));
     let identity = Identity::new(config.telemetry.instance(), &config.telemetry.service_version);
-    let api = Api {
-        users: users.clone(),
-        orders,
-    };
+    let api = Api { users: users.clone(), orders };
     let router = http::router(api, telemetry.clone(), health, identity);
     #[cfg(feature = "flawed")]
     let router = crate::flaw::spoil(router)?;
 
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
-    tracing::info!(
-        port = config.port,
-        management_port = config.management_port,
-        "serving"
-    );
+    tracing::info!(port = config.port, management_port = config.management_port, "serving");
     let server = shutdown::serve(listener, router, shutdown, &metrics.shutdown).await;
     users.close(CLOSE_LIMIT).await;
     Ok(server)
@@ -164,11 +150,9 @@ fn watch(settings: &Settings, metrics: &Metrics, shutdown: &Shutdown, breaker: &
 fn listen(variable: &'static str, port: u16) -> Result<StdListener, AppError> {
     let every = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
     let only_v4 = SocketAddr::from(([0, 0, 0, 0], port));
-    StdListener::bind(every)
-        .or_else(|_| StdListener::bind(only_v4))
-        .map_err(|source| AppError::Listen {
-            variable,
-            port,
-            source,
-        })
+    StdListener::bind(every).or_else(|_| StdListener::bind(only_v4)).map_err(|source| AppError::Listen {
+        variable,
+        port,
+        source,
+    })
 }

@@ -88,9 +88,7 @@ impl Breaker {
     /// Makes a closed circuit; `name` is its label in metrics and logs.
     pub fn new(name: &'static str, args: &Args, metrics: &Metrics) -> Self {
         let circuit = Circuit::closed(name, args.clone(), metrics.clone());
-        Self {
-            circuit: Arc::new(circuit),
-        }
+        Self { circuit: Arc::new(circuit) }
     }
 
     /// Runs `work` under the deadline if the circuit permits it, and records how it went.

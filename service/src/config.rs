@@ -129,11 +129,7 @@ impl Config {
         self.shutdown.validate()?;
         if self.port == self.management_port {
             let expected = format!("another port than PORT, which is {}", self.port);
-            return Err(value(
-                "MANAGEMENT_PORT",
-                self.management_port.to_string(),
-                expected,
-            ));
+            return Err(value("MANAGEMENT_PORT", self.management_port.to_string(), expected));
         }
         if let Some(endpoint) = self.telemetry.traces_endpoint() {
             plain_http("OTEL_ENDPOINT or OTEL_EXPORTER_OTLP_*", &endpoint)?;
@@ -160,17 +156,11 @@ impl Config {
             return Ok(None);
         };
         let parsed = users::parse_redis(url.expose());
-        parsed
-            .map(Some)
-            .ok_or_else(|| value("REDIS_URL", Secret::describe(Some(url)), expected))
+        parsed.map(Some).ok_or_else(|| value("REDIS_URL", Secret::describe(Some(url)), expected))
     }
 
     fn orders(&self) -> Result<Option<Uri>, ConfigError> {
-        let url = self
-            .orders_url
-            .as_deref()
-            .map(str::trim)
-            .filter(|url| !url.is_empty());
+        let url = self.orders_url.as_deref().map(str::trim).filter(|url| !url.is_empty());
         url.map(|url| plain_http("ORDERS_URL", url)).transpose()
     }
 
@@ -189,9 +179,7 @@ impl Config {
 fn plain_http(variable: &'static str, text: &str) -> Result<Uri, ConfigError> {
     let parsed = text.parse::<Uri>().ok().filter(|uri| {
         uri.scheme_str() == Some("http")
-            && uri
-                .authority()
-                .is_some_and(|authority| !authority.as_str().contains('@'))
+            && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
     });
     parsed.ok_or_else(|| {
         let read = if text.contains('@') {
@@ -199,19 +187,12 @@ fn plain_http(variable: &'static str, text: &str) -> Result<Uri, ConfigError> {
         } else {
             format!("{text:?}")
         };
-        value(
-            variable,
-            read,
-            "a plain HTTP URL without credentials, such as http://host:4318/v1/traces",
-        )
+        value(variable, read, "a plain HTTP URL without credentials, such as http://host:4318/v1/traces")
     })
 }
 
 fn port(text: &str) -> Result<u16, String> {
-    text.parse()
-        .ok()
-        .filter(|port| *port > 0)
-        .ok_or_else(|| "expected a port from 1 to 65535".to_owned())
+    text.parse().ok().filter(|port| *port > 0).ok_or_else(|| "expected a port from 1 to 65535".to_owned())
 }
 
 fn present(secret: Option<&Secret>) -> Option<&Secret> {
@@ -219,9 +200,5 @@ fn present(secret: Option<&Secret>) -> Option<&Secret> {
 }
 
 fn value(variable: &'static str, read: String, expected: impl Into<String>) -> ConfigError {
-    ConfigError::Value {
-        variable,
-        read,
-        expected: expected.into(),
-    }
+    ConfigError::Value { variable, read, expected: expected.into() }
 }

@@ -16,10 +16,7 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
         _ => return Err(expected()),
     };
     let number: u64 = number.parse().map_err(|_| expected())?;
-    number
-        .checked_mul(milliseconds)
-        .map(Duration::from_millis)
-        .ok_or_else(expected)
+    number.checked_mul(milliseconds).map(Duration::from_millis).ok_or_else(expected)
 }
 
 /// As [`parse`], but refuses zero: for periods and deadlines that would otherwise spin or never succeed.
@@ -49,16 +46,7 @@ mod tests {
 
     #[test]
     fn a_number_without_unit_is_refused() {
-        for text in [
-            "3",
-            "",
-            "s",
-            "-1s",
-            "1.5s",
-            "3 s",
-            "99999999999999999999s",
-            "18446744073709551615h",
-        ] {
+        for text in ["3", "", "s", "-1s", "1.5s", "3 s", "99999999999999999999s", "18446744073709551615h"] {
             assert!(parse(text).is_err(), "{text}");
         }
         assert!(parse_positive("0ms").is_err());

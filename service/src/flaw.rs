@@ -28,9 +28,9 @@ impl Flaw {
             "" => Ok(None),
             "bare" => Ok(Some(Self::Bare)),
             "stuck" => Ok(Some(Self::Stuck)),
-            other => Err(io::Error::other(format!(
-                "{VARIABLE}: read {other:?}, expected bare, stuck or nothing"
-            ))),
+            other => {
+                Err(io::Error::other(format!("{VARIABLE}: read {other:?}, expected bare, stuck or nothing")))
+            }
         }
     }
 }

@@ -91,8 +91,7 @@ impl Health {
 impl Builder {
     /// Adds a dependency and starts to ping it.
     pub fn dependency(mut self, name: &'static str, probe: impl Probe) -> Self {
-        self.dependencies
-            .push(Dependency::watch(name, probe, &self.args, &self.metrics));
+        self.dependencies.push(Dependency::watch(name, probe, &self.args, &self.metrics));
         self
     }
 
@@ -123,8 +122,6 @@ impl Builder {
             details: self.details,
             latch: readiness::Latch::default(),
         };
-        Health {
-            vitals: Arc::new(vitals),
-        }
+        Health { vitals: Arc::new(vitals) }
     }
 }

@@ -34,10 +34,7 @@ pub struct Api {
 /// The router for the port of users: traced routes, then probes, which are not traced.
 pub fn router(api: Api, telemetry: Telemetry, health: Health, identity: Identity) -> Router {
     Router::new()
-        .route(
-            "/api/users",
-            get(users::list).post(users::create.layer(DefaultBodyLimit::max(BODY_LIMIT))),
-        )
+        .route("/api/users", get(users::list).post(users::create.layer(DefaultBodyLimit::max(BODY_LIMIT))))
         .route("/api/users/{id}", get(users::find))
         .route("/api/users/{id}/orders", get(orders::list))
         .fallback(problem::unknown_route)

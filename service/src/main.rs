@@ -21,10 +21,7 @@ fn main() -> ExitCode {
     }
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "what stops the start must be readable without any log format"
-)]
+#[expect(clippy::print_stderr, reason = "what stops the start must be readable without any log format")]
 fn complain(error: &dyn Display, code: u8) -> ExitCode {
     eprintln!("users: {error}");
     ExitCode::from(code)

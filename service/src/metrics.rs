@@ -18,9 +18,7 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 
 /// Serves `registry` at `/metrics`.
 pub fn routes(registry: Registry) -> Router {
-    Router::new()
-        .route("/metrics", get(render))
-        .with_state(Arc::new(registry))
+    Router::new().route("/metrics", get(render)).with_state(Arc::new(registry))
 }
 
 async fn render(State(registry): State<Arc<Registry>>) -> Response {

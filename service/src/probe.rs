@@ -30,19 +30,11 @@ pub enum ProbeError {
 
 /// Asks `url` once and returns the status if it is 2xx.
 pub fn probe(url: Uri) -> Result<StatusCode, ProbeError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
-        let response = timeout(DEADLINE, client.get(url))
-            .await
-            .map_err(|_| ProbeError::Deadline)??;
+        let response = timeout(DEADLINE, client.get(url)).await.map_err(|_| ProbeError::Deadline)??;
         let status = response.status();
-        if status.is_success() {
-            Ok(status)
-        } else {
-            Err(ProbeError::Status(status))
-        }
+        if status.is_success() { Ok(status) } else { Err(ProbeError::Status(status)) }
     })
 }

@@ -64,17 +64,10 @@ impl Shutdown {
     ///
     /// Fails if the handlers or the thread cannot be had.
     pub fn install(args: &Args, metrics: &Metrics) -> io::Result<Self> {
-        let (sender, phase) = watch::channel(Progress {
-            phase: Phase::Running,
-            since: None,
-        });
+        let (sender, phase) = watch::channel(Progress { phase: Phase::Running, since: None });
         let request = Arc::new(Notify::new());
         signal::spawn(args.clone(), sender, Arc::clone(&request), metrics.clone())?;
-        Ok(Self {
-            phase,
-            request,
-            args: args.clone(),
-        })
+        Ok(Self { phase, request, args: args.clone() })
     }
 
     /// Starts the clock as a signal would.
@@ -90,11 +83,7 @@ impl Shutdown {
     /// Waits until `phase` or a later one is reached. Cancel safe.
     pub async fn reached(&self, phase: Phase) {
         let mut progress = self.phase.clone();
-        if progress
-            .wait_for(|progress| progress.phase >= phase)
-            .await
-            .is_err()
-        {
+        if progress.wait_for(|progress| progress.phase >= phase).await.is_err() {
             // The clock's thread only ends with the process.
             std::future::pending::<()>().await;
         }

@@ -73,9 +73,7 @@ impl Telemetry {
             propagators: Propagators::named(args.otel_propagators.as_deref()),
             metrics: metrics.clone(),
         };
-        Ok(Self {
-            traces: Arc::new(traces),
-        })
+        Ok(Self { traces: Arc::new(traces) })
     }
 
     /// Starts a client span under the current context; a no-op that builds no attribute if that is not sampled.

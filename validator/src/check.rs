@@ -49,14 +49,8 @@ pub enum Area {
 
 impl Area {
     /// All areas, in report order.
-    pub const ALL: [Self; 6] = [
-        Self::Tracing,
-        Self::Health,
-        Self::Shutdown,
-        Self::Breaker,
-        Self::Release,
-        Self::Run,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Tracing, Self::Health, Self::Shutdown, Self::Breaker, Self::Release, Self::Run];
 
     /// The name in reports.
     pub fn name(self) -> &'static str {

@@ -75,7 +75,5 @@ pub const ALL: &[&Check] = &[
 
 /// The check of this code or slug.
 pub fn find(name: &str) -> Option<&'static Check> {
-    ALL.iter()
-        .copied()
-        .find(|check| check.id.eq_ignore_ascii_case(name) || check.slug == name)
+    ALL.iter().copied().find(|check| check.id.eq_ignore_ascii_case(name) || check.slug == name)
 }

@@ -62,11 +62,7 @@ pub struct ClusterArgs {
 #[derive(Args, Debug)]
 pub struct RunArgs {
     /// What to gate, as deployment/NAME
-    #[arg(
-        value_name = "deployment/NAME",
-        conflicts_with = "file",
-        required_unless_present = "file"
-    )]
+    #[arg(value_name = "deployment/NAME", conflicts_with = "file", required_unless_present = "file")]
     pub target: Option<String>,
     /// The target file
     #[arg(short, long, value_name = "FILE")]

@@ -51,11 +51,7 @@ impl Cluster {
         config.connect_timeout = Some(Duration::from_secs(5));
         let client = Client::try_from(config)
             .map_err(|e| Failure::usage(format!("context `{name}` cannot be used: {e}")))?;
-        let cluster = Self {
-            client,
-            namespace: namespace.to_owned(),
-            context: name,
-        };
+        let cluster = Self { client, namespace: namespace.to_owned(), context: name };
         match timeout(Duration::from_secs(15), cluster.client.apiserver_version()).await {
             Ok(Ok(_)) => Ok(cluster),
             Ok(Err(error)) => Err(cluster.explain("reach the API server", &error)),
@@ -117,35 +113,26 @@ async fn load_config(context: Option<&str>) -> Result<(Config, String), Failure>
     let kubeconfig = match Kubeconfig::read() {
         Ok(kubeconfig) => kubeconfig,
         Err(error) if context.is_none() => {
-            return Config::incluster()
-                .map(|config| (config, "in-cluster".to_owned()))
-                .map_err(|_| {
-                    Failure::usage(format!("no cluster to talk to: {error}")).hint(
-                        "set KUBECONFIG or pass --context; `make kind-up` starts a local cluster and \
+            return Config::incluster().map(|config| (config, "in-cluster".to_owned())).map_err(|_| {
+                Failure::usage(format!("no cluster to talk to: {error}")).hint(
+                    "set KUBECONFIG or pass --context; `make kind-up` starts a local cluster and \
                      `. cluster/env.sh` points KUBECONFIG at it",
-                    )
-                });
+                )
+            });
         }
         Err(error) => return Err(Failure::usage(format!("kubeconfig: {error}"))),
     };
-    let name = context
-        .map(str::to_owned)
-        .or_else(|| kubeconfig.current_context.clone());
+    let name = context.map(str::to_owned).or_else(|| kubeconfig.current_context.clone());
     let Some(name) = name else {
         return Err(Failure::usage("the kubeconfig has no current context")
             .hint("pass --context; `kubectl config get-contexts` lists them"));
     };
     let known: Vec<&str> = kubeconfig.contexts.iter().map(|c| c.name.as_str()).collect();
     if !known.contains(&name.as_str()) {
-        return Err(
-            Failure::usage(format!("context `{name}` is not in the kubeconfig"))
-                .hint(format!("contexts there: {}", known.join(", "))),
-        );
+        return Err(Failure::usage(format!("context `{name}` is not in the kubeconfig"))
+            .hint(format!("contexts there: {}", known.join(", "))));
     }
-    let options = KubeConfigOptions {
-        context: Some(name.clone()),
-        ..KubeConfigOptions::default()
-    };
+    let options = KubeConfigOptions { context: Some(name.clone()), ..KubeConfigOptions::default() };
     Config::from_custom_kubeconfig(kubeconfig, &options)
         .await
         .map(|config| (config, name.clone()))

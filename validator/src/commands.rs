@@ -40,10 +40,7 @@ fn publish(report: &Report, files: &[ReportFile]) -> Result<(), Failure> {
         let cannot = |e: std::io::Error| Failure::usage(format!("cannot write {}: {e}", path.display()));
         let file = File::create(path).map_err(cannot)?;
         let mut out = anstream::StripStream::new(file);
-        report
-            .write(*format, &mut out)
-            .and_then(|()| out.flush())
-            .map_err(cannot)?;
+        report.write(*format, &mut out).and_then(|()| out.flush()).map_err(cannot)?;
     }
     Ok(())
 }

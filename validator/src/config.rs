@@ -161,20 +161,10 @@ impl GoLiveCheck {
         Self {
             api_version: ApiVersion::V1Alpha1,
             kind: Kind::GoLiveCheck,
-            metadata: Metadata {
-                name: deployment.to_owned(),
-                namespace: namespace.to_owned(),
-            },
+            metadata: Metadata { name: deployment.to_owned(), namespace: namespace.to_owned() },
             spec: Spec {
-                target: Target {
-                    deployment: deployment.to_owned(),
-                    service: None,
-                },
-                traffic: Traffic {
-                    rate: default_rate(),
-                    sampled: default_sampled(),
-                    requests,
-                },
+                target: Target { deployment: deployment.to_owned(), service: None },
+                traffic: Traffic { rate: default_rate(), sampled: default_sampled(), requests },
                 dependencies: Vec::new(),
                 readiness: Readiness::default(),
                 policy: PolicyName::default(),

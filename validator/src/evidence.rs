@@ -101,9 +101,6 @@ impl Evidence {
 
     /// Facts with their line numbers in the file.
     pub fn numbered(&self) -> impl Iterator<Item = (usize, &Fact)> {
-        self.facts
-            .iter()
-            .enumerate()
-            .map(|(index, fact)| (index + 2, fact))
+        self.facts.iter().enumerate().map(|(index, fact)| (index + 2, fact))
     }
 }

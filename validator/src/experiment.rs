@@ -87,10 +87,7 @@ impl Experiment<'_> {
         for (number, candidate) in Step::ROLLS.into_iter().zip(candidates) {
             facts.push(step(number, Edge::Begin, None));
             let told = |gone: usize, all: usize| {
-                progress.tell(&format!(
-                    "{}: {gone} of {all} old pods replaced and gone",
-                    number.name()
-                ));
+                progress.tell(&format!("{}: {gone} of {all} old pods replaced and gone", number.name()));
             };
             let end = rollout.roll(&candidate, self.deadline, told).await?;
             let trouble = match end {
@@ -120,10 +117,7 @@ impl Experiment<'_> {
                 _ => None,
             })
             .collect();
-        progress.tell(&format!(
-            "looking for the traces of {} sampled requests",
-            wanted.len()
-        ));
+        progress.tell(&format!("looking for the traces of {} sampled requests", wanted.len()));
         let fetch = fetch_traces(self.cluster, &self.plan.dependencies, &wanted);
         let found = timeout(TRACES, fetch)
             .await
@@ -144,10 +138,5 @@ fn unpullable(reason: &str) -> Failure {
 }
 
 fn step(step: Step, edge: Edge, trouble: Option<String>) -> Fact {
-    Fact::Step(StepFact {
-        at: now(),
-        step,
-        edge,
-        trouble,
-    })
+    Fact::Step(StepFact { at: now(), step, edge, trouble })
 }

@@ -8,14 +8,9 @@ use crate::timeline::Timeline;
 /// Judges the evidence by these checks.
 pub fn judge(evidence: &Evidence, checks: &[&Check]) -> Report {
     let timeline = Timeline::new(evidence);
-    let lines: Vec<CheckLine> = checks
-        .iter()
-        .map(|check| CheckLine::new(check, (check.judge)(&timeline)))
-        .collect();
-    let areas: Vec<AreaLine> = Area::ALL
-        .into_iter()
-        .map(|area| area_line(area, &lines))
-        .collect();
+    let lines: Vec<CheckLine> =
+        checks.iter().map(|check| CheckLine::new(check, (check.judge)(&timeline))).collect();
+    let areas: Vec<AreaLine> = Area::ALL.into_iter().map(|area| area_line(area, &lines)).collect();
     let target = &evidence.plan().target;
     Report {
         deployment: target.deployment.clone(),
@@ -37,10 +32,7 @@ fn verdict(lines: &[CheckLine]) -> Verdict {
     } else if any(&|line| line.is_open_blocker()) {
         Verdict::Inconclusive
     } else if any(&|line| {
-        matches!(
-            line.finding.outcome,
-            Outcome::Fail | Outcome::Warn | Outcome::Inconclusive
-        )
+        matches!(line.finding.outcome, Outcome::Fail | Outcome::Warn | Outcome::Inconclusive)
     }) {
         Verdict::GoWithWarnings
     } else {
@@ -61,46 +53,21 @@ fn area_line(area: Area, lines: &[CheckLine]) -> AreaLine {
         None => Outcome::Pass,
     };
     let (reason, remedy) = match decisive {
-        Some(line) => (
-            format!("{}: {}", line.id, line.finding.summary),
-            Some(line.remedy.clone()),
-        ),
+        Some(line) => (format!("{}: {}", line.id, line.finding.summary), Some(line.remedy.clone())),
         None => (headline(&mine), None),
     };
-    let more = mine
-        .iter()
-        .filter(|line| line.is_gating_failure() || line.is_open_blocker())
-        .count();
-    AreaLine {
-        area,
-        outcome,
-        reason,
-        remedy,
-        more: more.saturating_sub(1),
-    }
+    let more = mine.iter().filter(|line| line.is_gating_failure() || line.is_open_blocker()).count();
+    AreaLine { area, outcome, reason, remedy, more: more.saturating_sub(1) }
 }
 
 /// A passing area is told by its strongest passing proof: the last experiment, else the last check.
 fn headline(mine: &[&CheckLine]) -> String {
-    let passed: Vec<&&CheckLine> = mine
-        .iter()
-        .filter(|line| line.finding.outcome == Outcome::Pass)
-        .collect();
-    let experiments = passed
-        .iter()
-        .filter(|line| line.id.as_bytes().get(4) == Some(&b'2'));
-    let blocker = experiments
-        .clone()
-        .find(|line| line.severity == Severity::Blocker);
+    let passed: Vec<&&CheckLine> = mine.iter().filter(|line| line.finding.outcome == Outcome::Pass).collect();
+    let experiments = passed.iter().filter(|line| line.id.as_bytes().get(4) == Some(&b'2'));
+    let blocker = experiments.clone().find(|line| line.severity == Severity::Blocker);
     let chosen = blocker.or_else(|| passed.first());
-    let warnings = mine
-        .iter()
-        .filter(|line| line.finding.outcome != Outcome::Pass)
-        .count();
-    let text = chosen.map_or_else(
-        || "nothing to judge".to_owned(),
-        |line| line.finding.summary.clone(),
-    );
+    let warnings = mine.iter().filter(|line| line.finding.outcome != Outcome::Pass).count();
+    let text = chosen.map_or_else(|| "nothing to judge".to_owned(), |line| line.finding.summary.clone());
     match warnings {
         0 => text,
         1 => format!("{text} (1 warning)"),

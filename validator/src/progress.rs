@@ -14,12 +14,7 @@ pub struct Progress {
 impl Progress {
     /// Starts the clock.
     pub fn new(quiet: bool) -> Self {
-        Self {
-            started: Instant::now(),
-            quiet,
-            expected: Duration::ZERO,
-            last: String::new(),
-        }
+        Self { started: Instant::now(), quiet, expected: Duration::ZERO, last: String::new() }
     }
 
     /// Sets how long is left from now, as far as it can be known.
@@ -35,11 +30,7 @@ impl Progress {
         what.clone_into(&mut self.last);
         let elapsed = self.started.elapsed();
         let left = self.expected.saturating_sub(elapsed).as_secs();
-        let left = if left > 0 {
-            format!(" (about {left} s left)")
-        } else {
-            String::new()
-        };
+        let left = if left > 0 { format!(" (about {left} s left)") } else { String::new() };
         // A closed stderr is no reason to end a run that has a cluster to clean up.
         writeln!(anstream::stderr(), "[{:>4} s] {what}{left}", elapsed.as_secs()).ok();
     }

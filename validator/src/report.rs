@@ -107,10 +107,7 @@ pub struct ReportFile {
 impl Report {
     /// Pillars that pass, of four.
     pub fn passing(&self) -> usize {
-        self.areas
-            .iter()
-            .filter(|line| line.area.is_pillar() && line.outcome == Outcome::Pass)
-            .count()
+        self.areas.iter().filter(|line| line.area.is_pillar() && line.outcome == Outcome::Pass).count()
     }
 
     /// Writes the report.
@@ -176,9 +173,6 @@ impl FromStr for ReportFile {
         if path.is_empty() {
             return Err(format!("`{text}`: expected a path after `=`"));
         }
-        Ok(Self {
-            format,
-            path: path.into(),
-        })
+        Ok(Self { format, path: path.into() })
     }
 }

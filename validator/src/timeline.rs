@@ -101,13 +101,7 @@ fn steps(evidence: &Evidence) -> Vec<StepSpan> {
         let Fact::Step(fact) = fact else { continue };
         match fact.edge {
             Edge::Begin => {
-                spans.push(StepSpan {
-                    step: fact.step,
-                    begin: fact.at,
-                    end: None,
-                    trouble: None,
-                    line,
-                });
+                spans.push(StepSpan { step: fact.step, begin: fact.at, end: None, trouble: None, line });
             }
             Edge::End => {
                 if let Some(span) = spans.iter_mut().find(|span| span.step == fact.step) {

@@ -43,10 +43,8 @@ struct Transition {
 impl Circuit {
     pub(super) fn closed(name: &'static str, args: Args, metrics: Metrics) -> Self {
         metrics.enter(name, State::Closed);
-        let core = Core {
-            window: Window::new(args.breaker_window),
-            machine: Machine::new(args.breaker_open_for),
-        };
+        let core =
+            Core { window: Window::new(args.breaker_window), machine: Machine::new(args.breaker_open_for) };
         Self {
             name,
             args,
@@ -86,10 +84,7 @@ impl Circuit {
                 State::HalfOpen => (epoch, None),
                 State::Open if core.machine.permits() => (
                     self.word.advance(State::HalfOpen),
-                    Some(Transition {
-                        from: State::Open,
-                        to: State::HalfOpen,
-                    }),
+                    Some(Transition { from: State::Open, to: State::HalfOpen }),
                 ),
                 State::Open => return Err(self.remaining()),
             }
@@ -121,9 +116,7 @@ impl Circuit {
         let to = match (epoch.state, class) {
             (_, Class::NotCounted) | (State::Open, _) => return None,
             (State::Closed, _) => {
-                let counts = core
-                    .window
-                    .record(self.started.elapsed(), class == Class::Failure);
+                let counts = core.window.record(self.started.elapsed(), class == Class::Failure);
                 let trips = class == Class::Failure
                     && counts.total >= self.args.breaker_min_calls
                     && counts.failed as f64 >= self.args.breaker_error_rate * counts.total as f64;
@@ -142,10 +135,7 @@ impl Circuit {
         }
         core.window.clear();
         self.word.advance(to);
-        Some(Transition {
-            from: epoch.state,
-            to,
-        })
+        Some(Transition { from: epoch.state, to })
     }
 
     fn remaining(&self) -> Duration {
@@ -167,9 +157,7 @@ impl Circuit {
                 KeyValue::new("app.breaker.from", from),
                 KeyValue::new("app.breaker.to", to),
             ];
-            context
-                .span()
-                .add_event("circuit breaker changed state", attributes);
+            context.span().add_event("circuit breaker changed state", attributes);
         });
     }
 

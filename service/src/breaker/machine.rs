@@ -14,12 +14,8 @@ pub(super) struct Machine(AsyncRecloser);
 
 impl Machine {
     pub(super) fn new(open_for: Duration) -> Self {
-        let recloser = Recloser::custom()
-            .error_rate(0.5)
-            .closed_len(1)
-            .half_open_len(1)
-            .open_wait(open_for)
-            .build();
+        let recloser =
+            Recloser::custom().error_rate(0.5).closed_len(1).half_open_len(1).open_wait(open_for).build();
         Self(AsyncRecloser::from(recloser))
     }
 

@@ -53,41 +53,21 @@ struct CallLabels {
 impl Metrics {
     /// Adds the families to `registry`.
     pub fn register(&self, registry: &mut Registry) {
-        registry.register(
-            "breaker_state",
-            "1 for the state the circuit is in, else 0",
-            self.state.clone(),
-        );
-        registry.register(
-            "breaker_transitions",
-            "Changes of state",
-            self.transitions.clone(),
-        );
-        registry.register(
-            "breaker_calls",
-            "Calls that were permitted, by outcome",
-            self.calls.clone(),
-        );
-        registry.register(
-            "breaker_not_permitted",
-            "Calls that were not made",
-            self.not_permitted.clone(),
-        );
+        registry.register("breaker_state", "1 for the state the circuit is in, else 0", self.state.clone());
+        registry.register("breaker_transitions", "Changes of state", self.transitions.clone());
+        registry.register("breaker_calls", "Calls that were permitted, by outcome", self.calls.clone());
+        registry.register("breaker_not_permitted", "Calls that were not made", self.not_permitted.clone());
     }
 
     pub(super) fn enter(&self, breaker: &'static str, current: State) {
         for state in State::ALL {
-            self.state
-                .get_or_create(&StateLabels { breaker, state })
-                .set(i64::from(state == current));
+            self.state.get_or_create(&StateLabels { breaker, state }).set(i64::from(state == current));
         }
     }
 
     pub(super) fn transition(&self, breaker: &'static str, from: State, to: State) {
         self.enter(breaker, to);
-        self.transitions
-            .get_or_create(&TransitionLabels { breaker, from, to })
-            .inc();
+        self.transitions.get_or_create(&TransitionLabels { breaker, from, to }).inc();
     }
 
     pub(super) fn call(&self, breaker: &'static str, outcome: Outcome) {

@@ -47,10 +47,7 @@ impl Word {
             1 => State::Open,
             _ => State::HalfOpen,
         };
-        Epoch {
-            state,
-            generation: word >> STATE_BITS,
-        }
+        Epoch { state, generation: word >> STATE_BITS }
     }
 
     pub(super) fn advance(&self, state: State) -> Epoch {

@@ -22,11 +22,7 @@ fn breaker(args: &Args) -> Breaker {
 
 fn quick() -> Args {
     let open_for = Duration::from_millis(60);
-    Args {
-        breaker_open_for: open_for,
-        breaker_deadline: Duration::from_millis(500),
-        ..Args::default()
-    }
+    Args { breaker_open_for: open_for, breaker_deadline: Duration::from_millis(500), ..Args::default() }
 }
 
 async fn calls(breaker: &Breaker, count: usize, result: fn() -> Result<(), Fault>) {
@@ -114,12 +110,8 @@ async fn a_call_that_hangs_is_a_failure_after_the_deadline() {
 async fn while_open_nothing_is_called_and_the_rest_of_the_time_is_told() {
     let breaker = opened(Args::default()).await;
     advance(Duration::from_secs(12)).await;
-    let result = breaker
-        .call(async { panic!("called") as Result<(), Fault> })
-        .await;
-    let Err(CallError::NotPermitted { retry_after }) = result else {
-        panic!("{result:?}")
-    };
+    let result = breaker.call(async { panic!("called") as Result<(), Fault> }).await;
+    let Err(CallError::NotPermitted { retry_after }) = result else { panic!("{result:?}") };
     assert_eq!(retry_after.as_millis(), 18_000);
 }
 
@@ -183,11 +175,7 @@ async fn a_cancelled_trial_decides_nothing_and_makes_room() {
     let breaker = opened(quick()).await;
     open_period_over(&breaker).await;
     let trial = breaker.call(pending::<Result<(), Fault>>());
-    assert!(
-        tokio::time::timeout(Duration::from_millis(10), trial)
-            .await
-            .is_err()
-    );
+    assert!(tokio::time::timeout(Duration::from_millis(10), trial).await.is_err());
     assert_eq!(breaker.state(), State::HalfOpen);
     calls(&breaker, 1, || Ok(())).await;
     assert_eq!(breaker.state(), State::Closed);

@@ -21,12 +21,7 @@ pub(super) struct Counts {
 impl Window {
     pub(super) fn new(length: Duration) -> Self {
         let width = (length / BUCKETS as u32).max(Duration::from_millis(1));
-        Self {
-            width,
-            buckets: Default::default(),
-            sum: Counts::default(),
-            newest: 0,
-        }
+        Self { width, buckets: Default::default(), sum: Counts::default(), newest: 0 }
     }
 
     /// Counts one outcome at `now` (since the start of the clock) and returns what the window holds.
@@ -69,10 +64,7 @@ mod tests {
 
     impl Random {
         fn below(&mut self, bound: u64) -> u64 {
-            self.0 = self
-                .0
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (self.0 >> 33) % bound
         }
     }

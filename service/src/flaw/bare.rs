@@ -40,8 +40,7 @@ pub(super) fn run(settings: &Settings) -> io::Result<()> {
 async fn find(State(pool): State<PgPool>, Path(id): Path<i64>) -> Answer<Json<User>> {
     let query = sqlx::query_as("SELECT id, name, email FROM users WHERE id = $1").bind(id);
     let user = query.fetch_optional(&pool).await.map_err(failed)?;
-    user.map(Json)
-        .ok_or((StatusCode::NOT_FOUND, "not found".to_owned()))
+    user.map(Json).ok_or((StatusCode::NOT_FOUND, "not found".to_owned()))
 }
 
 async fn list(State(pool): State<PgPool>) -> Answer<Json<Vec<User>>> {
@@ -51,12 +50,7 @@ async fn list(State(pool): State<PgPool>) -> Answer<Json<Vec<User>>> {
 
 async fn create(State(pool): State<PgPool>, Json(draft): Json<Draft>) -> Answer<(StatusCode, Json<User>)> {
     let query = sqlx::query_as("INSERT INTO users (name, email) VALUES ($1, $2) RETURNING id, name, email");
-    let user = query
-        .bind(draft.name)
-        .bind(draft.email)
-        .fetch_one(&pool)
-        .await
-        .map_err(failed)?;
+    let user = query.bind(draft.name).bind(draft.email).fetch_one(&pool).await.map_err(failed)?;
     Ok((StatusCode::CREATED, Json(user)))
 }
 

@@ -42,18 +42,12 @@ pub(super) struct Status {
 impl Dependency {
     /// Starts the ping loop, which ends when nobody reads it any more.
     pub(super) fn watch(name: &'static str, probe: impl Probe, args: &Args, metrics: &Metrics) -> Self {
-        let first = Observation {
-            standing: Standing::Unconfirmed("not yet asked".to_owned()),
-            at: Instant::now(),
-        };
+        let first =
+            Observation { standing: Standing::Unconfirmed("not yet asked".to_owned()), at: Instant::now() };
         let (sender, observed) = watch::channel(first);
         let stale_after = args.health_interval * 3 + args.health_timeout;
         tokio::spawn(observe(name, probe, args.clone(), metrics.clone(), sender));
-        Self {
-            name,
-            observed,
-            stale_after,
-        }
+        Self { name, observed, stale_after }
     }
 
     pub(super) fn status(&self) -> Status {
@@ -63,11 +57,7 @@ impl Dependency {
             Standing::Up if age > self.stale_after => Standing::Down("no recent answer".to_owned()),
             standing => standing,
         };
-        Status {
-            name: self.name,
-            standing,
-            age,
-        }
+        Status { name: self.name, standing, age }
     }
 }
 
@@ -93,11 +83,7 @@ async fn observe(
             metrics.observe(name, observation.standing == Standing::Up);
         });
         let unconfirmed = matches!(sender.borrow().standing, Standing::Unconfirmed(_));
-        let pause = if unconfirmed {
-            args.health_interval.min(FIRST_INTERVAL)
-        } else {
-            args.health_interval
-        };
+        let pause = if unconfirmed { args.health_interval.min(FIRST_INTERVAL) } else { args.health_interval };
         tokio::select! {
             () = sleep_until(began + pause) => {}
             () = sender.closed() => return,
@@ -140,10 +126,7 @@ mod tests {
     #[test]
     fn one_failed_ping_does_not_lose_a_confirmed_dependency() {
         assert_eq!(Standing::Up.after(refused(), false), Standing::Up);
-        assert_eq!(
-            Standing::Up.after(refused(), true),
-            Standing::Down("refused".to_owned())
-        );
+        assert_eq!(Standing::Up.after(refused(), true), Standing::Down("refused".to_owned()));
     }
 
     #[test]
@@ -157,11 +140,7 @@ mod tests {
         struct Flaky(watch::Receiver<bool>);
         impl Probe for Flaky {
             async fn ping(&mut self) -> Result<(), String> {
-                if *self.0.borrow() {
-                    Ok(())
-                } else {
-                    std::future::pending().await
-                }
+                if *self.0.borrow() { Ok(()) } else { std::future::pending().await }
             }
         }
         let (works, probe) = watch::channel(true);
@@ -170,10 +149,7 @@ mod tests {
         assert_eq!(dependency.status().standing, Standing::Up);
         works.send_replace(false);
         tokio::time::sleep(Duration::from_secs(3)).await;
-        assert_eq!(
-            dependency.status().standing,
-            Standing::Down("no answer within 500ms".to_owned())
-        );
+        assert_eq!(dependency.status().standing, Standing::Down("no answer within 500ms".to_owned()));
         works.send_replace(true);
         tokio::time::sleep(Duration::from_secs(2)).await;
         assert_eq!(dependency.status().standing, Standing::Up);

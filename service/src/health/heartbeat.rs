@@ -17,10 +17,7 @@ pub(super) struct Heartbeat {
 impl Heartbeat {
     /// Starts to beat on the current runtime.
     pub(super) fn start() -> Self {
-        let heartbeat = Self {
-            origin: Instant::now(),
-            last: Arc::default(),
-        };
+        let heartbeat = Self { origin: Instant::now(), last: Arc::default() };
         let Self { origin, last } = heartbeat.clone();
         tokio::spawn(async move {
             let mut ticks = interval(PERIOD);
@@ -34,8 +31,6 @@ impl Heartbeat {
     }
 
     pub(super) fn age(&self) -> Duration {
-        self.origin
-            .elapsed()
-            .saturating_sub(Duration::from_millis(self.last.load(Ordering::Relaxed)))
+        self.origin.elapsed().saturating_sub(Duration::from_millis(self.last.load(Ordering::Relaxed)))
     }
 }

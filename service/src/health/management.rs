@@ -11,18 +11,16 @@ use tokio::runtime::Builder;
 pub fn spawn(listener: TcpListener, routes: Router) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
-    std::thread::Builder::new()
-        .name("management".to_owned())
-        .spawn(move || {
-            runtime.block_on(async {
-                let served = match tokio::net::TcpListener::from_std(listener) {
-                    Ok(listener) => axum::serve(listener, routes).await,
-                    Err(error) => Err(error),
-                };
-                if let Err(error) = served {
-                    tracing::error!(%error, "the management port is gone");
-                }
-            });
-        })?;
+    std::thread::Builder::new().name("management".to_owned()).spawn(move || {
+        runtime.block_on(async {
+            let served = match tokio::net::TcpListener::from_std(listener) {
+                Ok(listener) => axum::serve(listener, routes).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = served {
+                tracing::error!(%error, "the management port is gone");
+            }
+        });
+    })?;
     Ok(())
 }

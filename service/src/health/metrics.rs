@@ -25,8 +25,6 @@ impl Metrics {
     }
 
     pub(super) fn observe(&self, dependency: &'static str, up: bool) {
-        self.up
-            .get_or_create(&DependencyLabel { dependency })
-            .set(i64::from(up));
+        self.up.get_or_create(&DependencyLabel { dependency }).set(i64::from(up));
     }
 }

@@ -28,9 +28,8 @@ pub(super) struct Latch(AtomicBool);
 
 impl Readiness {
     pub(super) fn judge(policy: Policy, latch: &Latch, dependencies: Vec<Status>) -> Self {
-        let (up, away): (Vec<_>, Vec<_>) = dependencies
-            .into_iter()
-            .partition(|status| status.standing == Standing::Up);
+        let (up, away): (Vec<_>, Vec<_>) =
+            dependencies.into_iter().partition(|status| status.standing == Standing::Up);
         if away.is_empty() {
             latch.0.store(true, Ordering::Relaxed);
             return Self::Ready;
@@ -81,16 +80,8 @@ mod tests {
     use super::*;
 
     fn status(name: &'static str, up: bool) -> Status {
-        let standing = if up {
-            Standing::Up
-        } else {
-            Standing::Down("refused".to_owned())
-        };
-        Status {
-            name,
-            standing,
-            age: Duration::ZERO,
-        }
+        let standing = if up { Standing::Up } else { Standing::Down("refused".to_owned()) };
+        Status { name, standing, age: Duration::ZERO }
     }
 
     #[test]
@@ -100,10 +91,7 @@ mod tests {
         assert_eq!(Readiness::judge(Policy::Strict, &latch, both), Readiness::Ready);
         let one = vec![status("postgres", true), status("redis", false)];
         let error = "redis: refused".to_owned();
-        assert_eq!(
-            Readiness::judge(Policy::Strict, &latch, one),
-            Readiness::Unavailable { error }
-        );
+        assert_eq!(Readiness::judge(Policy::Strict, &latch, one), Readiness::Unavailable { error });
     }
 
     #[test]

@@ -14,11 +14,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 pub(super) async fn limit(request: Request, next: Next) -> Response {
     let late = |_| {
-        Problem::new(
-            StatusCode::REQUEST_TIMEOUT,
-            format!("not finished within {LIMIT:?}"),
-        )
-        .into_response()
+        Problem::new(StatusCode::REQUEST_TIMEOUT, format!("not finished within {LIMIT:?}")).into_response()
     };
     timeout(LIMIT, next.run(request)).await.unwrap_or_else(late)
 }

@@ -17,10 +17,7 @@ impl Identity {
     /// Takes the name of the instance and its version; what cannot stand in a header is left out.
     pub fn new(instance: &str, version: &str) -> Self {
         let header = |text| HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("unknown"));
-        Self {
-            served_by: header(instance),
-            version: header(version),
-        }
+        Self { served_by: header(instance), version: header(version) }
     }
 }
 

@@ -78,10 +78,7 @@ impl From<StoreError> for Problem {
             StoreError::Duplicate => Self::new(StatusCode::CONFLICT, error.to_string()),
             StoreError::Refused(error) => {
                 tracing::error!(%error, "a statement was refused");
-                Self::new(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "the request could not be handled",
-                )
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the request could not be handled")
             }
         }
     }
@@ -109,17 +106,11 @@ impl From<InvalidUser> for Problem {
 }
 
 pub(super) async fn unknown_route(uri: Uri) -> Problem {
-    Problem::new(
-        StatusCode::NOT_FOUND,
-        format!("there is nothing at {}", uri.path()),
-    )
+    Problem::new(StatusCode::NOT_FOUND, format!("there is nothing at {}", uri.path()))
 }
 
 pub(super) async fn unknown_method(method: Method, uri: Uri) -> Problem {
-    Problem::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        format!("{} does not take {method}", uri.path()),
-    )
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, format!("{} does not take {method}", uri.path()))
 }
 
 /// Rounded up and at least one, so that nobody comes back too early.
@@ -139,9 +130,6 @@ mod tests {
     #[test]
     fn advice_is_rounded_up_to_whole_seconds() {
         let seconds = |milliseconds| whole_seconds(Duration::from_millis(milliseconds));
-        assert_eq!(
-            [seconds(0), seconds(1), seconds(1_000), seconds(29_001)],
-            [1, 1, 1, 30]
-        );
+        assert_eq!([seconds(0), seconds(1), seconds(1_000), seconds(29_001)], [1, 1, 1, 30]);
     }
 }

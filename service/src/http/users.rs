@@ -52,10 +52,7 @@ pub(super) async fn list(
         page.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()))?;
     let limit = limit.unwrap_or(LARGEST_PAGE);
     if !(1..=LARGEST_PAGE).contains(&limit) {
-        return Err(Problem::field(
-            "limit",
-            format!("must be from 1 to {LARGEST_PAGE}"),
-        ));
+        return Err(Problem::field("limit", format!("must be from 1 to {LARGEST_PAGE}")));
     }
     Ok(match api.users.list(after, limit).await? {
         Listing::Live(users) => Json(users).into_response(),
@@ -86,10 +83,7 @@ fn text(field: &'static str, value: Option<Value>) -> Result<String, Problem> {
 
 /// Reads the id out of the path: a positive number.
 pub(super) fn user_id(id: Result<Path<String>, PathRejection>) -> Result<i64, Problem> {
-    let id = id
-        .ok()
-        .and_then(|Path(text)| text.parse().ok())
-        .filter(|id| *id > 0);
+    let id = id.ok().and_then(|Path(text)| text.parse().ok()).filter(|id| *id > 0);
     id.ok_or_else(|| Problem::field("id", "must be a positive number"))
 }
 
@@ -100,8 +94,6 @@ pub(super) fn no_such_user() -> Problem {
 fn stale(user: User, age: Duration) -> Response {
     let mut response = Json(user).into_response();
     response.headers_mut().insert(AGE, age.as_secs().into());
-    response
-        .headers_mut()
-        .insert(CACHE, HeaderValue::from_static("stale"));
+    response.headers_mut().insert(CACHE, HeaderValue::from_static("stale"));
     response
 }

@@ -46,12 +46,7 @@ impl Args {
         ];
         for [(after, floor), (variable, read)] in steps.array_windows() {
             if read < floor {
-                return Err(Error {
-                    variable,
-                    read: *read,
-                    after,
-                    floor: *floor,
-                });
+                return Err(Error { variable, read: *read, after, floor: *floor });
             }
         }
         Ok(())
@@ -81,14 +76,8 @@ mod tests {
 
     #[test]
     fn a_step_before_its_predecessor_is_named() {
-        let args = Args {
-            shutdown_drain: Duration::from_secs(3),
-            ..Args::default()
-        };
+        let args = Args { shutdown_drain: Duration::from_secs(3), ..Args::default() };
         let error = args.validate().unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "SHUTDOWN_DRAIN: read 3s, expected at least 5s, the value of SHUTDOWN_LAMEDUCK"
-        );
+        assert_eq!(error, "SHUTDOWN_DRAIN: read 3s, expected at least 5s, the value of SHUTDOWN_LAMEDUCK");
     }
 }

@@ -40,12 +40,7 @@ struct Protocol {
 
 impl Connection {
     pub(super) fn new(peer: SocketAddr, app: Router, shutdown: Shutdown) -> Self {
-        Self {
-            peer,
-            app,
-            shutdown,
-            protocol: Arc::default(),
-        }
+        Self { peer, app, shutdown, protocol: Arc::default() }
     }
 
     /// Serves requests until the connection ends.
@@ -57,22 +52,11 @@ impl Connection {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "no TCP_NODELAY");
         }
-        let Self {
-            peer,
-            app,
-            shutdown,
-            protocol,
-        } = self;
+        let Self { peer, app, shutdown, protocol } = self;
         let service = {
             let (shutdown, protocol) = (shutdown.clone(), Arc::clone(&protocol));
             service_fn(move |request| {
-                respond(
-                    request,
-                    peer,
-                    app.clone(),
-                    shutdown.clone(),
-                    Arc::clone(&protocol),
-                )
+                respond(request, peer, app.clone(), shutdown.clone(), Arc::clone(&protocol))
             })
         };
         let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
@@ -134,9 +118,7 @@ async fn respond(
         answer(app, request).await
     };
     if !is_h2 && shutdown.phase() != Phase::Running {
-        response
-            .headers_mut()
-            .insert(CONNECTION, HeaderValue::from_static("close"));
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     Ok(response)
 }
@@ -145,12 +127,8 @@ fn refusal() -> Response {
     const PROBLEM: &str = r#"{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"this instance is shutting down"}"#;
     let mut response = Response::new(Body::from(PROBLEM));
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     // Another instance can answer right away.
-    response
-        .headers_mut()
-        .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     response
 }

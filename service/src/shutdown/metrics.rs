@@ -11,15 +11,7 @@ pub struct Metrics {
 impl Metrics {
     /// Adds the families to `registry`.
     pub fn register(&self, registry: &mut Registry) {
-        registry.register(
-            "shutdown_draining",
-            "1 from the signal on, else 0",
-            self.draining.clone(),
-        );
-        registry.register(
-            "http_server_connections",
-            "Open connections",
-            self.connections.clone(),
-        );
+        registry.register("shutdown_draining", "1 from the signal on, else 0", self.draining.clone());
+        registry.register("http_server_connections", "Open connections", self.connections.clone());
     }
 }

@@ -49,12 +49,7 @@ impl Server {
 /// over. Each request carries axum's `ConnectInfo` as an extension.
 pub async fn serve(listener: TcpListener, app: Router, shutdown: &Shutdown, metrics: &Metrics) -> Server {
     let connections = TaskTracker::new();
-    let acceptor = Acceptor {
-        app,
-        shutdown: shutdown.clone(),
-        metrics: metrics.clone(),
-        connections,
-    };
+    let acceptor = Acceptor { app, shutdown: shutdown.clone(), metrics: metrics.clone(), connections };
     tokio::select! {
         () = acceptor.accept(&listener) => {}
         () = shutdown.reached(Phase::Draining) => {}
@@ -118,10 +113,7 @@ impl Acceptor {
 
 fn builder(idle_timeout: Duration) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(idle_timeout);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(idle_timeout);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -132,7 +124,5 @@ fn builder(idle_timeout: Duration) -> Builder<TokioExecutor> {
 
 /// Hands one request to the router; axum's routers never fail and are always ready.
 pub(super) async fn answer(mut app: Router, request: Request<Body>) -> Response {
-    app.call(request)
-        .await
-        .unwrap_or_else(|never: Infallible| match never {})
+    app.call(request).await.unwrap_or_else(|never: Infallible| match never {})
 }

@@ -21,27 +21,23 @@ pub(super) fn spawn(
     metrics: Metrics,
 ) -> io::Result<()> {
     let (installed, outcome) = sync_channel(1);
-    std::thread::Builder::new()
-        .name("shutdown-clock".to_owned())
-        .spawn(move || {
-            let runtime = match Builder::new_current_thread().enable_io().enable_time().build() {
-                Ok(runtime) => runtime,
-                Err(error) => return drop(installed.send(Err(error))),
-            };
-            runtime.block_on(async {
-                match Signals::take_over() {
-                    Ok(signals) => {
-                        // Nobody waits for this answer any more only if the process is already gone.
-                        let _ = installed.send(Ok(()));
-                        run(args, progress, request, metrics, signals).await;
-                    }
-                    Err(error) => drop(installed.send(Err(error))),
+    std::thread::Builder::new().name("shutdown-clock".to_owned()).spawn(move || {
+        let runtime = match Builder::new_current_thread().enable_io().enable_time().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return drop(installed.send(Err(error))),
+        };
+        runtime.block_on(async {
+            match Signals::take_over() {
+                Ok(signals) => {
+                    // Nobody waits for this answer any more only if the process is already gone.
+                    let _ = installed.send(Ok(()));
+                    run(args, progress, request, metrics, signals).await;
                 }
-            });
-        })?;
-    outcome
-        .recv()
-        .unwrap_or_else(|_| Err(io::Error::other("the shutdown thread ended at its start")))
+                Err(error) => drop(installed.send(Err(error))),
+            }
+        });
+    })?;
+    outcome.recv().unwrap_or_else(|_| Err(io::Error::other("the shutdown thread ended at its start")))
 }
 
 struct Signals {
@@ -51,10 +47,7 @@ struct Signals {
 
 impl Signals {
     fn take_over() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
     async fn next(&mut self) -> &'static str {
@@ -64,6 +57,9 @@ impl Signals {
         }
     }
 }
+
+/// What the clock may need to say why it forces the exit, before the bare thread does it without a word.
+const LOG_GRACE: Duration = Duration::from_millis(100);
 
 async fn run(
     args: Args,
@@ -77,13 +73,9 @@ async fn run(
         () = request.notified() => "request",
     };
     let since = Instant::now();
+    arm(args.shutdown_force + LOG_GRACE);
     metrics.draining.set(1);
-    let enter = |phase| {
-        progress.send_replace(Progress {
-            phase,
-            since: Some(since),
-        })
-    };
+    let enter = |phase| progress.send_replace(Progress { phase, since: Some(since) });
     enter(Phase::Lameduck);
     tracing::info!(reason, "leaving: not ready, still accepting");
     let clock = async {
@@ -101,10 +93,20 @@ async fn run(
     }
 }
 
-#[expect(
-    clippy::exit,
-    reason = "the one way out that needs nothing of a main runtime that may be blocked"
-)]
+/// Ends the process after this time even if the clock is stuck, for instance in writing a log line to a stalled
+/// standard error.
+#[expect(clippy::exit, clippy::disallowed_methods, reason = "a thread of its own that does nothing else")]
+fn arm(after: Duration) {
+    let armed = std::thread::Builder::new().name("forced-exit".into()).spawn(move || {
+        std::thread::sleep(after);
+        std::process::exit(FORCED);
+    });
+    if let Err(error) = armed {
+        tracing::warn!(%error, "no thread for the forced exit; the clock alone ends this process");
+    }
+}
+
+#[expect(clippy::exit, reason = "the one way out that needs nothing of a main runtime that may be blocked")]
 fn force(reason: &str, after: Duration) -> ! {
     tracing::error!(reason, after_ms = after.as_millis() as u64, "exit by force");
     std::process::exit(FORCED)

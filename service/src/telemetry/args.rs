@@ -113,9 +113,7 @@ impl Args {
 
     /// Name of this process among its replicas.
     pub fn instance(&self) -> &str {
-        set(self.pod_name.as_ref())
-            .or_else(|| set(self.hostname.as_ref()))
-            .unwrap_or(FALLBACK_INSTANCE)
+        set(self.pod_name.as_ref()).or_else(|| set(self.hostname.as_ref())).unwrap_or(FALLBACK_INSTANCE)
     }
 }
 
@@ -137,9 +135,7 @@ mod tests {
     }
 
     fn endpoint(flags: &[&str]) -> Option<String> {
-        Cli::parse_from([&["users"], flags].concat())
-            .args
-            .traces_endpoint()
+        Cli::parse_from([&["users"], flags].concat()).args.traces_endpoint()
     }
 
     #[test]
@@ -148,10 +144,7 @@ mod tests {
         assert_eq!(endpoint(&[]), None);
         assert_eq!(endpoint(&["--otel-endpoint="]), None);
         assert_eq!(endpoint(&[base]).as_deref(), Some("http://base:4318/v1/traces"));
-        assert_eq!(
-            endpoint(&[base, "--otel-endpoint=http://own/x"]).as_deref(),
-            Some("http://own/x")
-        );
+        assert_eq!(endpoint(&[base, "--otel-endpoint=http://own/x"]).as_deref(), Some("http://own/x"));
     }
 
     #[test]

@@ -107,10 +107,7 @@ fn sampler(args: &Args) -> (bool, Root) {
         Some("parentbased_always_off") => (true, Root::Never),
         Some("parentbased_traceidratio") => (true, ratio()),
         Some(name) => {
-            tracing::warn!(
-                name,
-                "OTEL_TRACES_SAMPLER is not known: parentbased_traceidratio is used"
-            );
+            tracing::warn!(name, "OTEL_TRACES_SAMPLER is not known: parentbased_traceidratio is used");
             (true, by_default)
         }
     }
@@ -150,21 +147,13 @@ mod tests {
     }
 
     fn edge(flags: &[&str]) -> Edge {
-        Edge::new(
-            &Cli::parse_from([&["users"], flags].concat()).args,
-            &Metrics::default(),
-        )
+        Edge::new(&Cli::parse_from([&["users"], flags].concat()).args, &Metrics::default())
     }
 
     fn remote(flags: TraceFlags) -> Context {
         // A high trace id: no small ratio keeps it.
-        let parent = SpanContext::new(
-            TraceId::from(u128::MAX),
-            SpanId::from(7),
-            flags,
-            true,
-            TraceState::default(),
-        );
+        let parent =
+            SpanContext::new(TraceId::from(u128::MAX), SpanId::from(7), flags, true, TraceState::default());
         Context::new().with_remote_span_context(parent)
     }
 
@@ -182,11 +171,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_remote_flag_is_honoured_up_to_the_budget() {
         let edge = edge(&["--remote-sampled-per-second=20"]);
-        let flood = |edge: &Edge| {
-            (0..1_000)
-                .filter(|_| records(edge, remote(TraceFlags::SAMPLED)))
-                .count()
-        };
+        let flood = |edge: &Edge| (0..1_000).filter(|_| records(edge, remote(TraceFlags::SAMPLED))).count();
         assert_eq!(flood(&edge), 20);
         assert_eq!(edge.metrics.over_budget.get(), 980);
         tokio::time::advance(Duration::from_millis(500)).await;
@@ -200,37 +185,18 @@ mod tests {
             panic!("recorded")
         };
         let span = context.span().span_context().clone();
-        assert_eq!(
-            (span.trace_id(), span.span_id()),
-            (TraceId::from(u128::MAX), SpanId::from(7))
-        );
+        assert_eq!((span.trace_id(), span.span_id()), (TraceId::from(u128::MAX), SpanId::from(7)));
         assert!(!span.is_sampled());
     }
 
     #[test]
     fn standard_sampler_names_are_understood() {
-        assert!(records(
-            &edge(&["--otel-traces-sampler=always_on"]),
-            remote(TraceFlags::NOT_SAMPLED)
-        ));
-        assert!(!records(
-            &edge(&["--otel-traces-sampler=always_off"]),
-            remote(TraceFlags::SAMPLED)
-        ));
-        let half = [
-            "--otel-traces-sampler=traceidratio",
-            "--otel-traces-sampler-arg=0.5",
-        ];
+        assert!(records(&edge(&["--otel-traces-sampler=always_on"]), remote(TraceFlags::NOT_SAMPLED)));
+        assert!(!records(&edge(&["--otel-traces-sampler=always_off"]), remote(TraceFlags::SAMPLED)));
+        let half = ["--otel-traces-sampler=traceidratio", "--otel-traces-sampler-arg=0.5"];
         assert_eq!(edge(&half).root, Root::Ratio(Ratio(0.5)));
         assert!(!edge(&half).heeds_parent);
-        let wrong = [
-            "--otel-traces-sampler=traceidratio",
-            "--otel-traces-sampler-arg=often",
-        ];
-        assert_eq!(
-            edge(&wrong).root,
-            Root::Ratio(Ratio(0.01)),
-            "never 100 % by a typing error"
-        );
+        let wrong = ["--otel-traces-sampler=traceidratio", "--otel-traces-sampler-arg=often"];
+        assert_eq!(edge(&wrong).root, Root::Ratio(Ratio(0.01)), "never 100 % by a typing error");
     }
 }

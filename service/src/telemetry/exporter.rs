@@ -20,13 +20,9 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// OTLP over HTTP with protobuf, behind a bounded queue whose losses are counted.
 pub(super) fn pipeline(endpoint: &str, metrics: &Metrics) -> Result<impl SpanProcessor + 'static, Error> {
-    let queue_size = from_env("OTEL_BSP_MAX_QUEUE_SIZE")
-        .unwrap_or(DEFAULT_QUEUE)
-        .max(1);
-    let mut otlp = OtlpExporter::builder()
-        .with_http()
-        .with_protocol(Protocol::HttpBinary)
-        .with_endpoint(endpoint);
+    let queue_size = from_env("OTEL_BSP_MAX_QUEUE_SIZE").unwrap_or(DEFAULT_QUEUE).max(1);
+    let mut otlp =
+        OtlpExporter::builder().with_http().with_protocol(Protocol::HttpBinary).with_endpoint(endpoint);
     if ["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"]
         .iter()
         .all(|name| from_env(name).is_none())
@@ -34,23 +30,10 @@ pub(super) fn pipeline(endpoint: &str, metrics: &Metrics) -> Result<impl SpanPro
         otlp = otlp.with_timeout(DEFAULT_TIMEOUT);
     }
     let waiting = Arc::new(AtomicUsize::new(0));
-    let exporter = Counted {
-        otlp: otlp.build()?,
-        waiting: Arc::clone(&waiting),
-        metrics: metrics.clone(),
-    };
-    let config = BatchConfigBuilder::default()
-        .with_max_queue_size(queue_size)
-        .build();
-    let batch = BatchSpanProcessor::builder(exporter)
-        .with_batch_config(config)
-        .build();
-    Ok(Bounded {
-        batch,
-        queue_size,
-        waiting,
-        metrics: metrics.clone(),
-    })
+    let exporter = Counted { otlp: otlp.build()?, waiting: Arc::clone(&waiting), metrics: metrics.clone() };
+    let config = BatchConfigBuilder::default().with_max_queue_size(queue_size).build();
+    let batch = BatchSpanProcessor::builder(exporter).with_batch_config(config).build();
+    Ok(Bounded { batch, queue_size, waiting, metrics: metrics.clone() })
 }
 
 fn from_env(name: &str) -> Option<usize> {

@@ -29,9 +29,7 @@ pub async fn trace_requests(State(telemetry): State<Telemetry>, request: Request
     let status = response.status();
     finish(&context, status);
     let route = route.as_ref().map_or("", MatchedPath::as_str);
-    traces
-        .metrics
-        .request(method, route, status.as_u16(), since.elapsed());
+    traces.metrics.request(method, route, status.as_u16(), since.elapsed());
     if status.is_server_error() {
         // Attached so that the line carries the ids of the trace.
         let _current = context.attach();
@@ -82,16 +80,10 @@ fn attributes(request: &Request, method: &'static str, route: Option<&MatchedPat
         KeyValue::new(semconv::HTTP_REQUEST_METHOD, method),
         KeyValue::new(semconv::URL_PATH, request.uri().path().to_owned()),
         KeyValue::new(semconv::URL_SCHEME, "http"),
-        KeyValue::new(
-            semconv::NETWORK_PROTOCOL_VERSION,
-            protocol_version(request.version()),
-        ),
+        KeyValue::new(semconv::NETWORK_PROTOCOL_VERSION, protocol_version(request.version())),
     ];
     if method == OTHER {
-        attributes.push(KeyValue::new(
-            semconv::HTTP_REQUEST_METHOD_ORIGINAL,
-            request.method().to_string(),
-        ));
+        attributes.push(KeyValue::new(semconv::HTTP_REQUEST_METHOD_ORIGINAL, request.method().to_string()));
     }
     if let Some(route) = route {
         attributes.push(KeyValue::new(semconv::HTTP_ROUTE, route.as_str().to_owned()));
@@ -99,47 +91,26 @@ fn attributes(request: &Request, method: &'static str, route: Option<&MatchedPat
     if let Some(query) = request.uri().query() {
         attributes.push(KeyValue::new(semconv::URL_QUERY, query.to_owned()));
     }
-    if let Some(agent) = request
-        .headers()
-        .get(USER_AGENT)
-        .and_then(|value| value.to_str().ok())
-    {
+    if let Some(agent) = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok()) {
         attributes.push(KeyValue::new(semconv::USER_AGENT_ORIGINAL, agent.to_owned()));
     }
     if let Some(ConnectInfo(address)) = request.extensions().get::<ConnectInfo<SocketAddr>>() {
         attributes.push(KeyValue::new(semconv::CLIENT_ADDRESS, address.ip().to_string()));
-        attributes.push(KeyValue::new(
-            semconv::NETWORK_PEER_ADDRESS,
-            address.ip().to_string(),
-        ));
-        attributes.push(KeyValue::new(
-            semconv::NETWORK_PEER_PORT,
-            i64::from(address.port()),
-        ));
+        attributes.push(KeyValue::new(semconv::NETWORK_PEER_ADDRESS, address.ip().to_string()));
+        attributes.push(KeyValue::new(semconv::NETWORK_PEER_PORT, i64::from(address.port())));
     }
     attributes.extend(server_address(request));
     attributes
 }
 
 fn server_address(request: &Request) -> Vec<KeyValue> {
-    let host = request
-        .headers()
-        .get(HOST)
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned);
+    let host = request.headers().get(HOST).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let authority = request.uri().authority().map(ToString::to_string).or(host);
     let Some(Ok(authority)) = authority.map(|text| text.parse::<http::uri::Authority>()) else {
         return Vec::new();
     };
-    let mut attributes = vec![KeyValue::new(
-        semconv::SERVER_ADDRESS,
-        authority.host().to_owned(),
-    )];
-    attributes.extend(
-        authority
-            .port_u16()
-            .map(|port| KeyValue::new(semconv::SERVER_PORT, i64::from(port))),
-    );
+    let mut attributes = vec![KeyValue::new(semconv::SERVER_ADDRESS, authority.host().to_owned())];
+    attributes.extend(authority.port_u16().map(|port| KeyValue::new(semconv::SERVER_PORT, i64::from(port))));
     attributes
 }
 
@@ -148,10 +119,7 @@ fn finish(context: &Context, status: http::StatusCode) {
     if !span.is_recording() {
         return;
     }
-    span.set_attribute(KeyValue::new(
-        semconv::HTTP_RESPONSE_STATUS_CODE,
-        i64::from(status.as_u16()),
-    ));
+    span.set_attribute(KeyValue::new(semconv::HTTP_RESPONSE_STATUS_CODE, i64::from(status.as_u16())));
     if status.is_server_error() {
         span.set_attribute(KeyValue::new(semconv::ERROR_TYPE, status.as_str().to_owned()));
         span.set_status(Status::error(""));
@@ -164,13 +132,8 @@ const OTHER: &str = "_OTHER";
 
 /// The methods of the conventions; anything else a client makes up is one value, so that it cannot flood a metric.
 fn known_method(method: &Method) -> &'static str {
-    const KNOWN: [&str; 9] = [
-        "GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "CONNECT", "TRACE",
-    ];
-    KNOWN
-        .into_iter()
-        .find(|known| *known == method.as_str())
-        .unwrap_or(OTHER)
+    const KNOWN: [&str; 9] = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "CONNECT", "TRACE"];
+    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or(OTHER)
 }
 
 fn protocol_version(version: Version) -> &'static str {

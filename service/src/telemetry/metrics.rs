@@ -7,9 +7,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 /// The bounds that semantic conventions give for `http.server.request.duration`.
-const SECONDS: [f64; 14] = [
-    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
-];
+const SECONDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
 /// Metric families of the telemetry pillar. Clones share them.
 #[derive(Clone, Debug)]
@@ -21,10 +19,7 @@ pub struct Metrics {
 
 /// Why a span never arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, prometheus_client::encoding::EncodeLabelValue)]
-#[expect(
-    non_camel_case_types,
-    reason = "the derive writes the names of the variants as label values"
-)]
+#[expect(non_camel_case_types, reason = "the derive writes the names of the variants as label values")]
 pub(super) enum DropReason {
     queue_full,
     export_failed,
@@ -61,11 +56,7 @@ impl Metrics {
             "Requests with sampled=01 beyond the budget, left to the ratio",
             self.over_budget.clone(),
         );
-        registry.register(
-            "telemetry_spans_dropped",
-            "Spans that never arrived",
-            self.dropped.clone(),
-        );
+        registry.register("telemetry_spans_dropped", "Spans that never arrived", self.dropped.clone());
         registry.register_with_unit(
             "http_server_request_duration",
             "Time from request head to response head",
@@ -80,9 +71,7 @@ impl Metrics {
             http_route: route.to_owned(),
             http_response_status_code: status,
         };
-        self.requests
-            .get_or_create(&labels)
-            .observe(duration.as_secs_f64());
+        self.requests.get_or_create(&labels).observe(duration.as_secs_f64());
     }
 
     pub(super) fn drop_spans(&self, reason: DropReason, count: u64) {

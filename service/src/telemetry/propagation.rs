@@ -22,19 +22,16 @@ impl Propagators {
                 "tracecontext" => propagators.push(Box::new(TraceContextPropagator::new())),
                 "baggage" => propagators.push(Box::new(BaggagePropagator::new())),
                 "none" => return Self(Vec::new()),
-                unknown => tracing::warn!(
-                    unknown,
-                    "OTEL_PROPAGATORS names a propagator that is not built in"
-                ),
+                unknown => {
+                    tracing::warn!(unknown, "OTEL_PROPAGATORS names a propagator that is not built in")
+                }
             }
         }
         Self(propagators)
     }
 
     pub(super) fn extract(&self, carrier: &dyn Extractor) -> Context {
-        self.0.iter().fold(Context::new(), |context, each| {
-            each.extract_with_context(&context, carrier)
-        })
+        self.0.iter().fold(Context::new(), |context, each| each.extract_with_context(&context, carrier))
     }
 
     pub(super) fn inject(&self, context: &Context, carrier: &mut dyn Injector) {

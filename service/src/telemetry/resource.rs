@@ -32,8 +32,5 @@ pub(super) fn describe(args: &Args) -> Resource {
             .filter(|name| !name.starts_with("unknown_service"))
             .unwrap_or_else(|| DEFAULT_NAME.to_owned()),
     };
-    Resource::builder()
-        .with_attributes(attributes)
-        .with_service_name(name)
-        .build()
+    Resource::builder().with_attributes(attributes).with_service_name(name).build()
 }

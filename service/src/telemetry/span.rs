@@ -15,15 +15,10 @@ impl ClientSpan {
         name: &'static str,
         attributes: impl FnOnce() -> Vec<KeyValue>,
     ) -> Self {
-        let context = tracer
-            .filter(|_| parent.span().span_context().is_sampled())
-            .map(|tracer| {
-                let builder = tracer
-                    .span_builder(name)
-                    .with_kind(SpanKind::Client)
-                    .with_attributes(attributes());
-                parent.with_span(tracer.build_with_context(builder, parent))
-            });
+        let context = tracer.filter(|_| parent.span().span_context().is_sampled()).map(|tracer| {
+            let builder = tracer.span_builder(name).with_kind(SpanKind::Client).with_attributes(attributes());
+            parent.with_span(tracer.build_with_context(builder, parent))
+        });
         Self(context)
     }
 

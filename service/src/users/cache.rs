@@ -73,22 +73,12 @@ impl Cache {
         };
         writer.spawn(work.run(copies));
         writer.close();
-        Self {
-            commands,
-            queue,
-            writer,
-            closing,
-            metrics: metrics.clone(),
-        }
+        Self { commands, queue, writer, closing, metrics: metrics.clone() }
     }
 
     /// Hands a copy to the writer. Never waits: if the queue is full, the copy is dropped and counted.
     pub(super) fn keep(&self, user: &User) {
-        let copy = Snapshot {
-            user: user.clone(),
-            at: SystemTime::now(),
-            cause: Context::current(),
-        };
+        let copy = Snapshot { user: user.clone(), at: SystemTime::now(), cause: Context::current() };
         if self.queue.try_send(copy).is_err() {
             self.metrics.cache_write(CopyFate::queue_full);
         }
@@ -132,11 +122,7 @@ impl Writer {
     async fn write(&mut self, copy: Snapshot) {
         if self.refresh.is_due(copy.user.id) {
             let written = self.commands.set(copy).await;
-            self.metrics.cache_write(if written {
-                CopyFate::written
-            } else {
-                CopyFate::failed
-            });
+            self.metrics.cache_write(if written { CopyFate::written } else { CopyFate::failed });
         }
     }
 }

@@ -27,12 +27,8 @@ pub struct Args {
 
 /// Parses the URL of a database; `None` if it is none.
 pub(crate) fn parse(url: &str) -> Option<PgConnectOptions> {
-    let scheme_known = ["postgres://", "postgresql://"]
-        .iter()
-        .any(|scheme| url.starts_with(scheme));
-    let options = scheme_known
-        .then(|| PgConnectOptions::from_str(url).ok())
-        .flatten()?;
+    let scheme_known = ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
+    let options = scheme_known.then(|| PgConnectOptions::from_str(url).ok()).flatten()?;
     // Statements are spans here; sqlx's own log of each one would only cost.
     Some(options.disable_statement_logging())
 }

@@ -12,10 +12,7 @@ pub struct Metrics {
 
 /// What was answered instead of Postgres' answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
-#[expect(
-    non_camel_case_types,
-    reason = "the derive writes the names of the variants as label values"
-)]
+#[expect(non_camel_case_types, reason = "the derive writes the names of the variants as label values")]
 pub(super) enum Fallback {
     cached,
     empty,
@@ -24,10 +21,7 @@ pub(super) enum Fallback {
 
 /// What became of a copy for the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
-#[expect(
-    non_camel_case_types,
-    reason = "the derive writes the names of the variants as label values"
-)]
+#[expect(non_camel_case_types, reason = "the derive writes the names of the variants as label values")]
 pub(super) enum CopyFate {
     written,
     failed,
@@ -47,16 +41,8 @@ struct WriteLabel {
 impl Metrics {
     /// Adds the families to `registry`.
     pub fn register(&self, registry: &mut Registry) {
-        registry.register(
-            "fallback",
-            "Answers without Postgres, by kind",
-            self.fallbacks.clone(),
-        );
-        registry.register(
-            "cache_writes",
-            "Copies for the cache, by outcome",
-            self.cache_writes.clone(),
-        );
+        registry.register("fallback", "Answers without Postgres, by kind", self.fallbacks.clone());
+        registry.register("cache_writes", "Copies for the cache, by outcome", self.cache_writes.clone());
     }
 
     pub(super) fn fall_back(&self, kind: Fallback) {

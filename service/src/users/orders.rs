@@ -76,12 +76,10 @@ impl Orders {
     pub async fn of_user(&self, id: i64) -> Result<Bytes, OrdersError> {
         let url = format!("{}/api/users/{id}/orders", self.base);
         let span = self.telemetry.client_span("GET", || self.attributes(&url));
-        timeout(self.deadline, self.exchange(&url, &span))
-            .await
-            .unwrap_or_else(|_| {
-                span.fail("timeout");
-                Err(OrdersError::Deadline(self.deadline))
-            })
+        timeout(self.deadline, self.exchange(&url, &span)).await.unwrap_or_else(|_| {
+            span.fail("timeout");
+            Err(OrdersError::Deadline(self.deadline))
+        })
     }
 
     async fn exchange(&self, url: &str, span: &ClientSpan) -> Result<Bytes, OrdersError> {
@@ -103,8 +101,7 @@ impl Orders {
             return Err(refusal(status, response.headers().get(RETRY_AFTER)));
         }
         let body = Limited::new(response.into_body(), BODY_LIMIT).collect().await;
-        body.map(http_body_util::Collected::to_bytes)
-            .map_err(|_| failed(span, "body"))
+        body.map(http_body_util::Collected::to_bytes).map_err(|_| failed(span, "body"))
     }
 
     fn attributes(&self, url: &str) -> Vec<KeyValue> {
@@ -127,9 +124,7 @@ fn refusal(status: StatusCode, retry_after: Option<&HeaderValue>) -> OrdersError
         StatusCode::NOT_FOUND => OrdersError::Unknown,
         StatusCode::SERVICE_UNAVAILABLE => {
             let seconds = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
-            OrdersError::Unavailable {
-                retry_after: seconds.map(Duration::from_secs),
-            }
+            OrdersError::Unavailable { retry_after: seconds.map(Duration::from_secs) }
         }
         _ => OrdersError::Failed("unexpected status"),
     }

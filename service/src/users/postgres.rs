@@ -9,6 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, Postgres as Db};
 use super::database::Args;
 use super::statement::{FIND_USER, INSERT_USER, LIST_ORDERS, LIST_USERS, Statement};
 use super::{NewUser, Order, User};
+use crate::breaker::{Class, Classify as _};
 use crate::telemetry::{ClientSpan, Telemetry, semconv};
 pub use error::PostgresError;
 pub use probe::PostgresProbe;
@@ -34,36 +35,22 @@ impl Postgres {
         let endpoint = Endpoint {
             host: options.get_host().to_owned(),
             port: i64::from(options.get_port()),
-            namespace: options
-                .get_database()
-                .unwrap_or_else(|| options.get_username())
-                .to_owned(),
+            namespace: options.get_database().unwrap_or_else(|| options.get_username()).to_owned(),
         };
-        Self {
-            pool: args.pool(options),
-            endpoint,
-            telemetry,
-        }
+        Self { pool: args.pool(options), endpoint, telemetry }
     }
 
     /// The user with this id.
     pub async fn find(&self, id: i64) -> Result<Option<User>, PostgresError> {
         let mut call = self.begin(&FIND_USER).await?;
-        let row = sqlx::query_as(FIND_USER.text)
-            .bind(id)
-            .fetch_optional(call.connection())
-            .await;
+        let row = sqlx::query_as(FIND_USER.text).bind(id).fetch_optional(call.connection()).await;
         call.finish(row)
     }
 
     /// Up to `limit` users with ids above `after`, in the order of ids.
     pub async fn list(&self, after: i64, limit: i64) -> Result<Vec<User>, PostgresError> {
         let mut call = self.begin(&LIST_USERS).await?;
-        let rows = sqlx::query_as(LIST_USERS.text)
-            .bind(after)
-            .bind(limit)
-            .fetch_all(call.connection())
-            .await;
+        let rows = sqlx::query_as(LIST_USERS.text).bind(after).bind(limit).fetch_all(call.connection()).await;
         call.finish(rows)
     }
 
@@ -82,17 +69,12 @@ impl Postgres {
     pub async fn orders(&self, user: i64) -> Result<Option<Vec<Order>>, PostgresError> {
         type Row = (Option<i64>, Option<String>, Option<i64>);
         let mut call = self.begin(&LIST_ORDERS).await?;
-        let rows = sqlx::query_as(LIST_ORDERS.text)
-            .bind(user)
-            .fetch_all(call.connection())
-            .await;
+        let rows = sqlx::query_as(LIST_ORDERS.text).bind(user).fetch_all(call.connection()).await;
         let rows: Vec<Row> = call.finish(rows)?;
         let orders = rows.iter().filter_map(|row| match row {
-            (Some(id), Some(item), Some(total_cents)) => Some(Order {
-                id: *id,
-                item: item.clone(),
-                total_cents: *total_cents,
-            }),
+            (Some(id), Some(item), Some(total_cents)) => {
+                Some(Order { id: *id, item: item.clone(), total_cents: *total_cents })
+            }
             _ => None,
         });
         Ok((!rows.is_empty()).then(|| orders.collect()))
@@ -104,14 +86,9 @@ impl Postgres {
     }
 
     async fn begin(&self, statement: &'static Statement) -> Result<Call, PostgresError> {
-        let span = self
-            .telemetry
-            .client_span(statement.summary, || self.endpoint.attributes(statement));
+        let span = self.telemetry.client_span(statement.summary, || self.endpoint.attributes(statement));
         match self.pool.acquire().await {
-            Ok(connection) => Ok(Call {
-                connection: Some(connection),
-                span,
-            }),
+            Ok(connection) => Ok(Call { connection: Some(connection), span, finished: false }),
             Err(error) => {
                 let error = PostgresError::from(error);
                 error.mark(&span);
@@ -141,16 +118,16 @@ impl Endpoint {
 struct Call {
     connection: Option<PoolConnection<Db>>,
     span: ClientSpan,
+    finished: bool,
 }
 
 impl Call {
     fn connection(&mut self) -> &mut PgConnection {
-        self.connection
-            .as_deref_mut()
-            .expect("taken only by finish, which consumes the call")
+        self.connection.as_deref_mut().expect("taken only by finish, which consumes the call")
     }
 
     fn finish<T>(mut self, result: sqlx::Result<T>) -> Result<T, PostgresError> {
+        self.finished = true;
         let error = match result {
             Ok(value) => {
                 self.connection = self.connection.take().and_then(give_back);
@@ -159,7 +136,8 @@ impl Call {
             Err(error) => PostgresError::from(error),
         };
         error.mark(&self.span);
-        if error.sqlstate().is_some() {
+        // A server that answers with an outage (a former primary, say) would do so on this connection again.
+        if error.sqlstate().is_some() && error.class() == Class::Success {
             self.connection = self.connection.take().and_then(give_back);
         }
         Err(error)
@@ -173,6 +151,9 @@ fn give_back(connection: PoolConnection<Db>) -> Option<PoolConnection<Db>> {
 
 impl Drop for Call {
     fn drop(&mut self) {
+        if !self.finished {
+            self.span.fail("cancelled");
+        }
         if let Some(connection) = self.connection.take() {
             // Off the books of the pool, which may open another one at once, and then closed by its own drop.
             drop(connection.detach());

@@ -22,10 +22,7 @@ pub(crate) fn parse(url: &str) -> Option<Config> {
         Some(rest) => (format!("redis://{rest}"), true),
         None => (url.to_owned(), false),
     };
-    let mut config = plain
-        .starts_with("redis://")
-        .then(|| Config::from_url(&plain).ok())
-        .flatten()?;
+    let mut config = plain.starts_with("redis://").then(|| Config::from_url(&plain).ok()).flatten()?;
     // Otherwise the first failure to connect would be the last attempt.
     config.fail_fast = false;
     config.tls = encrypted.then(tls).map(Into::into);
@@ -34,9 +31,7 @@ pub(crate) fn parse(url: &str) -> Option<Config> {
 
 /// The roots are compiled in: the image has no others.
 fn tls() -> TlsConnector {
-    let roots = RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
+    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("ring has the default protocol versions")
@@ -57,12 +52,7 @@ pub(super) fn connect(config: &Config, timeout: Duration) -> Client {
                 interval: UNRESPONSIVE_AFTER / 4,
             };
         })
-        .set_policy(ReconnectPolicy::new_exponential(
-            FOREVER,
-            FIRST_PAUSE_MS,
-            LONGEST_PAUSE_MS,
-            2,
-        ))
+        .set_policy(ReconnectPolicy::new_exponential(FOREVER, FIRST_PAUSE_MS, LONGEST_PAUSE_MS, 2))
         .build()
         .expect("fails only without a configuration or policy for a cluster");
     // The task ends with the client.
@@ -78,9 +68,7 @@ pub struct RedisProbe {
 impl RedisProbe {
     /// Starts to connect; `timeout` bounds a command.
     pub fn new(config: &Config, timeout: Duration) -> Self {
-        Self {
-            client: connect(config, timeout),
-        }
+        Self { client: connect(config, timeout) }
     }
 }
 
@@ -89,9 +77,6 @@ impl Probe for RedisProbe {
         if !self.client.is_connected() {
             return Err("no connection".to_owned());
         }
-        self.client
-            .ping::<()>(None)
-            .await
-            .map_err(|error| format!("{:?}", error.kind()).to_lowercase())
+        self.client.ping::<()>(None).await.map_err(|error| format!("{:?}", error.kind()).to_lowercase())
     }
 }

@@ -51,11 +51,7 @@ impl Schema {
         tokio::spawn(async move {
             let mut pause = FIRST_PAUSE;
             while let Err(error) = schema.bounded_attempt().await {
-                tracing::warn!(
-                    error,
-                    retry_in_ms = pause.as_millis() as u64,
-                    "database not migrated"
-                );
+                tracing::warn!(error, retry_in_ms = pause.as_millis() as u64, "database not migrated");
                 sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
@@ -76,9 +72,7 @@ impl Schema {
 
     async fn attempt(&self) -> Result<(), SchemaError> {
         let connection = PgConnection::connect_with(&self.options);
-        let mut connection = timeout(CONNECT_LIMIT, connection)
-            .await
-            .map_err(|_| SchemaError::Connect)??;
+        let mut connection = timeout(CONNECT_LIMIT, connection).await.map_err(|_| SchemaError::Connect)??;
         let mut migrator: Migrator = sqlx::migrate!("./migrations");
         // In a rollback the older build meets a newer schema; it must be able to start.
         migrator.set_ignore_missing(true);
@@ -91,10 +85,7 @@ impl Schema {
 
     async fn seed(&self, connection: &mut PgConnection) -> Result<(), SchemaError> {
         // Asked without the lock first: a replica that starts later must not hold up writes.
-        if !sqlx::query_scalar::<_, bool>(IS_EMPTY)
-            .fetch_one(&mut *connection)
-            .await?
-        {
+        if !sqlx::query_scalar::<_, bool>(IS_EMPTY).fetch_one(&mut *connection).await? {
             return Ok(());
         }
         let count = i64::from(self.seed_users);
@@ -103,10 +94,7 @@ impl Schema {
         let is_empty: bool = sqlx::query_scalar(IS_EMPTY).fetch_one(&mut *transaction).await?;
         if is_empty {
             for statement in [SEED_USERS, SEED_ORDERS, NEXT_ID] {
-                sqlx::query(statement)
-                    .bind(count)
-                    .execute(&mut *transaction)
-                    .await?;
+                sqlx::query(statement).bind(count).execute(&mut *transaction).await?;
             }
             tracing::info!(count, "demo users inserted");
         }

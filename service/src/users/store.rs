@@ -65,12 +65,7 @@ const FALLBACK: &str = "app.fallback";
 impl Users {
     /// Puts the parts together; without a cache, lookups have no fallback.
     pub fn new(postgres: Postgres, cache: Option<Cache>, breaker: Breaker, metrics: Metrics) -> Self {
-        Self {
-            postgres,
-            cache,
-            breaker,
-            metrics,
-        }
+        Self { postgres, cache, breaker, metrics }
     }
 
     /// One user, or else the copy in the cache.
@@ -94,10 +89,7 @@ impl Users {
         };
         annotate(CACHE_OUTCOME, "hit");
         self.fall_back(Fallback::cached, "cached");
-        Ok(Lookup::Stale {
-            user: cached.user,
-            age: cached.age,
-        })
+        Ok(Lookup::Stale { user: cached.user, age: cached.age })
     }
 
     /// Up to `limit` users after `after`, or else none.

@@ -48,21 +48,12 @@ impl NewUser {
     pub fn try_new(name: &str, email: &str) -> Result<Self, InvalidUser> {
         let (name, email) = (name.trim(), email.trim());
         if name.is_empty() || name.chars().count() > NAME_CHARS || name.chars().any(char::is_control) {
-            return Err(InvalidUser {
-                field: "name",
-                expected: "must have 1 to 100 printable characters",
-            });
+            return Err(InvalidUser { field: "name", expected: "must have 1 to 100 printable characters" });
         }
         if !is_email(email) {
-            return Err(InvalidUser {
-                field: "email",
-                expected: "must be an address such as a@example.com",
-            });
+            return Err(InvalidUser { field: "email", expected: "must be an address such as a@example.com" });
         }
-        Ok(Self {
-            name: name.to_owned(),
-            email: email.to_owned(),
-        })
+        Ok(Self { name: name.to_owned(), email: email.to_owned() })
     }
 }
 
@@ -83,10 +74,7 @@ mod tests {
     #[test]
     fn fields_are_trimmed() {
         let user = NewUser::try_new(" Ada ", " ada@example.com ").unwrap();
-        assert_eq!(
-            (user.name.as_str(), user.email.as_str()),
-            ("Ada", "ada@example.com")
-        );
+        assert_eq!((user.name.as_str(), user.email.as_str()), ("Ada", "ada@example.com"));
     }
 
     #[test]
@@ -95,16 +83,7 @@ mod tests {
         assert_eq!(field("", "a@example.com"), "name");
         assert_eq!(field(&"x".repeat(101), "a@example.com"), "name");
         assert_eq!(field("a\u{0}b", "a@example.com"), "name");
-        for email in [
-            "",
-            "a",
-            "@",
-            "a@",
-            "@b",
-            "a@b@c",
-            "a b@c",
-            &format!("a@{}", "b".repeat(254)),
-        ] {
+        for email in ["", "a", "@", "a@", "@b", "a@b@c", "a b@c", &format!("a@{}", "b".repeat(254))] {
             assert_eq!(field("Ada", email), "email", "{email}");
         }
     }

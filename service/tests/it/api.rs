@@ -5,12 +5,8 @@ use super::harness::World;
 #[tokio::test(flavor = "multi_thread")]
 async fn users_are_created_found_and_listed() {
     let world = World::new().await;
-    let service = world
-        .ready(&[("POD_NAME", "users-abc"), ("SERVICE_VERSION", "9.9.9")])
-        .await;
-    let created = service
-        .post("/api/users", r#"{"name":"Ada","email":"ada@example.com"}"#)
-        .await;
+    let service = world.ready(&[("POD_NAME", "users-abc"), ("SERVICE_VERSION", "9.9.9")]).await;
+    let created = service.post("/api/users", r#"{"name":"Ada","email":"ada@example.com"}"#).await;
     assert_eq!(created.status, 201);
     assert_eq!(created.header("location"), Some("/api/users/1"));
     let user = json!({ "id": 1, "name": "Ada", "email": "ada@example.com" });
@@ -31,11 +27,7 @@ async fn what_is_not_there_is_404_and_what_is_taken_is_409() {
     for path in ["/api/users/12345", "/api/users/12345/orders", "/nothing"] {
         let answer = service.get(path).await;
         assert_eq!(answer.status, 404, "{path}");
-        assert_eq!(
-            answer.header("content-type"),
-            Some("application/problem+json"),
-            "{path}"
-        );
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{path}");
     }
     let body = r#"{"name":"Ada","email":"ada@example.com"}"#;
     assert_eq!(service.post("/api/users", body).await.status, 201);
@@ -60,11 +52,7 @@ async fn bad_input_is_a_problem_that_names_the_field() {
         ("/api/users?limit=101", "limit"),
     ] {
         let answer = service.get(path).await;
-        assert_eq!(
-            (answer.status.as_u16(), &answer.json()["status"]),
-            (400, &json!(400)),
-            "{path}"
-        );
+        assert_eq!((answer.status.as_u16(), &answer.json()["status"]), (400, &json!(400)), "{path}");
         assert_eq!(answer.header("content-type"), Some("application/problem+json"));
         assert_eq!(answer.json()["errors"][0]["field"], field, "{path}");
     }
@@ -94,24 +82,11 @@ async fn the_list_comes_in_pages_of_at_most_a_hundred() {
     let world = World::new().await;
     let service = world.ready(&[("SEED_USERS", "150")]).await;
     let ids = |answer: serde_json::Value| -> Vec<i64> {
-        answer
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|user| user["id"].as_i64().unwrap())
-            .collect()
+        answer.as_array().unwrap().iter().map(|user| user["id"].as_i64().unwrap()).collect()
     };
-    assert_eq!(
-        ids(service.get("/api/users").await.json()),
-        (1..=100).collect::<Vec<_>>()
-    );
-    assert_eq!(
-        ids(service.get("/api/users?after=100&limit=3").await.json()),
-        [101, 102, 103]
-    );
-    let created = service
-        .post("/api/users", r#"{"name":"Ada","email":"ada@example.com"}"#)
-        .await;
+    assert_eq!(ids(service.get("/api/users").await.json()), (1..=100).collect::<Vec<_>>());
+    assert_eq!(ids(service.get("/api/users?after=100&limit=3").await.json()), [101, 102, 103]);
+    let created = service.post("/api/users", r#"{"name":"Ada","email":"ada@example.com"}"#).await;
     assert_eq!(created.json()["id"], 151, "ids go on after the demo users");
     let orders = service.get("/api/users/7/orders").await.json();
     assert_eq!(orders.as_array().unwrap().len(), 2);

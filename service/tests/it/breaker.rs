@@ -9,10 +9,7 @@ async fn seeded(settings: &[(&str, &str)]) -> (World, Service) {
     let service = world.ready(&[&[("SEED_USERS", "20")], settings].concat()).await;
     // Once read, a user has a copy in Redis.
     assert_eq!(service.get("/api/users/1").await.status, 200);
-    until("a copy", seconds(5), async || {
-        service.metrics().await.contains(r#"outcome="written"} 1"#)
-    })
-    .await;
+    until("a copy", seconds(5), async || service.metrics().await.contains(r#"outcome="written"} 1"#)).await;
     (world, service)
 }
 
@@ -20,12 +17,7 @@ async fn open(service: &Service) {
     for _ in 0..10 {
         service.get("/api/users/2").await;
     }
-    assert!(
-        service
-            .metrics()
-            .await
-            .contains(r#"breaker_state{breaker="postgres",state="open"} 1"#)
-    );
+    assert!(service.metrics().await.contains(r#"breaker_state{breaker="postgres",state="open"} 1"#));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -34,11 +26,7 @@ async fn fallbacks_are_answered_and_marked_while_postgres_is_away() {
     world.postgres.set(Mode::Refuse);
     for circuit in ["closed", "open"] {
         let cached = service.get("/api/users/1").await;
-        assert_eq!(
-            (cached.status.as_u16(), &cached.json()["id"]),
-            (200, &json!(1)),
-            "{circuit}"
-        );
+        assert_eq!((cached.status.as_u16(), &cached.json()["id"]), (200, &json!(1)), "{circuit}");
         assert_eq!(cached.header("x-cache"), Some("stale"));
         assert!(cached.header("age").unwrap().parse::<u64>().unwrap() < 60);
 
@@ -46,19 +34,13 @@ async fn fallbacks_are_answered_and_marked_while_postgres_is_away() {
         assert_eq!(unknown.status, 503);
         assert_eq!(unknown.header("content-type"), Some("application/problem+json"));
         let retry_after: u64 = unknown.header("retry-after").unwrap().parse().unwrap();
-        assert!(if circuit == "open" {
-            (20..=30).contains(&retry_after)
-        } else {
-            retry_after == 1
-        });
+        assert!(if circuit == "open" { (20..=30).contains(&retry_after) } else { retry_after == 1 });
 
         let list = service.get("/api/users").await;
         assert_eq!((list.status.as_u16(), list.json()), (200, json!([])));
         assert_eq!(list.header("x-cache"), Some("empty"));
 
-        let post = service
-            .post("/api/users", r#"{"name":"Ada","email":"a@b"}"#)
-            .await;
+        let post = service.post("/api/users", r#"{"name":"Ada","email":"a@b"}"#).await;
         assert_eq!(post.status, 503);
         assert!(post.header("retry-after").is_some());
         if circuit == "closed" {
@@ -89,31 +71,18 @@ async fn while_open_the_database_is_left_alone_and_one_trial_closes_it() {
     while opened.elapsed() < seconds(1) {
         assert_eq!(service.get("/api/users/2").await.status, 503);
     }
-    assert_eq!(
-        world.postgres.accepted(),
-        connections,
-        "no call is made while open"
-    );
+    assert_eq!(world.postgres.accepted(), connections, "no call is made while open");
     tokio::time::sleep(seconds(1)).await;
     for _ in 0..20 {
         assert_eq!(service.get("/api/users/2").await.status, 503);
     }
-    assert_eq!(
-        world.postgres.accepted(),
-        connections + 1,
-        "one trial, which fails"
-    );
+    assert_eq!(world.postgres.accepted(), connections + 1, "one trial, which fails");
     world.postgres.set(Mode::Forward);
     tokio::time::sleep(seconds(2)).await;
     let answers = futures_util::future::join_all((0..50).map(|_| service.get("/api/users/2"))).await;
     assert!(answers.iter().any(|answer| answer.status == 200));
     assert_eq!(service.get("/api/users/2").await.status, 200);
-    assert!(
-        service
-            .metrics()
-            .await
-            .contains(r#"from="half_open",to="closed"} 1"#)
-    );
+    assert!(service.metrics().await.contains(r#"from="half_open",to="closed"} 1"#));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,20 +92,10 @@ async fn a_database_that_hangs_costs_at_most_the_deadline() {
     let asked = Instant::now();
     let answers = futures_util::future::join_all((0..12).map(|_| service.get("/api/users/1"))).await;
     assert!(asked.elapsed().as_millis() < 1_500, "{:?}", asked.elapsed());
-    assert!(
-        answers
-            .iter()
-            .all(|answer| answer.header("x-cache") == Some("stale"))
-    );
+    assert!(answers.iter().all(|answer| answer.header("x-cache") == Some("stale")));
     let metrics = service.metrics().await;
-    assert!(
-        metrics.contains(r#"breaker_state{breaker="postgres",state="open"} 1"#),
-        "{metrics}"
-    );
-    assert!(
-        metrics.contains(r#"breaker_calls_total{breaker="postgres",outcome="deadline"}"#),
-        "{metrics}"
-    );
+    assert!(metrics.contains(r#"breaker_state{breaker="postgres",state="open"} 1"#), "{metrics}");
+    assert!(metrics.contains(r#"breaker_calls_total{breaker="postgres",outcome="deadline"}"#), "{metrics}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,10 +117,7 @@ async fn a_connection_whose_call_was_given_up_is_not_used_again() {
     let (world, service) = seeded(&single).await;
     let mut holder = world.connect().await;
     let mut lock = sqlx::Connection::begin(&mut holder).await.unwrap();
-    sqlx::query("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
-        .execute(&mut *lock)
-        .await
-        .unwrap();
+    sqlx::query("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE").execute(&mut *lock).await.unwrap();
     assert_eq!(service.get("/api/users/1/orders").await.status, 503);
     // Postgres still waits for the lock on behalf of that call; the only connection of the pool must be another one.
     let user = service.get("/api/users/1").await;

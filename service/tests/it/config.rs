@@ -35,11 +35,7 @@ fn each_wrong_setting_is_named_with_what_was_read_and_what_is_expected() {
         ("BREAKER_MIN_CALLS", "0", "1.."),
         ("SAMPLE_RATIO", "2", "from 0 to 1"),
         ("READINESS", "maybe", "strict, degraded-ok"),
-        (
-            "SHUTDOWN_DRAIN",
-            "3s",
-            "at least 5s, the value of SHUTDOWN_LAMEDUCK",
-        ),
+        ("SHUTDOWN_DRAIN", "3s", "at least 5s, the value of SHUTDOWN_LAMEDUCK"),
         ("SHUTDOWN_FORCE", "22s", "at least 23s"),
         ("ORDERS_URL", "https://orders", "a plain HTTP URL"),
         ("OTEL_ENDPOINT", "collector:4318", "a plain HTTP URL"),
@@ -62,20 +58,13 @@ fn secrets_are_required_and_never_shown() {
     assert!(refused(&[DATABASE, REDIS, orders]).contains("credentials (not shown)"));
     let help = users(&[DATABASE, REDIS], &["--help"]);
     let help = String::from_utf8(help.stdout).unwrap();
-    assert!(
-        help.contains("DATABASE_URL") && !help.contains("s3cr3t"),
-        "{help}"
-    );
+    assert!(help.contains("DATABASE_URL") && !help.contains("s3cr3t"), "{help}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_may_be_missing_and_is_then_no_dependency() {
     let world = World::new().await;
-    let environment = world
-        .environment()
-        .into_iter()
-        .filter(|(name, _)| name != "REDIS_URL")
-        .collect();
+    let environment = world.environment().into_iter().filter(|(name, _)| name != "REDIS_URL").collect();
     let service = Service::start(environment, &[("READINESS", "strict")]);
     service.until_ready().await;
 }
@@ -88,26 +77,16 @@ async fn a_taken_port_is_named_and_the_exit_code_is_1() {
     let mut service = world.start(&[("PORT", &port)]);
     let (status, _) = service.ended().await;
     assert_eq!(status.code(), Some(1));
-    assert!(
-        service.log().contains(&format!("PORT: cannot listen on {port}")),
-        "{}",
-        service.log()
-    );
+    assert!(service.log().contains(&format!("PORT: cannot listen on {port}")), "{}", service.log());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_probe_command_tells_good_from_bad() {
     let world = World::new().await;
     let service = world.ready(&[]).await;
-    until("metrics", seconds(5), async || {
-        get(service.management, "/metrics").await.is_some()
-    })
-    .await;
+    until("metrics", seconds(5), async || get(service.management, "/metrics").await.is_some()).await;
     let probe = |url: String| users(&[], &["probe", &url]).status.code();
     assert_eq!(probe(format!("http://127.0.0.1:{}/ready", service.port)), Some(0));
-    assert_eq!(
-        probe(format!("http://127.0.0.1:{}/nothing", service.port)),
-        Some(1)
-    );
+    assert_eq!(probe(format!("http://127.0.0.1:{}/nothing", service.port)), Some(1));
     assert_eq!(probe(format!("http://127.0.0.1:{}/ready", free_port())), Some(1));
 }

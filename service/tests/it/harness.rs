@@ -17,11 +17,7 @@ pub(crate) use service::{Service, World};
 
 /// A port that nobody had a moment ago.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// Asks again every 20 ms until the condition holds.

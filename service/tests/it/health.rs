@@ -9,18 +9,12 @@ async fn a_start_without_backends_recovers_by_itself() {
     service.until_listening().await;
     tokio::time::sleep(seconds(1)).await;
     let live = service.get("/health").await;
-    assert_eq!(
-        (live.status.as_u16(), &live.json()["status"]),
-        (200, &"ok".into())
-    );
+    assert_eq!((live.status.as_u16(), &live.json()["status"]), (200, &"ok".into()));
     assert!(live.json()["uptime"].is_u64());
     let ready = service.readiness().await.unwrap();
     assert_eq!(ready.status, 503);
     let error = ready.json()["error"].as_str().unwrap().to_owned();
-    assert!(
-        error.contains("postgres: ") && error.contains("redis: "),
-        "{error}"
-    );
+    assert!(error.contains("postgres: ") && error.contains("redis: "), "{error}");
     world.postgres.set(Mode::Forward);
     until("only redis is missing", seconds(10), async || {
         let error = service.readiness().await.unwrap().json()["error"].to_string();
@@ -29,13 +23,7 @@ async fn a_start_without_backends_recovers_by_itself() {
     .await;
     world.redis.set(Mode::Forward);
     service.until_ready().await;
-    assert_eq!(
-        service
-            .post("/api/users", r#"{"name":"Ada","email":"a@b"}"#)
-            .await
-            .status,
-        201
-    );
+    assert_eq!(service.post("/api/users", r#"{"name":"Ada","email":"a@b"}"#).await.status, 201);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -47,19 +35,11 @@ async fn each_dependency_away_makes_unready_within_three_seconds_and_back_ready(
             gate.set(away);
             let since = Instant::now();
             service.until_unready().await;
-            assert!(
-                since.elapsed() < seconds(4),
-                "{name} {away:?}: {:?}",
-                since.elapsed()
-            );
+            assert!(since.elapsed() < seconds(4), "{name} {away:?}: {:?}", since.elapsed());
             let asked = Instant::now();
             let answer = service.readiness().await.unwrap();
             assert!(asked.elapsed().as_millis() < 250, "readiness waits for nobody");
-            assert!(
-                answer.json()["error"].as_str().unwrap().starts_with(name),
-                "{}",
-                answer.text()
-            );
+            assert!(answer.json()["error"].as_str().unwrap().starts_with(name), "{}", answer.text());
             assert_eq!(service.get("/health").await.status, 200);
             assert_eq!(get(service.management, "/health").await.unwrap().status, 200);
             gate.set(Mode::Forward);
@@ -73,10 +53,8 @@ async fn degraded_ok_stays_ready_while_one_of_both_can_answer() {
     let world = World::new().await;
     let service = world.ready(&[("READINESS", "degraded-ok")]).await;
     world.postgres.set(Mode::Refuse);
-    until("degraded", seconds(5), async || {
-        service.readiness().await.unwrap().text().contains("degraded")
-    })
-    .await;
+    until("degraded", seconds(5), async || service.readiness().await.unwrap().text().contains("degraded"))
+        .await;
     assert_eq!(service.readiness().await.unwrap().status, 200);
     world.redis.set(Mode::Refuse);
     service.until_unready().await;
@@ -90,17 +68,11 @@ async fn the_management_port_sees_a_runtime_whose_workers_are_all_stuck() {
     assert_eq!(get(management, "/health").await.unwrap().status, 200);
     tokio::spawn(get(service.port, "/flaw/stuck"));
     let since = Instant::now();
-    until("503", seconds(5), async || {
-        get(management, "/health").await.unwrap().status == 503
-    })
-    .await;
+    until("503", seconds(5), async || get(management, "/health").await.unwrap().status == 503).await;
     assert!(since.elapsed().as_secs_f64() < 3.3, "{:?}", since.elapsed());
     let answer = get(management, "/health").await.unwrap();
     assert_eq!(answer.json()["status"], "stuck");
-    assert!(
-        service.metrics().await.contains("health_dependency_up"),
-        "metrics are still served"
-    );
+    assert!(service.metrics().await.contains("health_dependency_up"), "metrics are still served");
 }
 
 #[tokio::test(flavor = "multi_thread")]

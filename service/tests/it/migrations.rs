@@ -7,21 +7,13 @@ async fn three_replicas_that_start_together_migrate_and_seed_once() {
     for replica in &replicas {
         replica.until_ready().await;
         // They wait for each other; none runs into another and is saved by its retry.
-        assert!(
-            !replica.log().contains("database not migrated"),
-            "{}",
-            replica.log()
-        );
+        assert!(!replica.log().contains("database not migrated"), "{}", replica.log());
     }
     let mut connection = world.connect().await;
-    let users: i64 = sqlx::query_scalar("SELECT count(*) FROM users")
-        .fetch_one(&mut connection)
-        .await
-        .unwrap();
-    let orders: i64 = sqlx::query_scalar("SELECT count(*) FROM orders")
-        .fetch_one(&mut connection)
-        .await
-        .unwrap();
+    let users: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM users").fetch_one(&mut connection).await.unwrap();
+    let orders: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM orders").fetch_one(&mut connection).await.unwrap();
     assert_eq!((users, orders), (50, 100));
 }
 

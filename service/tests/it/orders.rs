@@ -7,11 +7,7 @@ async fn the_orders_service_away_is_a_problem_and_not_a_hang() {
     let hanging = format!("http://{}", silent.local_addr().unwrap());
     let refusing = format!("http://127.0.0.1:{}", free_port());
     for (url, status) in [(hanging, 503), (refusing, 502)] {
-        let settings = [
-            ("ORDERS_URL", url.as_str()),
-            ("ORDERS_DEADLINE", "300ms"),
-            ("SEED_USERS", "5"),
-        ];
+        let settings = [("ORDERS_URL", url.as_str()), ("ORDERS_DEADLINE", "300ms"), ("SEED_USERS", "5")];
         let users = world.ready(&settings).await;
         let answer = users.get("/api/users/1/orders").await;
         assert_eq!(answer.status, status);

@@ -31,22 +31,15 @@ async fn keep_alive(service: &Service) -> Sender {
 }
 
 fn ask(path: &str) -> Request<Empty<Bytes>> {
-    Request::get(path)
-        .header("host", "users")
-        .body(Empty::new())
-        .unwrap()
+    Request::get(path).header("host", "users").body(Empty::new()).unwrap()
 }
 
 async fn exchange(sender: &mut Sender, path: &str) -> Option<Answer> {
-    Answer::read(sender.send_request(ask(path)).await.ok()?)
-        .await
-        .ok()
+    Answer::read(sender.send_request(ask(path)).await.ok()?).await.ok()
 }
 
 async fn seeded(world: &World, settings: &[(&str, &str)]) -> Service {
-    world
-        .ready(&[&FAST[..], &[("SEED_USERS", "5")], settings].concat())
-        .await
+    world.ready(&[&FAST[..], &[("SEED_USERS", "5")], settings].concat()).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,10 +65,7 @@ async fn during_the_lameduck_new_connections_are_served_and_told_to_close() {
         (Some("draining"), Some("close"))
     );
     let user = service.get("/api/users/1").await;
-    assert_eq!(
-        (user.status.as_u16(), user.header("connection")),
-        (200, Some("close"))
-    );
+    assert_eq!((user.status.as_u16(), user.header("connection")), (200, Some("close")));
     assert_eq!(service.get("/health").await.status, 200);
     assert_eq!(get(service.management, "/ready").await.unwrap().status, 503);
     assert!(service.metrics().await.contains("shutdown_draining 1"));
@@ -91,17 +81,11 @@ async fn idle_keep_alive_connections_are_served_after_the_listener_closed() {
     assert_eq!(exchange(&mut used, "/api/users/1").await.unwrap().status, 200);
     service.signal("TERM");
     tokio::time::sleep(Duration::from_millis(2_500)).await;
-    assert!(
-        TcpStream::connect(("127.0.0.1", service.port)).await.is_err(),
-        "the listener is closed"
-    );
+    assert!(TcpStream::connect(("127.0.0.1", service.port)).await.is_err(), "the listener is closed");
     assert_eq!(get(service.management, "/health").await.unwrap().status, 200);
     for sender in [&mut fresh, &mut used] {
         let answer = exchange(sender, "/api/users/1").await.expect("an answer");
-        assert_eq!(
-            (answer.status.as_u16(), answer.header("connection")),
-            (200, Some("close"))
-        );
+        assert_eq!((answer.status.as_u16(), answer.header("connection")), (200, Some("close")));
     }
     let (status, after) = service.ended().await;
     assert_eq!(status.code(), Some(0));
@@ -133,10 +117,7 @@ async fn requests_in_flight_finish() {
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     world.postgres.set(Mode::Forward);
     let answer = pending.await.unwrap().expect("an answer");
-    assert_eq!(
-        (answer.status.as_u16(), answer.header("connection")),
-        (200, Some("close"))
-    );
+    assert_eq!((answer.status.as_u16(), answer.header("connection")), (200, Some("close")));
     assert_eq!(service.ended().await.0.code(), Some(0));
 }
 
@@ -145,19 +126,9 @@ async fn after_the_drain_new_requests_are_refused_and_those_in_flight_finish() {
     let world = World::new().await;
     let mut service = seeded(&world, &PATIENT).await;
     let stream = TcpStream::connect(("127.0.0.1", service.port)).await.unwrap();
-    let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
-        .await
-        .unwrap();
+    let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
-    assert_eq!(
-        sender
-            .clone()
-            .send_request(ask("http://users/api/users/1"))
-            .await
-            .unwrap()
-            .status(),
-        200
-    );
+    assert_eq!(sender.clone().send_request(ask("http://users/api/users/1")).await.unwrap().status(), 200);
     world.postgres.set(Mode::Hang);
     let held = {
         let mut sender = sender.clone();
@@ -171,16 +142,9 @@ async fn after_the_drain_new_requests_are_refused_and_those_in_flight_finish() {
     half.write_all(b"host: users\r\n\r\n").await.unwrap();
     let mut text = String::new();
     half.read_to_string(&mut text).await.unwrap();
-    assert!(
-        text.starts_with("HTTP/1.1 503") && text.contains("connection: close"),
-        "{text}"
-    );
+    assert!(text.starts_with("HTTP/1.1 503") && text.contains("connection: close"), "{text}");
     world.postgres.set(Mode::Forward);
-    assert_eq!(
-        held.await.unwrap().unwrap().status(),
-        StatusCode::OK,
-        "in flight, so it may finish"
-    );
+    assert_eq!(held.await.unwrap().unwrap().status(), StatusCode::OK, "in flight, so it may finish");
     assert_eq!(service.ended().await.0.code(), Some(0));
 }
 
@@ -190,24 +154,15 @@ async fn http2_gets_goaway_at_the_signal() {
     let world = World::new().await;
     let mut service = seeded(&world, &[]).await;
     let mut stream = TcpStream::connect(("127.0.0.1", service.port)).await.unwrap();
-    stream
-        .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
-        .await
-        .unwrap();
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
     // HEADERS on stream 1, complete, by the static table of HPACK: GET, http, path and authority as literals.
-    stream
-        .write_all(b"\0\0\x12\x01\x05\0\0\0\x01\x82\x86\x04\x07/health\x01\x05users")
-        .await
-        .unwrap();
+    stream.write_all(b"\0\0\x12\x01\x05\0\0\0\x01\x82\x86\x04\x07/health\x01\x05users").await.unwrap();
     tokio::time::sleep(Duration::from_millis(200)).await;
     service.signal("TERM");
     let first_goaway = async {
         loop {
             let mut head = [0; 9];
-            stream
-                .read_exact(&mut head)
-                .await
-                .expect("a frame before the end");
+            stream.read_exact(&mut head).await.expect("a frame before the end");
             let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
             stream.read_exact(&mut vec![0; length]).await.unwrap();
             if head[3] == GOAWAY {
@@ -227,14 +182,10 @@ async fn http2_streams_finish_and_then_the_connection_ends() {
     let world = World::new().await;
     let mut service = seeded(&world, &PATIENT).await;
     let stream = TcpStream::connect(("127.0.0.1", service.port)).await.unwrap();
-    let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
-        .await
-        .unwrap();
+    let (mut sender, connection) =
+        http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
     let connection = tokio::spawn(connection);
-    let first = sender
-        .send_request(ask("http://users/api/users/1"))
-        .await
-        .unwrap();
+    let first = sender.send_request(ask("http://users/api/users/1")).await.unwrap();
     assert_eq!(first.status(), 200);
     world.postgres.set(Mode::Hang);
     let held = {
@@ -247,11 +198,7 @@ async fn http2_streams_finish_and_then_the_connection_ends() {
     world.postgres.set(Mode::Forward);
     assert_eq!(held.await.unwrap().unwrap().status(), 200);
     // After the last stream the server ends the connection by itself.
-    tokio::time::timeout(seconds(1), connection)
-        .await
-        .expect("closed")
-        .unwrap()
-        .unwrap();
+    tokio::time::timeout(seconds(1), connection).await.expect("closed").unwrap().unwrap();
     assert_eq!(service.ended().await.0.code(), Some(0));
 }
 
@@ -283,12 +230,9 @@ async fn a_second_signal_exits_at_once() {
 async fn connections_that_say_nothing_or_half_a_head_are_closed_after_the_idle_timeout() {
     let world = World::new().await;
     let service = seeded(&world, &[("IDLE_TIMEOUT", "700ms")]).await;
-    for said in [
-        "",
-        "PRI * HT",
-        "GET /health HTTP/1.1\r\nhost:",
-        "GET /health HTTP/1.1\r\nhost: users\r\n\r\n",
-    ] {
+    for said in
+        ["", "PRI * HT", "GET /health HTTP/1.1\r\nhost:", "GET /health HTTP/1.1\r\nhost: users\r\n\r\n"]
+    {
         let mut stream = TcpStream::connect(("127.0.0.1", service.port)).await.unwrap();
         stream.write_all(said.as_bytes()).await.unwrap();
         let since = Instant::now();
@@ -298,10 +242,6 @@ async fn connections_that_say_nothing_or_half_a_head_are_closed_after_the_idle_t
             .await
             .unwrap_or_else(|_| panic!("still open: {said:?}"))
             .unwrap();
-        assert!(
-            since.elapsed() > Duration::from_millis(600),
-            "{said:?} {:?}",
-            since.elapsed()
-        );
+        assert!(since.elapsed() > Duration::from_millis(600), "{said:?} {:?}", since.elapsed());
     }
 }

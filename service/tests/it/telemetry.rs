@@ -14,14 +14,9 @@ const CALLER: &str = "b7ad6b7169203331";
 
 async fn get_in_trace(service: &Service, path: &str, flag: &str) -> Answer {
     let traceparent = format!("00-{TRACE}-{CALLER}-{flag}");
-    let headers = [
-        ("traceparent", traceparent.as_str()),
-        ("tracestate", "vendor=1"),
-        ("baggage", "tenant=blue"),
-    ];
-    request(service.port, Method::GET, path, "", &headers)
-        .await
-        .expect("an answer")
+    let headers =
+        [("traceparent", traceparent.as_str()), ("tracestate", "vendor=1"), ("baggage", "tenant=blue")];
+    request(service.port, Method::GET, path, "", &headers).await.expect("an answer")
 }
 
 /// An orders service that only remembers what it was asked with.
@@ -42,29 +37,20 @@ async fn fake_orders() -> (String, Arc<Mutex<Vec<HeaderMap>>>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sampled_request_is_one_trace_through_both_services() {
     let (collector, world) = (Collector::start().await, World::new().await);
-    let common = [
-        ("OTEL_ENDPOINT", collector.url.as_str()),
-        ("OTEL_BSP_SCHEDULE_DELAY", "100"),
-        ("SEED_USERS", "5"),
-    ];
-    let orders = world
-        .ready(&[&common[..], &[("OTEL_SERVICE_NAME", "orders")]].concat())
-        .await;
+    let common =
+        [("OTEL_ENDPOINT", collector.url.as_str()), ("OTEL_BSP_SCHEDULE_DELAY", "100"), ("SEED_USERS", "5")];
+    let orders = world.ready(&[&common[..], &[("OTEL_SERVICE_NAME", "orders")]].concat()).await;
     let orders_url = format!("http://127.0.0.1:{}", orders.port);
-    let identity = [
-        ("ORDERS_URL", orders_url.as_str()),
-        ("SERVICE_VERSION", "1.2.3"),
-        ("POD_NAME", "users-0"),
-    ];
+    let identity =
+        [("ORDERS_URL", orders_url.as_str()), ("SERVICE_VERSION", "1.2.3"), ("POD_NAME", "users-0")];
     let users = world.ready(&[&common[..], &identity].concat()).await;
     let answer = get_in_trace(&users, "/api/users/3/orders?x=1", "01").await;
     assert_eq!(answer.json().as_array().unwrap().len(), 2);
 
     let spans = collector.trace(TRACE, 6).await;
     let find = |service: &str, name: &str| {
-        let mut of_service = spans
-            .iter()
-            .filter(|each| each.resource("service.name").as_deref() == Some(service));
+        let mut of_service =
+            spans.iter().filter(|each| each.resource("service.name").as_deref() == Some(service));
         of_service
             .find(|each| each.span.name == name)
             .unwrap_or_else(|| panic!("{service}: {name} in {spans:#?}"))
@@ -90,25 +76,16 @@ async fn a_sampled_request_is_one_trace_through_both_services() {
     assert_eq!(server.resource("service.instance.id").as_deref(), Some("users-0"));
 
     let select = find("users", "SELECT users");
-    assert_eq!(
-        (select.parent(), select.span.kind()),
-        (server.id(), SpanKind::Client)
-    );
+    assert_eq!((select.parent(), select.span.kind()), (server.id(), SpanKind::Client));
     assert_eq!(select.text("db.system.name").as_deref(), Some("postgresql"));
     assert_eq!(select.text("db.operation.name").as_deref(), Some("SELECT"));
     assert_eq!(select.text("db.collection.name").as_deref(), Some("users"));
     assert!(select.text("db.query.text").unwrap().ends_with("WHERE id = $1"));
     let set = find("users", "SET");
-    assert_eq!(
-        (set.parent(), set.text("db.system.name").as_deref()),
-        (server.id(), Some("redis"))
-    );
+    assert_eq!((set.parent(), set.text("db.system.name").as_deref()), (server.id(), Some("redis")));
     let call = find("users", "GET");
     assert_eq!((call.parent(), call.span.kind()), (server.id(), SpanKind::Client));
-    assert_eq!(
-        call.text("url.full"),
-        Some(format!("{orders_url}/api/users/3/orders"))
-    );
+    assert_eq!(call.text("url.full"), Some(format!("{orders_url}/api/users/3/orders")));
     let other = find("orders", "GET /api/users/{id}/orders");
     assert_eq!(other.parent(), call.id());
     assert_eq!(find("orders", "SELECT orders").parent(), other.id());
@@ -127,10 +104,7 @@ async fn an_unsampled_request_makes_no_span_and_passes_its_context_on() {
         ("ORDERS_URL", &orders),
     ];
     let users = world.ready(&settings).await;
-    assert_eq!(
-        get_in_trace(&users, "/api/users/3/orders", "00").await.status,
-        200
-    );
+    assert_eq!(get_in_trace(&users, "/api/users/3/orders", "00").await.status, 200);
     let headers = seen.lock().unwrap()[0].clone();
     assert_eq!(headers["traceparent"], format!("00-{TRACE}-{CALLER}-00"));
     assert_eq!(
@@ -141,64 +115,31 @@ async fn an_unsampled_request_makes_no_span_and_passes_its_context_on() {
     get_in_trace(&users, "/api/users/3/orders", "01").await;
     let spans = collector.trace(TRACE, 4).await;
     let call = spans.iter().find(|each| each.span.name == "GET").unwrap();
-    assert_eq!(
-        seen.lock().unwrap()[1]["traceparent"],
-        format!("00-{TRACE}-{}-01", call.id())
-    );
-    assert!(
-        spans.len() == 4
-            && spans
-                .iter()
-                .filter(|each| each.span.name == "SELECT users")
-                .count()
-                == 1
-    );
+    assert_eq!(seen.lock().unwrap()[1]["traceparent"], format!("00-{TRACE}-{}-01", call.id()));
+    assert!(spans.len() == 4 && spans.iter().filter(|each| each.span.name == "SELECT users").count() == 1);
 
     // Without a parent the ratio decides, here for always; probes are never traced.
     users.get("/api/users/4").await;
-    until("a new trace", seconds(5), async || {
-        collector.all().len() > spans.len()
-    })
-    .await;
-    assert!(
-        collector
-            .all()
-            .iter()
-            .all(|each| !each.span.name.contains("ready"))
-    );
+    until("a new trace", seconds(5), async || collector.all().len() > spans.len()).await;
+    assert!(collector.all().iter().all(|each| !each.span.name.contains("ready")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn failures_are_marked_and_their_logs_carry_the_trace() {
     let (collector, world) = (Collector::start().await, World::new().await);
-    let users = world
-        .ready(&[
-            ("OTEL_ENDPOINT", &collector.url),
-            ("OTEL_BSP_SCHEDULE_DELAY", "100"),
-        ])
-        .await;
+    let users = world.ready(&[("OTEL_ENDPOINT", &collector.url), ("OTEL_BSP_SCHEDULE_DELAY", "100")]).await;
     world.postgres.set(Mode::Refuse);
     assert_eq!(get_in_trace(&users, "/api/users/3", "01").await.status, 503);
     let spans = collector.trace(TRACE, 3).await;
-    let server = spans
-        .iter()
-        .find(|each| each.span.kind() == SpanKind::Server)
-        .unwrap();
+    let server = spans.iter().find(|each| each.span.kind() == SpanKind::Server).unwrap();
     assert_eq!(server.integer("http.response.status_code"), Some(503));
     assert_eq!(server.text("error.type").as_deref(), Some("503"));
     assert_eq!(server.text("app.cache.outcome").as_deref(), Some("miss"));
     for each in spans.iter().filter(|each| each.span.name != "GET") {
-        assert_eq!(
-            each.span.status.clone().unwrap().code(),
-            StatusCode::Error,
-            "{each:?}"
-        );
+        assert_eq!(each.span.status.clone().unwrap().code(), StatusCode::Error, "{each:?}");
     }
     let log = users.log();
-    let line = log
-        .lines()
-        .find(|line| line.contains("request failed"))
-        .expect("a line");
+    let line = log.lines().find(|line| line.contains("request failed")).expect("a line");
     assert!(line.contains(&format!(r#""trace_id":"{TRACE}""#)), "{line}");
 }
 
@@ -245,10 +186,7 @@ async fn a_dead_collector_delays_neither_requests_nor_the_exit() {
         }
         assert!(asked.elapsed() < seconds(3), "{:?}", asked.elapsed());
         let metrics = users.metrics().await;
-        assert!(
-            metrics.contains("telemetry_spans_dropped_total{reason="),
-            "{metrics}"
-        );
+        assert!(metrics.contains("telemetry_spans_dropped_total{reason="), "{metrics}");
         users.signal("TERM");
         let (status, after) = users.ended().await;
         assert_eq!(status.code(), Some(0), "{}", users.log());
@@ -266,25 +204,16 @@ async fn the_standard_switches_are_heeded() {
         ("ORDERS_URL", &orders),
         ("SEED_USERS", "5"),
     ];
-    let disabled = world
-        .ready(&[&common[..], &[("OTEL_SDK_DISABLED", "true")]].concat())
-        .await;
+    let disabled = world.ready(&[&common[..], &[("OTEL_SDK_DISABLED", "true")]].concat()).await;
     get_in_trace(&disabled, "/api/users/3/orders", "01").await;
     let propagators = [("OTEL_PROPAGATORS", "tracecontext,b3")];
     let only_context = world.ready(&[&common[..], &propagators].concat()).await;
     get_in_trace(&only_context, "/api/users/3/orders", "00").await;
     let seen = seen.lock().unwrap().clone();
-    assert_eq!(
-        seen[0]["traceparent"],
-        format!("00-{TRACE}-{CALLER}-01"),
-        "passed on as it came"
-    );
+    assert_eq!(seen[0]["traceparent"], format!("00-{TRACE}-{CALLER}-01"), "passed on as it came");
     assert!(seen[0].contains_key("baggage"));
     assert!(seen[1].contains_key("traceparent") && !seen[1].contains_key("baggage"));
-    assert!(
-        only_context.log().contains("b3"),
-        "an unknown propagator is warned of"
-    );
+    assert!(only_context.log().contains("b3"), "an unknown propagator is warned of");
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(collector.all().is_empty());
 }

@@ -17,20 +17,13 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn judge(timeline: &Timeline) -> Finding {
-    let databases: Vec<_> = timeline
-        .plan()
-        .dependencies
-        .iter()
-        .filter(|d| d.protocol == Protocol::Postgres)
-        .collect();
+    let databases: Vec<_> =
+        timeline.plan().dependencies.iter().filter(|d| d.protocol == Protocol::Postgres).collect();
     if databases.is_empty() {
         return Finding::skipped("the target file declares no database");
     }
-    let without: Vec<&str> = databases
-        .iter()
-        .filter(|d| d.breaker.is_none())
-        .map(|d| d.name.as_str())
-        .collect();
+    let without: Vec<&str> =
+        databases.iter().filter(|d| d.breaker.is_none()).map(|d| d.name.as_str()).collect();
     Finding::when(
         without.is_empty(),
         "declared for every database",

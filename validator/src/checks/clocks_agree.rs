@@ -25,36 +25,21 @@ fn judge(timeline: &Timeline) -> Finding {
             _ => None,
         })
         .collect();
-    let Some((line, worst)) = clocks
-        .iter()
-        .max_by(|a, b| a.1.uncertainty_ms.total_cmp(&b.1.uncertainty_ms))
+    let Some((line, worst)) = clocks.iter().max_by(|a, b| a.1.uncertainty_ms.total_cmp(&b.1.uncertainty_ms))
     else {
         return Finding::inconclusive("no agent's clock was measured");
     };
     let drift = clocks
         .iter()
         .flat_map(|(_, a)| {
-            clocks
-                .iter()
-                .filter(|(_, b)| a.agent == b.agent)
-                .map(|(_, b)| (a.offset_ms - b.offset_ms).abs())
+            clocks.iter().filter(|(_, b)| a.agent == b.agent).map(|(_, b)| (a.offset_ms - b.offset_ms).abs())
         })
         .fold(0.0, f64::max);
     let limit = timeline.plan().policy.max_clock_uncertainty_ms;
-    let summary = format!(
-        "clocks known to {:.1} ms, drift {drift:.1} ms",
-        worst.uncertainty_ms
-    );
+    let summary = format!("clocks known to {:.1} ms, drift {drift:.1} ms", worst.uncertainty_ms);
     let holds = worst.uncertainty_ms <= limit && drift <= limit;
-    let finding = if holds {
-        Finding::pass(summary)
-    } else {
-        Finding::inconclusive(summary)
-    };
+    let finding = if holds { Finding::pass(summary) } else { Finding::inconclusive(summary) };
     finding
-        .measured(
-            format!("{:.1} ms", worst.uncertainty_ms.max(drift)),
-            format!("<= {limit} ms"),
-        )
+        .measured(format!("{:.1} ms", worst.uncertainty_ms.max(drift)), format!("<= {limit} ms"))
         .lines([*line])
 }

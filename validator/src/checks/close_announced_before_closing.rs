@@ -28,11 +28,7 @@ fn judge(timeline: &Timeline) -> Finding {
     if ended.is_empty() {
         return Finding::inconclusive("the server ended no kept connection during the rolls");
     }
-    let silent: Vec<usize> = ended
-        .iter()
-        .filter(|(_, c)| !c.announced)
-        .map(|(line, _)| *line)
-        .collect();
+    let silent: Vec<usize> = ended.iter().filter(|(_, c)| !c.announced).map(|(line, _)| *line).collect();
     let summary = format!(
         "{} of {} kept connections were told to close before their end",
         ended.len() - silent.len(),

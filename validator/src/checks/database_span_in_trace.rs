@@ -20,11 +20,7 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn judge(timeline: &Timeline) -> Finding {
-    let databases = timeline
-        .plan()
-        .dependencies
-        .iter()
-        .filter(|d| d.protocol == Protocol::Postgres);
+    let databases = timeline.plan().dependencies.iter().filter(|d| d.protocol == Protocol::Postgres);
     if databases.count() == 0 {
         return Finding::skipped("the target file declares no database");
     }
@@ -36,9 +32,7 @@ fn judge(timeline: &Timeline) -> Finding {
     for (line, request) in timeline.load.sampled() {
         let spans = spans_of(timeline, request.trace_id.as_deref());
         total += 1;
-        let server = spans
-            .iter()
-            .find(|s| s.kind == SpanKind::Server && s.parent == request.parent_id);
+        let server = spans.iter().find(|s| s.kind == SpanKind::Server && s.parent == request.parent_id);
         let has_database = |server: &Span| {
             spans
                 .iter()
@@ -64,10 +58,7 @@ fn descends(spans: &[Span], span: &Span, ancestor: &str) -> bool {
         match parent {
             Some(id) if id == ancestor => return true,
             Some(id) => {
-                parent = spans
-                    .iter()
-                    .find(|s| s.id == id)
-                    .and_then(|s| s.parent.as_deref());
+                parent = spans.iter().find(|s| s.id == id).and_then(|s| s.parent.as_deref());
             }
             None => return false,
         }

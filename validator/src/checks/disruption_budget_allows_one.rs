@@ -20,48 +20,34 @@ pub(super) const CHECK: Check = Check {
 fn judge(timeline: &Timeline) -> Finding {
     let workload = &timeline.workload;
     let labels = workload.get("/spec/template/metadata/labels");
-    let ours: Vec<_> = workload
-        .budgets
-        .iter()
-        .filter(|(_, budget)| selects(budget, labels))
-        .collect();
+    let ours: Vec<_> = workload.budgets.iter().filter(|(_, budget)| selects(budget, labels)).collect();
     match ours.as_slice() {
         [] => Finding::fail("no PodDisruptionBudget selects the pods").measured("none", "one"),
         [(line, budget)] => {
             let allowed = allowed(budget, workload.replicas());
-            let summary = format!(
-                "a disruption budget lets {allowed} of {} pods leave",
-                workload.replicas()
-            );
+            let summary = format!("a disruption budget lets {allowed} of {} pods leave", workload.replicas());
             Finding::when(allowed >= 1, summary.clone(), summary)
                 .measured(allowed.to_string(), ">= 1")
                 .lines([*line])
         }
-        several => Finding::fail(format!(
-            "{} disruption budgets select the pods: evictions fail",
-            several.len()
-        ))
-        .lines(several.iter().map(|(line, _)| *line)),
+        several => {
+            Finding::fail(format!("{} disruption budgets select the pods: evictions fail", several.len()))
+                .lines(several.iter().map(|(line, _)| *line))
+        }
     }
 }
 
 fn selects(budget: &Value, labels: Option<&Value>) -> bool {
-    let wanted = budget
-        .pointer("/spec/selector/matchLabels")
-        .and_then(Value::as_object);
-    wanted.is_some_and(|all| {
-        all.iter()
-            .all(|(key, value)| labels.and_then(|l| l.get(key)) == Some(value))
-    })
+    let wanted = budget.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
+    wanted.is_some_and(|all| all.iter().all(|(key, value)| labels.and_then(|l| l.get(key)) == Some(value)))
 }
 
 /// Pods that may leave at full strength; percentages round up, as the disruption controller does.
 fn allowed(budget: &Value, replicas: i64) -> i64 {
     let number = |value: &Value| match value.as_str() {
-        Some(text) => text
-            .trim_end_matches('%')
-            .parse::<i64>()
-            .map_or(0, |percent| (replicas * percent + 99) / 100),
+        Some(text) => {
+            text.trim_end_matches('%').parse::<i64>().map_or(0, |percent| (replicas * percent + 99) / 100)
+        }
         None => value.as_i64().unwrap_or(0),
     };
     let spec = &budget["spec"];

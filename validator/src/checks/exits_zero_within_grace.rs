@@ -45,19 +45,13 @@ fn judge(timeline: &Timeline) -> Finding {
         let summary = format!("the end of {} of {total} pods was not seen", unseen.len());
         return Finding::inconclusive(summary).lines(unseen);
     }
-    let fail = format!(
-        "{} of {total} containers did not exit with 0 in time",
-        faults.len()
-    );
+    let fail = format!("{} of {total} containers did not exit with 0 in time", faults.len());
     Finding::when(
         faults.is_empty(),
         format!("{total} of {total} containers exited with 0, at most {longest:.1} s after the deletion"),
         fail,
     )
-    .measured(
-        format!("{} faults, longest {longest:.1} s", faults.len()),
-        "0 faults",
-    )
+    .measured(format!("{} faults, longest {longest:.1} s", faults.len()), "0 faults")
     .details(faults.iter().take(6).map(|(_, text)| text.clone()))
     .lines(faults.iter().map(|(line, _)| *line))
 }

@@ -20,13 +20,8 @@ pub(super) const CHECK: Check = Check {
 fn judge(timeline: &Timeline) -> Finding {
     let workload = &timeline.workload;
     let policy = &timeline.plan().policy;
-    let grace = workload
-        .number("/spec/template/spec/terminationGracePeriodSeconds")
-        .unwrap_or(30);
-    let hooks = workload
-        .containers()
-        .iter()
-        .filter_map(|c| c.pointer("/lifecycle/preStop"));
+    let grace = workload.number("/spec/template/spec/terminationGracePeriodSeconds").unwrap_or(30);
+    let hooks = workload.containers().iter().filter_map(|c| c.pointer("/lifecycle/preStop"));
     let mut pre_stop = 0;
     for hook in hooks {
         match hook.pointer("/sleep/seconds").and_then(Value::as_i64) {

@@ -45,9 +45,7 @@ fn judge(timeline: &Timeline) -> Finding {
         return Finding::inconclusive("no Ready pod could be asked");
     }
     let path = &timeline.plan().target.liveness.path;
-    let fail = wrong
-        .first()
-        .map(|(_, pod, answer)| format!("GET {path} of {pod} answered {answer}"));
+    let fail = wrong.first().map(|(_, pod, answer)| format!("GET {path} of {pod} answered {answer}"));
     let pass = format!("GET {path} answered 200 all the time ({asked} times), also in {draining} drains");
     Finding::when(wrong.is_empty(), pass, fail.unwrap_or_default())
         .measured(format!("{} stretches of other answers", wrong.len()), "0")

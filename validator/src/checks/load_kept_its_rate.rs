@@ -29,23 +29,12 @@ fn judge(timeline: &Timeline) -> Finding {
     let share = load.on_time as f64 / load.due as f64;
     let rate = load.due as f64 * 1000.0 / (end - begin).max(1) as f64;
     let asked = timeline.plan().traffic.rate;
-    let summary = format!(
-        "{:.2} % of {} requests left on time, {rate:.0}/s of {asked:.0}/s",
-        share * 100.0,
-        load.due
-    );
+    let summary =
+        format!("{:.2} % of {} requests left on time, {rate:.0}/s of {asked:.0}/s", share * 100.0, load.due);
     let measured = format!("{:.2} %, {rate:.0}/s", share * 100.0);
-    let limit = format!(
-        ">= {:.0} %, >= {:.0}/s",
-        policy.min_on_time_share * 100.0,
-        asked * MIN_RATE_SHARE
-    );
+    let limit = format!(">= {:.0} %, >= {:.0}/s", policy.min_on_time_share * 100.0, asked * MIN_RATE_SHARE);
     let holds = share >= policy.min_on_time_share && rate >= asked * MIN_RATE_SHARE;
-    let finding = if holds {
-        Finding::pass(summary)
-    } else {
-        Finding::inconclusive(summary)
-    };
+    let finding = if holds { Finding::pass(summary) } else { Finding::inconclusive(summary) };
     finding.measured(measured, limit)
 }
 

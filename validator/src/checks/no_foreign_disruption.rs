@@ -16,21 +16,13 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn judge(timeline: &Timeline) -> Finding {
-    let disrupted: Vec<_> = timeline
-        .pods
-        .iter()
-        .filter_map(|pod| Some((pod, pod.disruption.as_ref()?)))
-        .collect();
+    let disrupted: Vec<_> =
+        timeline.pods.iter().filter_map(|pod| Some((pod, pod.disruption.as_ref()?))).collect();
     if disrupted.is_empty() {
         return Finding::pass("no pod was evicted or preempted").measured("0", "0");
     }
     Finding::inconclusive(format!("{} pods were removed by somebody else", disrupted.len()))
         .measured(disrupted.len().to_string(), "0")
-        .details(
-            disrupted
-                .iter()
-                .take(3)
-                .map(|(pod, (reason, _))| format!("{}: {reason}", pod.name)),
-        )
+        .details(disrupted.iter().take(3).map(|(pod, (reason, _))| format!("{}: {reason}", pod.name)))
         .lines(disrupted.iter().map(|(_, (_, line))| *line))
 }

@@ -19,23 +19,12 @@ fn judge(timeline: &Timeline) -> Finding {
     if timeline.pods.is_empty() {
         return Finding::inconclusive("no pod was seen");
     }
-    let flaps: Vec<_> = timeline
-        .pods
-        .iter()
-        .flat_map(|pod| pod.flaps().into_iter().map(move |flap| (pod, flap)))
-        .collect();
-    let summary = format!(
-        "{} pods, {} of them lost Ready before their deletion",
-        timeline.pods.len(),
-        flaps.len()
-    );
+    let flaps: Vec<_> =
+        timeline.pods.iter().flat_map(|pod| pod.flaps().into_iter().map(move |flap| (pod, flap))).collect();
+    let summary =
+        format!("{} pods, {} of them lost Ready before their deletion", timeline.pods.len(), flaps.len());
     Finding::when(flaps.is_empty(), summary.clone(), summary)
         .measured(flaps.len().to_string(), "0")
-        .details(
-            flaps
-                .iter()
-                .take(5)
-                .map(|(pod, _)| format!("{} became not Ready", pod.name)),
-        )
+        .details(flaps.iter().take(5).map(|(pod, _)| format!("{} became not Ready", pod.name)))
         .lines(flaps.iter().map(|(_, (_, line))| *line))
 }

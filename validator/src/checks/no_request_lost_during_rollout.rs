@@ -27,16 +27,12 @@ fn judge(timeline: &Timeline) -> Finding {
     if all.answered == 0 && all.lost == 0 {
         return Finding::inconclusive("no request was sent during the rolls");
     }
-    let classes: Vec<ClassResult> = classes_in(timeline)
-        .map(|class| ClassResult::new(timeline, class, window))
-        .collect();
+    let classes: Vec<ClassResult> =
+        classes_in(timeline).map(|class| ClassResult::new(timeline, class, window)).collect();
     let lines: Vec<usize> = lost_lines(timeline, window);
     let total = all.answered + all.lost;
-    let details: Vec<String> = classes
-        .iter()
-        .map(ClassResult::text)
-        .chain(reasons(timeline, window))
-        .collect();
+    let details: Vec<String> =
+        classes.iter().map(ClassResult::text).chain(reasons(timeline, window)).collect();
     let limit_s = timeline.plan().policy.max_blind_window_s;
     let blindest = classes.iter().map(|c| c.blind_s).fold(0.0, f64::max);
     if all.lost > 0 {
@@ -45,10 +41,7 @@ fn judge(timeline: &Timeline) -> Finding {
             .details(details)
             .lines(lines);
     }
-    let proof = format!(
-        "0 of {total} requests lost over {} terminations",
-        terminations.len()
-    );
+    let proof = format!("0 of {total} requests lost over {} terminations", terminations.len());
     let finding = if blindest > limit_s {
         Finding::inconclusive(format!(
             "{proof}, but a blind window of {blindest:.2} s would have gone unseen"
@@ -57,10 +50,7 @@ fn judge(timeline: &Timeline) -> Finding {
         Finding::pass(proof)
     };
     finding
-        .measured(
-            format!("0 lost, blind window <= {blindest:.2} s"),
-            format!("0 lost, <= {limit_s} s"),
-        )
+        .measured(format!("0 lost, blind window <= {blindest:.2} s"), format!("0 lost, <= {limit_s} s"))
         .details(details)
 }
 
@@ -78,76 +68,38 @@ impl ClassResult {
         let seconds = (window.1 - window.0) as f64 / 1000.0;
         let endpoints = f64::from(timeline.plan().target.replicas.max(1));
         let per_endpoint = (load.answered + load.lost) as f64 / seconds / endpoints;
-        let open = terminations
-            .iter()
-            .map(|(_, t)| timeline.load.open_at(class, t.at))
-            .sum();
-        Self {
-            class,
-            load,
-            blind_s: 3.0 / (per_endpoint * terminations.len() as f64),
-            open,
-        }
+        let open = terminations.iter().map(|(_, t)| timeline.load.open_at(class, t.at)).sum();
+        Self { class, load, blind_s: 3.0 / (per_endpoint * terminations.len() as f64), open }
     }
 
     fn text(&self) -> String {
-        let Self {
-            class,
-            load,
-            blind_s,
-            open,
-        } = self;
+        let Self { class, load, blind_s, open } = self;
         let name = class.name();
         let (sent, p99) = (load.answered + load.lost, load.times.quantile_bound_ms(0.99));
-        let power = if blind_s.is_finite() {
-            format!("blind <= {blind_s:.2} s")
-        } else {
-            "no power".into()
-        };
-        let kept = if class.keeps_connections() {
-            format!(", {open} open at deletions")
-        } else {
-            String::new()
-        };
-        format!(
-            "{name}: {} of {sent} lost, p99 < {p99} ms, {power}{kept}",
-            load.lost
-        )
+        let power = if blind_s.is_finite() { format!("blind <= {blind_s:.2} s") } else { "no power".into() };
+        let kept =
+            if class.keeps_connections() { format!(", {open} open at deletions") } else { String::new() };
+        format!("{name}: {} of {sent} lost, p99 < {p99} ms, {power}{kept}", load.lost)
     }
 }
 
 fn classes_in(timeline: &Timeline) -> impl Iterator<Item = Class> {
-    Class::ALL
-        .into_iter()
-        .filter(|class| timeline.load.seconds.iter().any(|(_, s)| s.class == *class))
+    Class::ALL.into_iter().filter(|class| timeline.load.seconds.iter().any(|(_, s)| s.class == *class))
 }
 
 fn lost_lines(timeline: &Timeline, (begin, end): (Millis, Millis)) -> Vec<usize> {
     let lost = timeline.load.requests.iter().filter(|(_, r)| r.outcome.is_lost());
-    lost.filter(|(_, r)| (begin..=end).contains(&r.due))
-        .map(|(line, _)| *line)
-        .collect()
+    lost.filter(|(_, r)| (begin..=end).contains(&r.due)).map(|(line, _)| *line).collect()
 }
 
 fn reasons(timeline: &Timeline, (begin, end): (Millis, Millis)) -> Vec<String> {
     let mut counts: BTreeMap<Outcome, u32> = BTreeMap::new();
-    for (_, second) in timeline
-        .load
-        .seconds
-        .iter()
-        .filter(|(_, s)| s.at + 999 >= begin && s.at <= end)
-    {
+    for (_, second) in timeline.load.seconds.iter().filter(|(_, s)| s.at + 999 >= begin && s.at <= end) {
         for (outcome, count) in second.outcomes.iter().filter(|(outcome, _)| outcome.is_lost()) {
             *counts.entry(*outcome).or_default() += count;
         }
     }
-    let words: Vec<String> = counts
-        .iter()
-        .map(|(outcome, count)| format!("{count} {}", outcome.name()))
-        .collect();
-    if words.is_empty() {
-        Vec::new()
-    } else {
-        vec![format!("lost as: {}", words.join(", "))]
-    }
+    let words: Vec<String> =
+        counts.iter().map(|(outcome, count)| format!("{count} {}", outcome.name())).collect();
+    if words.is_empty() { Vec::new() } else { vec![format!("lost as: {}", words.join(", "))] }
 }

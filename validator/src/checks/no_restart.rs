@@ -20,24 +20,12 @@ fn judge(timeline: &Timeline) -> Finding {
     if timeline.pods.is_empty() {
         return Finding::inconclusive("no pod was seen");
     }
-    let new = timeline
-        .pods
-        .iter()
-        .filter(|pod| pod.restarts > restarts_at_start(timeline, &pod.name));
+    let new = timeline.pods.iter().filter(|pod| pod.restarts > restarts_at_start(timeline, &pod.name));
     let restarted: Vec<_> = new.collect();
-    let summary = format!(
-        "{} of {} pods had a container restarted",
-        restarted.len(),
-        timeline.pods.len()
-    );
+    let summary = format!("{} of {} pods had a container restarted", restarted.len(), timeline.pods.len());
     Finding::when(restarted.is_empty(), summary.clone(), summary)
         .measured(restarted.len().to_string(), "0")
-        .details(
-            restarted
-                .iter()
-                .take(5)
-                .map(|pod| format!("{}: {} restarts", pod.name, pod.restarts)),
-        )
+        .details(restarted.iter().take(5).map(|pod| format!("{}: {} restarts", pod.name, pod.restarts)))
         .lines(restarted.iter().map(|pod| pod.restarts_line))
 }
 
@@ -50,9 +38,6 @@ fn restarts_at_start(timeline: &Timeline, pod: &str) -> i64 {
         _ => None,
     });
     let statuses = first.and_then(|object| object.pointer("/status/containerStatuses")?.as_array());
-    let counts = statuses
-        .into_iter()
-        .flatten()
-        .filter_map(|status| status["restartCount"].as_i64());
+    let counts = statuses.into_iter().flatten().filter_map(|status| status["restartCount"].as_i64());
     counts.max().unwrap_or(0)
 }

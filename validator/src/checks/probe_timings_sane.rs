@@ -27,9 +27,7 @@ fn judge(timeline: &Timeline) -> Finding {
     let (ready_after, live_after) = (gives_up_after_s(readiness), gives_up_after_s(liveness));
     let mut faults = Vec::new();
     if ready_after > 30 {
-        faults.push(format!(
-            "readiness gives up only after {ready_after} s (at most 30 s)"
-        ));
+        faults.push(format!("readiness gives up only after {ready_after} s (at most 30 s)"));
     }
     if live_after < ready_after {
         faults.push(format!(
@@ -42,13 +40,9 @@ fn judge(timeline: &Timeline) -> Finding {
         );
     }
     let measured = format!("readiness {ready_after} s, liveness {live_after} s");
-    Finding::when(
-        faults.is_empty(),
-        "readiness gives up before liveness restarts",
-        faults.join("; "),
-    )
-    .measured(measured, "readiness <= 30 s, liveness >= readiness")
-    .lines([workload.line])
+    Finding::when(faults.is_empty(), "readiness gives up before liveness restarts", faults.join("; "))
+        .measured(measured, "readiness <= 30 s, liveness >= readiness")
+        .lines([workload.line])
 }
 
 /// Period times failures; Kubernetes defaults are 10 s and 3.

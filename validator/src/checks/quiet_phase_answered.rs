@@ -20,26 +20,14 @@ fn judge(timeline: &Timeline) -> Finding {
     let Some(baseline) = timeline.step(Step::Baseline) else {
         return Finding::inconclusive("there was no quiet phase");
     };
-    let load = timeline
-        .load
-        .all((baseline.begin, baseline.end.unwrap_or(baseline.begin)));
+    let load = timeline.load.all((baseline.begin, baseline.end.unwrap_or(baseline.begin)));
     let total = load.answered + load.lost;
     if total == 0 {
         return Finding::inconclusive("no request was answered in the quiet phase");
     }
     let share = load.answered as f64 / total as f64;
     let limit = timeline.plan().policy.min_baseline_share;
-    let summary = format!(
-        "{} of {total} requests were answered in the quiet phase",
-        load.answered
-    );
-    let finding = if share >= limit {
-        Finding::pass(summary)
-    } else {
-        Finding::inconclusive(summary)
-    };
-    finding.measured(
-        format!("{:.2} %", share * 100.0),
-        format!(">= {:.0} %", limit * 100.0),
-    )
+    let summary = format!("{} of {total} requests were answered in the quiet phase", load.answered);
+    let finding = if share >= limit { Finding::pass(summary) } else { Finding::inconclusive(summary) };
+    finding.measured(format!("{:.2} %", share * 100.0), format!(">= {:.0} %", limit * 100.0))
 }

@@ -44,11 +44,7 @@ fn judge(timeline: &Timeline) -> Finding {
         "{told} of {} terminating pods said 503; the last 200 came {seconds:.1} s after the deletion",
         terminations.len()
     );
-    Finding::when(
-        told == terminations.len() && seconds <= limit_s,
-        summary.clone(),
-        summary,
-    )
-    .measured(format!("{seconds:.1} s"), format!("{limit_s} s"))
-    .lines(line)
+    Finding::when(told == terminations.len() && seconds <= limit_s, summary.clone(), summary)
+        .measured(format!("{seconds:.1} s"), format!("{limit_s} s"))
+        .lines(line)
 }

@@ -21,17 +21,11 @@ fn judge(timeline: &Timeline) -> Finding {
     };
     let promised = timeline.workload.replicas() - timeline.workload.rolling().0;
     let before = timeline.endpoints.iter().rev().find(|count| count.at < begin);
-    let during = timeline
-        .endpoints
-        .iter()
-        .filter(|count| (begin..=end).contains(&count.at));
+    let during = timeline.endpoints.iter().filter(|count| (begin..=end).contains(&count.at));
     let Some(fewest) = before.into_iter().chain(during).min_by_key(|count| count.ready) else {
         return Finding::inconclusive("no EndpointSlice of the Service was seen");
     };
-    let summary = format!(
-        "at least {} endpoints were ready, {promised} are promised",
-        fewest.ready
-    );
+    let summary = format!("at least {} endpoints were ready, {promised} are promised", fewest.ready);
     Finding::when(fewest.ready as i64 >= promised, summary.clone(), summary)
         .measured(fewest.ready.to_string(), format!(">= {promised}"))
         .lines([fewest.line])

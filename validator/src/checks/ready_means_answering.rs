@@ -27,9 +27,8 @@ fn judge(timeline: &Timeline) -> Finding {
             .probes
             .iter()
             .filter(|(_, p)| p.pod == pod.name && p.target == ProbeTarget::Readiness);
-        let while_ready: Vec<_> = mine
-            .filter(|(_, p)| p.to > ready && p.from < deleted - DELETION_MS)
-            .collect();
+        let while_ready: Vec<_> =
+            mine.filter(|(_, p)| p.to > ready && p.from < deleted - DELETION_MS).collect();
         pods += usize::from(!while_ready.is_empty());
         for (line, probe) in while_ready {
             asked += probe.samples;

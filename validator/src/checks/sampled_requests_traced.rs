@@ -30,9 +30,7 @@ fn judge(timeline: &Timeline) -> Finding {
     let mut several = Vec::new();
     for (line, request) in &sampled {
         let spans = spans_of(timeline, request.trace_id.as_deref());
-        let servers = spans
-            .iter()
-            .filter(|s| s.kind == SpanKind::Server && s.parent == request.parent_id);
+        let servers = spans.iter().filter(|s| s.kind == SpanKind::Server && s.parent == request.parent_id);
         match servers.count() {
             0 => without.push(*line),
             1 => {}
@@ -40,24 +38,15 @@ fn judge(timeline: &Timeline) -> Finding {
         }
     }
     let whole = sampled.len() - without.len() - several.len();
-    let summary = format!(
-        "{whole} of {} sampled requests have exactly one server span in our trace",
-        sampled.len()
-    );
+    let summary =
+        format!("{whole} of {} sampled requests have exactly one server span in our trace", sampled.len());
     Finding::when(without.is_empty() && several.is_empty(), summary.clone(), summary)
-        .measured(
-            format!("{} without, {} with several", without.len(), several.len()),
-            "0",
-        )
+        .measured(format!("{} without, {} with several", without.len(), several.len()), "0")
         .lines(without.into_iter().chain(several))
 }
 
 /// The spans that the collector holds for a trace id.
 pub(super) fn spans_of<'a>(timeline: &Timeline<'a>, trace_id: Option<&str>) -> &'a [Span] {
-    let found = timeline
-        .load
-        .traces
-        .iter()
-        .find(|(_, trace)| Some(trace.trace_id.as_str()) == trace_id);
+    let found = timeline.load.traces.iter().find(|(_, trace)| Some(trace.trace_id.as_str()) == trace_id);
     found.map(|(_, trace)| trace.spans.as_slice()).unwrap_or_default()
 }

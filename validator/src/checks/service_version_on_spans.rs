@@ -19,25 +19,15 @@ pub(super) const CHECK: Check = Check {
 fn judge(timeline: &Timeline) -> Finding {
     let servers = || {
         timeline.load.traces.iter().flat_map(|(line, trace)| {
-            trace
-                .spans
-                .iter()
-                .filter(|s| s.kind == SpanKind::Server)
-                .map(move |span| (*line, span))
+            trace.spans.iter().filter(|s| s.kind == SpanKind::Server).map(move |span| (*line, span))
         })
     };
     let total = servers().count();
     if total == 0 {
         return Finding::inconclusive("no server span was found");
     }
-    let without: Vec<usize> = servers()
-        .filter(|(_, s)| s.version.is_none())
-        .map(|(line, _)| line)
-        .collect();
-    let summary = format!(
-        "{} of {total} server spans carry service.version",
-        total - without.len()
-    );
+    let without: Vec<usize> = servers().filter(|(_, s)| s.version.is_none()).map(|(line, _)| line).collect();
+    let summary = format!("{} of {total} server spans carry service.version", total - without.len());
     Finding::when(without.is_empty(), summary.clone(), summary)
         .measured(format!("{} without", without.len()), "0")
         .lines(without)

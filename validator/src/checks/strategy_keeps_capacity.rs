@@ -17,10 +17,7 @@ pub(super) const CHECK: Check = Check {
 
 fn judge(timeline: &Timeline) -> Finding {
     let workload = &timeline.workload;
-    let kind = workload
-        .get("/spec/strategy/type")
-        .and_then(|v| v.as_str())
-        .unwrap_or("RollingUpdate");
+    let kind = workload.get("/spec/strategy/type").and_then(|v| v.as_str()).unwrap_or("RollingUpdate");
     let (unavailable, surge) = workload.rolling();
     let holds = kind == "RollingUpdate" && unavailable == 0;
     let summary = format!("{kind}, maxUnavailable {unavailable}, maxSurge {surge}");

@@ -18,10 +18,7 @@ pub(super) const CHECK: Check = Check {
 
 fn judge(timeline: &Timeline) -> Finding {
     let terminations = timeline.terminations();
-    let rolls = Step::ROLLS
-        .iter()
-        .filter(|step| timeline.step(**step).is_some())
-        .count();
+    let rolls = Step::ROLLS.iter().filter(|step| timeline.step(**step).is_some()).count();
     let expected = timeline.workload.replicas() as usize * rolls;
     let seen = terminations.iter().filter(|(_, t)| t.exit.is_some()).count();
     let summary = format!("the end of {seen} of {expected} pods was seen");
@@ -30,11 +27,6 @@ fn judge(timeline: &Timeline) -> Finding {
     } else {
         Finding::inconclusive(summary)
     };
-    let unseen = terminations
-        .iter()
-        .filter(|(_, t)| t.exit.is_none())
-        .map(|(_, t)| t.line);
-    finding
-        .measured(seen.to_string(), format!(">= {expected}"))
-        .lines(unseen)
+    let unseen = terminations.iter().filter(|(_, t)| t.exit.is_none()).map(|(_, t)| t.line);
+    finding.measured(seen.to_string(), format!(">= {expected}")).lines(unseen)
 }

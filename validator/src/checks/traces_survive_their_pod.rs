@@ -25,11 +25,8 @@ fn judge(timeline: &Timeline) -> Finding {
     if timeline.load.traces.is_empty() {
         return Finding::inconclusive("no trace store could be asked");
     }
-    let windows: Vec<_> = timeline
-        .terminations()
-        .iter()
-        .map(|(_, t)| (t.at - BATCH_MS, t.gone.unwrap_or(t.at)))
-        .collect();
+    let windows: Vec<_> =
+        timeline.terminations().iter().map(|(_, t)| (t.at - BATCH_MS, t.gone.unwrap_or(t.at))).collect();
     let during = |at: i64| windows.iter().any(|(begin, end)| (*begin..=*end).contains(&at));
     let requests: Vec<_> = timeline.load.sampled().filter(|(_, r)| during(r.due)).collect();
     if requests.is_empty() {
@@ -39,9 +36,7 @@ fn judge(timeline: &Timeline) -> Finding {
         .iter()
         .filter(|(_, r)| {
             let spans = spans_of(timeline, r.trace_id.as_deref());
-            !spans
-                .iter()
-                .any(|s| s.kind == SpanKind::Server && s.parent == r.parent_id)
+            !spans.iter().any(|s| s.kind == SpanKind::Server && s.parent == r.parent_id)
         })
         .map(|(line, _)| *line)
         .collect();

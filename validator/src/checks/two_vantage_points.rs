@@ -18,18 +18,9 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn judge(timeline: &Timeline) -> Finding {
-    let nodes: BTreeSet<&str> = timeline
-        .load
-        .seconds
-        .iter()
-        .map(|(_, s)| s.node.as_str())
-        .collect();
+    let nodes: BTreeSet<&str> = timeline.load.seconds.iter().map(|(_, s)| s.node.as_str()).collect();
     let wanted = if timeline.plan().target.nodes == 1 { 1 } else { 2 };
     let summary = format!("load came from {} nodes", nodes.len());
-    let finding = if nodes.len() >= wanted {
-        Finding::pass(summary)
-    } else {
-        Finding::inconclusive(summary)
-    };
+    let finding = if nodes.len() >= wanted { Finding::pass(summary) } else { Finding::inconclusive(summary) };
     finding.measured(nodes.len().to_string(), format!(">= {wanted}"))
 }

@@ -60,10 +60,7 @@ impl AgentLink {
 
     pub(super) async fn clock(&self) -> Result<ClockOffset, String> {
         let mut forward = Forward::open(&self.pods, &self.pod, AGENT_PORT).await?;
-        let mut best = ClockOffset {
-            offset_ms: 0.0,
-            uncertainty_ms: f64::INFINITY,
-        };
+        let mut best = ClockOffset { offset_ms: 0.0, uncertainty_ms: f64::INFINITY };
         for _ in 0..CLOCK_ROUNDS {
             let asked = now_ms();
             let (_, body) = forward.exchange(Method::GET, "/status", None).await?;
@@ -71,10 +68,7 @@ impl AgentLink {
             let status: AgentStatus = serde_json::from_slice(&body).map_err(|e| e.to_string())?;
             let uncertainty_ms = (heard - asked) / 2.0;
             if uncertainty_ms < best.uncertainty_ms {
-                best = ClockOffset {
-                    offset_ms: status.now_ms - f64::midpoint(asked, heard),
-                    uncertainty_ms,
-                };
+                best = ClockOffset { offset_ms: status.now_ms - f64::midpoint(asked, heard), uncertainty_ms };
             }
         }
         Ok(best)

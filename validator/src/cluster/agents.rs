@@ -43,9 +43,7 @@ impl Agents {
         let pods: Api<Pod> = cluster.api();
         for number in 1..=plan.traffic.agents {
             let pod = manifest(&plan.run, number, image)?;
-            cluster
-                .call("create a load agent", pods.create(&PostParams::default(), &pod))
-                .await?;
+            cluster.call("create a load agent", pods.create(&PostParams::default(), &pod)).await?;
         }
         let deadline = Instant::now() + START_DEADLINE;
         let mut agents = Vec::new();
@@ -63,9 +61,7 @@ impl Agents {
         at_most: Duration,
     ) -> Result<(), Failure> {
         let share = self.agents.len() as f64;
-        let TargetPlan {
-            service, namespace, ..
-        } = &plan.target;
+        let TargetPlan { service, namespace, .. } = &plan.target;
         for agent in &self.agents {
             let load = LoadPlan {
                 agent: agent.link.pod.clone(),
@@ -95,12 +91,7 @@ impl Agents {
                     .iter()
                     .filter_map(|(pod, brief)| {
                         let (readiness, liveness) = (readiness.clone(), liveness.clone());
-                        brief.ip.map(|ip| ProbedPod {
-                            pod: pod.clone(),
-                            ip,
-                            readiness,
-                            liveness,
-                        })
+                        brief.ip.map(|ip| ProbedPod { pod: pod.clone(), ip, readiness, liveness })
                     })
                     .collect();
                 if present != told {
@@ -149,9 +140,7 @@ impl Agents {
     pub async fn delete(&self, cluster: &Cluster) -> Result<(), Failure> {
         let now = DeleteParams::default().grace_period(0);
         for agent in &self.agents {
-            cluster
-                .call("delete a load agent", self.pods.delete(&agent.link.pod, &now))
-                .await?;
+            cluster.call("delete a load agent", self.pods.delete(&agent.link.pod, &now)).await?;
         }
         Ok(())
     }
@@ -184,15 +173,10 @@ async fn started(
     while Instant::now() < deadline {
         let pod = cluster.call("read a load agent", pods.get(name)).await?;
         let status = pod.status.clone().unwrap_or_default();
-        let state = status
-            .container_statuses
-            .and_then(|all| all.into_iter().next()?.state);
+        let state = status.container_statuses.and_then(|all| all.into_iter().next()?.state);
         if let Some(waiting) = state.as_ref().and_then(|s| s.waiting.as_ref()) {
             reason = waiting.reason.clone().unwrap_or_default();
-            if matches!(
-                reason.as_str(),
-                "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName"
-            ) {
+            if matches!(reason.as_str(), "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName") {
                 return Err(Failure::environment(format!(
                     "the agent image `{image}` cannot be pulled: {reason}"
                 ))
@@ -202,20 +186,14 @@ async fn started(
         if state.is_some_and(|s| s.running.is_some()) {
             let link = AgentLink::new(pods.clone(), name.to_owned());
             if let Ok(clock) = link.clock().await {
-                let node = pod
-                    .spec
-                    .as_ref()
-                    .and_then(|s| s.node_name.clone())
-                    .unwrap_or_default();
+                let node = pod.spec.as_ref().and_then(|s| s.node_name.clone()).unwrap_or_default();
                 return Ok(Agent { link, node, clock });
             }
         }
         sleep(Duration::from_millis(250)).await;
     }
-    Err(
-        Failure::environment(format!("load agent {name} did not start within 90 s: {reason}"))
-            .hint(format!("kubectl describe pod {name} -n {}", cluster.namespace())),
-    )
+    Err(Failure::environment(format!("load agent {name} did not start within 90 s: {reason}"))
+        .hint(format!("kubectl describe pod {name} -n {}", cluster.namespace())))
 }
 
 fn manifest(run: &str, number: usize, image: &str) -> Result<Pod, Failure> {
@@ -267,25 +245,12 @@ fn manifest(run: &str, number: usize, image: &str) -> Result<Pod, Failure> {
 /// Moves a fact from the agent's clock to ours.
 fn shifted(fact: Fact, offset: Millis) -> Fact {
     match fact {
-        Fact::Second(f) => Fact::Second(SecondFact {
-            at: f.at - offset,
-            ..f
-        }),
-        Fact::Request(f) => Fact::Request(RequestFact {
-            due: f.due - offset,
-            sent: f.sent - offset,
-            ..f
-        }),
-        Fact::Connection(f) => Fact::Connection(ConnectionFact {
-            opened: f.opened - offset,
-            ended: f.ended - offset,
-            ..f
-        }),
-        Fact::Probe(f) => Fact::Probe(ProbeFact {
-            from: f.from - offset,
-            to: f.to - offset,
-            ..f
-        }),
+        Fact::Second(f) => Fact::Second(SecondFact { at: f.at - offset, ..f }),
+        Fact::Request(f) => Fact::Request(RequestFact { due: f.due - offset, sent: f.sent - offset, ..f }),
+        Fact::Connection(f) => {
+            Fact::Connection(ConnectionFact { opened: f.opened - offset, ended: f.ended - offset, ..f })
+        }
+        Fact::Probe(f) => Fact::Probe(ProbeFact { from: f.from - offset, to: f.to - offset, ..f }),
         other => other,
     }
 }

@@ -72,13 +72,8 @@ impl Collector {
             .follow(facts.clone()),
         );
         watches.spawn(
-            Watched::<Pod> {
-                api: cluster.api(),
-                kind: ObjectKind::Pod,
-                labels: selector,
-                name: None,
-            }
-            .follow(facts.clone()),
+            Watched::<Pod> { api: cluster.api(), kind: ObjectKind::Pod, labels: selector, name: None }
+                .follow(facts.clone()),
         );
         watches.spawn(
             Watched::<EndpointSlice> {
@@ -90,11 +85,7 @@ impl Collector {
             .follow(facts),
         );
         let keeper = tokio::spawn(keep(received, table));
-        let mut collector = Self {
-            watches,
-            keeper,
-            pods,
-        };
+        let mut collector = Self { watches, keeper, pods };
         collector.first_lists().await?;
         Ok(collector)
     }
@@ -114,9 +105,7 @@ impl Collector {
         let listed = self.pods.wait_for(|pods| !pods.is_empty());
         match tokio::time::timeout(FIRST_LISTS, listed).await {
             Ok(Ok(_)) => Ok(()),
-            _ => Err(Failure::environment(
-                "the watch on the target's pods showed none within 20 s",
-            )),
+            _ => Err(Failure::environment("the watch on the target's pods showed none within 20 s")),
         }
     }
 }
@@ -136,12 +125,7 @@ async fn keep(mut received: mpsc::Receiver<Fact>, table: watch::Sender<PodTable>
 
 fn update(pods: &mut PodTable, fact: &ObjectFact) -> bool {
     let object = &fact.object;
-    let text = |pointer: &str| {
-        object
-            .pointer(pointer)
-            .and_then(|v| v.as_str())
-            .map(str::to_owned)
-    };
+    let text = |pointer: &str| object.pointer(pointer).and_then(|v| v.as_str()).map(str::to_owned);
     let Some(name) = text("/metadata/name") else {
         return false;
     };
@@ -149,24 +133,16 @@ fn update(pods: &mut PodTable, fact: &ObjectFact) -> bool {
         return pods.remove(&name).is_some();
     }
     let conditions = object.pointer("/status/conditions").and_then(|v| v.as_array());
-    let containers = object
-        .pointer("/status/containerStatuses")
-        .and_then(|v| v.as_array());
+    let containers = object.pointer("/status/containerStatuses").and_then(|v| v.as_array());
     let brief = PodBrief {
         ip: text("/status/podIP").and_then(|ip| ip.parse().ok()),
         hash: text("/metadata/labels/pod-template-hash").unwrap_or_default(),
         leaving: object.pointer("/metadata/deletionTimestamp").is_some(),
         ready: conditions
             .is_some_and(|all| all.iter().any(|c| c["type"] == "Ready" && c["status"] == "True")),
-        waiting: containers
-            .and_then(|all| all.iter().find_map(|c| c.pointer("/state/waiting")))
-            .map(|w| {
-                format!(
-                    "{}: {}",
-                    w["reason"].as_str().unwrap_or(""),
-                    w["message"].as_str().unwrap_or("")
-                )
-            }),
+        waiting: containers.and_then(|all| all.iter().find_map(|c| c.pointer("/state/waiting"))).map(|w| {
+            format!("{}: {}", w["reason"].as_str().unwrap_or(""), w["message"].as_str().unwrap_or(""))
+        }),
     };
     pods.insert(name, brief.clone()) != Some(brief)
 }

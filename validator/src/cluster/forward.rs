@@ -29,14 +29,9 @@ impl Forward {
             let stream = forwarder.take_stream(port).ok_or("the port was not forwarded")?;
             let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|e| e.to_string())?;
             tokio::spawn(connection);
-            Ok::<_, String>(Self {
-                sender,
-                _forwarder: forwarder,
-            })
+            Ok::<_, String>(Self { sender, _forwarder: forwarder })
         };
-        timeout(EXCHANGE_DEADLINE, open)
-            .await
-            .map_err(|_| "no connection within 25 s".to_owned())?
+        timeout(EXCHANGE_DEADLINE, open).await.map_err(|_| "no connection within 25 s".to_owned())?
     }
 
     /// One request and its whole answer.
@@ -46,29 +41,18 @@ impl Forward {
         path: &str,
         body: Option<Vec<u8>>,
     ) -> Result<(StatusCode, Bytes), String> {
-        let mut builder = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::HOST, "forwarded");
+        let mut builder = Request::builder().method(method).uri(path).header(header::HOST, "forwarded");
         if body.is_some() {
             builder = builder.header(header::CONTENT_TYPE, "application/json");
         }
-        let request = builder
-            .body(Full::from(body.unwrap_or_default()))
-            .map_err(|e| e.to_string())?;
+        let request = builder.body(Full::from(body.unwrap_or_default())).map_err(|e| e.to_string())?;
         let exchange = async {
             self.sender.ready().await.map_err(|e| e.to_string())?;
-            let response: Response<_> = self
-                .sender
-                .send_request(request)
-                .await
-                .map_err(|e| e.to_string())?;
+            let response: Response<_> = self.sender.send_request(request).await.map_err(|e| e.to_string())?;
             let status = response.status();
             let body = response.into_body().collect().await.map_err(|e| e.to_string())?;
             Ok((status, body.to_bytes()))
         };
-        timeout(EXCHANGE_DEADLINE, exchange)
-            .await
-            .map_err(|_| "no answer within 25 s".to_owned())?
+        timeout(EXCHANGE_DEADLINE, exchange).await.map_err(|_| "no answer within 25 s".to_owned())?
     }
 }

@@ -91,45 +91,27 @@ async fn find_query(
     cluster: &Cluster,
     dependencies: &[Dependency],
 ) -> Result<Option<(Api<Pod>, String)>, Failure> {
-    let Some(traces) = dependencies.iter().find(|d| d.protocol == Protocol::Otlp) else {
-        return Ok(None);
-    };
+    let declared = dependencies.iter().find(|d| d.protocol == Protocol::Otlp && d.query.is_some());
     let services: Api<Service> = cluster.api();
-    let all = cluster
-        .call("list services", services.list(&ListParams::default()))
-        .await?;
+    let all = cluster.call("list services", services.list(&ListParams::default())).await?;
     let has_port = |service: &&Service| {
-        let ports = service
-            .spec
-            .as_ref()
-            .and_then(|s| s.ports.clone())
-            .unwrap_or_default();
+        let ports = service.spec.as_ref().and_then(|s| s.ports.clone()).unwrap_or_default();
         ports.iter().any(|p| p.port == i32::from(QUERY_PORT))
     };
-    let service = match &traces.query {
+    let service = match declared.and_then(|d| d.query.as_ref()) {
         Some(name) => Some(all.iter().find(|s| s.name_any() == *name).ok_or_else(|| {
-            Failure::usage(format!(
-                "dependency `{}`: no Service `{name}` for its query API",
-                traces.name
-            ))
+            Failure::usage(format!("dependencies: no Service `{name}` for the query API of the traces")).hint(
+                "name the Service of Jaeger's query API, or leave `query` out to have it found by its port",
+            )
         })?),
         None => all.iter().find(has_port),
     };
     let Some(selector) = service.and_then(|s| s.spec.as_ref()?.selector.clone()) else {
         return Ok(None);
     };
-    let labels = selector
-        .iter()
-        .map(|(k, v)| format!("{k}={v}"))
-        .collect::<Vec<_>>()
-        .join(",");
+    let labels = selector.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(",");
     let pods: Api<Pod> = cluster.api();
-    let found = cluster
-        .call(
-            "list Jaeger's pods",
-            pods.list(&ListParams::default().labels(&labels)),
-        )
-        .await?;
+    let found = cluster.call("list Jaeger's pods", pods.list(&ListParams::default().labels(&labels))).await?;
     let running = |pod: &&Pod| pod.status.as_ref().and_then(|s| s.phase.as_deref()) == Some("Running");
     let pod = found.iter().find(running).map(ResourceExt::name_any);
     Ok(pod.map(|pod| (pods, pod)))
@@ -217,11 +199,7 @@ fn parse(body: &[u8]) -> Result<Vec<Span>, String> {
         for span in trace.spans {
             let process = trace.processes.get(&span.process_id);
             spans.push(Span {
-                parent: span
-                    .references
-                    .iter()
-                    .find(|r| r.ref_type == "CHILD_OF")
-                    .map(|r| r.span_id.clone()),
+                parent: span.references.iter().find(|r| r.ref_type == "CHILD_OF").map(|r| r.span_id.clone()),
                 kind: match text(&span.tags, "span.kind").as_deref() {
                     Some("server") => SpanKind::Server,
                     Some("client") => SpanKind::Client,
@@ -242,8 +220,5 @@ fn parse(body: &[u8]) -> Result<Vec<Span>, String> {
 }
 
 fn text(tags: &[Tag], key: &str) -> Option<String> {
-    tags.iter()
-        .find(|tag| tag.key == key)
-        .and_then(|tag| tag.value.as_str())
-        .map(str::to_owned)
+    tags.iter().find(|tag| tag.key == key).and_then(|tag| tag.value.as_str()).map(str::to_owned)
 }

@@ -23,18 +23,14 @@ pub(super) const REVISION: &str = "deployment.kubernetes.io/revision";
 pub async fn clean_up(cluster: &Cluster) -> Result<Vec<String>, Failure> {
     let mut done = Vec::new();
     let deployments: Api<Deployment> = cluster.api();
-    let all = cluster
-        .call("list deployments", deployments.list(&ListParams::default()))
-        .await?;
+    let all = cluster.call("list deployments", deployments.list(&ListParams::default())).await?;
     for deployment in all.iter().filter(|d| d.annotations().contains_key(ROLLBACK_TO)) {
         let name = deployment.name_any();
         let revision = deployment.annotations()[ROLLBACK_TO].clone();
         if restore(cluster, &name, &revision).await? {
             done.push(format!("deployment/{name} goes back to revision {revision}"));
         } else {
-            done.push(format!(
-                "deployment/{name} already had the template of revision {revision}"
-            ));
+            done.push(format!("deployment/{name} already had the template of revision {revision}"));
         }
     }
     let pods: Api<Pod> = cluster.api();
@@ -42,9 +38,7 @@ pub async fn clean_up(cluster: &Cluster) -> Result<Vec<String>, Failure> {
     let found = cluster.call("list load agents", pods.list(&ours)).await?;
     let at_once = DeleteParams::default().grace_period(0);
     for name in super::agents::names(found) {
-        cluster
-            .call("delete a load agent", pods.delete(&name, &at_once))
-            .await?;
+        cluster.call("delete a load agent", pods.delete(&name, &at_once)).await?;
         done.push(format!("pod/{name} deleted"));
     }
     Ok(done)
@@ -60,32 +54,22 @@ async fn restore(cluster: &Cluster, name: &str, revision: &str) -> Result<bool, 
     let deployments: Api<Deployment> = cluster.api();
     let deployment = cluster.call("read the deployment", deployments.get(name)).await?;
     let uid = deployment.uid();
-    let list = cluster
-        .call("list replica sets", sets.list(&ListParams::default()))
-        .await?;
-    let owned = |set: &&ReplicaSet| {
-        set.owner_references()
-            .iter()
-            .any(|owner| Some(&owner.uid) == uid.as_ref())
-    };
+    let list = cluster.call("list replica sets", sets.list(&ListParams::default())).await?;
+    let owned =
+        |set: &&ReplicaSet| set.owner_references().iter().any(|owner| Some(&owner.uid) == uid.as_ref());
     let set = list
         .iter()
         .filter(owned)
         .find(|set| set.annotations().get(REVISION).is_some_and(|r| r == revision))
         .ok_or_else(|| {
-            Failure::environment(format!(
-                "deployment/{name}: revision {revision} is no longer kept"
-            ))
-            .hint(format!("kubectl rollout history deployment/{name}"))
+            Failure::environment(format!("deployment/{name}: revision {revision} is no longer kept"))
+                .hint(format!("kubectl rollout history deployment/{name}"))
         })?;
     let mut template = set.spec.clone().unwrap_or_default().template.unwrap_or_default();
     if let Some(labels) = template.metadata.as_mut().and_then(|m| m.labels.as_mut()) {
         labels.remove("pod-template-hash");
     }
-    let changed = deployment
-        .spec
-        .as_ref()
-        .is_some_and(|spec| spec.template != template);
+    let changed = deployment.spec.as_ref().is_some_and(|spec| spec.template != template);
     let mut operations = vec![json!({
         "op": "replace", "path": "/spec/template", "value": serde_json::to_value(&template)?
     })];
@@ -111,8 +95,5 @@ pub(super) async fn patch(
     let operations: json_patch::Patch = serde_json::from_value(operations)?;
     let params = PatchParams::default();
     let patch = Patch::Json::<()>(operations);
-    cluster
-        .call("patch the deployment", deployments.patch(name, &params, &patch))
-        .await
-        .map(drop)
+    cluster.call("patch the deployment", deployments.patch(name, &params, &patch)).await.map(drop)
 }

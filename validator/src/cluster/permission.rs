@@ -51,9 +51,7 @@ pub async fn preflight(cluster: &Cluster) -> Result<(), Failure> {
             ..SelfSubjectAccessReview::default()
         };
         let params = PostParams::default();
-        let answer = cluster
-            .call("review its own rights", reviews.create(&params, &review))
-            .await?;
+        let answer = cluster.call("review its own rights", reviews.create(&params, &review)).await?;
         if !answer.status.is_some_and(|status| status.allowed) {
             let slash = if subresource.is_empty() { "" } else { "/" };
             missing.push(format!("{verb} {resource}{slash}{subresource}"));

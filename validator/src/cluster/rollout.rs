@@ -18,20 +18,11 @@ use crate::moment::now;
 const PERIOD: Duration = Duration::from_millis(500);
 
 /// Reasons a container waits for that say its image cannot be had.
-const UNPULLABLE: &[&str] = &[
-    "ErrImagePull",
-    "ImagePullBackOff",
-    "InvalidImageName",
-    "ErrImageNeverPull",
-];
+const UNPULLABLE: &[&str] = &["ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"];
 
 /// Reasons a container waits for that no patience mends.
-const CRASHING: &[&str] = &[
-    "CreateContainerConfigError",
-    "CreateContainerError",
-    "CrashLoopBackOff",
-    "RunContainerError",
-];
+const CRASHING: &[&str] =
+    &["CreateContainerConfigError", "CreateContainerError", "CrashLoopBackOff", "RunContainerError"];
 
 /// What the deployment is rolled to.
 #[derive(Clone, Debug)]
@@ -71,20 +62,11 @@ impl Rollout {
         let name = target.plan.deployment.clone();
         let api: Api<Deployment> = cluster.api();
         let deployment = cluster.call("read the deployment", api.get(&name)).await?;
-        let revision = deployment
-            .annotations()
-            .get(REVISION)
-            .cloned()
-            .unwrap_or_default();
+        let revision = deployment.annotations().get(REVISION).cloned().unwrap_or_default();
         let pointer = format!("/metadata/annotations/{}", ROLLBACK_TO.replace('/', "~1"));
         let note = json!([{ "op": "add", "path": pointer, "value": revision }]);
         patch(cluster, &name, note).await?;
-        Ok(Self {
-            cluster: cluster.clone(),
-            name,
-            container: target.container.clone(),
-            pods,
-        })
+        Ok(Self { cluster: cluster.clone(), name, container: target.container.clone(), pods })
     }
 
     /// Starts a roll and waits for its end; `progress` hears how many old pods are left.
@@ -117,21 +99,11 @@ impl Rollout {
 
     async fn start(&self, candidate: &Candidate) -> Result<(), Failure> {
         let api: Api<Deployment> = self.cluster.api();
-        let deployment = self
-            .cluster
-            .call("read the deployment", api.get(&self.name))
-            .await?;
-        let template = deployment
-            .spec
-            .as_ref()
-            .map(|s| s.template.clone())
-            .unwrap_or_default();
+        let deployment = self.cluster.call("read the deployment", api.get(&self.name)).await?;
+        let template = deployment.spec.as_ref().map(|s| s.template.clone()).unwrap_or_default();
         let stamp = json!({ "golive.dev/restarted-at": now().to_string() });
         let pointer = "/spec/template/metadata/annotations";
-        let has_annotations = template
-            .metadata
-            .as_ref()
-            .is_some_and(|m| m.annotations.is_some());
+        let has_annotations = template.metadata.as_ref().is_some_and(|m| m.annotations.is_some());
         let mut operations = vec![if has_annotations {
             json!({ "op": "add", "path": format!("{pointer}/golive.dev~1restarted-at"), "value": now().to_string() })
         } else {
@@ -139,10 +111,7 @@ impl Rollout {
         }];
         if let Candidate::Image(image) = candidate {
             let containers = template.spec.map(|s| s.containers).unwrap_or_default();
-            let index = containers
-                .iter()
-                .position(|c| c.name == self.container)
-                .unwrap_or_default();
+            let index = containers.iter().position(|c| c.name == self.container).unwrap_or_default();
             let path = format!("/spec/template/spec/containers/{index}");
             operations.push(json!({ "op": "test", "path": format!("{path}/name"), "value": self.container }));
             operations.push(json!({ "op": "replace", "path": format!("{path}/image"), "value": image }));

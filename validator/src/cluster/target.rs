@@ -54,38 +54,17 @@ pub async fn discover(
         version: version(candidate.unwrap_or(&image), &deployment),
         candidate: candidate.map(str::to_owned),
         replicas: spec.replicas.unwrap_or(1),
-        readiness: endpoint(
-            container.readiness_probe.as_ref(),
-            container,
-            "/ready",
-            serving_port,
-        ),
-        liveness: endpoint(
-            container.liveness_probe.as_ref(),
-            container,
-            "/health",
-            serving_port,
-        ),
+        readiness: endpoint(container.readiness_probe.as_ref(), container, "/ready", serving_port),
+        liveness: endpoint(container.liveness_probe.as_ref(), container, "/health", serving_port),
         nodes: schedulable_nodes(cluster).await,
         deployment: name,
         image,
     };
     let labels = spec.selector.match_labels.clone().unwrap_or_default();
-    let selector = labels
-        .iter()
-        .map(|(k, v)| format!("{k}={v}"))
-        .collect::<Vec<_>>()
-        .join(",");
+    let selector = labels.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(",");
     let facts = static_facts(cluster, &service, now).await?;
     let expected_roll = expected_roll(&plan, container.readiness_probe.as_ref());
-    Ok(Target {
-        expected_roll,
-        plan,
-        address,
-        selector,
-        container: container.name.clone(),
-        facts,
-    })
+    Ok(Target { expected_roll, plan, address, selector, container: container.name.clone(), facts })
 }
 
 async fn find_deployment(cluster: &Cluster, name: &str) -> Result<Deployment, Failure> {
@@ -93,14 +72,9 @@ async fn find_deployment(cluster: &Cluster, name: &str) -> Result<Deployment, Fa
     if let Some(found) = cluster.call("read the deployment", api.get_opt(name)).await? {
         return Ok(found);
     }
-    let all = cluster
-        .call("list deployments", api.list(&ListParams::default()))
-        .await?;
+    let all = cluster.call("list deployments", api.list(&ListParams::default())).await?;
     let names: Vec<String> = all.iter().map(ResourceExt::name_any).collect();
-    let missing = Failure::usage(format!(
-        "no deployment `{name}` in namespace `{}`",
-        cluster.namespace
-    ));
+    let missing = Failure::usage(format!("no deployment `{name}` in namespace `{}`", cluster.namespace));
     Err(if names.is_empty() {
         missing.hint("there is no deployment at all in that namespace; is `-n NAMESPACE` right?")
     } else {
@@ -133,9 +107,7 @@ fn at_rest(deployment: &Deployment) -> Result<(), Failure> {
         "deployment `{name}` is not at rest: {} of {replicas} replicas are available",
         status.available_replicas.unwrap_or(0)
     ))
-    .hint(format!(
-        "kubectl rollout status deployment/{name}, then run again"
-    )))
+    .hint(format!("kubectl rollout status deployment/{name}, then run again")))
 }
 
 async fn find_service(
@@ -150,49 +122,31 @@ async fn find_service(
         .and_then(|s| s.template.metadata.as_ref())
         .and_then(|m| m.labels.clone())
         .unwrap_or_default();
-    let all = cluster
-        .call("list services", api.list(&ListParams::default()))
-        .await?;
+    let all = cluster.call("list services", api.list(&ListParams::default())).await?;
     let selects = |service: &Service| {
-        let selector = service
-            .spec
-            .as_ref()
-            .and_then(|s| s.selector.clone())
-            .unwrap_or_default();
+        let selector = service.spec.as_ref().and_then(|s| s.selector.clone()).unwrap_or_default();
         !selector.is_empty() && selector.iter().all(|(k, v)| labels.get(k) == Some(v))
     };
     let name = deployment.name_any();
     if let Some(named) = named {
         let Some(service) = all.iter().find(|s| s.name_any() == named) else {
-            return Err(Failure::usage(format!(
-                "no Service `{named}` in namespace `{}`",
-                cluster.namespace
-            ))
-            .hint("set spec.target.service, or leave it out to have it found by its selector"));
+            return Err(Failure::usage(format!("no Service `{named}` in namespace `{}`", cluster.namespace))
+                .hint("set spec.target.service, or leave it out to have it found by its selector"));
         };
         if !selects(service) {
-            return Err(
-                Failure::usage(format!("Service `{named}` does not select the pods of `{name}`"))
-                    .hint("compare the Service's selector with the labels of the pod template"),
-            );
+            return Err(Failure::usage(format!("Service `{named}` does not select the pods of `{name}`"))
+                .hint("compare the Service's selector with the labels of the pod template"));
         }
         return Ok(service.clone());
     }
     let found: Vec<&Service> = all.iter().filter(|s| selects(s)).collect();
     match found.as_slice() {
         [one] => Ok((*one).clone()),
-        [] => Err(
-            Failure::usage(format!("no Service selects the pods of deployment `{name}`")).hint(format!(
-                "users reach a service through a Service: kubectl expose deployment/{name}"
-            )),
-        ),
+        [] => Err(Failure::usage(format!("no Service selects the pods of deployment `{name}`"))
+            .hint(format!("users reach a service through a Service: kubectl expose deployment/{name}"))),
         several => Err(Failure::usage(format!(
             "several Services select the pods of `{name}`: {}",
-            several
-                .iter()
-                .map(|s| s.name_any())
-                .collect::<Vec<_>>()
-                .join(", ")
+            several.iter().map(|s| s.name_any()).collect::<Vec<_>>().join(", ")
         ))
         .hint("name one: --service NAME, or spec.target.service")),
     }
@@ -204,16 +158,10 @@ fn serving<'a>(
 ) -> Result<(std::net::SocketAddr, u16, &'a Container), Failure> {
     let name = service.name_any();
     let spec = service.spec.clone().unwrap_or_default();
-    let ip = spec
-        .cluster_ip
-        .as_deref()
-        .and_then(|ip| ip.parse().ok())
-        .ok_or_else(|| {
-            Failure::usage(format!(
-                "Service `{name}` has no cluster address (headless or external)"
-            ))
+    let ip = spec.cluster_ip.as_deref().and_then(|ip| ip.parse().ok()).ok_or_else(|| {
+        Failure::usage(format!("Service `{name}` has no cluster address (headless or external)"))
             .hint("name a Service with a ClusterIP: --service NAME")
-        })?;
+    })?;
     let ports = spec.ports.unwrap_or_default();
     let port = ports
         .iter()
@@ -251,17 +199,9 @@ fn endpoint(probe: Option<&Probe>, container: &Container, usual: &str, serving: 
             IntOrString::Int(number) => u16::try_from(*number).ok(),
             IntOrString::String(_) => resolve(port, container),
         }?;
-        Some(Endpoint {
-            port,
-            path: path.clone().unwrap_or_else(|| "/".into()),
-            declared: true,
-        })
+        Some(Endpoint { port, path: path.clone().unwrap_or_else(|| "/".into()), declared: true })
     });
-    declared.unwrap_or_else(|| Endpoint {
-        port: serving,
-        path: usual.to_owned(),
-        declared: false,
-    })
+    declared.unwrap_or_else(|| Endpoint { port: serving, path: usual.to_owned(), declared: false })
 }
 
 /// One pod after the other becomes ready, then the last old one drains.
@@ -274,21 +214,11 @@ fn expected_roll(plan: &TargetPlan, readiness: Option<&Probe>) -> std::time::Dur
 }
 
 fn version(image: &str, deployment: &Deployment) -> String {
-    let tag = image
-        .rsplit_once(':')
-        .map(|(_, tag)| tag)
-        .filter(|tag| !tag.contains('/'));
-    let label = deployment
-        .labels()
-        .get("app.kubernetes.io/version")
-        .map(String::as_str);
+    let tag = image.rsplit_once(':').map(|(_, tag)| tag).filter(|tag| !tag.contains('/'));
+    let label = deployment.labels().get("app.kubernetes.io/version").map(String::as_str);
     let text = tag.or(label).unwrap_or("unknown");
     let digits = text.starts_with(|c: char| c.is_ascii_digit());
-    if digits {
-        format!("v{text}")
-    } else {
-        text.to_owned()
-    }
+    if digits { format!("v{text}") } else { text.to_owned() }
 }
 
 /// Nodes that take ordinary pods; 0 when we may not list nodes.
@@ -307,23 +237,11 @@ async fn schedulable_nodes(cluster: &Cluster) -> usize {
 
 async fn static_facts(cluster: &Cluster, service: &Service, now: Millis) -> Result<Vec<Fact>, Failure> {
     let api: Api<PodDisruptionBudget> = cluster.api();
-    let budgets = cluster
-        .call("list disruption budgets", api.list(&ListParams::default()))
-        .await?;
-    let fact = |kind, object| {
-        Fact::Object(ObjectFact {
-            at: now,
-            kind,
-            change: Change::Listed,
-            object,
-        })
-    };
+    let budgets = cluster.call("list disruption budgets", api.list(&ListParams::default())).await?;
+    let fact = |kind, object| Fact::Object(ObjectFact { at: now, kind, change: Change::Listed, object });
     let mut facts = vec![fact(ObjectKind::Service, super::watch::redacted(service))];
     for budget in &budgets {
-        facts.push(fact(
-            ObjectKind::PodDisruptionBudget,
-            super::watch::redacted(budget),
-        ));
+        facts.push(fact(ObjectKind::PodDisruptionBudget, super::watch::redacted(budget)));
     }
     Ok(facts)
 }

@@ -53,12 +53,7 @@ where
                 }
             };
             if let Some(since) = whole_until {
-                let gap = Gap {
-                    at: now(),
-                    since,
-                    kind: self.kind,
-                    reason: reason.clone(),
-                };
+                let gap = Gap { at: now(), since, kind: self.kind, reason: reason.clone() };
                 if facts.send(Fact::Gap(gap)).await.is_err() {
                     return;
                 }
@@ -79,9 +74,7 @@ where
         for object in &list {
             self.send(facts, Change::Listed, object).await.ok(); // a gone receiver shows at the next step
         }
-        list.metadata
-            .resource_version
-            .ok_or_else(|| "the list has no resourceVersion".into())
+        list.metadata.resource_version.ok_or_else(|| "the list has no resourceVersion".into())
     }
 
     /// Streams until the chain of versions breaks (the reason) or the receiver is gone (nothing).
@@ -106,11 +99,7 @@ where
         facts: &mpsc::Sender<Fact>,
         whole_until: &mut Option<Millis>,
     ) -> Option<Broken> {
-        let mut params = WatchParams {
-            bookmarks: true,
-            timeout: Some(240),
-            ..WatchParams::default()
-        };
+        let mut params = WatchParams { bookmarks: true, timeout: Some(240), ..WatchParams::default() };
         params.label_selector.clone_from(&self.labels);
         params.field_selector = self.name.as_ref().map(|name| format!("metadata.name={name}"));
         let events = match self.api.watch(&params, version).await {
@@ -146,12 +135,7 @@ where
     }
 
     async fn send(&self, facts: &mpsc::Sender<Fact>, change: Change, object: &K) -> Result<(), ()> {
-        let fact = ObjectFact {
-            at: now(),
-            kind: self.kind,
-            change,
-            object: redacted(object),
-        };
+        let fact = ObjectFact { at: now(), kind: self.kind, change, object: redacted(object) };
         facts.send(Fact::Object(fact)).await.map_err(drop)
     }
 }

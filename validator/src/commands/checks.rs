@@ -16,14 +16,7 @@ pub(super) fn list(args: &ChecksArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Success);
     }
     for check in ALL {
-        writeln!(
-            out,
-            "{} {:<7} {:<8} {}",
-            check.id,
-            check.severity,
-            check.area.name(),
-            check.slug
-        )?;
+        writeln!(out, "{} {:<7} {:<8} {}", check.id, check.severity, check.area.name(), check.slug)?;
     }
     Ok(Exit::Success)
 }
@@ -34,18 +27,7 @@ pub(super) fn explain(args: &ExplainArgs) -> Result<Exit, Failure> {
         Failure::usage(format!("no check `{}`", args.check)).hint("`validator checks` lists all of them")
     })?;
     let mut out = anstream::stdout().lock();
-    writeln!(
-        out,
-        "{} {} ({}, {})\n",
-        check.id,
-        check.slug,
-        check.area.name(),
-        check.severity
-    )?;
-    writeln!(
-        out,
-        "why:    {}\nhow:    {}\nremedy: {}",
-        check.why, check.how, check.remedy
-    )?;
+    writeln!(out, "{} {} ({}, {})\n", check.id, check.slug, check.area.name(), check.severity)?;
+    writeln!(out, "why:    {}\nhow:    {}\nremedy: {}", check.why, check.how, check.remedy)?;
     Ok(Exit::Success)
 }

@@ -14,11 +14,7 @@ pub(super) async fn cleanup(args: &CleanupArgs) -> Result<Exit, Failure> {
     let done = clean_up(&cluster).await?;
     let mut out = anstream::stdout().lock();
     if done.is_empty() {
-        writeln!(
-            out,
-            "nothing of ours in namespace {namespace} of {}",
-            cluster.context()
-        )?;
+        writeln!(out, "nothing of ours in namespace {namespace} of {}", cluster.context())?;
     }
     for line in done {
         writeln!(out, "{line}")?;

@@ -30,11 +30,7 @@ pub(super) async fn run(args: RunArgs) -> Result<Exit, Failure> {
     let check = target_file(&args)?;
     let mut progress = Progress::new(args.quiet);
     let cluster = Cluster::connect(args.cluster.context.as_deref(), &check.metadata.namespace).await?;
-    progress.tell(&format!(
-        "context {}, namespace {}",
-        cluster.context(),
-        cluster.namespace()
-    ));
+    progress.tell(&format!("context {}, namespace {}", cluster.context(), cluster.namespace()));
     preflight(&cluster).await?;
     for line in clean_up(&cluster).await? {
         progress.tell(&format!("left behind by an earlier run: {line}"));
@@ -52,8 +48,12 @@ pub(super) async fn run(args: RunArgs) -> Result<Exit, Failure> {
         Err(failure) => Err(failure),
     };
     let stays = args.keep || matches!(ended, Ok(Exit::Success));
-    leave(&cluster, &target, stays, &mut progress).await?;
-    ended
+    let left = leave(&cluster, &target, stays, &mut progress).await;
+    // The first failure is the one to act on; `validator cleanup` finishes what the second one left.
+    match (ended, left) {
+        (Ok(exit), Ok(())) => Ok(exit),
+        (Err(failure), _) | (Ok(_), Err(failure)) => Err(failure),
+    }
 }
 
 async fn experiment(
@@ -104,9 +104,7 @@ async fn leave(
         progress.tell(&format!("clean-up: {line}"));
     }
     if !stays && !at_rest_again(cluster, name, Instant::now() + REST).await? {
-        progress.tell(&format!(
-            "deployment/{name} is not at rest yet; see `kubectl rollout status`"
-        ));
+        progress.tell(&format!("deployment/{name} is not at rest yet; see `kubectl rollout status`"));
     }
     Ok(())
 }
@@ -142,18 +140,13 @@ fn from_arguments(target: &str, args: &RunArgs) -> Result<GoLiveCheck, Failure> 
     let name = match target.split_once('/') {
         Some(("deployment" | "deploy" | "deployment.apps", name)) if !name.is_empty() => name,
         _ => {
-            return Err(
-                Failure::usage(format!("`{target}`: expected deployment/NAME")).hint(format!(
-                    "validator run deployment/{target} -n NAMESPACE --get /PATH"
-                )),
-            );
+            return Err(Failure::usage(format!("`{target}`: expected deployment/NAME"))
+                .hint(format!("validator run deployment/{target} -n NAMESPACE --get /PATH")));
         }
     };
     if args.get.is_empty() {
-        return Err(
-            Failure::usage("what do users ask for? expected at least one --get PATH")
-                .hint(format!("validator run {target} --get '/api/users/{{1..1000}}'")),
-        );
+        return Err(Failure::usage("what do users ask for? expected at least one --get PATH")
+            .hint(format!("validator run {target} --get '/api/users/{{1..1000}}'")));
     }
     let requests = args.get.iter().cloned().map(RequestSpec::get).collect();
     let namespace = args.cluster.namespace.as_deref().unwrap_or("default");

@@ -65,11 +65,7 @@ impl std::str::FromStr for Seconds {
             "h" => 3600.0,
             _ => return Err(expected()),
         };
-        if number > 0.0 {
-            Ok(Self(number * factor))
-        } else {
-            Err(expected())
-        }
+        if number > 0.0 { Ok(Self(number * factor)) } else { Err(expected()) }
     }
 }
 
@@ -89,11 +85,7 @@ impl From<Seconds> for String {
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 < 1.0 {
-            write!(f, "{}ms", (self.0 * 1000.0).round())
-        } else {
-            write!(f, "{}s", self.0)
-        }
+        if self.0 < 1.0 { write!(f, "{}ms", (self.0 * 1000.0).round()) } else { write!(f, "{}s", self.0) }
     }
 }
 

@@ -40,11 +40,7 @@ struct Entry {
 impl RequestSpec {
     /// A GET of this path.
     pub fn get(path: Template) -> Self {
-        Self {
-            method: Method::Get,
-            path,
-            json: None,
-        }
+        Self { method: Method::Get, path, json: None }
     }
 
     /// The body of one request, or nothing for a method without one.
@@ -71,16 +67,8 @@ impl TryFrom<Entry> for RequestSpec {
     fn try_from(entry: Entry) -> Result<Self, Self::Error> {
         match (entry.get, entry.post) {
             (Some(_), None) if entry.json.is_some() => Err("json: a `get` has no body; use `post`".into()),
-            (Some(path), None) => Ok(Self {
-                method: Method::Get,
-                path,
-                json: None,
-            }),
-            (None, Some(path)) => Ok(Self {
-                method: Method::Post,
-                path,
-                json: entry.json,
-            }),
+            (Some(path), None) => Ok(Self { method: Method::Get, path, json: None }),
+            (None, Some(path)) => Ok(Self { method: Method::Post, path, json: entry.json }),
             _ => Err("expected exactly one of `get: PATH` and `post: PATH` in each request".into()),
         }
     }
@@ -92,10 +80,6 @@ impl From<RequestSpec> for Entry {
             Method::Get => (Some(spec.path), None),
             Method::Post => (None, Some(spec.path)),
         };
-        Self {
-            get,
-            post,
-            json: spec.json,
-        }
+        Self { get, post, json: spec.json }
     }
 }

@@ -32,11 +32,8 @@ impl Template {
                 }
                 Part::Uuid => {
                     let bits = (u128::from(random()) << 64) | u128::from(random());
-                    let _ = write!(
-                        text,
-                        "{}",
-                        uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid()
-                    );
+                    let _ =
+                        write!(text, "{}", uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid());
                 }
             }
         }
@@ -51,19 +48,14 @@ impl FromStr for Template {
         let mut parts = Vec::new();
         let mut rest = source;
         while let Some(open) = rest.find('{') {
-            let close = rest[open..]
-                .find('}')
-                .ok_or_else(|| format!("`{source}`: expected `}}` after `{{`"))?
-                + open;
+            let close =
+                rest[open..].find('}').ok_or_else(|| format!("`{source}`: expected `}}` after `{{`"))? + open;
             parts.push(Part::Literal(rest[..open].to_owned()));
             parts.push(placeholder(&rest[open + 1..close])?);
             rest = &rest[close + 1..];
         }
         parts.push(Part::Literal(rest.to_owned()));
-        Ok(Self {
-            source: source.to_owned(),
-            parts,
-        })
+        Ok(Self { source: source.to_owned(), parts })
     }
 }
 
@@ -71,14 +63,10 @@ fn placeholder(text: &str) -> Result<Part, String> {
     if text == "uuid" {
         return Ok(Part::Uuid);
     }
-    let range = text
-        .split_once("..")
-        .and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+    let range = text.split_once("..").and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
     match range {
         Some((from, to)) if from <= to && to < u64::MAX => Ok(Part::Range(from, to)),
-        _ => Err(format!(
-            "`{{{text}}}`: expected {{uuid}} or a range such as {{1..1000}}"
-        )),
+        _ => Err(format!("`{{{text}}}`: expected {{uuid}} or a range such as {{1..1000}}")),
     }
 }
 
@@ -115,10 +103,7 @@ mod tests {
                 next += 1;
                 next
             });
-            assert!(
-                ["/users/3/x", "/users/4/x", "/users/5/x"].contains(&path.as_str()),
-                "{path}"
-            );
+            assert!(["/users/3/x", "/users/4/x", "/users/5/x"].contains(&path.as_str()), "{path}");
         }
     }
 

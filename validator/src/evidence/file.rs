@@ -41,16 +41,10 @@ pub fn write(path: &Path, evidence: &Evidence) -> Result<(), EvidenceError> {
         for fact in &evidence.facts {
             line(&mut out, fact)?;
         }
-        out.finish()?
-            .into_inner()
-            .map_err(std::io::IntoInnerError::into_error)?
-            .sync_all()?;
+        out.finish()?.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
         std::fs::rename(&partial, path)
     };
-    attempt().map_err(|source| EvidenceError::Io {
-        path: path.to_owned(),
-        source,
-    })
+    attempt().map_err(|source| EvidenceError::Io { path: path.to_owned(), source })
 }
 
 fn line(out: &mut impl Write, value: &impl serde::Serialize) -> std::io::Result<()> {
@@ -60,15 +54,8 @@ fn line(out: &mut impl Write, value: &impl serde::Serialize) -> std::io::Result<
 
 /// Reads a whole evidence file; errors name the line.
 pub fn read(path: &Path) -> Result<Evidence, EvidenceError> {
-    let io = |source| EvidenceError::Io {
-        path: path.to_owned(),
-        source,
-    };
-    let bad = |line, reason: String| EvidenceError::Line {
-        path: path.to_owned(),
-        line,
-        reason,
-    };
+    let io = |source| EvidenceError::Io { path: path.to_owned(), source };
+    let bad = |line, reason: String| EvidenceError::Line { path: path.to_owned(), line, reason };
     let decoder = zstd::Decoder::new(File::open(path).map_err(io)?).map_err(io)?;
     let mut lines = BufReader::new(decoder).lines().enumerate();
 
@@ -76,10 +63,7 @@ pub fn read(path: &Path) -> Result<Evidence, EvidenceError> {
     let first = first.map_err(io)?;
     let header: Header = serde_json::from_str(&first).map_err(|e| bad(1, e.to_string()))?;
     if header.schema != SCHEMA {
-        return Err(bad(
-            1,
-            format!("schema is `{}`, expected `{SCHEMA}`", header.schema),
-        ));
+        return Err(bad(1, format!("schema is `{}`, expected `{SCHEMA}`", header.schema)));
     }
     let mut facts: Vec<Fact> = Vec::new();
     for (index, text) in lines {

@@ -89,16 +89,12 @@ pub struct Histogram(pub [u32; 13]);
 
 impl Histogram {
     /// Upper ends of the buckets in ms; the last bucket has none.
-    pub const BOUNDS_MS: [f64; 12] = [
-        1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0,
-    ];
+    pub const BOUNDS_MS: [f64; 12] =
+        [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0];
 
     /// Counts one answer.
     pub fn record(&mut self, took_ms: f64) {
-        let bucket = Self::BOUNDS_MS
-            .iter()
-            .position(|bound| took_ms < *bound)
-            .unwrap_or(12);
+        let bucket = Self::BOUNDS_MS.iter().position(|bound| took_ms < *bound).unwrap_or(12);
         self.0[bucket] += 1;
     }
 

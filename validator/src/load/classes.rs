@@ -26,23 +26,14 @@ const IDLE_GAP_MIN_S: f64 = 0.5;
 
 /// Starts every class that the plan has requests for; all end soon after the token is cancelled.
 pub(super) fn start(shooter: &Arc<Shooter>, stop: &CancellationToken, tasks: &TaskTracker) {
-    let classes: Vec<Class> = Class::ALL
-        .into_iter()
-        .filter(|class| shooter.serves(*class))
-        .collect();
+    let classes: Vec<Class> = Class::ALL.into_iter().filter(|class| shooter.serves(*class)).collect();
     let total: f64 = classes.iter().map(|class| weight(*class)).sum();
     for class in classes {
         let rate = shooter.plan.rate * weight(class) / total;
         if class == Class::Idle {
             start_idle(shooter, rate, stop, tasks);
         } else {
-            tasks.spawn(tick(
-                Arc::clone(shooter),
-                class,
-                rate,
-                stop.clone(),
-                tasks.clone(),
-            ));
+            tasks.spawn(tick(Arc::clone(shooter), class, rate, stop.clone(), tasks.clone()));
         }
     }
 }

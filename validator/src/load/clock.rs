@@ -17,10 +17,7 @@ impl AgentClock {
     /// Starts at the present wall time.
     pub fn start() -> Self {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self {
-            wall,
-            started: Instant::now(),
-        }
+        Self { wall, started: Instant::now() }
     }
 
     /// Unix time in milliseconds with fractions.

@@ -38,17 +38,11 @@ pub(super) struct Untouched(pub(super) Box<Request<Full<Bytes>>>);
 
 impl Exchange {
     fn answered(status: u16) -> Self {
-        Self {
-            outcome: Outcome::Answered(status),
-            error: None,
-        }
+        Self { outcome: Outcome::Answered(status), error: None }
     }
 
     fn failed(outcome: Outcome, error: impl Into<String>) -> Self {
-        Self {
-            outcome,
-            error: Some(error.into()),
-        }
+        Self { outcome, error: Some(error.into()) }
     }
 }
 
@@ -57,10 +51,7 @@ impl Link {
     pub(super) async fn open(address: SocketAddr) -> Result<Self, Exchange> {
         let stream = match timeout(CONNECT_DEADLINE, TcpStream::connect(address)).await {
             Err(_) => {
-                return Err(Exchange::failed(
-                    Outcome::ConnectTimeout,
-                    "no connection within 3 s",
-                ));
+                return Err(Exchange::failed(Outcome::ConnectTimeout, "no connection within 3 s"));
             }
             Ok(Err(error)) => return Err(Exchange::failed(connect_outcome(&error), error.to_string())),
             Ok(Ok(stream)) => stream,
@@ -73,13 +64,7 @@ impl Link {
             connection.await.ok(); // the error reaches the request that is affected
             Instant::now()
         });
-        Ok(Self {
-            sender,
-            driver,
-            opened: Instant::now(),
-            requests: 0,
-            announced: false,
-        })
+        Ok(Self { sender, driver, opened: Instant::now(), requests: 0, announced: false })
     }
 
     /// Whether the next request may use it: the end of an idle connection is noticed here.
@@ -117,10 +102,7 @@ impl Link {
                 Err(mut error) => {
                     return match error.take_message() {
                         Some(request) => Err(Untouched(Box::new(request))),
-                        None => Ok(Exchange::failed(
-                            outcome_of(error.error()),
-                            describe(error.error()),
-                        )),
+                        None => Ok(Exchange::failed(outcome_of(error.error()), describe(error.error()))),
                     };
                 }
             };

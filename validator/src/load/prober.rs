@@ -35,18 +35,11 @@ pub(super) async fn probe(
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
         let mut questions = JoinSet::new();
         for pod in pods.borrow().iter() {
-            for (target, endpoint) in [
-                (ProbeTarget::Readiness, &pod.readiness),
-                (ProbeTarget::Liveness, &pod.liveness),
-            ] {
+            for (target, endpoint) in
+                [(ProbeTarget::Readiness, &pod.readiness), (ProbeTarget::Liveness, &pod.liveness)]
+            {
                 let address = SocketAddr::new(pod.ip, endpoint.port);
-                questions.spawn(question(
-                    pod.pod.clone(),
-                    target,
-                    address,
-                    endpoint.clone(),
-                    clock,
-                ));
+                questions.spawn(question(pod.pod.clone(), target, address, endpoint.clone(), clock));
             }
         }
         while let Some(answer) = questions.join_next().await {
@@ -70,20 +63,11 @@ async fn question(
         Ok(answer) => answer,
         Err(_) => Err("timeout".to_owned()),
     };
-    ProbeFact {
-        from: at,
-        to: at,
-        pod,
-        target,
-        answer,
-        samples: 1,
-    }
+    ProbeFact { from: at, to: at, pod, target, answer, samples: 1 }
 }
 
 async fn ask(address: SocketAddr, endpoint: &Endpoint, asked: Instant) -> Result<u16, String> {
-    let mut link = Link::open(address)
-        .await
-        .map_err(|exchange| exchange.outcome.name())?;
+    let mut link = Link::open(address).await.map_err(|exchange| exchange.outcome.name())?;
     let request = Request::builder()
         .uri(&endpoint.path)
         .header(header::HOST, address.to_string())

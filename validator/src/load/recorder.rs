@@ -83,11 +83,7 @@ impl Recorder {
                 due: second.due,
                 on_time: second.on_time,
                 lost: second.lost,
-                outcomes: second
-                    .outcomes
-                    .iter()
-                    .map(|(outcome, n)| (*outcome, *n))
-                    .collect(),
+                outcomes: second.outcomes.iter().map(|(outcome, n)| (*outcome, *n)).collect(),
                 open: second.open,
                 times: second.times.clone(),
             })
@@ -163,11 +159,7 @@ impl Recorder {
     /// Adds a probe's answer: a stretch of equal answers stays one fact.
     pub(super) fn probe(&self, fact: ProbeFact) {
         let mut record = self.lock();
-        let last = record
-            .probes
-            .iter_mut()
-            .rev()
-            .find(|p| p.pod == fact.pod && p.target == fact.target);
+        let last = record.probes.iter_mut().rev().find(|p| p.pod == fact.pod && p.target == fact.target);
         match last {
             Some(last) if last.answer == fact.answer => {
                 last.to = fact.to;
@@ -198,10 +190,7 @@ impl Recorder {
         let at = self.clock.millis(due) / 1000 * 1000;
         let mut record = self.lock();
         let open = record.open.get(&class).copied().unwrap_or_default();
-        change(record.seconds.entry((at, class)).or_insert_with(|| Second {
-            open,
-            ..Second::default()
-        }));
+        change(record.seconds.entry((at, class)).or_insert_with(|| Second { open, ..Second::default() }));
     }
 
     fn lock(&self) -> MutexGuard<'_, Record> {

@@ -46,11 +46,7 @@ struct Load {
 /// Serves the API until the future is dropped or the listener fails.
 pub async fn serve(listener: TcpListener) -> std::io::Result<()> {
     let (probed, _) = watch::channel(Vec::new());
-    let agent = Arc::new(Agent {
-        clock: AgentClock::start(),
-        probed,
-        load: Mutex::new(None),
-    });
+    let agent = Arc::new(Agent { clock: AgentClock::start(), probed, load: Mutex::new(None) });
     let router = Router::new()
         .route("/status", get(status))
         .route("/start", post(start))
@@ -63,10 +59,7 @@ pub async fn serve(listener: TcpListener) -> std::io::Result<()> {
 
 async fn status(State(agent): State<Arc<Agent>>) -> Json<AgentStatus> {
     let running = agent.load().is_some_and(|load| !load.stop.is_cancelled());
-    Json(AgentStatus {
-        now_ms: agent.clock.now_ms(),
-        running,
-    })
+    Json(AgentStatus { now_ms: agent.clock.now_ms(), running })
 }
 
 async fn start(State(agent): State<Arc<Agent>>, Json(plan): Json<LoadPlan>) -> impl IntoResponse {
@@ -80,12 +73,7 @@ async fn start(State(agent): State<Arc<Agent>>, Json(plan): Json<LoadPlan>) -> i
     let at_most = Duration::from_secs_f64(plan.at_most_s.clamp(1.0, 3600.0));
     let shooter = Arc::new(Shooter::new(plan, recorder.clone()));
     classes::start(&shooter, &stop, &tasks);
-    tasks.spawn(prober::probe(
-        agent.probed.subscribe(),
-        recorder.clone(),
-        agent.clock,
-        stop.clone(),
-    ));
+    tasks.spawn(prober::probe(agent.probed.subscribe(), recorder.clone(), agent.clock, stop.clone()));
     tokio::spawn({
         let stop = stop.clone();
         async move {
@@ -93,11 +81,7 @@ async fn start(State(agent): State<Arc<Agent>>, Json(plan): Json<LoadPlan>) -> i
             stop.cancel();
         }
     });
-    *load = Some(Load {
-        recorder,
-        stop,
-        tasks,
-    });
+    *load = Some(Load { recorder, stop, tasks });
     (StatusCode::OK, "started")
 }
 

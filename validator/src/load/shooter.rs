@@ -36,21 +36,9 @@ struct Prepared {
 
 impl Shooter {
     pub(super) fn new(plan: LoadPlan, recorder: Recorder) -> Self {
-        let of = |method| {
-            plan.requests
-                .iter()
-                .filter(|r| r.method == method)
-                .cloned()
-                .collect()
-        };
+        let of = |method| plan.requests.iter().filter(|r| r.method == method).cloned().collect();
         let (gets, posts) = (of(Method::Get), of(Method::Post));
-        Self {
-            plan,
-            recorder,
-            gets,
-            posts,
-            owed: Mutex::new(0.0),
-        }
+        Self { plan, recorder, gets, posts, owed: Mutex::new(0.0) }
     }
 
     /// Whether the plan has a request for this class.
@@ -66,9 +54,8 @@ impl Shooter {
         }
         let prepared = self.prepare(class);
         let sent = Instant::now();
-        let Exchange { outcome, error } = self
-            .deliver(class, prepared.request, slot, sent + REQUEST_DEADLINE)
-            .await;
+        let Exchange { outcome, error } =
+            self.deliver(class, prepared.request, slot, sent + REQUEST_DEADLINE).await;
         self.recorder.request(Shot {
             class,
             due,
@@ -91,8 +78,7 @@ impl Shooter {
         let (opened, requests, announced) = (link.opened, link.requests, link.announced);
         let ended = link.end().await;
         if class.keeps_connections() {
-            self.recorder
-                .connection(class, opened, ended, requests, announced);
+            self.recorder.connection(class, opened, ended, requests, announced);
         }
     }
 
@@ -123,18 +109,11 @@ impl Shooter {
             }
             self.retire(class, slot.take()).await;
         }
-        Exchange {
-            outcome: Outcome::Closed,
-            error: Some("three fresh connections ended before use".into()),
-        }
+        Exchange { outcome: Outcome::Closed, error: Some("three fresh connections ended before use".into()) }
     }
 
     fn specs(&self, class: Class) -> &[RequestSpec] {
-        if class == Class::Post {
-            &self.posts
-        } else {
-            &self.gets
-        }
+        if class == Class::Post { &self.posts } else { &self.gets }
     }
 
     fn prepare(&self, class: Class) -> Prepared {
@@ -143,41 +122,23 @@ impl Shooter {
         let mut random = || fastrand::u64(..);
         let path = spec.path.render(&mut random);
         let sampled = self.is_sampled();
-        let (trace, parent) = (
-            format!("{:032x}", fastrand::u128(1..)),
-            format!("{:016x}", fastrand::u64(1..)),
-        );
-        let verb = if class == Class::Post {
-            http::Method::POST
-        } else {
-            http::Method::GET
-        };
+        let (trace, parent) =
+            (format!("{:032x}", fastrand::u128(1..)), format!("{:016x}", fastrand::u64(1..)));
+        let verb = if class == Class::Post { http::Method::POST } else { http::Method::GET };
         let name = format!("{verb} {path}");
         let body = spec.body(&mut random);
         let mut builder = Request::builder()
             .method(verb)
             .uri(path)
             .header(header::HOST, &self.plan.host)
-            .header(
-                header::USER_AGENT,
-                concat!("golive-validator/", env!("CARGO_PKG_VERSION")),
-            )
-            .header(
-                "traceparent",
-                format!("00-{trace}-{parent}-{:02x}", u8::from(sampled)),
-            );
+            .header(header::USER_AGENT, concat!("golive-validator/", env!("CARGO_PKG_VERSION")))
+            .header("traceparent", format!("00-{trace}-{parent}-{:02x}", u8::from(sampled)));
         if body.is_some() {
             builder = builder.header(header::CONTENT_TYPE, "application/json");
         }
         // Paths were checked when the plan was accepted, so the parts always make a request.
-        let request = builder
-            .body(Full::from(body.unwrap_or_default()))
-            .unwrap_or_default();
-        Prepared {
-            request,
-            name,
-            sampled: sampled.then_some((trace, parent)),
-        }
+        let request = builder.body(Full::from(body.unwrap_or_default())).unwrap_or_default();
+        Prepared { request, name, sampled: sampled.then_some((trace, parent)) }
     }
 
     fn is_sampled(&self) -> bool {

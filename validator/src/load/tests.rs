@@ -53,11 +53,7 @@ async fn connection(mut stream: TcpStream, misdeed: Misdeed, seen: Arc<AtomicU32
             }
             head.push(byte[0]);
         }
-        let close = if misdeed == Misdeed::AnnouncedClose {
-            "connection: close\r\n"
-        } else {
-            ""
-        };
+        let close = if misdeed == Misdeed::AnnouncedClose { "connection: close\r\n" } else { "" };
         let answer = format!("HTTP/1.1 200 OK\r\n{close}content-length: 2\r\n\r\nok");
         stream.write_all(answer.as_bytes()).await.unwrap();
         if misdeed != Misdeed::CloseAfterFirstByte {
@@ -117,11 +113,7 @@ async fn a_connection_closed_after_the_first_byte_loses_exactly_that_request() {
     assert_eq!(lost.len(), 1, "{lost:?}");
     assert!(matches!(lost[0], Outcome::Reset | Outcome::Closed));
     assert!(seen > 100);
-    assert_eq!(
-        seen,
-        sent(&facts),
-        "every request reached the server once: no hidden retry"
-    );
+    assert_eq!(seen, sent(&facts), "every request reached the server once: no hidden retry");
 }
 
 #[tokio::test]
@@ -129,13 +121,9 @@ async fn a_connection_closed_while_idle_is_noticed_before_the_next_use() {
     let (facts, seen) = load(Misdeed::CloseWhileIdle).await;
     assert_eq!(lost(&facts), []);
     assert_eq!(seen, sent(&facts));
-    let unannounced = facts
-        .iter()
-        .filter(|f| matches!(f, Fact::Connection(c) if c.by_server && !c.announced));
-    assert!(
-        unannounced.count() > 10,
-        "the report must tell of connections closed without a word"
-    );
+    let unannounced =
+        facts.iter().filter(|f| matches!(f, Fact::Connection(c) if c.by_server && !c.announced));
+    assert!(unannounced.count() > 10, "the report must tell of connections closed without a word");
 }
 
 #[tokio::test]
@@ -143,30 +131,15 @@ async fn an_announced_close_is_told_apart() {
     let (facts, seen) = load(Misdeed::AnnouncedClose).await;
     assert_eq!(lost(&facts), []);
     assert_eq!(seen, sent(&facts));
-    assert!(
-        facts
-            .iter()
-            .any(|f| matches!(f, Fact::Connection(c) if c.announced))
-    );
-    assert!(
-        !facts
-            .iter()
-            .any(|f| matches!(f, Fact::Connection(c) if c.by_server && !c.announced))
-    );
+    assert!(facts.iter().any(|f| matches!(f, Fact::Connection(c) if c.announced)));
+    assert!(!facts.iter().any(|f| matches!(f, Fact::Connection(c) if c.by_server && !c.announced)));
 }
 
 #[tokio::test]
 async fn sampled_requests_keep_their_share_and_are_told_in_full() {
     let (facts, seen) = load(Misdeed::CloseAfterFirstByte).await;
-    let sampled = facts
-        .iter()
-        .filter(|f| matches!(f, Fact::Request(r) if r.trace_id.is_some()))
-        .count();
+    let sampled = facts.iter().filter(|f| matches!(f, Fact::Request(r) if r.trace_id.is_some())).count();
     let expected = f64::from(seen) / 10.0;
     assert!((sampled as f64 - expected).abs() <= 1.0, "{sampled} of {seen}");
-    assert!(
-        facts
-            .iter()
-            .any(|f| matches!(f, Fact::Second(s) if s.class == Class::Idle))
-    );
+    assert!(facts.iter().any(|f| matches!(f, Fact::Second(s) if s.class == Class::Idle)));
 }

@@ -18,11 +18,7 @@ struct Document<'a> {
 }
 
 pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let document = Document {
-        schema: SCHEMA,
-        passing: report.passing(),
-        report,
-    };
+    let document = Document { schema: SCHEMA, passing: report.passing(), report };
     serde_json::to_writer_pretty(&mut *out, &document)?;
     out.write_all(b"\n")
 }

@@ -14,15 +14,7 @@ pub fn catalogue(checks: &[&Check]) -> String {
     for area in Area::ALL {
         let _ = writeln!(text, "\n## {}\n", area.name());
         for check in checks.iter().filter(|check| check.area == area) {
-            let Check {
-                id,
-                slug,
-                severity,
-                why,
-                how,
-                remedy,
-                ..
-            } = check;
+            let Check { id, slug, severity, why, how, remedy, .. } = check;
             let _ = writeln!(
                 text,
                 "### {id} {slug}\n\n{severity}. {why}\n\n- **How**: {how}\n- **Remedy**: {remedy}\n"

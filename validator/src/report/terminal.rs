@@ -15,12 +15,7 @@ const TEXT: usize = 27;
 const DETAIL: usize = 4;
 
 pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let Report {
-        deployment,
-        version,
-        namespace,
-        ..
-    } = report;
+    let Report { deployment, version, namespace, .. } = report;
     writeln!(out, "DEPLOY REQUEST: {deployment} {version} -> {namespace}")?;
     writeln!(out, "STATUS: {}", status(report.verdict))?;
     writeln!(out, "SRE go-live checklist: {}/4 passing", report.passing())?;
@@ -35,38 +30,16 @@ pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     for line in &report.checks {
         check(line, out)?;
     }
-    let counts = [
-        Outcome::Pass,
-        Outcome::Fail,
-        Outcome::Warn,
-        Outcome::Inconclusive,
-        Outcome::Skipped,
-    ]
-    .map(|outcome| {
-        (
-            outcome,
-            report
-                .checks
-                .iter()
-                .filter(|c| c.finding.outcome == outcome)
-                .count(),
-        )
-    });
-    let counts: Vec<String> = counts
-        .iter()
-        .filter(|(_, n)| *n > 0)
-        .map(|(outcome, n)| format!("{n} {outcome}"))
-        .collect();
+    let counts = [Outcome::Pass, Outcome::Fail, Outcome::Warn, Outcome::Inconclusive, Outcome::Skipped]
+        .map(|outcome| (outcome, report.checks.iter().filter(|c| c.finding.outcome == outcome).count()));
+    let counts: Vec<String> =
+        counts.iter().filter(|(_, n)| *n > 0).map(|(outcome, n)| format!("{n} {outcome}")).collect();
     writeln!(out, "\nVERDICT: {} ({})", report.verdict, counts.join(", "))?;
     writeln!(out, "run {}, validator {}", report.run, report.validator)
 }
 
 fn status(verdict: Verdict) -> String {
-    let (style, word) = if verdict.is_go() {
-        (green(), "APPROVED")
-    } else {
-        (red(), "BLOCKED")
-    };
+    let (style, word) = if verdict.is_go() { (green(), "APPROVED") } else { (red(), "BLOCKED") };
     format!("{} ({verdict})", styled(style, word))
 }
 
@@ -76,20 +49,12 @@ fn area(line: &AreaLine, out: &mut dyn Write) -> io::Result<()> {
         Outcome::Fail => ("[ ]", "FAIL", red()),
         _ => ("[?]", "INCONCLUSIVE", yellow()),
     };
-    let more = if line.more > 0 {
-        format!(" (and {} more)", line.more)
-    } else {
-        String::new()
-    };
+    let more = if line.more > 0 { format!(" (and {} more)", line.more) } else { String::new() };
     let head = format!("{mark} {word:<12} {:<9} ", line.area.name());
     let text = wrap(&head, &format!("{}{more}", line.reason), TEXT);
     writeln!(out, "{}", text.replacen(word, &styled(style, word), 1))?;
     if let Some(remedy) = &line.remedy {
-        writeln!(
-            out,
-            "{}",
-            wrap(&" ".repeat(TEXT), &format!("-> {remedy}"), TEXT + 3)
-        )?;
+        writeln!(out, "{}", wrap(&" ".repeat(TEXT), &format!("-> {remedy}"), TEXT + 3))?;
     }
     Ok(())
 }
@@ -112,20 +77,9 @@ fn check(line: &CheckLine, out: &mut dyn Write) -> io::Result<()> {
     }
     if let (Some(measured), Some(limit)) = (&finding.measured, &finding.limit) {
         let lines: Vec<String> = finding.lines.iter().map(|line| format!("#{line}")).collect();
-        let evidence = if lines.is_empty() {
-            String::new()
-        } else {
-            format!("; evidence {}", lines.join(" "))
-        };
-        writeln!(
-            out,
-            "{}",
-            wrap(
-                &indent,
-                &format!("measured {measured}; limit {limit}{evidence}"),
-                DETAIL
-            )
-        )?;
+        let evidence =
+            if lines.is_empty() { String::new() } else { format!("; evidence {}", lines.join(" ")) };
+        writeln!(out, "{}", wrap(&indent, &format!("measured {measured}; limit {limit}{evidence}"), DETAIL))?;
     }
     Ok(())
 }

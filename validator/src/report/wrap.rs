@@ -34,16 +34,7 @@ mod tests {
     fn no_line_is_wider_than_the_terminal() {
         let text = "zero requests were lost over six terminations ".repeat(9);
         let wrapped = wrap("[x] PASS         shutdown  ", &text, 27);
-        assert!(
-            wrapped.lines().all(|line| line.chars().count() <= WIDTH),
-            "{wrapped}"
-        );
-        assert!(
-            wrapped
-                .lines()
-                .skip(1)
-                .all(|line| line.starts_with(&" ".repeat(27))),
-            "{wrapped}"
-        );
+        assert!(wrapped.lines().all(|line| line.chars().count() <= WIDTH), "{wrapped}");
+        assert!(wrapped.lines().skip(1).all(|line| line.starts_with(&" ".repeat(27))), "{wrapped}");
     }
 }

@@ -27,11 +27,7 @@ pub(super) fn history(evidence: &Evidence) -> Vec<EndpointCount> {
         if fact.kind != ObjectKind::EndpointSlice {
             continue;
         }
-        let name = fact
-            .object
-            .pointer("/metadata/name")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
+        let name = fact.object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
         if fact.change == Change::Deleted {
             slices.remove(name);
         } else {
@@ -39,12 +35,7 @@ pub(super) fn history(evidence: &Evidence) -> Vec<EndpointCount> {
             slices.insert(name.to_owned(), endpoints);
         }
         let (ready, terminating) = count(&slices);
-        history.push(EndpointCount {
-            at: fact.at,
-            ready,
-            terminating,
-            line,
-        });
+        history.push(EndpointCount { at: fact.at, ready, terminating, line });
     }
     history
 }
@@ -53,17 +44,12 @@ pub(super) fn history(evidence: &Evidence) -> Vec<EndpointCount> {
 fn count(slices: &BTreeMap<String, Vec<Value>>) -> (usize, usize) {
     let mut pods: BTreeMap<&str, (bool, bool)> = BTreeMap::new();
     for endpoint in slices.values().flatten() {
-        let identity = endpoint
-            .pointer("/targetRef/uid")
-            .or_else(|| endpoint.pointer("/addresses/0"));
+        let identity = endpoint.pointer("/targetRef/uid").or_else(|| endpoint.pointer("/addresses/0"));
         let Some(identity) = identity.and_then(Value::as_str) else {
             continue;
         };
-        let condition = |name: &str| {
-            endpoint
-                .pointer(&format!("/conditions/{name}"))
-                .and_then(Value::as_bool)
-        };
+        let condition =
+            |name: &str| endpoint.pointer(&format!("/conditions/{name}")).and_then(Value::as_bool);
         let entry = pods.entry(identity).or_default();
         // EndpointSlice API: an absent `ready` means true, an absent `terminating` false.
         entry.0 |= condition("ready").unwrap_or(true);

@@ -83,10 +83,9 @@ impl<'a> LoadView<'a> {
 
     /// All classes together over a window.
     pub fn all(&self, window: (Millis, Millis)) -> ClassLoad {
-        Class::ALL
-            .into_iter()
-            .map(|class| self.class(class, window))
-            .fold(ClassLoad::default(), |mut sum, one| {
+        Class::ALL.into_iter().map(|class| self.class(class, window)).fold(
+            ClassLoad::default(),
+            |mut sum, one| {
                 sum.due += one.due;
                 sum.on_time += one.on_time;
                 sum.lost += one.lost;
@@ -94,23 +93,19 @@ impl<'a> LoadView<'a> {
                 sum.answered += one.answered;
                 sum.times.merge(&one.times);
                 sum
-            })
+            },
+        )
     }
 
     /// Connections of a class that were open in the second of a moment, over all agents.
     pub fn open_at(&self, class: Class, moment: Millis) -> u64 {
         let second = moment / 1000 * 1000;
-        let of = self
-            .seconds
-            .iter()
-            .filter(|(_, s)| s.class == class && s.at == second);
+        let of = self.seconds.iter().filter(|(_, s)| s.class == class && s.at == second);
         of.map(|(_, s)| u64::from(s.open)).sum()
     }
 
     /// Requests that were sent with the sampled flag and answered.
     pub fn sampled(&self) -> impl Iterator<Item = &(usize, &'a RequestFact)> {
-        self.requests
-            .iter()
-            .filter(|(_, r)| r.trace_id.is_some() && !r.outcome.is_lost())
+        self.requests.iter().filter(|(_, r)| r.trace_id.is_some() && !r.outcome.is_lost())
     }
 }

@@ -60,20 +60,14 @@ pub struct ContainerExit {
 impl PodLife {
     /// First time the pod was Ready.
     pub fn became_ready(&self) -> Option<Millis> {
-        self.ready
-            .iter()
-            .find(|(_, ready, _)| *ready)
-            .map(|(at, _, _)| *at)
+        self.ready.iter().find(|(_, ready, _)| *ready).map(|(at, _, _)| *at)
     }
 
     /// Times the pod lost Ready before its deletion was asked for.
     pub fn flaps(&self) -> Vec<(Millis, usize)> {
         let end = self.termination.as_ref().map_or(Millis::MAX, |t| t.at);
         let after_ready = self.ready.iter().skip_while(|(_, ready, _)| !ready);
-        after_ready
-            .filter(|(at, ready, _)| !ready && *at < end)
-            .map(|(at, _, line)| (*at, *line))
-            .collect()
+        after_ready.filter(|(at, ready, _)| !ready && *at < end).map(|(at, _, line)| (*at, *line)).collect()
     }
 }
 
@@ -126,9 +120,7 @@ fn learn(life: &mut PodLife, fact: &ObjectFact, line: usize) {
         }
     }
     if object.pointer("/metadata/deletionTimestamp").is_some() {
-        let grace_s = object
-            .pointer("/metadata/deletionGracePeriodSeconds")
-            .and_then(Value::as_i64);
+        let grace_s = object.pointer("/metadata/deletionGracePeriodSeconds").and_then(Value::as_i64);
         let termination = life.termination.get_or_insert_with(|| Termination {
             at: fact.at,
             grace_s: grace_s.unwrap_or_default(),
@@ -145,10 +137,7 @@ fn learn(life: &mut PodLife, fact: &ObjectFact, line: usize) {
 
 fn learn_exit(termination: &mut Termination, fact: &ObjectFact, line: usize) {
     let containers = list(&fact.object, "/status/containerStatuses");
-    let ended: Vec<&Value> = containers
-        .iter()
-        .filter_map(|c| c.pointer("/state/terminated"))
-        .collect();
+    let ended: Vec<&Value> = containers.iter().filter_map(|c| c.pointer("/state/terminated")).collect();
     if ended.is_empty() || ended.len() < containers.len() || termination.exit.is_some() {
         return;
     }
@@ -166,9 +155,5 @@ fn text(object: &Value, pointer: &str) -> Option<String> {
 }
 
 fn list<'v>(object: &'v Value, pointer: &str) -> &'v [Value] {
-    object
-        .pointer(pointer)
-        .and_then(Value::as_array)
-        .map(Vec::as_slice)
-        .unwrap_or_default()
+    object.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }

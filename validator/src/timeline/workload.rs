@@ -35,9 +35,7 @@ impl Workload {
 
     /// The pod template's containers.
     pub fn containers(&self) -> &[Value] {
-        let containers = self
-            .get("/spec/template/spec/containers")
-            .and_then(Value::as_array);
+        let containers = self.get("/spec/template/spec/containers").and_then(Value::as_array);
         containers.map(Vec::as_slice).unwrap_or_default()
     }
 
@@ -66,10 +64,7 @@ fn scaled(value: &Value, of: i64, up: bool) -> i64 {
     if let Some(number) = value.as_i64() {
         return number;
     }
-    let percent: i64 = value
-        .as_str()
-        .and_then(|t| t.trim_end_matches('%').parse().ok())
-        .unwrap_or(0);
+    let percent: i64 = value.as_str().and_then(|t| t.trim_end_matches('%').parse().ok()).unwrap_or(0);
     (of * percent + if up { 99 } else { 0 }) / 100
 }
 
@@ -83,16 +78,8 @@ pub(super) fn read(evidence: &Evidence) -> Workload {
                 (workload.deployment, workload.line) = (fact.object.clone(), line);
             }
             ObjectKind::ReplicaSet => {
-                let name = fact
-                    .object
-                    .pointer("/metadata/name")
-                    .and_then(Value::as_str)
-                    .unwrap_or_default();
-                let asked = fact
-                    .object
-                    .pointer("/spec/replicas")
-                    .and_then(Value::as_i64)
-                    .unwrap_or(0);
+                let name = fact.object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+                let asked = fact.object.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(0);
                 sets.insert(name, if fact.change == Change::Deleted { 0 } else { asked });
                 let pods = sets.values().sum();
                 if workload.most_pods.is_none_or(|(most, _)| pods > most) {

@@ -47,21 +47,13 @@ fn a_missing_cluster_ends_with_2_and_names_the_next_command() {
 fn a_target_without_its_kind_is_refused_with_the_right_spelling() {
     let output = validator(&["run", "users", "--get", "/"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(
-        stderr(&output).contains("deployment/users"),
-        "{}",
-        stderr(&output)
-    );
+    assert!(stderr(&output).contains("deployment/users"), "{}", stderr(&output));
 }
 
 #[test]
 fn a_wrong_key_in_the_target_file_is_named_with_its_line() {
-    let file = scratch(
-        "wrong.yaml",
-        include_str!("../../../golive.yaml")
-            .replace("rate:", "rait:")
-            .as_bytes(),
-    );
+    let file =
+        scratch("wrong.yaml", include_str!("../../../golive.yaml").replace("rate:", "rait:").as_bytes());
     let output = validator(&["run", "-f", file.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(2));
     let text = stderr(&output);
@@ -81,11 +73,7 @@ fn evidence_that_is_no_evidence_is_refused_with_2() {
 fn a_wrong_report_format_is_refused_before_anything_runs() {
     let output = validator(&["judge", "x", "--report", "pdf=x"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(
-        stderr(&output).contains("terminal or json"),
-        "{}",
-        stderr(&output)
-    );
+    assert!(stderr(&output).contains("terminal or json"), "{}", stderr(&output));
 }
 
 #[test]
@@ -96,10 +84,7 @@ fn every_check_can_be_explained() {
         let code = line.split(' ').next().unwrap();
         let explained = validator(&["explain", code]);
         assert_eq!(explained.status.code(), Some(0), "{code}");
-        assert!(
-            String::from_utf8_lossy(&explained.stdout).contains("remedy:"),
-            "{code}"
-        );
+        assert!(String::from_utf8_lossy(&explained.stdout).contains("remedy:"), "{code}");
     }
     assert_eq!(validator(&["explain", "GL-X999"]).status.code(), Some(2));
 }

@@ -18,20 +18,12 @@ use serde_json::{Value, json};
 type Mutation = (&'static str, Outcome, fn(&mut Evidence));
 
 fn fixture(name: &str) -> Evidence {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/fixtures")
-        .join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
     evidence::read(&path).unwrap()
 }
 
 fn outcome(report: &Report, id: &str) -> Outcome {
-    report
-        .checks
-        .iter()
-        .find(|line| line.id == id)
-        .unwrap()
-        .finding
-        .outcome
+    report.checks.iter().find(|line| line.id == id).unwrap().finding.outcome
 }
 
 fn objects(evidence: &mut Evidence, kind: ObjectKind, change: impl Fn(&mut Value)) {
@@ -45,9 +37,7 @@ fn objects(evidence: &mut Evidence, kind: ObjectKind, change: impl Fn(&mut Value
 }
 
 fn template(evidence: &mut Evidence, change: impl Fn(&mut Value)) {
-    objects(evidence, ObjectKind::Deployment, |object| {
-        change(&mut object["spec"]["template"]["spec"])
-    });
+    objects(evidence, ObjectKind::Deployment, |object| change(&mut object["spec"]["template"]["spec"]));
 }
 
 fn first_container(evidence: &mut Evidence, change: impl Fn(&mut Value)) {
@@ -83,18 +73,10 @@ fn drop_spans(evidence: &mut Evidence, which: impl Fn(&evidence::Span) -> bool) 
 }
 
 const MUTATIONS: &[Mutation] = &[
-    ("GL-T201", Outcome::Fail, |e| {
-        drop_spans(e, |span| span.kind == SpanKind::Server)
-    }),
-    ("GL-T202", Outcome::Fail, |e| {
-        drop_spans(e, |span| span.db_system.as_deref() == Some("postgresql"))
-    }),
-    ("GL-T203", Outcome::Fail, |e| {
-        drop_spans(e, |span| span.kind == SpanKind::Server)
-    }),
-    ("GL-T203", Outcome::Inconclusive, |e| {
-        e.facts.retain(|fact| !matches!(fact, Fact::Trace(_)))
-    }),
+    ("GL-T201", Outcome::Fail, |e| drop_spans(e, |span| span.kind == SpanKind::Server)),
+    ("GL-T202", Outcome::Fail, |e| drop_spans(e, |span| span.db_system.as_deref() == Some("postgresql"))),
+    ("GL-T203", Outcome::Fail, |e| drop_spans(e, |span| span.kind == SpanKind::Server)),
+    ("GL-T203", Outcome::Inconclusive, |e| e.facts.retain(|fact| !matches!(fact, Fact::Trace(_)))),
     ("GL-T101", Outcome::Fail, |e| {
         for fact in &mut e.facts {
             if let Fact::Trace(trace) = fact {
@@ -108,14 +90,10 @@ const MUTATIONS: &[Mutation] = &[
     ("GL-H002", Outcome::Fail, |e| {
         first_container(e, |c| drop(c.as_object_mut().unwrap().remove("livenessProbe")))
     }),
-    ("GL-H003", Outcome::Fail, |e| {
-        first_container(e, |c| c["livenessProbe"]["periodSeconds"] = json!(1))
-    }),
+    ("GL-H003", Outcome::Fail, |e| first_container(e, |c| c["livenessProbe"]["periodSeconds"] = json!(1))),
     ("GL-H101", Outcome::Fail, |e| {
         let last = e.facts.iter().rposition(|f| matches!(f, Fact::Object(o) if o.kind == ObjectKind::Pod && o.object.pointer("/metadata/deletionTimestamp").is_none() && o.object["status"]["conditions"].as_array().is_some_and(|c| c.iter().any(|c| c["type"] == "Ready" && c["status"] == "True"))));
-        let Fact::Object(mut flap) = e.facts[last.unwrap()].clone() else {
-            unreachable!()
-        };
+        let Fact::Object(mut flap) = e.facts[last.unwrap()].clone() else { unreachable!() };
         for condition in flap.object["status"]["conditions"].as_array_mut().unwrap() {
             condition["status"] = json!("False");
         }
@@ -123,17 +101,11 @@ const MUTATIONS: &[Mutation] = &[
     }),
     ("GL-H102", Outcome::Fail, |e| {
         let last = e.facts.iter().rposition(|f| matches!(f, Fact::Object(o) if o.kind == ObjectKind::Pod && o.object.pointer("/status/containerStatuses/0").is_some()));
-        let Fact::Object(object) = &mut e.facts[last.unwrap()] else {
-            unreachable!()
-        };
+        let Fact::Object(object) = &mut e.facts[last.unwrap()] else { unreachable!() };
         object.object["status"]["containerStatuses"][0]["restartCount"] = json!(1);
     }),
-    ("GL-H201", Outcome::Fail, |e| {
-        probes(e, ProbeTarget::Readiness, &Ok(404))
-    }),
-    ("GL-H202", Outcome::Fail, |e| {
-        probes(e, ProbeTarget::Liveness, &Err("refused".into()))
-    }),
+    ("GL-H201", Outcome::Fail, |e| probes(e, ProbeTarget::Readiness, &Ok(404))),
+    ("GL-H202", Outcome::Fail, |e| probes(e, ProbeTarget::Liveness, &Err("refused".into()))),
     ("GL-H203", Outcome::Fail, |e| {
         for fact in &mut e.facts {
             if let Fact::Probe(probe) = fact
@@ -144,9 +116,7 @@ const MUTATIONS: &[Mutation] = &[
             }
         }
     }),
-    ("GL-S001", Outcome::Fail, |e| {
-        template(e, |spec| spec["terminationGracePeriodSeconds"] = json!(20))
-    }),
+    ("GL-S001", Outcome::Fail, |e| template(e, |spec| spec["terminationGracePeriodSeconds"] = json!(20))),
     ("GL-S201", Outcome::Fail, |e| {
         let begin = e.facts.iter().find_map(|f| match f {
             Fact::Step(s) if s.step == Step::Roll1 && s.edge == Edge::Begin => Some(s.at),
@@ -171,9 +141,7 @@ const MUTATIONS: &[Mutation] = &[
             }
         }
     }),
-    ("GL-S202", Outcome::Fail, |e| {
-        terminated(e, |state| state["exitCode"] = json!(137))
-    }),
+    ("GL-S202", Outcome::Fail, |e| terminated(e, |state| state["exitCode"] = json!(137))),
     ("GL-S202", Outcome::Inconclusive, |e| {
         objects(e, ObjectKind::Pod, |pod| {
             if let Some(state) = pod.pointer_mut("/status/containerStatuses/0/state") {
@@ -188,28 +156,17 @@ const MUTATIONS: &[Mutation] = &[
             }
         }
     }),
-    ("GL-B001", Outcome::Fail, |e| {
-        e.header
-            .plan
-            .dependencies
-            .iter_mut()
-            .for_each(|d| d.breaker = None)
-    }),
+    ("GL-B001", Outcome::Fail, |e| e.header.plan.dependencies.iter_mut().for_each(|d| d.breaker = None)),
     ("GL-R001", Outcome::Fail, |e| {
         objects(e, ObjectKind::Deployment, |d| {
             d["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] = json!(1)
         });
     }),
-    ("GL-R002", Outcome::Fail, |e| {
-        objects(e, ObjectKind::Deployment, |d| d["spec"]["replicas"] = json!(1))
-    }),
+    ("GL-R002", Outcome::Fail, |e| objects(e, ObjectKind::Deployment, |d| d["spec"]["replicas"] = json!(1))),
     ("GL-R003", Outcome::Fail, |e| {
-        e.facts
-            .retain(|f| !matches!(f, Fact::Object(o) if o.kind == ObjectKind::PodDisruptionBudget));
+        e.facts.retain(|f| !matches!(f, Fact::Object(o) if o.kind == ObjectKind::PodDisruptionBudget));
     }),
-    ("GL-R004", Outcome::Fail, |e| {
-        objects(e, ObjectKind::Pod, |pod| pod["spec"]["nodeName"] = json!("one"))
-    }),
+    ("GL-R004", Outcome::Fail, |e| objects(e, ObjectKind::Pod, |pod| pod["spec"]["nodeName"] = json!("one"))),
     ("GL-R201", Outcome::Fail, |e| {
         for fact in &mut e.facts {
             if let Fact::Step(step) = fact
@@ -221,21 +178,15 @@ const MUTATIONS: &[Mutation] = &[
         }
     }),
     ("GL-R202", Outcome::Fail, |e| {
-        let last = e
-            .facts
-            .iter()
-            .rposition(|f| matches!(f, Fact::Object(o) if o.kind == ObjectKind::EndpointSlice));
-        let Fact::Object(slice) = &mut e.facts[last.unwrap()] else {
-            unreachable!()
-        };
+        let last =
+            e.facts.iter().rposition(|f| matches!(f, Fact::Object(o) if o.kind == ObjectKind::EndpointSlice));
+        let Fact::Object(slice) = &mut e.facts[last.unwrap()] else { unreachable!() };
         for endpoint in slice.object["endpoints"].as_array_mut().unwrap() {
             endpoint["conditions"]["ready"] = json!(false);
         }
     }),
     ("GL-R203", Outcome::Fail, |e| {
-        objects(e, ObjectKind::ReplicaSet, |set| {
-            set["spec"]["replicas"] = json!(9)
-        });
+        objects(e, ObjectKind::ReplicaSet, |set| set["spec"]["replicas"] = json!(9));
     }),
     ("GL-E101", Outcome::Inconclusive, |e| {
         for fact in &mut e.facts {
@@ -246,12 +197,7 @@ const MUTATIONS: &[Mutation] = &[
     }),
     ("GL-E102", Outcome::Inconclusive, |e| {
         let at = e.header.started;
-        let gap = Gap {
-            at,
-            since: at,
-            kind: ObjectKind::Pod,
-            reason: "410 Gone".into(),
-        };
+        let gap = Gap { at, since: at, kind: ObjectKind::Pod, reason: "410 Gone".into() };
         e.facts.push(Fact::Gap(gap));
     }),
     ("GL-E103", Outcome::Inconclusive, |e| {
@@ -278,12 +224,9 @@ const MUTATIONS: &[Mutation] = &[
     }),
     ("GL-E106", Outcome::Inconclusive, |e| {
         let last = e.facts.iter().rposition(|f| matches!(f, Fact::Object(o) if o.kind == ObjectKind::Pod && o.object.pointer("/metadata/deletionTimestamp").is_some()));
-        let Fact::Object(object) = &e.facts[last.unwrap()] else {
-            unreachable!()
-        };
+        let Fact::Object(object) = &e.facts[last.unwrap()] else { unreachable!() };
         let name = object.object["metadata"]["name"].clone();
-        e.facts
-            .retain(|f| !matches!(f, Fact::Object(o) if o.object["metadata"]["name"] == name));
+        e.facts.retain(|f| !matches!(f, Fact::Object(o) if o.object["metadata"]["name"] == name));
     }),
     ("GL-E107", Outcome::Inconclusive, |e| {
         objects(e, ObjectKind::Pod, |pod| {
@@ -298,22 +241,10 @@ const MUTATIONS: &[Mutation] = &[
 fn a_good_run_passes_every_check_that_this_version_measures() {
     let report = judge(&fixture("good.evidence.zst"), ALL);
     for line in &report.checks {
-        let expected = if line.id.starts_with("GL-B2") {
-            Outcome::Inconclusive
-        } else {
-            Outcome::Pass
-        };
-        assert_eq!(
-            line.finding.outcome, expected,
-            "{}: {}",
-            line.id, line.finding.summary
-        );
+        let expected = if line.id.starts_with("GL-B2") { Outcome::Inconclusive } else { Outcome::Pass };
+        assert_eq!(line.finding.outcome, expected, "{}: {}", line.id, line.finding.summary);
     }
-    assert_eq!(
-        report.verdict,
-        Verdict::Inconclusive,
-        "an unmeasured breaker must keep the verdict open"
-    );
+    assert_eq!(report.verdict, Verdict::Inconclusive, "an unmeasured breaker must keep the verdict open");
     assert_eq!(report.passing(), 3);
 }
 
@@ -332,11 +263,7 @@ fn one_changed_thing_in_good_evidence_is_found_by_the_check_meant_for_it() {
     let good = fixture("good.evidence.zst");
     let before = judge(&good, ALL);
     for (id, expected, mutate) in MUTATIONS {
-        assert_eq!(
-            outcome(&before, id),
-            Outcome::Pass,
-            "{id} must pass before the mutation"
-        );
+        assert_eq!(outcome(&before, id), Outcome::Pass, "{id} must pass before the mutation");
         let mut mutated = good.clone();
         mutate(&mut mutated);
         assert_eq!(outcome(&judge(&mutated, ALL), id), *expected, "{id}");

@@ -3,16 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const PURE: &[&str] = &[
-    "check.rs",
-    "checks.rs",
-    "checks",
-    "judge.rs",
-    "report.rs",
-    "report",
-    "timeline.rs",
-    "timeline",
-];
+const PURE: &[&str] =
+    &["check.rs", "checks.rs", "checks", "judge.rs", "report.rs", "report", "timeline.rs", "timeline"];
 
 const FORBIDDEN: &[&str] = &[
     "kube::",
@@ -42,11 +34,7 @@ fn what_judges_imports_no_cluster_runtime_or_clock() {
     for path in PURE {
         sources(&source.join(path), &mut files);
     }
-    assert!(
-        files.len() > 40,
-        "the list of pure files is out of date: {}",
-        files.len()
-    );
+    assert!(files.len() > 40, "the list of pure files is out of date: {}", files.len());
     for file in files {
         let text = fs::read_to_string(&file).unwrap();
         for word in FORBIDDEN {
@@ -65,10 +53,6 @@ fn every_check_file_is_in_the_list_once_and_codes_are_unique() {
     for (position, check) in checks.iter().enumerate() {
         let file = folder.join(check.slug.replace('-', "_")).with_extension("rs");
         assert!(file.exists(), "{} is not in {}", check.id, file.display());
-        assert!(
-            checks[position + 1..].iter().all(|other| other.id != check.id),
-            "{} stands twice",
-            check.id
-        );
+        assert!(checks[position + 1..].iter().all(|other| other.id != check.id), "{} stands twice", check.id);
     }
 }

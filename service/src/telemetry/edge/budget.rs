@@ -17,13 +17,7 @@ struct Level {
 impl Budget {
     pub(super) fn new(per_second: u32) -> Self {
         let per_second = f64::from(per_second);
-        Self {
-            per_second,
-            level: Mutex::new(Level {
-                tokens: per_second,
-                at: Instant::now(),
-            }),
-        }
+        Self { per_second, level: Mutex::new(Level { tokens: per_second, at: Instant::now() }) }
     }
 
     pub(super) fn take(&self) -> bool {

@@ -31,10 +31,7 @@ struct Entry {
 impl From<Entry> for Cached {
     fn from(entry: Entry) -> Self {
         let at = UNIX_EPOCH + Duration::from_secs(entry.at);
-        Self {
-            user: entry.user,
-            age: SystemTime::now().duration_since(at).unwrap_or_default(),
-        }
+        Self { user: entry.user, age: SystemTime::now().duration_since(at).unwrap_or_default() }
     }
 }
 
@@ -57,9 +54,7 @@ impl Commands {
             return None;
         }
         match self.client.get::<Option<String>, _>(key(id)).await {
-            Ok(text) => text
-                .and_then(|text| serde_json::from_str::<Entry>(&text).ok())
-                .map(Cached::from),
+            Ok(text) => text.and_then(|text| serde_json::from_str::<Entry>(&text).ok()).map(Cached::from),
             Err(error) => {
                 span.fail(&kind(&error));
                 None
@@ -79,10 +74,7 @@ impl Commands {
         let text =
             serde_json::to_string(&Entry { user: copy.user, at }).expect("strings and numbers always encode");
         let expiry = Expiration::PX(self.ttl.as_millis() as i64);
-        let result = self
-            .client
-            .set::<(), _, _>(key(id), text, Some(expiry), None, false)
-            .await;
+        let result = self.client.set::<(), _, _>(key(id), text, Some(expiry), None, false).await;
         if let Err(error) = &result {
             span.fail(&kind(error));
         }

@@ -14,22 +14,15 @@ pub(super) struct Refresh {
 
 impl Refresh {
     pub(super) fn new(interval: Duration) -> Self {
-        Self {
-            interval,
-            written: HashMap::new(),
-        }
+        Self { interval, written: HashMap::new() }
     }
 
     pub(super) fn is_due(&mut self, id: i64) -> bool {
         let now = Instant::now();
         if self.written.len() >= SWEEP_AT {
-            self.written
-                .retain(|_, at| now.duration_since(*at) < self.interval);
+            self.written.retain(|_, at| now.duration_since(*at) < self.interval);
         }
-        let due = self
-            .written
-            .get(&id)
-            .is_none_or(|at| now.duration_since(*at) >= self.interval);
+        let due = self.written.get(&id).is_none_or(|at| now.duration_since(*at) >= self.interval);
         if due {
             self.written.insert(id, now);
         }

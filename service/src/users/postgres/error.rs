@@ -16,9 +16,7 @@ impl PostgresError {
 
     /// Whether a unique constraint was violated.
     pub fn is_duplicate(&self) -> bool {
-        self.0
-            .as_database_error()
-            .is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+        self.0.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
     }
 
     pub(super) fn mark(&self, span: &ClientSpan) {
@@ -61,9 +59,7 @@ impl Classify for PostgresError {
 /// while connecting), unknown database (3D), resources (53), intervention and statement timeout (57), system (58),
 /// internal (XX); and writes refused by a server that has become a replica (25006).
 fn is_outage(sqlstate: &str) -> bool {
-    ["08", "28", "3D", "53", "57", "58", "XX"]
-        .iter()
-        .any(|class| sqlstate.starts_with(class))
+    ["08", "28", "3D", "53", "57", "58", "XX"].iter().any(|class| sqlstate.starts_with(class))
         || sqlstate == "25006"
 }
 
@@ -73,9 +69,7 @@ mod tests {
 
     #[test]
     fn outages_and_errors_of_the_caller_are_told_apart() {
-        for code in [
-            "08006", "28P01", "3D000", "53300", "57P01", "57014", "58030", "XX000", "25006",
-        ] {
+        for code in ["08006", "28P01", "3D000", "53300", "57P01", "57014", "58030", "XX000", "25006"] {
             assert!(is_outage(code), "{code}");
         }
         for code in ["23505", "42601", "22P02", "40001", "25P02"] {

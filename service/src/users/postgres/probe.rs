@@ -15,11 +15,7 @@ pub struct PostgresProbe {
 impl PostgresProbe {
     /// Confirms only once `migrated` holds true.
     pub fn new(options: &PgConnectOptions, args: &DatabaseArgs, migrated: watch::Receiver<bool>) -> Self {
-        Self {
-            options: args.bounded(options),
-            connection: None,
-            migrated,
-        }
+        Self { options: args.bounded(options), connection: None, migrated }
     }
 }
 
@@ -28,20 +24,11 @@ impl Probe for PostgresProbe {
         // Taken out first: a ping that is dropped at its deadline must not be followed by another on that connection.
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => PgConnection::connect_with(&self.options)
-                .await
-                .map_err(|error| describe(&error))?,
+            None => PgConnection::connect_with(&self.options).await.map_err(|error| describe(&error))?,
         };
-        sqlx::query("SELECT 1")
-            .execute(&mut connection)
-            .await
-            .map_err(|error| describe(&error))?;
+        sqlx::query("SELECT 1").execute(&mut connection).await.map_err(|error| describe(&error))?;
         self.connection = Some(connection);
-        if *self.migrated.borrow() {
-            Ok(())
-        } else {
-            Err("not migrated yet".to_owned())
-        }
+        if *self.migrated.borrow() { Ok(()) } else { Err("not migrated yet".to_owned()) }
     }
 }
 

@@ -32,33 +32,21 @@ fn keep_running(start: fn() -> (Child, u16)) -> u16 {
 fn start_postgres() -> (Child, u16) {
     let directory = own_directory();
     if is_root() {
-        assert!(
-            run(Command::new("chown").arg("postgres").arg(&directory)),
-            "no user postgres"
-        );
+        assert!(run(Command::new("chown").arg("postgres").arg(&directory)), "no user postgres");
     }
     let data = directory.join("data");
     let mut initdb = as_owner("initdb");
-    initdb
-        .args(["--auth=trust", "--username=postgres", "--no-sync", "--pgdata"])
-        .arg(&data);
+    initdb.args(["--auth=trust", "--username=postgres", "--no-sync", "--pgdata"]).arg(&data);
     assert!(run(&mut initdb), "initdb failed");
     let port = free_port();
     let mut server = as_owner("postgres");
     server.arg("-D").arg(&data).args(["-p", &port.to_string()]);
-    for setting in [
-        "listen_addresses=127.0.0.1",
-        "unix_socket_directories=",
-        "fsync=off",
-        "max_connections=300",
-    ] {
+    for setting in
+        ["listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", "max_connections=300"]
+    {
         server.args(["-c", setting]);
     }
-    let server = server
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("postgres starts");
+    let server = server.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("postgres starts");
     // It listens a moment before it lets anybody in.
     let ready =
         || run(Command::new(find("pg_isready")).args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]));
@@ -72,11 +60,7 @@ fn own_directory() -> PathBuf {
     const PREFIX: &str = "golive-postgres-";
     let parent = std::env::temp_dir();
     for entry in std::fs::read_dir(&parent).unwrap().flatten() {
-        let owner = entry
-            .file_name()
-            .to_string_lossy()
-            .strip_prefix(PREFIX)
-            .map(str::to_owned);
+        let owner = entry.file_name().to_string_lossy().strip_prefix(PREFIX).map(str::to_owned);
         if owner.is_some_and(|id| !Path::new("/proc").join(id).exists()) {
             // Somebody else's is not ours to remove.
             let _ = std::fs::remove_dir_all(entry.path());
@@ -91,25 +75,9 @@ fn start_redis() -> (Child, u16) {
     let port = free_port();
     let mut server = Command::new("setpriv");
     server.args(["--pdeathsig", "KILL", "redis-server", "--port", &port.to_string()]);
-    server.args([
-        "--save",
-        "",
-        "--appendonly",
-        "no",
-        "--bind",
-        "127.0.0.1",
-        "--databases",
-        "1000",
-    ]);
-    let server = server
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("redis-server starts");
-    wait_for(
-        || TcpStream::connect(("127.0.0.1", port)).is_ok(),
-        "redis does not listen",
-    );
+    server.args(["--save", "", "--appendonly", "no", "--bind", "127.0.0.1", "--databases", "1000"]);
+    let server = server.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("redis-server starts");
+    wait_for(|| TcpStream::connect(("127.0.0.1", port)).is_ok(), "redis does not listen");
     (server, port)
 }
 
@@ -126,10 +94,7 @@ fn as_owner(program: &str) -> Command {
 
 fn find(program: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let debian = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten();
+    let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let debian = debian.map(|version| version.path().join("bin"));
     std::env::split_paths(&path)
         .chain(debian)
@@ -143,11 +108,7 @@ fn is_root() -> bool {
 }
 
 fn run(command: &mut Command) -> bool {
-    command
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
+    command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
 #[expect(clippy::disallowed_methods, reason = "a thread of its own")]

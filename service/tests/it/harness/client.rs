@@ -17,11 +17,7 @@ pub(crate) struct Answer {
 impl Answer {
     pub(crate) async fn read(response: hyper::Response<hyper::body::Incoming>) -> hyper::Result<Self> {
         let (head, body) = response.into_parts();
-        Ok(Self {
-            status: head.status,
-            headers: head.headers,
-            body: body.collect().await?.to_bytes(),
-        })
+        Ok(Self { status: head.status, headers: head.headers, body: body.collect().await?.to_bytes() })
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
@@ -53,16 +49,11 @@ pub(crate) async fn request(
     let stream = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
     tokio::spawn(connection);
-    let mut builder = Request::builder()
-        .method(method)
-        .uri(path)
-        .header("host", format!("127.0.0.1:{port}"));
+    let mut builder = Request::builder().method(method).uri(path).header("host", format!("127.0.0.1:{port}"));
     for (name, value) in headers {
         builder = builder.header(*name, *value);
     }
-    let response = sender
-        .send_request(builder.body(Full::new(Bytes::from(body.to_owned()))).unwrap())
-        .await
-        .ok()?;
+    let response =
+        sender.send_request(builder.body(Full::new(Bytes::from(body.to_owned()))).unwrap()).await.ok()?;
     Answer::read(response).await.ok()
 }

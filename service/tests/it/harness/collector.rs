@@ -27,9 +27,7 @@ pub(crate) struct Received {
 impl Collector {
     pub(crate) async fn start() -> Self {
         let received: Arc<Mutex<Vec<Received>>> = Arc::default();
-        let app = Router::new()
-            .route("/v1/traces", post(receive))
-            .with_state(Arc::clone(&received));
+        let app = Router::new().route("/v1/traces", post(receive)).with_state(Arc::clone(&received));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/v1/traces", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, app).await });
@@ -44,14 +42,9 @@ impl Collector {
     pub(crate) async fn trace(&self, id: &str, count: usize) -> Vec<Received> {
         let of_trace = || {
             let all = self.all();
-            all.into_iter()
-                .filter(|each| hex(&each.span.trace_id) == id)
-                .collect::<Vec<_>>()
+            all.into_iter().filter(|each| hex(&each.span.trace_id) == id).collect::<Vec<_>>()
         };
-        until(&format!("{count} spans of {id}"), seconds(10), async || {
-            of_trace().len() >= count
-        })
-        .await;
+        until(&format!("{count} spans of {id}"), seconds(10), async || of_trace().len() >= count).await;
         of_trace()
     }
 }
@@ -61,10 +54,7 @@ async fn receive(State(received): State<Arc<Mutex<Vec<Received>>>>, body: Bytes)
     for spans in request.resource_spans {
         let resource = spans.resource.unwrap_or_default().attributes;
         let spans = spans.scope_spans.into_iter().flat_map(|scope| scope.spans);
-        let spans = spans.map(|span| Received {
-            span,
-            resource: resource.clone(),
-        });
+        let spans = spans.map(|span| Received { span, resource: resource.clone() });
         received.lock().unwrap().extend(spans);
     }
 }
@@ -108,7 +98,5 @@ fn text(attributes: &[KeyValue], key: &str) -> Option<String> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

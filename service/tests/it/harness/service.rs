@@ -29,34 +29,20 @@ impl World {
         sqlx::query(create).execute(&mut admin).await.unwrap();
         let postgres = Gate::before(postgres_port(), postgres).await;
         let redis = Gate::before(redis_port(), redis).await;
-        Self {
-            postgres,
-            redis,
-            number,
-        }
+        Self { postgres, redis, number }
     }
 
     /// A direct connection to the database, around the gate.
     pub(crate) async fn connect(&self) -> sqlx::PgConnection {
-        let url = format!(
-            "postgres://postgres@127.0.0.1:{}/test_{}",
-            postgres_port(),
-            self.number
-        );
+        let url = format!("postgres://postgres@127.0.0.1:{}/test_{}", postgres_port(), self.number);
         sqlx::PgConnection::connect(&url).await.unwrap()
     }
 
     /// The variables that lead a service here.
     pub(crate) fn environment(&self) -> Vec<(String, String)> {
-        let postgres = format!(
-            "postgres://postgres@127.0.0.1:{}/test_{}",
-            self.postgres.port, self.number
-        );
+        let postgres = format!("postgres://postgres@127.0.0.1:{}/test_{}", self.postgres.port, self.number);
         let redis = format!("redis://127.0.0.1:{}/{}", self.redis.port, self.number);
-        vec![
-            ("DATABASE_URL".to_owned(), postgres),
-            ("REDIS_URL".to_owned(), redis),
-        ]
+        vec![("DATABASE_URL".to_owned(), postgres), ("REDIS_URL".to_owned(), redis)]
     }
 
     /// A service that is ready.
@@ -94,18 +80,11 @@ impl Service {
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        Self {
-            port,
-            management,
-            child,
-            log,
-        }
+        Self { port, management, child, log }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
-        get(self.port, path)
-            .await
-            .unwrap_or_else(|| panic!("no answer; log:\n{}", self.log()))
+        get(self.port, path).await.unwrap_or_else(|| panic!("no answer; log:\n{}", self.log()))
     }
 
     pub(crate) async fn post(&self, path: &str, body: &str) -> Answer {
@@ -133,10 +112,7 @@ impl Service {
     }
 
     pub(crate) async fn until_listening(&self) {
-        until("listening", seconds(10), async || {
-            get(self.port, "/health").await.is_some()
-        })
-        .await;
+        until("listening", seconds(10), async || get(self.port, "/health").await.is_some()).await;
     }
 
     pub(crate) async fn metrics(&self) -> String {
@@ -145,20 +121,14 @@ impl Service {
 
     pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().expect("still running").to_string();
-        let sent = std::process::Command::new("kill")
-            .args(["-s", name, &id])
-            .status()
-            .unwrap();
+        let sent = std::process::Command::new("kill").args(["-s", name, &id]).status().unwrap();
         assert!(sent.success());
     }
 
     /// Waits for the end; returns how it ended and how long that took.
     pub(crate) async fn ended(&mut self) -> (ExitStatus, Duration) {
         let since = Instant::now();
-        let status = tokio::time::timeout(seconds(40), self.child.wait())
-            .await
-            .expect("ends")
-            .unwrap();
+        let status = tokio::time::timeout(seconds(40), self.child.wait()).await.expect("ends").unwrap();
         (status, since.elapsed())
     }
 
