@@ -38,7 +38,7 @@ deny: ## Licences, bans, sources; advisories where their database can be had
 	cluster/deny.sh
 
 bench: ## Benchmarks (criterion)
-	cargo bench --locked --workspace
+	cargo bench --locked -p golive-validator --bench judge
 
 generate: ## Write generated files (docs/checks.md)
 	cargo build --quiet --locked --workspace --bins --features golive-service/flawed
