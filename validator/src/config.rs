@@ -143,7 +143,7 @@ impl GoLiveCheck {
         })?;
         Self::parse(&text).map_err(|e| {
             Failure::usage(format!("{}: {e}", path.display()))
-                .hint("compare with `validator explain target-file`")
+                .hint("the golive.yaml of this project is a complete example")
         })
     }
 
