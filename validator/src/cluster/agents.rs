@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{DeleteParams, PostParams};
-use kube::{Api, ResourceExt};
+use kube::Api;
+use kube::api::PostParams;
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -23,7 +23,6 @@ const START_DEADLINE: Duration = Duration::from_secs(90);
 
 /// Agents of one run.
 pub struct Agents {
-    pods: Api<Pod>,
     agents: Vec<Agent>,
 }
 
@@ -50,7 +49,7 @@ impl Agents {
         for number in 1..=plan.traffic.agents {
             agents.push(started(cluster, &pods, &pod_name(&plan.run, number), image, deadline).await?);
         }
-        Ok(Self { pods, agents })
+        Ok(Self { agents })
     }
 
     /// Starts the load on all agents.
@@ -134,20 +133,6 @@ impl Agents {
             facts.extend(seen.into_iter().map(|fact| shifted(fact, offset)));
         }
         Ok(facts)
-    }
-
-    /// Deletes the agents.
-    pub async fn delete(&self, cluster: &Cluster) -> Result<(), Failure> {
-        let now = DeleteParams::default().grace_period(0);
-        for agent in &self.agents {
-            cluster.call("delete a load agent", self.pods.delete(&agent.link.pod, &now)).await?;
-        }
-        Ok(())
-    }
-
-    /// Number of agents.
-    pub fn count(&self) -> usize {
-        self.agents.len()
     }
 }
 
@@ -253,9 +238,4 @@ fn shifted(fact: Fact, offset: Millis) -> Fact {
         Fact::Probe(f) => Fact::Probe(ProbeFact { from: f.from - offset, to: f.to - offset, ..f }),
         other => other,
     }
-}
-
-/// The names of the pods that still stand, for the clean-up of a run that died.
-pub(super) fn names(pods: impl IntoIterator<Item = Pod>) -> Vec<String> {
-    pods.into_iter().map(|pod| pod.name_any()).collect()
 }

@@ -37,7 +37,7 @@ pub async fn clean_up(cluster: &Cluster) -> Result<Vec<String>, Failure> {
     let ours = ListParams::default().labels(RUN_LABEL);
     let found = cluster.call("list load agents", pods.list(&ours)).await?;
     let at_once = DeleteParams::default().grace_period(0);
-    for name in super::agents::names(found) {
+    for name in found.iter().map(ResourceExt::name_any) {
         cluster.call("delete a load agent", pods.delete(&name, &at_once)).await?;
         done.push(format!("pod/{name} deleted"));
     }

@@ -162,10 +162,15 @@ async fn settled(cluster: &Cluster, name: &str) -> Result<bool, Failure> {
     let Some(deployment) = cluster.call("read the deployment", api.get_opt(name)).await? else {
         return Ok(true); // a deployment that is gone will not change any more
     };
+    Ok(is_settled(&deployment))
+}
+
+/// Whether the controller has seen the newest template, and every pod of it is there and available.
+pub(super) fn is_settled(deployment: &Deployment) -> bool {
     let replicas = deployment.spec.as_ref().and_then(|s| s.replicas).unwrap_or(1);
-    let status = deployment.status.unwrap_or_default();
-    Ok(status.observed_generation == deployment.metadata.generation
+    let status = deployment.status.clone().unwrap_or_default();
+    status.observed_generation == deployment.metadata.generation
         && status.updated_replicas.unwrap_or(0) == replicas
         && status.replicas.unwrap_or(0) == replicas
-        && status.available_replicas.unwrap_or(0) == replicas)
+        && status.available_replicas.unwrap_or(0) == replicas
 }

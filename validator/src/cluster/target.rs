@@ -8,6 +8,7 @@ use kube::api::ListParams;
 use kube::{Api, ResourceExt};
 
 use super::Cluster;
+use super::rollout::is_settled;
 use crate::config::GoLiveCheck;
 use crate::evidence::{Change, Fact, Millis, ObjectFact, ObjectKind};
 use crate::failure::Failure;
@@ -95,17 +96,12 @@ fn at_rest(deployment: &Deployment) -> Result<(), Failure> {
         return Err(Failure::usage(format!("deployment `{name}` is paused"))
             .hint(format!("kubectl rollout resume deployment/{name}")));
     }
-    let status = deployment.status.clone().unwrap_or_default();
-    let settled = status.observed_generation == deployment.metadata.generation
-        && status.updated_replicas.unwrap_or(0) == replicas
-        && status.available_replicas.unwrap_or(0) == replicas
-        && status.replicas.unwrap_or(0) == replicas;
-    if settled {
+    if is_settled(deployment) {
         return Ok(());
     }
+    let available = deployment.status.as_ref().and_then(|s| s.available_replicas).unwrap_or(0);
     Err(Failure::environment(format!(
-        "deployment `{name}` is not at rest: {} of {replicas} replicas are available",
-        status.available_replicas.unwrap_or(0)
+        "deployment `{name}` is not at rest: {available} of {replicas} replicas are available"
     ))
     .hint(format!("kubectl rollout status deployment/{name}, then run again")))
 }

@@ -25,8 +25,6 @@ pub struct PodLife {
     pub restarts_line: usize,
     /// Reason of condition DisruptionTarget, if it was set: somebody else removed the pod.
     pub disruption: Option<(String, usize)>,
-    /// Last line that tells of it.
-    pub last_line: usize,
 }
 
 /// The end of a pod.
@@ -90,7 +88,6 @@ pub(super) fn lives(evidence: &Evidence) -> Vec<PodLife> {
             restarts: 0,
             restarts_line: line,
             disruption: None,
-            last_line: line,
         });
         learn(life, fact, line);
     }
@@ -101,7 +98,6 @@ pub(super) fn lives(evidence: &Evidence) -> Vec<PodLife> {
 
 fn learn(life: &mut PodLife, fact: &ObjectFact, line: usize) {
     let object = &fact.object;
-    life.last_line = line;
     life.node = text(object, "/spec/nodeName").or(life.node.take());
     for condition in list(object, "/status/conditions") {
         let is_true = condition["status"] == "True";

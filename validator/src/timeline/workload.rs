@@ -18,8 +18,6 @@ pub struct Workload {
     pub most_pods: Option<(i64, usize)>,
     /// Disruption budgets of the namespace.
     pub budgets: Vec<(usize, Value)>,
-    /// The Service.
-    pub service: Value,
 }
 
 impl Workload {
@@ -87,7 +85,6 @@ pub(super) fn read(evidence: &Evidence) -> Workload {
                 }
             }
             ObjectKind::PodDisruptionBudget => workload.budgets.push((line, fact.object.clone())),
-            ObjectKind::Service => workload.service = fact.object.clone(),
             _ => {}
         }
     }
