@@ -3,6 +3,8 @@
 //! Line 1 is the header, line n the fact with number n; findings cite these numbers.
 
 mod cluster;
+mod dependency;
+mod fault;
 mod file;
 mod step;
 mod trace;
@@ -11,6 +13,8 @@ mod traffic;
 use serde::{Deserialize, Serialize};
 
 pub use cluster::{AgentFact, Change, Gap, ObjectFact, ObjectKind, ProbeFact, ProbeTarget};
+pub use dependency::{CallFact, MiddleClock, MiddleFact, MiddleTrouble, OutgoingFact, Trouble};
+pub use fault::{Fault, FaultFact, Held, TrialEnd};
 pub use file::{EvidenceError, read, write};
 pub use step::{Edge, Step, StepFact};
 pub use trace::{Span, SpanKind, TraceFact};
@@ -57,8 +61,18 @@ pub enum Fact {
     Connection(ConnectionFact),
     /// A stretch of equal answers of one pod's endpoint.
     Probe(ProbeFact),
-    /// What the collector holds for one sampled request.
+    /// The spans of one trace, as they left the pods for the collector.
     Trace(TraceFact),
+    /// A middle agent stands before a dependency, or cannot.
+    Middle(MiddleFact),
+    /// Something happened to a middle agent.
+    Trouble(MiddleTrouble),
+    /// One second of one pod at one dependency.
+    Call(CallFact),
+    /// A fault on one pod, from begin to end.
+    Fault(FaultFact),
+    /// The trace context of a request to an HTTP dependency.
+    Outgoing(OutgoingFact),
 }
 
 impl Fact {
@@ -74,6 +88,11 @@ impl Fact {
             Self::Connection(f) => f.ended,
             Self::Probe(f) => f.from,
             Self::Trace(f) => f.at,
+            Self::Middle(f) => f.at,
+            Self::Trouble(f) => f.at,
+            Self::Call(f) => f.at,
+            Self::Fault(f) => f.began,
+            Self::Outgoing(f) => f.at,
         }
     }
 }

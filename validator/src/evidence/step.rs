@@ -22,14 +22,32 @@ pub struct StepFact {
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
-    /// Load on the version as found, nothing else.
+    /// Load on the version as found, past the middle agents.
     Baseline,
-    /// The candidate replaces the old version.
+    /// The candidate replaces the old version; its pods connect through the middle agents.
     Roll1,
-    /// The candidate is restarted.
+    /// No load: what still comes to the dependencies are health pings.
+    Learning,
+    /// Load through the middle agents, nothing else.
+    Quiet,
+    /// The candidate is restarted while some answers of its database are held.
     Roll2,
     /// Load goes on while the last changes reach every node.
     Tail,
+    /// Every statement on a database with a breaker hangs, health pings are answered.
+    Hang,
+    /// Each pod on its own: trials, hiccups, a restart of the database, the collector gone.
+    Trials,
+    /// Each pod loses one dependency altogether.
+    Loss,
+    /// Every pod has lost every data store.
+    Blackout,
+    /// Each pod has got back the dependency it lost first; the other one is still away.
+    Partial,
+    /// Everything is back; until the service is as before.
+    Recovery,
+    /// The selectors are restored and the middle agents end their connections.
+    HandBack,
 }
 
 impl Step {
@@ -41,8 +59,17 @@ impl Step {
         match self {
             Self::Baseline => "baseline",
             Self::Roll1 => "roll 1",
+            Self::Learning => "learning",
+            Self::Quiet => "quiet phase",
             Self::Roll2 => "roll 2",
             Self::Tail => "tail",
+            Self::Hang => "hanging database",
+            Self::Trials => "trials and hiccups",
+            Self::Loss => "loss of one dependency",
+            Self::Blackout => "loss of every data store",
+            Self::Partial => "one dependency still away",
+            Self::Recovery => "recovery",
+            Self::HandBack => "hand-back",
         }
     }
 }

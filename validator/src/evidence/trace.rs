@@ -4,14 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use super::Millis;
 
-/// What the collector holds for one sampled request.
+/// The spans of one trace of ours, as the middle agent before the collector copied them.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct TraceFact {
-    /// When the request was due.
+    /// When the first span of it came by.
     pub at: Millis,
     /// Trace id, 32 hex digits.
     pub trace_id: String,
-    /// All spans of it; empty when the collector knows none.
+    /// All spans of it, from every sender; each once per time it was sent.
     pub spans: Vec<Span>,
 }
 

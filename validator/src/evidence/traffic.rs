@@ -16,10 +16,12 @@ pub enum Class {
     Idle,
     /// POST with a unique id on kept connections.
     Post,
+    /// New connections to one pod, past the Service: GETs whose answers can be told apart by pod.
+    Direct,
 }
 
 impl Class {
-    /// All classes, in report order.
+    /// All classes that go through the Service, in report order.
     pub const ALL: [Self; 4] = [Self::New, Self::Busy, Self::Idle, Self::Post];
 
     /// The name in reports.
@@ -29,12 +31,13 @@ impl Class {
             Self::Busy => "keep-alive busy",
             Self::Idle => "keep-alive idle",
             Self::Post => "POST",
+            Self::Direct => "pod-direct",
         }
     }
 
     /// Whether connections outlive a request.
     pub fn keeps_connections(self) -> bool {
-        self != Self::New
+        !matches!(self, Self::New | Self::Direct)
     }
 }
 
@@ -82,19 +85,22 @@ impl Outcome {
     }
 }
 
-/// Counts of answers by their time: below 1, 2, 5, 10, 20, 50, ... ms.
+/// Counts of answers by their time: below 0.5, 1, 1.5, 2, 3, 5, ... ms.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(transparent)]
-pub struct Histogram(pub [u32; 13]);
+pub struct Histogram(pub [u32; Self::BUCKETS]);
 
 impl Histogram {
     /// Upper ends of the buckets in ms; the last bucket has none.
-    pub const BOUNDS_MS: [f64; 12] =
-        [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0];
+    pub const BOUNDS_MS: [f64; Self::BUCKETS - 1] = [
+        0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 3000.0, 5000.0,
+    ];
+
+    const BUCKETS: usize = 18;
 
     /// Counts one answer.
     pub fn record(&mut self, took_ms: f64) {
-        let bucket = Self::BOUNDS_MS.iter().position(|bound| took_ms < *bound).unwrap_or(12);
+        let bucket = Self::BOUNDS_MS.iter().position(|bound| took_ms < *bound).unwrap_or(Self::BUCKETS - 1);
         self.0[bucket] += 1;
     }
 
@@ -103,6 +109,22 @@ impl Histogram {
         for (mine, theirs) in self.0.iter_mut().zip(other.0) {
             *mine += theirs;
         }
+    }
+
+    /// The time below which this share of answers lies, straight lines assumed within a bucket; the bound of the last
+    /// finite bucket when it lies beyond.
+    pub fn quantile_ms(&self, share: f64) -> f64 {
+        let total: u64 = self.0.iter().map(|n| u64::from(*n)).sum();
+        let wanted = total as f64 * share;
+        let (mut seen, mut low) = (0.0, 0.0);
+        for (count, bound) in self.0.iter().zip(Self::BOUNDS_MS) {
+            let count = f64::from(*count);
+            if seen + count >= wanted && count > 0.0 {
+                return low + (bound - low) * (wanted - seen) / count;
+            }
+            (seen, low) = (seen + count, bound);
+        }
+        low
     }
 
     /// The bucket bound below which this share of answers lies; infinite in the last bucket.
@@ -143,6 +165,12 @@ pub struct SecondFact {
     pub open: u32,
     /// Times of the answers.
     pub times: Histogram,
+    /// For pod-direct requests: the pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod: Option<String>,
+    /// Answers 503 without Retry-After.
+    #[serde(default)]
+    pub without_retry_after: u32,
 }
 
 /// One request in full.
@@ -173,6 +201,9 @@ pub struct RequestFact {
     /// Its parent span id, 16 hex digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_id: Option<String>,
+    /// For a pod-direct request: the pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod: Option<String>,
 }
 
 /// A kept connection came to its end.

@@ -44,6 +44,7 @@ fn weight(class: Class) -> f64 {
         Class::Busy => 0.45,
         Class::Idle => 0.15,
         Class::Post => 0.10,
+        Class::Direct => 0.0, // has a rate of its own
     }
 }
 

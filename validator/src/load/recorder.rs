@@ -86,6 +86,8 @@ impl Recorder {
                 outcomes: second.outcomes.iter().map(|(outcome, n)| (*outcome, *n)).collect(),
                 open: second.open,
                 times: second.times.clone(),
+                pod: None,
+                without_retry_after: 0,
             })
         });
         seconds
@@ -183,6 +185,7 @@ impl Recorder {
             error: shot.error,
             trace_id,
             parent_id,
+            pod: None,
         }
     }
 

@@ -1,0 +1,118 @@
+//! Facts about faults: what a middle agent did to the connections of one pod, and what it met.
+
+use serde::{Deserialize, Serialize};
+
+use super::Millis;
+
+/// What a middle agent does to the connections of one pod. Health pings (statements learned while there was no
+/// load) pass through [`Hang`](Self::Hang), [`Hold`](Self::Hold), [`Trial`](Self::Trial) and [`Fail`](Self::Fail).
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "camelCase", deny_unknown_fields)]
+pub enum Fault {
+    /// Every statement waits before the dependency until the fault ends or its caller gives up. One that was given
+    /// up never reaches the dependency.
+    Hang,
+    /// Every byte waits, pings too, and goes on when the fault ends: a hiccup of the network.
+    Stall,
+    /// Statements wait `hold_ms` each and go on, at most `at_most` of the pod at a time; the others pass.
+    Hold {
+        /// How long one statement waits.
+        hold_ms: u64,
+        /// How many wait at the same time.
+        at_most: u32,
+    },
+    /// The first statement waits; further ones that come meanwhile are counted and wait too.
+    Trial {
+        /// How long the first statement waits; with [`TrialEnd::GiveUp`] it waits until its caller gives up.
+        hold_ms: u64,
+        /// What becomes of it.
+        end: TrialEnd,
+    },
+    /// Every statement is answered with an error of this SQLSTATE.
+    Fail {
+        /// Five characters, as in appendix A of the Postgres manual.
+        sqlstate: String,
+    },
+    /// Present connections are closed at once; new ones are reset when accepted.
+    Refuse,
+    /// Connections are reset at the next byte the pod sends; new ones are accepted and end the same way.
+    Reset,
+    /// Connections stay and new ones are accepted, but nothing is passed on: a black hole.
+    Silence,
+    /// Redis only: GET finds nothing, as in a cold cache.
+    Miss,
+}
+
+/// What becomes of the trial statement.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrialEnd {
+    /// It goes on after the wait, and the fault is over.
+    Forward,
+    /// It never goes on; once its caller has given up, the fault goes on as [`Fault::Hang`].
+    GiveUp,
+}
+
+impl Fault {
+    /// The name in reports.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Hang => "hang",
+            Self::Stall => "stall",
+            Self::Hold { .. } => "hold",
+            Self::Trial { .. } => "trial",
+            Self::Fail { .. } => "fail",
+            Self::Refuse => "refuse",
+            Self::Reset => "reset",
+            Self::Silence => "silence",
+            Self::Miss => "miss",
+        }
+    }
+
+    /// Whether the dependency is lost altogether, health pings included.
+    pub fn is_loss(&self) -> bool {
+        matches!(self, Self::Refuse | Self::Reset | Self::Silence)
+    }
+}
+
+/// One fault on one pod, from its begin to its end.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct FaultFact {
+    /// When the agent began it.
+    pub began: Millis,
+    /// When it ended: taken back, run out, or over by itself.
+    pub ended: Millis,
+    /// Name of the dependency.
+    pub dependency: String,
+    /// The pod.
+    pub pod: String,
+    /// The fault.
+    pub fault: Fault,
+    /// When it first touched something of the pod: a statement, a byte, a connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_hit: Option<Millis>,
+    /// How often it did.
+    pub hits: u64,
+    /// Statements that waited, in order; the first [`FaultFact::MAX_HELD`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<Held>,
+    /// For a trial: further statements that came while the first one waited.
+    #[serde(default)]
+    pub others: u64,
+}
+
+impl FaultFact {
+    /// Waiting statements kept in full.
+    pub const MAX_HELD: usize = 1_000;
+}
+
+/// One statement that had to wait.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+pub struct Held {
+    /// When it came.
+    pub from: Millis,
+    /// When it went on or was given up.
+    pub to: Millis,
+    /// Whether its caller gave up: the connection was closed.
+    pub given_up: bool,
+}

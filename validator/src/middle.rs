@@ -1,0 +1,118 @@
+//! The middle agent: stands between a target and one dependency, counts, holds, breaks, and gives way.
+//!
+//! It forwards every connection to the dependency. Only connections whose source address is a pod of the target are
+//! looked into and may meet a fault; all others are forwarded untouched. Every fault carries its own end, and without
+//! a word from the validator for [`FAIL_OPEN`] the agent forwards everything.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::Protocol;
+use crate::evidence::{Fault, Millis};
+
+/// Port of the agent's API, on the loopback address of its pod: only a port-forward reaches it.
+pub const MIDDLE_PORT: u16 = 7071;
+
+/// Without a word from the validator for this long every fault ends.
+pub const FAIL_OPEN: Duration = Duration::from_secs(15);
+
+/// Without a word for this long the guardian has restored the selectors: the agent hands its connections back.
+pub const ABANDONED: Duration = Duration::from_secs(90);
+
+/// A hand-back that was asked for cuts what is still open after this time.
+pub const HAND_BACK: Duration = Duration::from_secs(60);
+
+/// What one agent stands before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MiddlePlan {
+    /// Name of the dependency in the evidence.
+    pub dependency: String,
+    /// What is spoken.
+    pub protocol: Protocol,
+    /// Where it listens and where each port goes.
+    pub ports: Vec<PortPlan>,
+}
+
+/// One port of the dependency's Service: `LISTEN=ADDRESS:PORT` on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortPlan {
+    /// Where the agent listens.
+    pub listen: u16,
+    /// The shadow Service.
+    pub upstream: SocketAddr,
+}
+
+/// `PUT /targets`: the pods of the target by address; replaces the list before.
+pub type Targets = BTreeMap<IpAddr, String>;
+
+/// `PUT /faults`: every fault there is to be; replaces the list before. An order with a known id goes on untouched.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+pub struct FaultOrder {
+    /// Unique in the run.
+    pub id: u64,
+    /// The pod.
+    pub pod: String,
+    /// The fault.
+    pub fault: Fault,
+    /// It ends after this time whatever happens.
+    pub for_ms: u64,
+}
+
+/// `PUT /learning`: while on, every statement of the target's pods is learned as a health ping.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+pub struct Learning {
+    /// On or off.
+    pub on: bool,
+}
+
+/// `GET /status`. Any request to the API counts as a word.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct MiddleStatus {
+    /// The agent's clock, Unix milliseconds.
+    pub now_ms: f64,
+    /// What the pods of the target did so far, by name.
+    pub pods: BTreeMap<String, PodNow>,
+    /// Open connections of the target's pods.
+    pub connections: u64,
+    /// Open connections of others.
+    pub others: u64,
+    /// How often it had no word for [`FAIL_OPEN`] and ended all faults.
+    pub failed_open: u32,
+    /// Connections cut at the end of a hand-back.
+    pub cut: u64,
+    /// Whether a connection of the target turned out encrypted.
+    pub encrypted: bool,
+    /// Statements learned as pings.
+    pub learned: usize,
+}
+
+/// One pod of the target, as the agent sees it now.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct PodNow {
+    /// Statements, commands or requests so far, pings apart.
+    pub calls: u64,
+    /// When the last of them came.
+    pub last_call: Option<Millis>,
+    /// Pings so far.
+    pub pings: u64,
+    /// Open connections.
+    pub open: u32,
+    /// The fault in force, if any.
+    pub fault: Option<FaultNow>,
+}
+
+/// A fault in force.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct FaultNow {
+    /// The order's id.
+    pub id: u64,
+    /// How often it touched something.
+    pub hits: u64,
+    /// When it first did.
+    pub first_hit: Option<Millis>,
+    /// For a trial: whether its statement has gone on or was given up.
+    pub released: bool,
+}
