@@ -45,6 +45,23 @@ pub enum Command {
     /// What runs in the load agents' pods
     #[command(hide = true)]
     Agent,
+    /// What runs in the guardian's pod
+    #[command(hide = true)]
+    Guardian(GuardianArgs),
+}
+
+/// `validator guardian`.
+#[derive(Args, Debug)]
+pub struct GuardianArgs {
+    /// Namespace of the run
+    #[arg(long)]
+    pub namespace: String,
+    /// Lease of the run
+    #[arg(long)]
+    pub lease: String,
+    /// Services whose selectors are to be restored when it lapses
+    #[arg(long)]
+    pub service: Vec<String>,
 }
 
 /// Which cluster, and where in it.

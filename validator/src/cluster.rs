@@ -2,12 +2,20 @@
 
 mod agent_link;
 mod agents;
+mod api_link;
 mod collector;
 mod forward;
-mod jaeger;
+mod guardian;
+mod interposition;
+mod lease;
 mod leftovers;
+mod manifest;
+mod middle_link;
+mod middle_objects;
 mod permission;
 mod rollout;
+mod selector;
+mod site;
 mod target;
 mod watch;
 
@@ -22,10 +30,13 @@ use tokio::time::timeout;
 
 pub use agents::Agents;
 pub use collector::{Collector, PodBrief, PodTable};
-pub use jaeger::fetch_traces;
+pub use guardian::guard;
+pub use interposition::Interposition;
+pub use lease::no_other_run;
 pub use leftovers::{RUN_LABEL, clean_up};
 pub use permission::preflight;
-pub use rollout::{Candidate, RollEnd, Rollout, at_rest_again, keep};
+pub use rollout::{Candidate, RollEnd, Rollout, at_rest_again, delete_pod, keep};
+pub use site::{Site, find_sites};
 pub use target::{Target, discover};
 
 use crate::failure::Failure;

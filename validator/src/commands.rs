@@ -3,6 +3,7 @@
 mod agent;
 mod checks;
 mod cleanup;
+mod guardian;
 mod judge;
 mod run;
 
@@ -23,6 +24,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Checks(args) => checks::list(&args),
         Command::Explain(args) => checks::explain(&args),
         Command::Agent => agent::agent().await,
+        Command::Guardian(args) => guardian::guardian(&args).await,
     };
     result.unwrap_or_else(|failure| {
         if failure.exit() != Exit::Success {

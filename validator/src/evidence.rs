@@ -6,6 +6,7 @@ mod cluster;
 mod dependency;
 mod fault;
 mod file;
+mod shift;
 mod step;
 mod trace;
 mod traffic;

@@ -1,24 +1,33 @@
-//! The experiment of a run: quiet phase, two rolls under load, then the traces.
+//! The experiment of a run: quiet phases and two rolls under load, then the dependencies broken on purpose.
+
+mod circuit;
+mod diary;
+mod faults;
+mod hang;
+mod loss;
+mod rolls;
+mod stage;
+mod trials;
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
-use crate::cluster::{Agents, Candidate, Cluster, Collector, RollEnd, Rollout, Target, fetch_traces};
-use crate::evidence::{Edge, Evidence, Fact, Header, Millis, SCHEMA, Step, StepFact};
+use self::diary::Diary;
+use self::faults::Faults;
+use self::stage::Stage;
+use crate::cluster::{Agents, Candidate, Cluster, Collector, Interposition, Site, Target};
+use crate::evidence::{Evidence, Header, SCHEMA, Step};
 use crate::failure::Failure;
 use crate::moment::now;
 use crate::plan::Plan;
 use crate::progress::Progress;
 
-/// Load on the version as found, before anything is touched.
-const BASELINE: Duration = Duration::from_secs(10);
+/// Load on the version as found, before anything is touched; and load through the agents, to compare.
+const QUIET: Duration = Duration::from_secs(10);
 
-/// Load after the last old pod is gone: twice the slowest propagation measured in a roll (1.3 s), rounded up.
-const TAIL: Duration = Duration::from_secs(4);
-
-/// Reading up to some thousand traces; a batch of spans may take 5 s to leave.
-const TRACES: Duration = Duration::from_mins(2);
+/// The load ends by itself after this time, whatever becomes of the validator.
+const LOAD_AT_MOST: Duration = Duration::from_mins(45);
 
 /// One experiment on one target.
 pub struct Experiment<'a> {
@@ -26,11 +35,13 @@ pub struct Experiment<'a> {
     pub cluster: &'a Cluster,
     /// What was found of the target.
     pub target: &'a Target,
+    /// Its dependencies, and where agents can stand before them.
+    pub sites: &'a [Site],
     /// What is to be done.
     pub plan: &'a Plan,
     /// What the first roll goes to.
     pub candidate: Candidate,
-    /// Image of the load agents.
+    /// Image of the agents.
     pub agent_image: &'a str,
     /// No roll may end later than this.
     pub deadline: Instant,
@@ -43,25 +54,32 @@ impl Experiment<'_> {
     /// Exit 3 when the environment fails; what the target does wrong is evidence, not an error.
     ///
     /// # Cancel safety
-    /// Dropping it leaves load agents and a noted revision behind: `cluster::clean_up` removes both.
+    /// Dropping it leaves agents, Services that lead to them and a noted revision behind: `cluster::clean_up` undoes
+    /// all of it. Faults end by themselves.
     pub async fn run(&self, progress: &mut Progress) -> Result<Evidence, Failure> {
         let started = now();
         progress.expect(self.estimate());
         progress.tell(&format!("starting {} load agents", self.plan.traffic.agents));
         let agents = Agents::deploy(self.cluster, self.plan, self.agent_image).await?;
+        let before = self.sites.len();
+        progress.tell(&format!("starting middle agents before {before} dependencies"));
+        let mut middle =
+            Interposition::prepare(self.cluster, self.plan, self.sites, self.agent_image).await?;
         let collector = Collector::start(self.cluster, self.target).await?;
         let prober = agents.probe(&self.target.plan, collector.pods());
-        let left = self.deadline.saturating_duration_since(Instant::now()) + TAIL + BASELINE;
-        agents.start(self.plan, self.target.address, left).await?;
+        agents.start(self.plan, self.target.address, LOAD_AT_MOST).await?;
 
-        let mut facts = self.target.facts.clone();
-        let rolled = self.roll_twice(&collector, &mut facts, progress).await;
+        let diary = Diary::default();
+        let ran = self.steps(&agents, &mut middle, &collector, &diary, progress).await;
         prober.abort();
         agents.stop().await?;
-        rolled?;
+        ran?;
+        progress.tell("fetching the evidence");
+        let mut facts = self.target.facts.clone();
+        facts.extend(diary.facts());
         facts.extend(agents.evidence().await?);
+        facts.extend(middle.finish().await);
         facts.extend(collector.finish().await);
-        self.traces(&mut facts, progress).await?;
         let header = Header {
             schema: SCHEMA.to_owned(),
             validator: env!("CARGO_PKG_VERSION").to_owned(),
@@ -71,72 +89,65 @@ impl Experiment<'_> {
         Ok(Evidence::new(header, facts))
     }
 
-    async fn roll_twice(
+    async fn steps(
         &self,
+        agents: &Agents,
+        middle: &mut Interposition,
         collector: &Collector,
-        facts: &mut Vec<Fact>,
+        diary: &Diary,
         progress: &mut Progress,
     ) -> Result<(), Failure> {
-        progress.tell(&format!("quiet phase of {} s under load", BASELINE.as_secs()));
-        facts.push(step(Step::Baseline, Edge::Begin, None));
-        sleep(BASELINE).await;
-        facts.push(step(Step::Baseline, Edge::End, None));
-
-        let mut rollout = Rollout::prepare(self.cluster, self.target, collector.pods()).await?;
-        let candidates = [self.candidate.clone(), Candidate::Restart];
-        for (number, candidate) in Step::ROLLS.into_iter().zip(candidates) {
-            facts.push(step(number, Edge::Begin, None));
-            let told = |gone: usize, all: usize| {
-                progress.tell(&format!("{}: {gone} of {all} old pods replaced and gone", number.name()));
-            };
-            let end = rollout.roll(&candidate, self.deadline, told).await?;
-            let trouble = match end {
-                RollEnd::Complete => None,
-                RollEnd::Unpullable(reason) => return Err(unpullable(&reason)),
-                RollEnd::Stuck(reason) => Some(reason),
-            };
-            let stuck = trouble.is_some();
-            facts.push(step(number, Edge::End, trouble));
-            if stuck {
-                break;
-            }
+        progress.tell(&format!("baseline: load for {} s, nothing else", QUIET.as_secs()));
+        diary.begin(Step::Baseline, QUIET);
+        sleep(QUIET).await;
+        diary.end(Step::Baseline);
+        progress.tell("leading the dependencies' Services to the middle agents");
+        middle.take_over(self.sites, collector.pods()).await?;
+        let stage = Stage {
+            cluster: self.cluster,
+            target: self.target,
+            plan: self.plan,
+            agents,
+            middle,
+            pods: collector.pods(),
+            faults: Faults::new(middle),
+            diary,
+        };
+        tokio::select! {
+            ran = self.through_the_agents(&stage, progress) => ran?,
+            // What was seen until here is judged; a check says why the rest is missing.
+            what = middle.disturbed() => progress.tell(&format!("ending early: {what}")),
         }
-        facts.push(step(Step::Tail, Edge::Begin, None));
-        sleep(TAIL).await;
-        facts.push(step(Step::Tail, Edge::End, None));
+        progress.tell("handing the connections back");
+        diary.begin(Step::HandBack, Duration::ZERO);
+        middle.hand_back().await?;
+        diary.end(Step::HandBack);
         Ok(())
     }
 
-    async fn traces(&self, facts: &mut Vec<Fact>, progress: &mut Progress) -> Result<(), Failure> {
-        let wanted: Vec<(Millis, String)> = facts
-            .iter()
-            .filter_map(|fact| match fact {
-                Fact::Request(request) if !request.outcome.is_lost() => {
-                    request.trace_id.clone().map(|id| (request.due, id))
-                }
-                _ => None,
-            })
-            .collect();
-        progress.tell(&format!("looking for the traces of {} sampled requests", wanted.len()));
-        let fetch = fetch_traces(self.cluster, &self.plan.dependencies, &wanted);
-        let found = timeout(TRACES, fetch)
-            .await
-            .map_err(|_| Failure::environment("reading the traces took more than 120 s"))??;
-        facts.extend(found.into_iter().flatten().map(Fact::Trace));
-        Ok(())
+    async fn through_the_agents(&self, stage: &Stage<'_>, progress: &mut Progress) -> Result<(), Failure> {
+        if !rolls::run(stage, &self.candidate, self.deadline, progress).await? {
+            return Ok(());
+        }
+        let pods = stage.serving();
+        stage.direct(&pods).await?;
+        if let Some((name, circuit)) = stage.circuits().first() {
+            sleep(circuit.window.saturating_sub(rolls::TAIL) + Duration::from_secs(1)).await;
+            progress.tell(&format!("dependency {name} hangs, health pings are answered"));
+            hang::run(stage, &pods).await?;
+        }
+        progress.tell("dependencies are lost: one of each pod, then all, then the other one");
+        // A pod was replaced meanwhile, if there is a collector to be gone.
+        let pods = stage.serving();
+        loss::run(stage, &pods).await?;
+        stage.direct(&[]).await
     }
 
+    /// As far as the declared times tell.
     fn estimate(&self) -> Duration {
-        let fixed = Duration::from_secs(20) + BASELINE + TAIL;
-        fixed + self.target.expected_roll * 2
+        let breaker = self.plan.dependencies.iter().find_map(|d| d.breaker.as_ref());
+        let trials = breaker.map_or(0.0, |b| 2.5 * b.open_for.0 + 2.0 * b.window.0 + 30.0);
+        let fixed = Duration::from_secs(120) + QUIET * 2;
+        fixed + self.target.expected_roll * 2 + Duration::from_secs_f64(trials)
     }
-}
-
-fn unpullable(reason: &str) -> Failure {
-    Failure::environment(format!("the candidate cannot be started: {reason}"))
-        .hint("check the name and tag of --image, and that the nodes may pull it; in kind: `kind load docker-image`")
-}
-
-fn step(step: Step, edge: Edge, trouble: Option<String>) -> Fact {
-    Fact::Step(StepFact { at: now(), step, edge, trouble })
 }

@@ -2,7 +2,7 @@
 
 use crate::check::{Area, Check, Finding, Outcome, Severity};
 use crate::evidence::Evidence;
-use crate::report::{AreaLine, CheckLine, Report, Verdict};
+use crate::report::{AreaLine, CheckLine, Report, RunTime, Verdict};
 use crate::timeline::Timeline;
 
 /// Judges the evidence by these checks.
@@ -18,10 +18,19 @@ pub fn judge(evidence: &Evidence, checks: &[&Check]) -> Report {
         version: target.version.clone(),
         run: evidence.plan().run.clone(),
         validator: evidence.header.validator.clone(),
+        duration: duration(&timeline),
         verdict: verdict(&lines),
         areas,
         checks: lines,
     }
+}
+
+fn duration(timeline: &Timeline) -> RunTime {
+    let end =
+        timeline.steps.iter().filter_map(|step| step.end).max().unwrap_or(timeline.evidence.header.started);
+    let least: u64 = timeline.steps.iter().map(|step| step.least_ms).sum();
+    let took = end - timeline.evidence.header.started;
+    RunTime { took_s: took as f64 / 1000.0, least_s: least as f64 / 1000.0 }
 }
 
 /// Severity decides: a failed blocker or major is NO-GO; a blocker without an answer is INCONCLUSIVE.

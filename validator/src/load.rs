@@ -5,7 +5,9 @@
 
 mod classes;
 mod clock;
+mod direct;
 mod link;
+mod pause;
 mod prober;
 mod recorder;
 mod server;
@@ -43,6 +45,35 @@ pub struct LoadPlan {
     pub late_after_ms: f64,
     /// The load ends by itself after this time, whatever the validator does.
     pub at_most_s: f64,
+    /// What every trace id of the run begins with: 8 hex digits.
+    pub trace_prefix: String,
+}
+
+/// `PUT /direct`: which pods get requests past the Service; replaces the list before.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
+pub struct DirectPlan {
+    /// The pods; none ends it.
+    pub pods: Vec<DirectPod>,
+    /// Requests per second to each of them.
+    pub rate: f64,
+}
+
+/// A pod that gets requests past the Service.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+pub struct DirectPod {
+    /// Name of the pod.
+    pub pod: String,
+    /// Its address.
+    pub ip: std::net::IpAddr,
+    /// The port that serves.
+    pub port: u16,
+}
+
+/// `POST /pause`: nothing is due for a while.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub struct PausePlan {
+    /// For how long, in ms.
+    pub for_ms: u64,
 }
 
 /// A pod whose endpoints are to be asked directly.

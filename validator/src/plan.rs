@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Dependency, Policy, RequestSpec};
+use crate::config::{Dependency, Policy, Readiness, RequestSpec};
 
 /// The plan of one run; it stands in the header of the evidence.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -11,10 +11,16 @@ pub struct Plan {
     pub run: String,
     /// The deployment under test.
     pub target: TargetPlan,
+    /// What every trace id of the run begins with: 8 hex digits, so that middle agents know them.
+    #[serde(default)]
+    pub trace_prefix: String,
     /// The load.
     pub traffic: TrafficPlan,
     /// Declared dependencies.
     pub dependencies: Vec<Dependency>,
+    /// What readiness promises while a dependency is away.
+    #[serde(default)]
+    pub readiness_policy: Readiness,
     /// Limits to judge by.
     pub policy: Policy,
 }
@@ -37,6 +43,9 @@ pub struct TargetPlan {
     pub version: String,
     /// Replicas as found.
     pub replicas: i32,
+    /// Port of the pods that the Service leads to.
+    #[serde(default)]
+    pub port: u16,
     /// Endpoint of readiness; the declared one, else `/ready` on the serving port.
     pub readiness: Endpoint,
     /// Endpoint of liveness; the declared one, else `/health` on the serving port.

@@ -30,12 +30,23 @@ pub struct Report {
     pub run: String,
     /// Version of the validator that gathered the evidence.
     pub validator: String,
+    /// How long the run took, in seconds, and how long its steps take at least, however fast the service is.
+    pub duration: RunTime,
     /// The verdict.
     pub verdict: Verdict,
     /// One line per area.
     pub areas: Vec<AreaLine>,
     /// One line per check.
     pub checks: Vec<CheckLine>,
+}
+
+/// How long a run took.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq)]
+pub struct RunTime {
+    /// From its start to the end of its last step, in seconds.
+    pub took_s: f64,
+    /// The sum of the unavoidable waits of its steps: declared delays, open times and windows, in seconds.
+    pub least_s: f64,
 }
 
 /// One area's result.

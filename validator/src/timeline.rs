@@ -43,6 +43,8 @@ pub struct StepSpan {
     pub end: Option<Millis>,
     /// Why it ended early.
     pub trouble: Option<String>,
+    /// How long it takes at least, in ms; 0 if the evidence does not say.
+    pub least_ms: u64,
     /// Line of its end, else of its begin.
     pub line: usize,
 }
@@ -101,7 +103,8 @@ fn steps(evidence: &Evidence) -> Vec<StepSpan> {
         let Fact::Step(fact) = fact else { continue };
         match fact.edge {
             Edge::Begin => {
-                spans.push(StepSpan { step: fact.step, begin: fact.at, end: None, trouble: None, line });
+                let (step, begin, least_ms) = (fact.step, fact.at, fact.least_ms.unwrap_or_default());
+                spans.push(StepSpan { step, begin, end: None, trouble: None, least_ms, line });
             }
             Edge::End => {
                 if let Some(span) = spans.iter_mut().find(|span| span.step == fact.step) {

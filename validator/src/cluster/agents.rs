@@ -10,11 +10,13 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use super::agent_link::{AgentLink, ClockOffset};
+use super::agent_link::AgentLink;
+use super::api_link::ClockOffset;
+use super::manifest::{ROLE_LABEL, labels, pod_spec};
 use super::{Cluster, PodTable, RUN_LABEL};
-use crate::evidence::{AgentFact, ConnectionFact, Fact, Millis, ProbeFact, RequestFact, SecondFact};
+use crate::evidence::{AgentFact, Fact, Millis};
 use crate::failure::Failure;
-use crate::load::{LoadPlan, ProbedPod};
+use crate::load::{DirectPlan, DirectPod, LoadPlan, PausePlan, ProbedPod};
 use crate::moment::now;
 use crate::plan::{Plan, TargetPlan};
 
@@ -63,7 +65,7 @@ impl Agents {
         let TargetPlan { service, namespace, .. } = &plan.target;
         for agent in &self.agents {
             let load = LoadPlan {
-                agent: agent.link.pod.clone(),
+                agent: agent.link.pod().to_owned(),
                 node: agent.node.clone(),
                 address,
                 host: format!("{service}.{namespace}.svc:{}", address.port()),
@@ -72,6 +74,7 @@ impl Agents {
                 requests: plan.traffic.requests.clone(),
                 late_after_ms: plan.policy.late_after_ms,
                 at_most_s: at_most.as_secs_f64(),
+                trace_prefix: plan.trace_prefix.clone(),
             };
             agent.link.start(&load).await.map_err(|e| agent.lost(&e))?;
         }
@@ -106,6 +109,24 @@ impl Agents {
         })
     }
 
+    /// Sends GETs past the Service to these pods from now on, shared by the agents; none ends it.
+    pub async fn direct(&self, pods: Vec<DirectPod>, rate: f64) -> Result<(), Failure> {
+        let plan = DirectPlan { pods, rate: rate / self.agents.len() as f64 };
+        for agent in &self.agents {
+            agent.link.direct(&plan).await.map_err(|e| agent.lost(&e))?;
+        }
+        Ok(())
+    }
+
+    /// Nothing is due for a while.
+    pub async fn pause(&self, length: Duration) -> Result<(), Failure> {
+        let plan = PausePlan { for_ms: length.as_millis() as u64 };
+        for agent in &self.agents {
+            agent.link.pause(plan).await.map_err(|e| agent.lost(&e))?;
+        }
+        Ok(())
+    }
+
     /// Ends the load; in-flight requests may finish.
     pub async fn stop(&self) -> Result<(), Failure> {
         for agent in &self.agents {
@@ -122,7 +143,7 @@ impl Agents {
             for clock in [agent.clock, after] {
                 facts.push(Fact::Agent(AgentFact {
                     at: now(),
-                    agent: agent.link.pod.clone(),
+                    agent: agent.link.pod().to_owned(),
                     node: agent.node.clone(),
                     offset_ms: clock.offset_ms,
                     uncertainty_ms: clock.uncertainty_ms,
@@ -130,7 +151,7 @@ impl Agents {
             }
             let seen = agent.link.evidence().await.map_err(|e| agent.lost(&e))?;
             let offset = agent.clock.offset_ms.round() as Millis;
-            facts.extend(seen.into_iter().map(|fact| shifted(fact, offset)));
+            facts.extend(seen.into_iter().map(|fact| fact.shifted(offset)));
         }
         Ok(facts)
     }
@@ -138,7 +159,7 @@ impl Agents {
 
 impl Agent {
     fn lost(&self, error: &str) -> Failure {
-        Failure::environment(format!("load agent {} on {}: {error}", self.link.pod, self.node))
+        Failure::environment(format!("load agent {} on {}: {error}", self.link.pod(), self.node))
             .hint("look at the pod with `kubectl logs`; run again when the node is calm")
     }
 }
@@ -182,60 +203,18 @@ async fn started(
 }
 
 fn manifest(run: &str, number: usize, image: &str) -> Result<Pod, Failure> {
-    let labels = json!({
-        "app.kubernetes.io/name": "golive-load",
-        "app.kubernetes.io/managed-by": "golive-validator",
-        RUN_LABEL: run,
-    });
     let apart = json!({
         "weight": 100,
         "podAffinityTerm": {
             "topologyKey": "kubernetes.io/hostname",
-            "labelSelector": { "matchLabels": { RUN_LABEL: run } },
+            "labelSelector": { "matchLabels": { RUN_LABEL: run, ROLE_LABEL: "load" } },
         },
     });
-    let pod = json!({
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": { "name": pod_name(run, number), "labels": labels },
-        "spec": {
-            "restartPolicy": "Never",
-            "activeDeadlineSeconds": 3600,
-            "terminationGracePeriodSeconds": 1,
-            "automountServiceAccountToken": false,
-            "affinity": { "podAntiAffinity": { "preferredDuringSchedulingIgnoredDuringExecution": [apart] } },
-            "securityContext": {
-                "runAsNonRoot": true, "runAsUser": 65532, "runAsGroup": 65532,
-                "seccompProfile": { "type": "RuntimeDefault" },
-            },
-            "containers": [{
-                "name": "load",
-                "image": image,
-                "imagePullPolicy": "IfNotPresent",
-                "args": ["agent"],
-                "resources": {
-                    "requests": { "cpu": "50m", "memory": "64Mi" },
-                    "limits": { "memory": "512Mi" },
-                },
-                "securityContext": {
-                    "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,
-                    "capabilities": { "drop": ["ALL"] },
-                },
-            }],
-        },
-    });
-    serde_json::from_value(pod).map_err(Failure::from)
-}
-
-/// Moves a fact from the agent's clock to ours.
-fn shifted(fact: Fact, offset: Millis) -> Fact {
-    match fact {
-        Fact::Second(f) => Fact::Second(SecondFact { at: f.at - offset, ..f }),
-        Fact::Request(f) => Fact::Request(RequestFact { due: f.due - offset, sent: f.sent - offset, ..f }),
-        Fact::Connection(f) => {
-            Fact::Connection(ConnectionFact { opened: f.opened - offset, ended: f.ended - offset, ..f })
-        }
-        Fact::Probe(f) => Fact::Probe(ProbeFact { from: f.from - offset, to: f.to - offset, ..f }),
-        other => other,
-    }
+    let mut spec = pod_spec("load", image, &["agent".to_owned()], &json!([]));
+    spec["restartPolicy"] = json!("Never");
+    spec["activeDeadlineSeconds"] = json!(3600);
+    spec["affinity"] =
+        json!({ "podAntiAffinity": { "preferredDuringSchedulingIgnoredDuringExecution": [apart] } });
+    let metadata = json!({ "name": pod_name(run, number), "labels": labels(run, "load") });
+    Ok(serde_json::from_value(json!({ "metadata": metadata, "spec": spec }))?)
 }

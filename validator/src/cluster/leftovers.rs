@@ -1,13 +1,24 @@
 //! What a run leaves in the cluster while it works, and how it is taken away again.
 
-use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
-use k8s_openapi::api::core::v1::Pod;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
-use kube::{Api, ResourceExt};
-use serde_json::json;
+use std::time::Duration;
 
-use super::Cluster;
+use http::Method;
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::{Pod, Service, ServiceAccount};
+use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::{Api, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::api_link::ApiLink;
+use super::manifest::ROLE_LABEL;
+use super::{Cluster, selector};
 use crate::failure::Failure;
+use crate::middle::{MIDDLE_PORT, MiddleStatus};
 
 /// Label of every object that a run creates; the value is the run's name.
 pub const RUN_LABEL: &str = "golive.dev/run";
@@ -18,10 +29,17 @@ pub(super) const ROLLBACK_TO: &str = "golive.dev/rollback-to";
 /// Annotation that the deployment controller keeps on each ReplicaSet.
 pub(super) const REVISION: &str = "deployment.kubernetes.io/revision";
 
-/// Removes every object of earlier runs in the namespace, and undoes their unfinished rolls.
-/// Returns what was done, in words.
+/// How long middle agents may take to end their connections.
+const HAND_BACK_DEADLINE: Duration = Duration::from_secs(65);
+
+/// Removes every object of earlier runs in the namespace, gives Services their selectors back and undoes unfinished
+/// rolls. Returns what was done, in words.
 pub async fn clean_up(cluster: &Cluster) -> Result<Vec<String>, Failure> {
     let mut done = Vec::new();
+    let services: Api<Service> = cluster.api();
+    for service in &cluster.call("list services", services.list(&ListParams::default())).await? {
+        done.extend(selector::give_back(cluster, service).await?);
+    }
     let deployments: Api<Deployment> = cluster.api();
     let all = cluster.call("list deployments", deployments.list(&ListParams::default())).await?;
     for deployment in all.iter().filter(|d| d.annotations().contains_key(ROLLBACK_TO)) {
@@ -33,15 +51,74 @@ pub async fn clean_up(cluster: &Cluster) -> Result<Vec<String>, Failure> {
             done.push(format!("deployment/{name} already had the template of revision {revision}"));
         }
     }
-    let pods: Api<Pod> = cluster.api();
-    let ours = ListParams::default().labels(RUN_LABEL);
-    let found = cluster.call("list load agents", pods.list(&ours)).await?;
-    let at_once = DeleteParams::default().grace_period(0);
-    for name in found.iter().map(ResourceExt::name_any) {
-        cluster.call("delete a load agent", pods.delete(&name, &at_once)).await?;
-        done.push(format!("pod/{name} deleted"));
-    }
+    hand_back(cluster).await?;
+    delete::<Deployment>(cluster, "deployment", &mut done).await?;
+    delete::<Service>(cluster, "service", &mut done).await?;
+    delete::<Pod>(cluster, "pod", &mut done).await?;
+    delete::<RoleBinding>(cluster, "rolebinding", &mut done).await?;
+    delete::<Role>(cluster, "role", &mut done).await?;
+    delete::<ServiceAccount>(cluster, "serviceaccount", &mut done).await?;
+    // Last, so that a clean-up which was cut short is still seen as work to do.
+    delete::<Lease>(cluster, "lease", &mut done).await?;
     Ok(done)
+}
+
+/// Has every middle agent end its connections when they are idle, before its pod is deleted with what is in flight.
+/// An agent that does not answer has none that could be saved.
+async fn hand_back(cluster: &Cluster) -> Result<(), Failure> {
+    let pods: Api<Pod> = cluster.api();
+    let agents = ListParams::default().labels(&format!("{RUN_LABEL},{ROLE_LABEL}=middle"));
+    let found = cluster.call("list middle agents", pods.list(&agents)).await?;
+    let deadline = Instant::now() + HAND_BACK_DEADLINE;
+    let waiting = found.iter().map(|pod| {
+        let link = ApiLink::new(pods.clone(), pod.name_any(), MIDDLE_PORT);
+        async move { drained(&link, deadline).await }
+    });
+    futures_util::future::join_all(waiting).await;
+    Ok(())
+}
+
+async fn drained(link: &ApiLink, deadline: Instant) {
+    let answer = Duration::from_secs(3);
+    if timeout(answer * 2, link.send(Method::POST, "/hand-back", &())).await.is_ok_and(|told| told.is_err()) {
+        return;
+    }
+    while Instant::now() < deadline {
+        match link.ask::<MiddleStatus>("/status", answer).await {
+            Ok(status) if status.connections + status.others > 0 => sleep(Duration::from_millis(250)).await,
+            _ => return,
+        }
+    }
+}
+
+/// Deletes every object of one kind that carries our label.
+async fn delete<K>(cluster: &Cluster, kind: &str, done: &mut Vec<String>) -> Result<(), Failure>
+where
+    K: Resource<Scope = NamespaceResourceScope> + Clone + DeserializeOwned + std::fmt::Debug,
+    K::DynamicType: Default,
+{
+    let api: Api<K> = cluster.api();
+    let ours = ListParams::default().labels(RUN_LABEL);
+    let found = cluster.call(&format!("list each {kind} of ours"), api.list(&ours)).await?;
+    let at_once = DeleteParams::background().grace_period(0);
+    for name in found.iter().map(ResourceExt::name_any) {
+        match cluster.call(&format!("delete {kind}/{name}"), gone(&api, &name, &at_once)).await? {
+            true => done.push(format!("{kind}/{name} deleted")),
+            false => {} // its owner was faster
+        }
+    }
+    Ok(())
+}
+
+async fn gone<K>(api: &Api<K>, name: &str, params: &DeleteParams) -> Result<bool, kube::Error>
+where
+    K: Clone + DeserializeOwned + std::fmt::Debug,
+{
+    match api.delete(name, params).await {
+        Ok(_) => Ok(true),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Gives the deployment the template of an earlier revision back and removes our annotation.

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::DeleteParams;
 use kube::{Api, ResourceExt};
 use serde_json::json;
 use tokio::sync::watch;
@@ -134,6 +136,12 @@ impl Rollout {
         }
         None
     }
+}
+
+/// Deletes one pod of the target as a drain of its node would: its deployment replaces it.
+pub async fn delete_pod(cluster: &Cluster, pod: &str) -> Result<(), Failure> {
+    let pods: Api<Pod> = cluster.api();
+    cluster.call("delete a pod of the target", pods.delete(pod, &DeleteParams::default())).await.map(drop)
 }
 
 /// Leaves the deployment as it is and forgets the revision noted on it.

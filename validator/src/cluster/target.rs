@@ -27,6 +27,8 @@ pub struct Target {
     pub container: String,
     /// How long one roll may take, as far as the probes tell.
     pub expected_roll: std::time::Duration,
+    /// How long one roll takes at least, however fast the pods are: declared delays, one pod after the other.
+    pub least_roll: std::time::Duration,
     /// Service and disruption budgets, for the static checks.
     pub facts: Vec<Fact>,
 }
@@ -55,6 +57,7 @@ pub async fn discover(
         version: version(candidate.unwrap_or(&image), &deployment),
         candidate: candidate.map(str::to_owned),
         replicas: spec.replicas.unwrap_or(1),
+        port: serving_port,
         readiness: endpoint(container.readiness_probe.as_ref(), container, "/ready", serving_port),
         liveness: endpoint(container.liveness_probe.as_ref(), container, "/health", serving_port),
         nodes: schedulable_nodes(cluster).await,
@@ -65,7 +68,10 @@ pub async fn discover(
     let selector = labels.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(",");
     let facts = static_facts(cluster, &service, now).await?;
     let expected_roll = expected_roll(&plan, container.readiness_probe.as_ref());
-    Ok(Target { expected_roll, plan, address, selector, container: container.name.clone(), facts })
+    let ready_for = u64::try_from(spec.min_ready_seconds.unwrap_or(0)).unwrap_or(0);
+    let least_roll = least_roll(&plan, container.readiness_probe.as_ref(), ready_for);
+    let container = container.name.clone();
+    Ok(Target { expected_roll, least_roll, plan, address, selector, container, facts })
 }
 
 async fn find_deployment(cluster: &Cluster, name: &str) -> Result<Deployment, Failure> {
@@ -207,6 +213,13 @@ fn expected_roll(plan: &TargetPlan, readiness: Option<&Probe>) -> std::time::Dur
     let period = of(readiness.and_then(|p| p.period_seconds), 10);
     let replicas = u64::try_from(plan.replicas).unwrap_or(1);
     std::time::Duration::from_secs(replicas * (delay + period / 2 + 2) + 20)
+}
+
+/// Every pod waits for its first probe and then stays ready for the declared time.
+fn least_roll(plan: &TargetPlan, readiness: Option<&Probe>, ready_for: u64) -> std::time::Duration {
+    let delay = readiness.and_then(|p| p.initial_delay_seconds).unwrap_or(0);
+    let replicas = u64::try_from(plan.replicas).unwrap_or(1);
+    std::time::Duration::from_secs(replicas * (u64::try_from(delay).unwrap_or(0) + ready_for))
 }
 
 fn version(image: &str, deployment: &Deployment) -> String {

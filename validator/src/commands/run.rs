@@ -8,7 +8,10 @@ use tokio::time::Instant;
 
 use crate::checks::ALL;
 use crate::cli::RunArgs;
-use crate::cluster::{Candidate, Cluster, Target, at_rest_again, clean_up, discover, keep, preflight};
+use crate::cluster::{
+    Candidate, Cluster, Site, Target, at_rest_again, clean_up, discover, find_sites, keep, no_other_run,
+    preflight,
+};
 use crate::config::{GoLiveCheck, Policy, RequestSpec};
 use crate::evidence::{Evidence, write};
 use crate::exit::Exit;
@@ -32,15 +35,17 @@ pub(super) async fn run(args: RunArgs) -> Result<Exit, Failure> {
     let cluster = Cluster::connect(args.cluster.context.as_deref(), &check.metadata.namespace).await?;
     progress.tell(&format!("context {}, namespace {}", cluster.context(), cluster.namespace()));
     preflight(&cluster).await?;
+    no_other_run(&cluster).await?;
     for line in clean_up(&cluster).await? {
         progress.tell(&format!("left behind by an earlier run: {line}"));
         at_rest_again(&cluster, &check.spec.target.deployment, Instant::now() + REST).await?;
     }
     let target = discover(&cluster, &check, args.image.as_deref(), now()).await?;
+    let sites = find_sites(&cluster, &check.spec.dependencies, &target.plan.service).await?;
     let plan = plan(&check, &target);
 
     let outcome = tokio::select! {
-        outcome = experiment(&args, &cluster, &target, &plan, &mut progress) => outcome,
+        outcome = experiment(&args, &cluster, &target, &sites, &plan, &mut progress) => outcome,
         () = interrupted() => Err(Failure::interrupted()),
     };
     let ended = match outcome {
@@ -60,12 +65,14 @@ async fn experiment(
     args: &RunArgs,
     cluster: &Cluster,
     target: &Target,
+    sites: &[Site],
     plan: &Plan,
     progress: &mut Progress,
 ) -> Result<Evidence, Failure> {
     let experiment = Experiment {
         cluster,
         target,
+        sites,
         plan,
         candidate: args.image.clone().map_or(Candidate::Restart, Candidate::Image),
         agent_image: &args.agent_image,
@@ -160,6 +167,7 @@ fn plan(check: &GoLiveCheck, target: &Target) -> Plan {
     let suffix = uuid::Uuid::new_v4().simple().to_string();
     Plan {
         run: format!("golive-{}-{}", target.plan.deployment, &suffix[..6]),
+        trace_prefix: format!("{:08x}", fastrand::u32(1..)),
         target: target.plan.clone(),
         traffic: TrafficPlan {
             rate: traffic.rate.per_second(),
@@ -168,6 +176,7 @@ fn plan(check: &GoLiveCheck, target: &Target) -> Plan {
             agents: AGENTS,
         },
         dependencies: check.spec.dependencies.clone(),
+        readiness_policy: check.spec.readiness,
         policy: Policy::default(),
     }
 }

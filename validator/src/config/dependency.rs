@@ -17,9 +17,6 @@ pub struct Dependency {
     /// The circuit breaker that the service declares for it.
     #[serde(default)]
     pub breaker: Option<Breaker>,
-    /// For `otlp`: the Service of Jaeger's query API; found by its port when absent.
-    #[serde(default)]
-    pub query: Option<String>,
 }
 
 /// What is spoken to a dependency.
@@ -34,6 +31,23 @@ pub enum Protocol {
     Otlp,
     /// HTTP/1 or HTTP/2.
     Http,
+}
+
+impl Protocol {
+    /// The name in files and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+            Self::Redis => "redis",
+            Self::Otlp => "otlp",
+            Self::Http => "http",
+        }
+    }
+
+    /// Whether the target keeps its state there: readiness depends on it.
+    pub fn is_store(self) -> bool {
+        matches!(self, Self::Postgres | Self::Redis)
+    }
 }
 
 /// The declared circuit breaker.

@@ -1,5 +1,7 @@
 //! One kind of request in the load.
 
+use std::num::NonZeroU32;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -15,6 +17,8 @@ pub struct RequestSpec {
     pub path: Template,
     /// JSON body; placeholders in its strings are filled in per request.
     pub json: Option<Value>,
+    /// How often it is chosen, against the others of its method.
+    pub weight: NonZeroU32,
 }
 
 /// The methods a load may use.
@@ -35,12 +39,18 @@ struct Entry {
     post: Option<Template>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     json: Option<Value>,
+    #[serde(default = "once")]
+    weight: NonZeroU32,
+}
+
+fn once() -> NonZeroU32 {
+    NonZeroU32::MIN
 }
 
 impl RequestSpec {
     /// A GET of this path.
     pub fn get(path: Template) -> Self {
-        Self { method: Method::Get, path, json: None }
+        Self { method: Method::Get, path, json: None, weight: once() }
     }
 
     /// The body of one request, or nothing for a method without one.
@@ -67,8 +77,10 @@ impl TryFrom<Entry> for RequestSpec {
     fn try_from(entry: Entry) -> Result<Self, Self::Error> {
         match (entry.get, entry.post) {
             (Some(_), None) if entry.json.is_some() => Err("json: a `get` has no body; use `post`".into()),
-            (Some(path), None) => Ok(Self { method: Method::Get, path, json: None }),
-            (None, Some(path)) => Ok(Self { method: Method::Post, path, json: entry.json }),
+            (Some(path), None) => Ok(Self { method: Method::Get, path, json: None, weight: entry.weight }),
+            (None, Some(path)) => {
+                Ok(Self { method: Method::Post, path, json: entry.json, weight: entry.weight })
+            }
             _ => Err("expected exactly one of `get: PATH` and `post: PATH` in each request".into()),
         }
     }
@@ -80,6 +92,6 @@ impl From<RequestSpec> for Entry {
             Method::Get => (Some(spec.path), None),
             Method::Post => (None, Some(spec.path)),
         };
-        Self { get, post, json: spec.json }
+        Self { get, post, json: spec.json, weight: spec.weight }
     }
 }

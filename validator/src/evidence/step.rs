@@ -16,6 +16,9 @@ pub struct StepFact {
     /// Why it ended early, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
+    /// At its begin: how long it takes at least, however fast the service is, in ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least_ms: Option<u64>,
 }
 
 /// The steps, in the order in which a run does them.

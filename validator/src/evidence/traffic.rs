@@ -93,7 +93,8 @@ pub struct Histogram(pub [u32; Self::BUCKETS]);
 impl Histogram {
     /// Upper ends of the buckets in ms; the last bucket has none.
     pub const BOUNDS_MS: [f64; Self::BUCKETS - 1] = [
-        0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 3000.0, 5000.0,
+        0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 3000.0,
+        5000.0,
     ];
 
     const BUCKETS: usize = 18;

@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::link::Link;
-use super::shooter::Shooter;
+use super::pause::Pause;
+use super::shooter::{Aim, Shooter};
 use crate::evidence::Class;
 
 /// Kept connections per busy class and agent: enough to reach every endpoint behind the Service.
@@ -25,15 +26,16 @@ const IDLE_GAP_MAX_S: f64 = 15.0;
 const IDLE_GAP_MIN_S: f64 = 0.5;
 
 /// Starts every class that the plan has requests for; all end soon after the token is cancelled.
-pub(super) fn start(shooter: &Arc<Shooter>, stop: &CancellationToken, tasks: &TaskTracker) {
+pub(super) fn start(shooter: &Arc<Shooter>, pause: &Pause, stop: &CancellationToken, tasks: &TaskTracker) {
     let classes: Vec<Class> = Class::ALL.into_iter().filter(|class| shooter.serves(*class)).collect();
     let total: f64 = classes.iter().map(|class| weight(*class)).sum();
     for class in classes {
         let rate = shooter.plan.rate * weight(class) / total;
         if class == Class::Idle {
-            start_idle(shooter, rate, stop, tasks);
+            start_idle(shooter, rate, pause, stop, tasks);
         } else {
-            tasks.spawn(tick(Arc::clone(shooter), class, rate, stop.clone(), tasks.clone()));
+            let (shooter, aim) = (Arc::clone(shooter), shooter.at_service(class));
+            tasks.spawn(tick(shooter, aim, rate, pause.clone(), stop.clone(), tasks.clone()));
         }
     }
 }
@@ -48,7 +50,14 @@ fn weight(class: Class) -> f64 {
     }
 }
 
-async fn tick(shooter: Arc<Shooter>, class: Class, rate: f64, stop: CancellationToken, tasks: TaskTracker) {
+async fn tick(
+    shooter: Arc<Shooter>,
+    aim: Aim,
+    rate: f64,
+    pause: Pause,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+) {
     let slots: Arc<Vec<Mutex<Option<Link>>>> = Arc::new((0..BUSY_LINKS).map(|_| Mutex::new(None)).collect());
     let in_flight = Arc::new(Semaphore::new(MAX_IN_FLIGHT));
     let start = Instant::now();
@@ -59,59 +68,71 @@ async fn tick(shooter: Arc<Shooter>, class: Class, rate: f64, stop: Cancellation
         if stop.run_until_cancelled(sleep_until(due)).await.is_none() {
             break;
         }
-        shooter.recorder.due(class, due);
+        number += 1;
+        if pause.is_on() {
+            continue;
+        }
+        shooter.recorder.due(&aim, due);
         match Arc::clone(&in_flight).try_acquire_owned() {
-            Err(_) => shooter.recorder.unsent(class, due),
+            Err(_) => shooter.recorder.unsent(&aim, due),
             Ok(permit) => {
-                let (shooter, slots) = (Arc::clone(&shooter), Arc::clone(&slots));
+                let (shooter, slots, aim) = (Arc::clone(&shooter), Arc::clone(&slots), aim.clone());
                 tasks.spawn(async move {
-                    shoot_on_free_slot(&shooter, class, due, &slots, number).await;
+                    shoot_on_free_slot(&shooter, &aim, due, &slots, number).await;
                     drop(permit);
                 });
             }
         }
-        number += 1;
     }
     for slot in slots.iter() {
         let link = slot.lock().await.take();
-        shooter.retire(class, link).await;
+        shooter.retire(aim.class, link).await;
     }
 }
 
 async fn shoot_on_free_slot(
     shooter: &Shooter,
-    class: Class,
+    aim: &Aim,
     due: Instant,
     slots: &[Mutex<Option<Link>>],
     number: usize,
 ) {
-    if class.keeps_connections() {
+    if aim.class.keeps_connections() {
         for step in 0..slots.len() {
             if let Ok(mut slot) = slots[(number + step) % slots.len()].try_lock() {
-                return shooter.shoot(class, due, &mut slot).await;
+                return shooter.shoot(aim, due, &mut slot).await;
             }
         }
     }
     let mut fresh = None;
-    shooter.shoot(class, due, &mut fresh).await;
-    shooter.retire(class, fresh).await;
+    shooter.shoot(aim, due, &mut fresh).await;
+    shooter.retire(aim.class, fresh).await;
 }
 
-fn start_idle(shooter: &Arc<Shooter>, rate: f64, stop: &CancellationToken, tasks: &TaskTracker) {
+fn start_idle(
+    shooter: &Arc<Shooter>,
+    rate: f64,
+    pause: &Pause,
+    stop: &CancellationToken,
+    tasks: &TaskTracker,
+) {
     let mean_gap = f64::midpoint(IDLE_GAP_MIN_S, IDLE_GAP_MAX_S);
     let connections = (rate * mean_gap).round().max(1.0) as usize;
     for _ in 0..connections {
-        tasks.spawn(idle(Arc::clone(shooter), stop.clone()));
+        tasks.spawn(idle(Arc::clone(shooter), pause.clone(), stop.clone()));
     }
 }
 
-async fn idle(shooter: Arc<Shooter>, stop: CancellationToken) {
+async fn idle(shooter: Arc<Shooter>, pause: Pause, stop: CancellationToken) {
     let mut link = None;
+    let aim = shooter.at_service(Class::Idle);
     // The first use comes anywhere in a gap, so that the class starts at its rate.
     let mut due = Instant::now() + Duration::from_secs_f64(fastrand::f64() * IDLE_GAP_MAX_S / 2.0);
     while stop.run_until_cancelled(sleep_until(due)).await.is_some() {
-        shooter.recorder.due(Class::Idle, due);
-        shooter.shoot(Class::Idle, due, &mut link).await;
+        if !pause.is_on() {
+            shooter.recorder.due(&aim, due);
+            shooter.shoot(&aim, due, &mut link).await;
+        }
         let gap = IDLE_GAP_MIN_S + fastrand::f64() * (IDLE_GAP_MAX_S - IDLE_GAP_MIN_S);
         due = Instant::now() + Duration::from_secs_f64(gap);
     }

@@ -31,18 +31,20 @@ pub(super) struct Link {
 pub(super) struct Exchange {
     pub(super) outcome: Outcome,
     pub(super) error: Option<String>,
+    /// Whether the answer said when to come back.
+    pub(super) retry_after: bool,
 }
 
 /// A request that was never written: the connection had ended while it was idle.
 pub(super) struct Untouched(pub(super) Box<Request<Full<Bytes>>>);
 
 impl Exchange {
-    fn answered(status: u16) -> Self {
-        Self { outcome: Outcome::Answered(status), error: None }
+    fn answered(status: u16, retry_after: bool) -> Self {
+        Self { outcome: Outcome::Answered(status), error: None, retry_after }
     }
 
-    fn failed(outcome: Outcome, error: impl Into<String>) -> Self {
-        Self { outcome, error: Some(error.into()) }
+    pub(super) fn failed(outcome: Outcome, error: impl Into<String>) -> Self {
+        Self { outcome, error: Some(error.into()), retry_after: false }
     }
 }
 
@@ -112,7 +114,8 @@ impl Link {
                     return Ok(Exchange::failed(outcome_of(&error), describe(&error)));
                 }
             }
-            Ok(Exchange::answered(response.status().as_u16()))
+            let retry_after = response.headers().contains_key(header::RETRY_AFTER);
+            Ok(Exchange::answered(response.status().as_u16(), retry_after))
         };
         timeout_at(deadline, exchange)
             .await

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::shooter::Aim;
 use super::{AgentClock, LoadPlan};
 use crate::evidence::{
     Class, ConnectionFact, Fact, Histogram, Millis, Outcome, ProbeFact, RequestFact, SecondFact,
@@ -38,11 +39,13 @@ pub(super) struct Shot {
     pub(super) outcome: Outcome,
     pub(super) error: Option<String>,
     pub(super) sampled: Option<(String, String)>,
+    pub(super) pod: Option<String>,
+    pub(super) retry_after: bool,
 }
 
 #[derive(Default)]
 struct Record {
-    seconds: BTreeMap<(Millis, Class), Second>,
+    seconds: BTreeMap<(Millis, Class, Option<String>), Second>,
     open: BTreeMap<Class, u32>,
     requests: Vec<RequestFact>,
     connections: Vec<ConnectionFact>,
@@ -57,6 +60,7 @@ struct Second {
     outcomes: BTreeMap<Outcome, u32>,
     open: u32,
     times: Histogram,
+    without_retry_after: u32,
 }
 
 impl Recorder {
@@ -74,7 +78,7 @@ impl Recorder {
     /// Everything recorded so far, on the agent's clock.
     pub fn facts(&self) -> Vec<Fact> {
         let record = self.lock();
-        let seconds = record.seconds.iter().map(|((at, class), second)| {
+        let seconds = record.seconds.iter().map(|((at, class, pod), second)| {
             Fact::Second(SecondFact {
                 at: *at,
                 agent: self.agent.clone(),
@@ -86,8 +90,8 @@ impl Recorder {
                 outcomes: second.outcomes.iter().map(|(outcome, n)| (*outcome, *n)).collect(),
                 open: second.open,
                 times: second.times.clone(),
-                pod: None,
-                without_retry_after: 0,
+                pod: pod.clone(),
+                without_retry_after: second.without_retry_after,
             })
         });
         seconds
@@ -97,12 +101,12 @@ impl Recorder {
             .collect()
     }
 
-    pub(super) fn due(&self, class: Class, due: Instant) {
-        self.second(class, due, |second| second.due += 1);
+    pub(super) fn due(&self, aim: &Aim, due: Instant) {
+        self.second(aim.class, aim.pod.as_ref(), due, |second| second.due += 1);
     }
 
-    pub(super) fn unsent(&self, class: Class, due: Instant) {
-        self.second(class, due, |second| {
+    pub(super) fn unsent(&self, aim: &Aim, due: Instant) {
+        self.second(aim.class, aim.pod.as_ref(), due, |second| {
             *second.outcomes.entry(Outcome::Unsent).or_default() += 1;
         });
     }
@@ -116,13 +120,15 @@ impl Recorder {
         let on_time = late_ms <= self.late_after_ms;
         let took_ms = shot.took.as_secs_f64() * 1000.0;
         let lost = shot.outcome.is_lost();
-        self.second(shot.class, shot.due, |second| {
+        self.second(shot.class, shot.pod.as_ref(), shot.due, |second| {
             second.on_time += u32::from(on_time);
             second.lost += u32::from(lost);
             *second.outcomes.entry(shot.outcome).or_default() += 1;
             if matches!(shot.outcome, Outcome::Answered(_)) {
                 second.times.record(took_ms);
             }
+            second.without_retry_after +=
+                u32::from(shot.outcome == Outcome::Answered(503) && !shot.retry_after);
         });
         let in_full = lost || !on_time || shot.took > SLOW || shot.sampled.is_some();
         if in_full {
@@ -185,15 +191,16 @@ impl Recorder {
             error: shot.error,
             trace_id,
             parent_id,
-            pod: None,
+            pod: shot.pod,
         }
     }
 
-    fn second(&self, class: Class, due: Instant, change: impl FnOnce(&mut Second)) {
+    fn second(&self, class: Class, pod: Option<&String>, due: Instant, change: impl FnOnce(&mut Second)) {
         let at = self.clock.millis(due) / 1000 * 1000;
         let mut record = self.lock();
         let open = record.open.get(&class).copied().unwrap_or_default();
-        change(record.seconds.entry((at, class)).or_insert_with(|| Second { open, ..Second::default() }));
+        let second = record.seconds.entry((at, class, pod.cloned()));
+        change(second.or_insert_with(|| Second { open, ..Second::default() }));
     }
 
     fn lock(&self) -> MutexGuard<'_, Record> {

@@ -14,11 +14,15 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::pause::Pause;
 use super::shooter::Shooter;
-use super::{AgentClock, LoadPlan, ProbedPod, Recorder, classes, prober};
+use super::{AgentClock, DirectPlan, LoadPlan, PausePlan, ProbedPod, Recorder, classes, direct, prober};
 
 /// How long in-flight requests may take to end after a stop.
 const STOP_DEADLINE: Duration = Duration::from_secs(12);
+
+/// Requests per second to one pod past the Service, at most.
+const MAX_DIRECT_RATE: f64 = 1_000.0;
 
 /// What the agent says of itself.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -32,6 +36,8 @@ pub struct AgentStatus {
 struct Agent {
     clock: AgentClock,
     probed: watch::Sender<Vec<ProbedPod>>,
+    direct: watch::Sender<DirectPlan>,
+    pause: Pause,
     // Guards the handles of the one load of this agent; held while they are set or copied.
     load: Mutex<Option<Load>>,
 }
@@ -46,11 +52,15 @@ struct Load {
 /// Serves the API until the future is dropped or the listener fails.
 pub async fn serve(listener: TcpListener) -> std::io::Result<()> {
     let (probed, _) = watch::channel(Vec::new());
-    let agent = Arc::new(Agent { clock: AgentClock::start(), probed, load: Mutex::new(None) });
+    let (direct, _) = watch::channel(DirectPlan::default());
+    let clock = AgentClock::start();
+    let agent = Arc::new(Agent { clock, probed, direct, pause: Pause::default(), load: Mutex::new(None) });
     let router = Router::new()
         .route("/status", get(status))
         .route("/start", post(start))
         .route("/probes", put(probes))
+        .route("/direct", put(aim_direct))
+        .route("/pause", post(pause))
         .route("/stop", post(stop))
         .route("/evidence", get(evidence))
         .with_state(agent);
@@ -72,7 +82,9 @@ async fn start(State(agent): State<Arc<Agent>>, Json(plan): Json<LoadPlan>) -> i
     let tasks = TaskTracker::new();
     let at_most = Duration::from_secs_f64(plan.at_most_s.clamp(1.0, 3600.0));
     let shooter = Arc::new(Shooter::new(plan, recorder.clone()));
-    classes::start(&shooter, &stop, &tasks);
+    classes::start(&shooter, &agent.pause, &stop, &tasks);
+    let direct = direct::run(Arc::clone(&shooter), agent.direct.subscribe(), stop.clone(), tasks.clone());
+    tasks.spawn(direct);
     tasks.spawn(prober::probe(agent.probed.subscribe(), recorder.clone(), agent.clock, stop.clone()));
     tokio::spawn({
         let stop = stop.clone();
@@ -87,6 +99,19 @@ async fn start(State(agent): State<Arc<Agent>>, Json(plan): Json<LoadPlan>) -> i
 
 async fn probes(State(agent): State<Arc<Agent>>, Json(pods): Json<Vec<ProbedPod>>) -> StatusCode {
     agent.probed.send_replace(pods);
+    StatusCode::NO_CONTENT
+}
+
+async fn aim_direct(State(agent): State<Arc<Agent>>, Json(plan): Json<DirectPlan>) -> impl IntoResponse {
+    if !(0.0..=MAX_DIRECT_RATE).contains(&plan.rate) {
+        return (StatusCode::UNPROCESSABLE_ENTITY, "rate: expected 0 to 1000 per second");
+    }
+    agent.direct.send_replace(plan);
+    (StatusCode::OK, "set")
+}
+
+async fn pause(State(agent): State<Arc<Agent>>, Json(plan): Json<PausePlan>) -> StatusCode {
+    agent.pause.begin(Duration::from_millis(plan.for_ms));
     StatusCode::NO_CONTENT
 }
 

@@ -1,5 +1,6 @@
 //! Builds one request, sends it, and records what became of it.
 
+use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -22,10 +23,25 @@ const REQUEST_DEADLINE: Duration = Duration::from_secs(10);
 pub(super) struct Shooter {
     pub(super) plan: LoadPlan,
     pub(super) recorder: Recorder,
-    gets: Vec<RequestSpec>,
-    posts: Vec<RequestSpec>,
+    gets: Choice,
+    posts: Choice,
     // Guards the share of sampled requests that is still owed; held for one addition.
     owed: Mutex<f64>,
+}
+
+/// Where requests of a class go.
+#[derive(Clone)]
+pub(super) struct Aim {
+    pub(super) class: Class,
+    pub(super) address: SocketAddr,
+    /// The pod, for requests past the Service.
+    pub(super) pod: Option<String>,
+}
+
+/// The requests of one method, each as often as its weight says.
+struct Choice {
+    specs: Vec<RequestSpec>,
+    total: u32,
 }
 
 struct Prepared {
@@ -36,28 +52,36 @@ struct Prepared {
 
 impl Shooter {
     pub(super) fn new(plan: LoadPlan, recorder: Recorder) -> Self {
-        let of = |method| plan.requests.iter().filter(|r| r.method == method).cloned().collect();
+        let of = |method| Choice::new(plan.requests.iter().filter(|r| r.method == method).cloned().collect());
         let (gets, posts) = (of(Method::Get), of(Method::Post));
         Self { plan, recorder, gets, posts, owed: Mutex::new(0.0) }
     }
 
     /// Whether the plan has a request for this class.
     pub(super) fn serves(&self, class: Class) -> bool {
-        !self.specs(class).is_empty()
+        !self.choice(class).specs.is_empty()
+    }
+
+    /// The Service, for requests of this class.
+    pub(super) fn at_service(&self, class: Class) -> Aim {
+        Aim { class, address: self.plan.address, pod: None }
     }
 
     /// Sends one request on the link in the slot, opening one when the slot is empty or its link has
     /// ended, and leaves the link there for the next one.
-    pub(super) async fn shoot(&self, class: Class, due: Instant, slot: &mut Option<Link>) {
+    pub(super) async fn shoot(&self, aim: &Aim, due: Instant, slot: &mut Option<Link>) {
+        let class = aim.class;
         if slot.as_ref().is_some_and(|link| !link.is_open()) {
             self.retire(class, slot.take()).await;
         }
         let prepared = self.prepare(class);
         let sent = Instant::now();
-        let Exchange { outcome, error } =
-            self.deliver(class, prepared.request, slot, sent + REQUEST_DEADLINE).await;
+        let Exchange { outcome, error, retry_after } =
+            self.deliver(aim, prepared.request, slot, sent + REQUEST_DEADLINE).await;
         self.recorder.request(Shot {
             class,
+            pod: aim.pod.clone(),
+            retry_after,
             due,
             sent,
             took: sent.elapsed(),
@@ -84,7 +108,7 @@ impl Shooter {
 
     async fn deliver(
         &self,
-        class: Class,
+        aim: &Aim,
         request: Request<Full<Bytes>>,
         slot: &mut Option<Link>,
         deadline: Instant,
@@ -94,9 +118,9 @@ impl Shooter {
         // Bounded, so that a server which ends every connection at once is still seen as such.
         for _ in 0..3 {
             if slot.is_none() {
-                match Link::open(self.plan.address).await {
+                match Link::open(aim.address).await {
                     Ok(link) => {
-                        self.recorder.opened(class);
+                        self.recorder.opened(aim.class);
                         *slot = Some(link);
                     }
                     Err(exchange) => return exchange,
@@ -107,23 +131,25 @@ impl Shooter {
                 Ok(exchange) => return exchange,
                 Err(Untouched(untouched)) => request = *untouched,
             }
-            self.retire(class, slot.take()).await;
+            self.retire(aim.class, slot.take()).await;
         }
-        Exchange { outcome: Outcome::Closed, error: Some("three fresh connections ended before use".into()) }
+        Exchange::failed(Outcome::Closed, "three fresh connections ended before use")
     }
 
-    fn specs(&self, class: Class) -> &[RequestSpec] {
+    fn choice(&self, class: Class) -> &Choice {
         if class == Class::Post { &self.posts } else { &self.gets }
     }
 
     fn prepare(&self, class: Class) -> Prepared {
-        let specs = self.specs(class);
-        let spec = &specs[fastrand::usize(..specs.len())];
+        let spec = self.choice(class).pick(fastrand::u32(..));
         let mut random = || fastrand::u64(..);
         let path = spec.path.render(&mut random);
         let sampled = self.is_sampled();
-        let (trace, parent) =
-            (format!("{:032x}", fastrand::u128(1..)), format!("{:016x}", fastrand::u64(1..)));
+        // The trace ids of a run begin alike, so that middle agents know them; the rest is random, as the W3C asks.
+        let (trace, parent) = (
+            format!("{}{:08x}{:016x}", self.plan.trace_prefix, fastrand::u32(..), fastrand::u64(1..)),
+            format!("{:016x}", fastrand::u64(1..)),
+        );
         let verb = if class == Class::Post { http::Method::POST } else { http::Method::GET };
         let name = format!("{verb} {path}");
         let body = spec.body(&mut random);
@@ -149,5 +175,23 @@ impl Shooter {
         }
         *owed -= 1.0;
         true
+    }
+}
+
+impl Choice {
+    fn new(specs: Vec<RequestSpec>) -> Self {
+        let total = specs.iter().map(|spec| spec.weight.get()).sum();
+        Self { specs, total }
+    }
+
+    fn pick(&self, random: u32) -> &RequestSpec {
+        let mut left = random % self.total.max(1);
+        for spec in &self.specs {
+            match left.checked_sub(spec.weight.get()) {
+                Some(rest) => left = rest,
+                None => return spec,
+            }
+        }
+        &self.specs[0]
     }
 }

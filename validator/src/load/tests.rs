@@ -10,6 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::pause::Pause;
 use super::shooter::Shooter;
 use super::{AgentClock, LoadPlan, Recorder, classes};
 use crate::config::RequestSpec;
@@ -73,12 +74,13 @@ async fn load(misdeed: Misdeed) -> (Vec<Fact>, u32) {
         sampled: 10.0,
         requests: vec![RequestSpec::get("/{1..9}".parse().unwrap())],
         late_after_ms: 1000.0,
+        trace_prefix: "a1b2c3d4".into(),
         at_most_s: 10.0,
     };
     let clock = AgentClock::start();
     let recorder = Recorder::new(clock, &plan);
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-    classes::start(&Arc::new(Shooter::new(plan, recorder.clone())), &stop, &tasks);
+    classes::start(&Arc::new(Shooter::new(plan, recorder.clone())), &Pause::default(), &stop, &tasks);
     tokio::time::sleep(Duration::from_secs(2)).await;
     stop.cancel();
     tasks.close();

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 
 use super::wrap::wrap;
-use super::{AreaLine, CheckLine, Report, Verdict};
+use super::{AreaLine, CheckLine, Report, RunTime, Verdict};
 use crate::check::{Area, Outcome};
 
 /// Column at which the texts of the checklist begin.
@@ -35,7 +35,16 @@ pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let counts: Vec<String> =
         counts.iter().filter(|(_, n)| *n > 0).map(|(outcome, n)| format!("{n} {outcome}")).collect();
     writeln!(out, "\nVERDICT: {} ({})", report.verdict, counts.join(", "))?;
-    writeln!(out, "run {}, validator {}", report.run, report.validator)
+    let RunTime { took_s, least_s } = report.duration;
+    writeln!(out, "run {}, validator {}", report.run, report.validator)?;
+    match least_s {
+        0.0 => writeln!(out, "took {took_s:.0} s"),
+        _ => writeln!(
+            out,
+            "took {took_s:.0} s, {:.2} x the {least_s:.0} s of waits it cannot avoid",
+            took_s / least_s
+        ),
+    }
 }
 
 fn status(verdict: Verdict) -> String {

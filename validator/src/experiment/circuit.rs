@@ -1,0 +1,35 @@
+//! When a declared circuit breaker has to act: what the experiment waits for, and what the checks hold it against.
+
+use std::time::Duration;
+
+use crate::config::Breaker;
+
+/// The times of one declared breaker.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Circuit {
+    /// Deadline of one call.
+    pub(super) deadline: Duration,
+    /// How long it stays open.
+    pub(super) open_for: Duration,
+    /// What it looks back on.
+    pub(super) window: Duration,
+    /// From the begin of an outage, a warm circuit opens after this at the earliest.
+    pub(super) earliest: Duration,
+    /// And after this at the latest.
+    pub(super) latest: Duration,
+}
+
+impl Circuit {
+    pub(super) fn new(breaker: &Breaker) -> Self {
+        let of = |seconds: f64| Duration::from_secs_f64(seconds.max(0.0));
+        let Breaker { error_rate, window, deadline, open_for, .. } = breaker;
+        let healthy = error_rate * window.0;
+        Self {
+            deadline: of(deadline.0),
+            open_for: of(open_for.0),
+            window: of(window.0),
+            earliest: of(healthy - 0.6),
+            latest: of(healthy + (1.0 - error_rate) * deadline.0 + 0.5),
+        }
+    }
+}

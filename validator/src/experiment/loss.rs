@@ -1,0 +1,105 @@
+//! Dependencies that are gone altogether: one of each pod, then all of all, then the other one of each pod.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::stage::Stage;
+use crate::config::Readiness;
+use crate::evidence::{Fault, Step};
+use crate::failure::Failure;
+
+/// Ways to be gone; pods next to each other meet different ones.
+const MODES: [Fault; 3] = [Fault::Refuse, Fault::Reset, Fault::Silence];
+
+/// A loss lasts at least this long, so that breakers are seen to open.
+const LOSS_MIN: Duration = Duration::from_secs(8);
+
+/// Endpoints that are not out after this time stay in.
+const LOSS_MAX: Duration = Duration::from_secs(25);
+
+/// Longer than a liveness probe's patience: whoever restarts for the sake of a dependency does so here.
+const BLACKOUT: Duration = Duration::from_secs(40);
+
+/// Twice what a ping and a probe need to see that a dependency is back.
+const PARTIAL: Duration = Duration::from_secs(10);
+
+/// Beyond the open time and its trial, how long things may need until they are as before.
+const RECOVERY: Duration = Duration::from_secs(25);
+
+/// Ends of faults lie behind the whole experiment; they are for a validator that has died.
+const AT_MOST: Duration = Duration::from_mins(4);
+
+/// Runs the four steps.
+pub(super) async fn run(stage: &Stage<'_>, pods: &[String]) -> Result<(), Failure> {
+    let stores = stage.stores();
+    if stores.is_empty() {
+        return Ok(());
+    }
+    stage.diary.begin(Step::Loss, LOSS_MIN);
+    for (number, pod) in pods.iter().enumerate() {
+        stage
+            .faults
+            .set(stores[first(number, stores.len())], [(pod.as_str(), mode(number))], AT_MOST)
+            .await?;
+    }
+    sleep(LOSS_MIN).await;
+    if stage.plan.readiness_policy == Readiness::Strict {
+        stage.wait_for(LOSS_MAX - LOSS_MIN, |stage| stage.all_out()).await;
+    }
+    stage.diary.end(Step::Loss);
+
+    stage.diary.begin(Step::Blackout, BLACKOUT);
+    for (number, pod) in pods.iter().enumerate() {
+        let lost = first(number, stores.len());
+        for (_, store) in stores.iter().enumerate().filter(|(index, _)| *index != lost) {
+            stage.faults.set(store, [(pod.as_str(), mode(number + 1))], AT_MOST).await?;
+        }
+    }
+    sleep(BLACKOUT).await;
+    stage.diary.end(Step::Blackout);
+
+    stage.diary.begin(Step::Partial, PARTIAL);
+    for (number, pod) in pods.iter().enumerate() {
+        stage.faults.clear(stores[first(number, stores.len())], pod).await?;
+    }
+    sleep(PARTIAL).await;
+    stage.diary.end(Step::Partial);
+    recover(stage, &stores, pods).await
+}
+
+async fn recover(stage: &Stage<'_>, stores: &[&str], pods: &[String]) -> Result<(), Failure> {
+    let circuits = stage.circuits();
+    let longest = circuits.iter().map(|(_, circuit)| circuit.open_for + circuit.deadline).max();
+    let before: Vec<u64> = calls(stage, pods);
+    // A trial may fail just before everything is back.
+    stage.diary.begin(Step::Recovery, circuits.first().map_or(PARTIAL, |(_, circuit)| circuit.open_for));
+    for store in stores {
+        stage.faults.clear_all(store).await?;
+    }
+    stage
+        .wait_for(longest.unwrap_or_default() + RECOVERY, |stage| {
+            let flowing = calls(stage, pods).iter().zip(&before).all(|(now, before)| *now >= before + 20);
+            flowing && stage.all_in()
+        })
+        .await;
+    sleep(Duration::from_secs(3)).await;
+    stage.diary.end(Step::Recovery);
+    Ok(())
+}
+
+/// Calls of each pod at the databases with a breaker, so far.
+fn calls(stage: &Stage<'_>, pods: &[String]) -> Vec<u64> {
+    let circuits = stage.circuits();
+    let of = |pod: &String| circuits.iter().map(|(name, _)| stage.faults.now(name, pod).calls).sum();
+    pods.iter().map(of).collect()
+}
+
+/// Which store a pod loses first: the second of two for every third pod.
+fn first(number: usize, stores: usize) -> usize {
+    if stores > 1 && number % 3 == 2 { 1 } else { 0 }
+}
+
+fn mode(number: usize) -> Fault {
+    MODES[number % MODES.len()].clone()
+}

@@ -1,0 +1,90 @@
+//! What every step of the experiment works with.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+use super::circuit::Circuit;
+use super::diary::Diary;
+use super::faults::Faults;
+use crate::cluster::{Agents, Cluster, Interposition, PodTable, Target};
+use crate::config::Dependency;
+use crate::failure::Failure;
+use crate::load::DirectPod;
+use crate::plan::Plan;
+
+/// Requests per second to each pod past the Service.
+const DIRECT_RATE: f64 = 10.0;
+
+/// The parts of a run that steps share.
+pub(super) struct Stage<'a> {
+    pub(super) cluster: &'a Cluster,
+    pub(super) target: &'a Target,
+    pub(super) plan: &'a Plan,
+    pub(super) agents: &'a Agents,
+    pub(super) middle: &'a Interposition,
+    pub(super) pods: watch::Receiver<PodTable>,
+    pub(super) faults: Faults<'a>,
+    pub(super) diary: &'a Diary,
+}
+
+impl Stage<'_> {
+    /// Dependencies with an agent before them.
+    pub(super) fn dependencies(&self) -> impl Iterator<Item = &Dependency> {
+        let standing = self.middle.dependencies();
+        self.plan.dependencies.iter().filter(move |d| standing.contains(d.name.as_str()))
+    }
+
+    /// Dependencies that can be broken, and whose breaker is declared.
+    pub(super) fn circuits(&self) -> Vec<(&str, Circuit)> {
+        let declared = |d: &'_ Dependency| d.breaker.as_ref().map(Circuit::new);
+        self.dependencies().filter_map(|d| Some((d.name.as_str(), declared(d)?))).collect()
+    }
+
+    /// Dependencies that keep state.
+    pub(super) fn stores(&self) -> Vec<&str> {
+        self.dependencies().filter(|d| d.protocol.is_store()).map(|d| d.name.as_str()).collect()
+    }
+
+    /// The pods that serve now, by name.
+    pub(super) fn serving(&self) -> Vec<String> {
+        let pods = self.pods.borrow();
+        let serving = pods.iter().filter(|(_, pod)| pod.ip.is_some() && !pod.leaving && pod.ready);
+        serving.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Whether no pod of the target is ready.
+    pub(super) fn all_out(&self) -> bool {
+        self.pods.borrow().values().all(|pod| !pod.ready || pod.leaving)
+    }
+
+    /// Whether as many pods are ready as there should be.
+    pub(super) fn all_in(&self) -> bool {
+        self.serving().len() >= usize::try_from(self.plan.target.replicas).unwrap_or(usize::MAX)
+    }
+
+    /// Sends requests past the Service to these pods from now on.
+    pub(super) async fn direct(&self, pods: &[String]) -> Result<(), Failure> {
+        let port = self.plan.target.port;
+        let aimed = {
+            let table = self.pods.borrow();
+            let ip = |pod: &String| table.get(pod).and_then(|brief| brief.ip);
+            let one = |pod: &String| Some(DirectPod { pod: pod.clone(), ip: ip(pod)?, port });
+            pods.iter().filter_map(one).collect()
+        };
+        self.agents.direct(aimed, DIRECT_RATE).await
+    }
+
+    /// Waits for something that the watches or the agents show; says whether it came in time.
+    pub(super) async fn wait_for(&self, at_most: Duration, mut what: impl FnMut(&Self) -> bool) -> bool {
+        let deadline = Instant::now() + at_most;
+        while Instant::now() < deadline {
+            if what(self) {
+                return true;
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+        false
+    }
+}
