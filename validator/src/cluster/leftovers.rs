@@ -102,9 +102,9 @@ where
     let found = cluster.call(&format!("list each {kind} of ours"), api.list(&ours)).await?;
     let at_once = DeleteParams::background().grace_period(0);
     for name in found.iter().map(ResourceExt::name_any) {
-        match cluster.call(&format!("delete {kind}/{name}"), gone(&api, &name, &at_once)).await? {
-            true => done.push(format!("{kind}/{name} deleted")),
-            false => {} // its owner was faster
+        // Its owner may have been faster.
+        if cluster.call(&format!("delete {kind}/{name}"), gone(&api, &name, &at_once)).await? {
+            done.push(format!("{kind}/{name} deleted"));
         }
     }
     Ok(())

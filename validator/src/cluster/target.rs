@@ -71,7 +71,7 @@ pub async fn discover(
     let ready_for = u64::try_from(spec.min_ready_seconds.unwrap_or(0)).unwrap_or(0);
     let least_roll = least_roll(&plan, container.readiness_probe.as_ref(), ready_for);
     let container = container.name.clone();
-    Ok(Target { expected_roll, least_roll, plan, address, selector, container, facts })
+    Ok(Target { plan, address, selector, container, expected_roll, least_roll, facts })
 }
 
 async fn find_deployment(cluster: &Cluster, name: &str) -> Result<Deployment, Failure> {

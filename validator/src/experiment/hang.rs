@@ -26,7 +26,7 @@ pub(super) async fn run(stage: &Stage<'_>, pods: &[String]) -> Result<(), Failur
     let Some((database, circuit)) = circuits.first() else {
         return Ok(());
     };
-    let open = circuit.earliest + circuit.open_for - AHEAD;
+    let open = (circuit.earliest + circuit.open_for).saturating_sub(AHEAD);
     stage.diary.begin(Step::Hang, open);
     let all = pods.iter().map(|pod| (pod.as_str(), Fault::Hang));
     stage.faults.set(database, all, open + circuit.open_for * 3).await?;

@@ -45,7 +45,7 @@ pub(super) async fn run(stage: &Stage<'_>, pods: &[String]) -> Result<(), Failur
     }
     sleep(LOSS_MIN).await;
     if stage.plan.readiness_policy == Readiness::Strict {
-        stage.wait_for(LOSS_MAX - LOSS_MIN, |stage| stage.all_out()).await;
+        stage.wait_for(LOSS_MAX.saturating_sub(LOSS_MIN), Stage::all_out).await;
     }
     stage.diary.end(Step::Loss);
 
@@ -97,7 +97,7 @@ fn calls(stage: &Stage<'_>, pods: &[String]) -> Vec<u64> {
 
 /// Which store a pod loses first: the second of two for every third pod.
 fn first(number: usize, stores: usize) -> usize {
-    if stores > 1 && number % 3 == 2 { 1 } else { 0 }
+    usize::from(stores > 1 && number % 3 == 2)
 }
 
 fn mode(number: usize) -> Fault {

@@ -22,7 +22,7 @@ const RESTART: Duration = Duration::from_secs(2);
 const WITHOUT_COLLECTOR: Duration = Duration::from_secs(8);
 
 /// How long a pod and its replacement may take together, grace period aside.
-const REPLACEMENT: Duration = Duration::from_secs(60);
+const REPLACEMENT: Duration = Duration::from_mins(1);
 
 /// One thing that happens to one pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +101,7 @@ async fn failed_trial(
 
 /// From the order on, a trial comes within this time if it comes at all.
 fn patience(circuit: &Circuit) -> Duration {
-    (circuit.latest - circuit.earliest) + circuit.deadline + Duration::from_secs(7)
+    circuit.latest.saturating_sub(circuit.earliest) + circuit.deadline + Duration::from_secs(7)
 }
 
 async fn hiccups(stage: &Stage<'_>, database: &str, circuit: &Circuit, pod: &str) -> Result<(), Failure> {
