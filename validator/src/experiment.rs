@@ -147,7 +147,7 @@ impl Experiment<'_> {
     fn estimate(&self) -> Duration {
         let breaker = self.plan.dependencies.iter().find_map(|d| d.breaker.as_ref());
         let trials = breaker.map_or(0.0, |b| 2.5 * b.open_for.0 + 2.0 * b.window.0 + 30.0);
-        let fixed = Duration::from_secs(120) + QUIET * 2;
+        let fixed = Duration::from_mins(2) + QUIET * 2;
         fixed + self.target.expected_roll * 2 + Duration::from_secs_f64(trials)
     }
 }

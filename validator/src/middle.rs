@@ -23,7 +23,7 @@ pub const FAIL_OPEN: Duration = Duration::from_secs(15);
 pub const ABANDONED: Duration = Duration::from_secs(90);
 
 /// A hand-back that was asked for cuts what is still open after this time.
-pub const HAND_BACK: Duration = Duration::from_secs(60);
+pub const HAND_BACK: Duration = Duration::from_mins(1);
 
 /// What one agent stands before.
 #[derive(Clone, Debug, PartialEq, Eq)]
