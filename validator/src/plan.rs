@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Dependency, Policy, RequestSpec};
+use crate::config::{Dependency, Policy, Readiness, RequestSpec};
 
 /// The plan of one run; it stands in the header of the evidence.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -15,6 +15,9 @@ pub struct Plan {
     pub traffic: TrafficPlan,
     /// Declared dependencies.
     pub dependencies: Vec<Dependency>,
+    /// What readiness promises while a dependency is away.
+    #[serde(default)]
+    pub readiness_policy: Readiness,
     /// Limits to judge by.
     pub policy: Policy,
 }

@@ -168,6 +168,7 @@ fn plan(check: &GoLiveCheck, target: &Target) -> Plan {
             agents: AGENTS,
         },
         dependencies: check.spec.dependencies.clone(),
+        readiness_policy: check.spec.readiness,
         policy: Policy::default(),
     }
 }

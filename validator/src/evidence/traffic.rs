@@ -93,7 +93,8 @@ pub struct Histogram(pub [u32; Self::BUCKETS]);
 impl Histogram {
     /// Upper ends of the buckets in ms; the last bucket has none.
     pub const BOUNDS_MS: [f64; Self::BUCKETS - 1] = [
-        0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 3000.0, 5000.0,
+        0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 3000.0,
+        5000.0,
     ];
 
     const BUCKETS: usize = 18;
@@ -125,6 +126,13 @@ impl Histogram {
             (seen, low) = (seen + count, bound);
         }
         low
+    }
+
+    /// Answers in the buckets that begin at or above this time.
+    pub fn slower_than(&self, ms: f64) -> u32 {
+        let first =
+            Self::BOUNDS_MS.iter().position(|bound| *bound >= ms).map_or(Self::BUCKETS, |bucket| bucket + 1);
+        self.0.iter().skip(first).sum()
     }
 
     /// The bucket bound below which this share of answers lies; infinite in the last bucket.
