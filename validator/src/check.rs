@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::timeline::Timeline;
+use crate::timeline::{Timeline, Unmeasured};
 
 /// One property of a production-ready service, and how it is judged from evidence.
 ///
@@ -202,6 +202,15 @@ impl Finding {
             limit: None,
             details: Vec::new(),
             lines: Vec::new(),
+        }
+    }
+}
+
+impl From<Unmeasured> for Finding {
+    fn from(why: Unmeasured) -> Self {
+        match why {
+            Unmeasured::NotDeclared(reason) => Self::skipped(reason),
+            Unmeasured::NotSeen(reason) => Self::inconclusive(reason),
         }
     }
 }

@@ -1,15 +1,29 @@
 //! Evidence put in order for the checks: steps, pods, endpoints, load. Pure and read-only.
 
+mod calls;
+mod circuit;
 mod endpoints;
+mod fallback;
+mod faults;
 mod load;
+mod loss;
+mod middle;
 mod pod;
 mod workload;
+
+use std::collections::BTreeMap;
 
 use crate::evidence::{Edge, Evidence, Fact, Gap, Millis, Step};
 use crate::plan::Plan;
 
-pub use endpoints::EndpointCount;
+pub use calls::{CallView, Calls};
+pub use circuit::{Circuit, Opening, Trial};
+pub use endpoints::{EndpointCount, EndpointLife};
+pub use fallback::Fallback;
+pub use faults::FaultView;
 pub use load::{ClassLoad, LoadView};
+pub use loss::Loss;
+pub use middle::MiddleView;
 pub use pod::{PodLife, Termination};
 pub use workload::Workload;
 
@@ -26,8 +40,18 @@ pub struct Timeline<'a> {
     pub endpoints: Vec<EndpointCount>,
     /// The deployment as found, and its status over time.
     pub workload: Workload,
+    /// Ready and not, over time, by name of the pod.
+    pub endpoint_lives: BTreeMap<String, EndpointLife>,
     /// The load and what became of it.
     pub load: LoadView<'a>,
+    /// Calls of the pods at their dependencies.
+    pub calls: CallView<'a>,
+    /// What was done to the pods' connections.
+    pub faults: FaultView<'a>,
+    /// Circuits under test.
+    pub circuits: Vec<Circuit<'a>>,
+    /// The middle agents.
+    pub middle: MiddleView<'a>,
     /// Interruptions of watches.
     pub gaps: Vec<(usize, &'a Gap)>,
 }
@@ -56,12 +80,19 @@ impl<'a> Timeline<'a> {
             Fact::Gap(gap) => Some((line, gap)),
             _ => None,
         });
+        let load = LoadView::new(evidence);
+        let faults = FaultView::new(evidence);
         Self {
             steps: steps(evidence),
             pods: pod::lives(evidence),
             endpoints: endpoints::history(evidence),
             workload: workload::read(evidence),
-            load: LoadView::new(evidence),
+            endpoint_lives: endpoints::lives(evidence),
+            calls: CallView::new(evidence),
+            circuits: circuit::circuits(&evidence.plan().dependencies, &faults, &load),
+            middle: MiddleView::new(evidence),
+            load,
+            faults,
             gaps: gaps.collect(),
             evidence,
         }
@@ -77,24 +108,73 @@ impl<'a> Timeline<'a> {
         self.steps.iter().find(|span| span.step == step)
     }
 
-    /// From the begin of the first roll to the end of the load; nothing if no roll began.
+    /// Begin and end of a step that ended.
+    pub fn span(&self, step: Step) -> Option<(Millis, Millis)> {
+        let span = self.step(step)?;
+        Some((span.begin, span.end?))
+    }
+
+    /// From the begin of one step to the end of a later one; a check cannot say anything without them.
+    pub fn between(&self, first: Step, last: Step) -> Result<(Millis, Millis), Unmeasured> {
+        let missing =
+            |step: Step| Unmeasured::NotSeen(format!("the run did not get through: {}", step.name()));
+        let begin = self.step(first).ok_or_else(|| missing(first))?.begin;
+        let (_, end) = self.span(last).ok_or_else(|| missing(last))?;
+        Ok((begin, end))
+    }
+
+    /// From the begin of the first roll to the end of the tail; nothing if no roll began. What comes after breaks
+    /// dependencies on purpose.
     pub fn rolling(&self) -> Option<(Millis, Millis)> {
         let begin = self.step(Step::Roll1)?.begin;
-        let end = self.steps.iter().filter_map(|span| span.end).max()?;
+        let peace = self.steps.iter().filter(|span| span.begin < self.peace_ends());
+        let end = peace.filter_map(|span| span.end).max()?;
         Some((begin, end))
     }
 
-    /// Pods whose deletion was seen after the first roll began.
+    /// When the first fault step begins, or the tail ends: until then every pod should be in perfect health.
+    pub fn peace_ends(&self) -> Millis {
+        let tail = self.step(Step::Tail).and_then(|span| span.end);
+        tail.or_else(|| self.step(Step::Hang).map(|span| span.begin)).unwrap_or(Millis::MAX)
+    }
+
+    /// When every pod exports past the middle agents, until faults begin: from the end of the first roll to the tail's.
+    pub fn copied(&self) -> Result<(Millis, Millis), Unmeasured> {
+        let (_, begin) = self.between(Step::Roll1, Step::Roll1)?;
+        Ok((begin, self.rolling().map_or(begin, |(_, end)| end)))
+    }
+
+    /// Pods whose deletion was seen from the first roll to the end of the tail. A pod that is deleted later, on
+    /// purpose, has a check of its own.
     pub fn terminations(&self) -> Vec<(&PodLife, &Termination)> {
-        let Some((begin, _)) = self.rolling() else {
+        let Some((begin, end)) = self.rolling() else {
             return Vec::new();
         };
         self.pods
             .iter()
             .filter_map(|pod| Some((pod, pod.termination.as_ref()?)))
-            .filter(|(_, termination)| termination.at >= begin)
+            .filter(|(_, termination)| (begin..=end).contains(&termination.at))
             .collect()
     }
+
+    /// One pod by its name.
+    pub fn pod(&self, name: &str) -> Option<&PodLife> {
+        self.pods.iter().find(|pod| pod.name == name)
+    }
+
+    /// When the deletion of a pod was asked for; never, if it was not.
+    pub fn deleted(&self, pod: &str) -> Millis {
+        self.pod(pod).and_then(|pod| pod.termination.as_ref()).map_or(Millis::MAX, |t| t.at)
+    }
+}
+
+/// Why a check has nothing to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unmeasured {
+    /// The target file does not declare what it is about: it does not apply.
+    NotDeclared(String),
+    /// The evidence is missing.
+    NotSeen(String),
 }
 
 fn steps(evidence: &Evidence) -> Vec<StepSpan> {
@@ -116,4 +196,33 @@ fn steps(evidence: &Evidence) -> Vec<StepSpan> {
         }
     }
     spans
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use crate::evidence::Header;
+
+    /// A header with one Postgres dependency that declares a breaker.
+    pub(crate) fn header() -> Header {
+        let breaker = serde_json::json!({
+            "errorRate": 0.5, "window": "10s", "minCalls": 10, "deadline": "3s", "openFor": "30s", "trials": 1
+        });
+        let endpoint = serde_json::json!({ "port": 8080, "path": "/ready", "declared": true });
+        serde_json::from_value(serde_json::json!({
+            "schema": crate::evidence::SCHEMA, "validator": "0", "started": 0,
+            "plan": {
+                "run": "r",
+                "target": {
+                    "namespace": "n", "deployment": "d", "service": "s", "image": "i", "version": "v",
+                    "replicas": 3, "readiness": endpoint, "liveness": endpoint, "nodes": 1
+                },
+                "traffic": { "rate": 10.0, "sampled": 1.0, "requests": [], "agents": 1 },
+                "dependencies": [
+                    { "name": "postgres", "service": "postgres", "protocol": "postgres", "breaker": breaker }
+                ],
+                "policy": {}
+            }
+        }))
+        .expect("the header of the tests is well-formed")
+    }
 }

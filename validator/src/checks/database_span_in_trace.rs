@@ -2,10 +2,8 @@
 
 use crate::check::{Area, Check, Finding, Severity};
 use crate::config::Protocol;
-use crate::evidence::{Span, SpanKind};
-use crate::timeline::Timeline;
-
-use super::sampled_requests_traced::spans_of;
+use crate::evidence::{RequestFact, Span};
+use crate::timeline::{Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -20,38 +18,36 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn judge(timeline: &Timeline) -> Finding {
+    measure(timeline).unwrap_or_else(Finding::from)
+}
+
+fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     let databases = timeline.plan().dependencies.iter().filter(|d| d.protocol == Protocol::Postgres);
     if databases.count() == 0 {
-        return Finding::skipped("the target file declares no database");
+        return Ok(Finding::skipped("the target file declares no database"));
     }
     if timeline.load.traces.is_empty() {
-        return Finding::inconclusive("no trace store could be asked");
+        return Err(timeline.no_traces());
     }
-    let mut total = 0;
-    let mut without = Vec::new();
-    for (line, request) in timeline.load.sampled() {
-        let spans = spans_of(timeline, request.trace_id.as_deref());
-        total += 1;
-        let server = spans.iter().find(|s| s.kind == SpanKind::Server && s.parent == request.parent_id);
-        let has_database = |server: &Span| {
-            spans
-                .iter()
-                .any(|s| s.db_system.as_deref() == Some("postgresql") && descends(spans, s, &server.id))
-        };
-        if !server.is_some_and(has_database) {
-            without.push(*line);
-        }
-    }
+    let sampled = timeline.load.sampled(timeline.copied()?);
+    let has_database = |request: &RequestFact| {
+        let spans = timeline.load.spans_of(request);
+        let queries = || spans.iter().filter(|s| s.db_system.as_deref() == Some("postgresql"));
+        timeline.load.servers_of(request).any(|server| queries().any(|s| descends(spans, s, &server.id)))
+    };
+    let without: Vec<usize> =
+        sampled.iter().filter(|(_, request)| !has_database(request)).map(|(line, _)| *line).collect();
+    let total = sampled.len();
     let summary = format!(
         "{} of {total} sampled requests have a Postgres span under their server span",
         total - without.len()
     );
-    Finding::when(without.is_empty() && total > 0, summary.clone(), summary)
+    Ok(Finding::when(without.is_empty() && total > 0, summary.clone(), summary)
         .measured(format!("{} without", without.len()), "0")
-        .lines(without)
+        .lines(without))
 }
 
-fn descends(spans: &[Span], span: &Span, ancestor: &str) -> bool {
+fn descends(spans: &[&Span], span: &Span, ancestor: &str) -> bool {
     let mut parent = span.parent.as_deref();
     // A trace of n spans has no path longer than n: a loop of broken parents ends here.
     for _ in 0..spans.len() {

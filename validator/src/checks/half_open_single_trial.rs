@@ -1,7 +1,8 @@
-//! After the open time exactly one trial call reaches the database.
+//! After the open time exactly the declared number of trial calls reaches the database, and decides.
 
 use crate::check::{Area, Check, Finding, Severity};
-use crate::timeline::Timeline;
+use crate::evidence::{Fault, TrialEnd};
+use crate::timeline::{Circuit, Timeline, Trial, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -10,11 +11,62 @@ pub(super) const CHECK: Check = Check {
     area: Area::Breaker,
     severity: Severity::Blocker,
     why: "A recovering database that gets everything at once goes down again.",
-    how: "Not measured by this version: the experiment that holds the trial's answer is not part of it.",
-    remedy: "Nothing to change yet; this version of the validator does not break dependencies.",
+    how: "The middle agent holds the first statement after the open time and counts others that come meanwhile. Once it was given up, the circuit must stay open for another open time; once it went on, calls must flow within 2 s.",
+    remedy: "Let one call through when half-open, refuse the rest until it has answered; close on success, open again on failure.",
     judge,
 };
 
-fn judge(_: &Timeline) -> Finding {
-    Finding::inconclusive("not measured: this version does not break dependencies")
+/// Calls must flow again within this time of a good trial.
+const FLOW_MS: i64 = 2_000;
+
+fn judge(timeline: &Timeline) -> Finding {
+    measure(timeline).unwrap_or_else(Finding::from)
+}
+
+fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
+    let circuits = timeline.opened_circuits()?;
+    let trials: Vec<_> = circuits
+        .iter()
+        .flat_map(|(circuit, _)| circuit.trials.iter().map(move |trial| (*circuit, trial)))
+        .collect();
+    if trials.is_empty() {
+        return Err(Unmeasured::NotSeen("no trial was ordered".into()));
+    }
+    let mut faults = Vec::new();
+    for (circuit, trial) in &trials {
+        faults.extend(fault(timeline, circuit, trial).map(|text| (trial.line, text)));
+    }
+    let others: u64 = trials.iter().map(|(_, trial)| trial.fact.others).sum();
+    let fail = faults.first().map(|(_, text)| text.clone()).unwrap_or_default();
+    let pass = format!("{} trials: one call each, and its end decided", trials.len());
+    Ok(Finding::when(faults.is_empty(), pass, fail)
+        .measured(format!("{others} further calls during {} trials", trials.len()), "0")
+        .details(faults.iter().skip(1).map(|(_, text)| text.clone()))
+        .lines(faults.iter().map(|(line, _)| *line)))
+}
+
+fn fault(timeline: &Timeline, circuit: &Circuit, trial: &Trial) -> Option<String> {
+    let name = circuit.name();
+    if trial.fact.first_hit.is_none() {
+        return Some(format!("{name}: no trial call came"));
+    }
+    let allowed = u64::from(circuit.breaker.trials.saturating_sub(1));
+    if trial.fact.others > allowed {
+        return Some(format!("{name}: {} further calls came while the trial waited", trial.fact.others));
+    }
+    let calls = timeline.calls.of(circuit.dependency, circuit.pod);
+    let over = trial.over()?;
+    let Fault::Trial { end, .. } = trial.fact.fault else { return None };
+    match end {
+        TrialEnd::GiveUp => {
+            let open_ms = (circuit.breaker.open_for.0 - timeline.plan().policy.trial_early_s) * 1000.0;
+            // Calls of the tenth of a second in which it was given up may have come before it.
+            let early = calls.within((over + 100, over + open_ms as i64));
+            (early > 0).then(|| format!("{name}: {early} calls came although the trial had failed"))
+        }
+        TrialEnd::Forward => {
+            let flows = calls.within((over, over + FLOW_MS)) > u64::from(circuit.breaker.trials);
+            (!flows).then(|| format!("{name}: no calls within 2 s of a good trial"))
+        }
+    }
 }

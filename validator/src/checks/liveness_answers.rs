@@ -26,7 +26,8 @@ fn judge(timeline: &Timeline) -> Finding {
     let (mut asked, mut draining) = (0, 0);
     for pod in &timeline.pods {
         let Some(ready) = pod.became_ready() else { continue };
-        let end = end_of(pod).map_or(i64::MAX, |at| at - EXIT_MS);
+        // What faults do to liveness has a check of its own: GL-H206.
+        let end = end_of(pod).map_or(i64::MAX, |at| at - EXIT_MS).min(timeline.peace_ends());
         let deleted = pod.termination.as_ref().map_or(i64::MAX, |t| t.at);
         let mine = timeline
             .load

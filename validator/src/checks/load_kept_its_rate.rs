@@ -27,7 +27,9 @@ fn judge(timeline: &Timeline) -> Finding {
     }
     let policy = &timeline.plan().policy;
     let share = load.on_time as f64 / load.due as f64;
-    let rate = load.due as f64 * 1000.0 / (end - begin).max(1) as f64;
+    // While the agents learn what health pings are, no load is sent on purpose.
+    let paused = timeline.span(Step::Learning).map_or(0, |(from, to)| to - from);
+    let rate = load.due as f64 * 1000.0 / (end - begin - paused).max(1) as f64;
     let asked = timeline.plan().traffic.rate;
     let summary =
         format!("{:.2} % of {} requests left on time, {rate:.0}/s of {asked:.0}/s", share * 100.0, load.due);

@@ -10,7 +10,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Health,
     severity: Severity::Blocker,
     why: "Every flap takes capacity away and is often a probe that times out under load.",
-    how: "Watches the condition Ready of every pod during the whole run.",
+    how: "Watches the condition Ready of every pod until dependencies are broken on purpose.",
     remedy: "Look at the readiness handler's time under load; answer from a snapshot, not from a call to the dependency.",
     judge,
 };
@@ -19,8 +19,9 @@ fn judge(timeline: &Timeline) -> Finding {
     if timeline.pods.is_empty() {
         return Finding::inconclusive("no pod was seen");
     }
-    let flaps: Vec<_> =
-        timeline.pods.iter().flat_map(|pod| pod.flaps().into_iter().map(move |flap| (pod, flap))).collect();
+    let flaps = timeline.pods.iter().flat_map(|pod| pod.flaps().into_iter().map(move |flap| (pod, flap)));
+    // Once dependencies are taken away, readiness must follow them: GL-H204 to GL-H207.
+    let flaps: Vec<_> = flaps.filter(|(_, (at, _))| *at < timeline.peace_ends()).collect();
     let summary =
         format!("{} pods, {} of them lost Ready before their deletion", timeline.pods.len(), flaps.len());
     Finding::when(flaps.is_empty(), summary.clone(), summary)

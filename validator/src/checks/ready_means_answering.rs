@@ -21,7 +21,8 @@ fn judge(timeline: &Timeline) -> Finding {
     let (mut asked, mut pods) = (0, 0);
     for pod in &timeline.pods {
         let Some(ready) = pod.became_ready() else { continue };
-        let deleted = pod.termination.as_ref().map_or(i64::MAX, |t| t.at);
+        // Once dependencies are taken away, another answer may be the right one: GL-H204 to GL-H207.
+        let deleted = timeline.deleted(&pod.name).min(timeline.peace_ends());
         let mine = timeline
             .load
             .probes

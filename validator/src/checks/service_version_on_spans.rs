@@ -1,7 +1,6 @@
 //! Spans say which version of the service made them.
 
 use crate::check::{Area, Check, Finding, Severity};
-use crate::evidence::SpanKind;
 use crate::timeline::Timeline;
 
 /// The check.
@@ -17,16 +16,17 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn judge(timeline: &Timeline) -> Finding {
-    let servers = || {
-        timeline.load.traces.iter().flat_map(|(line, trace)| {
-            trace.spans.iter().filter(|s| s.kind == SpanKind::Server).map(move |span| (*line, span))
-        })
-    };
-    let total = servers().count();
+    // A trace holds spans of the services behind ours too: only those that answer our requests are the target's.
+    let load = &timeline.load;
+    let asked = load.requests.iter().filter(|(_, request)| request.trace_id.is_some());
+    let servers: Vec<_> =
+        asked.flat_map(|(line, request)| load.servers_of(request).map(move |span| (*line, span))).collect();
+    let total = servers.len();
     if total == 0 {
         return Finding::inconclusive("no server span was found");
     }
-    let without: Vec<usize> = servers().filter(|(_, s)| s.version.is_none()).map(|(line, _)| line).collect();
+    let without: Vec<usize> =
+        servers.iter().filter(|(_, s)| s.version.is_none()).map(|(line, _)| *line).collect();
     let summary = format!("{} of {total} server spans carry service.version", total - without.len());
     Finding::when(without.is_empty(), summary.clone(), summary)
         .measured(format!("{} without", without.len()), "0")

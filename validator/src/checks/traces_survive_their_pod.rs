@@ -1,10 +1,7 @@
-//! Requests served by pods that have since died are in the collector too.
+//! Requests served by pods that have since died left their spans too.
 
 use crate::check::{Area, Check, Finding, Severity};
-use crate::evidence::SpanKind;
-use crate::timeline::Timeline;
-
-use super::sampled_requests_traced::spans_of;
+use crate::timeline::{Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -13,7 +10,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Tracing,
     severity: Severity::Blocker,
     why: "The last seconds of a pod are the ones an incident is about; a process that exits without a flush takes them along.",
-    how: "Of the sampled requests sent from 5 s before each deletion until the pod was gone, every one must have its server span.",
+    how: "Of the sampled requests sent in the second roll from 5 s before each deletion until the pod was gone, every one must have its server span.",
     remedy: "Flush the span exporter after the last request and before exit, within the grace period.",
     judge,
 };
@@ -22,31 +19,39 @@ pub(super) const CHECK: Check = Check {
 const BATCH_MS: i64 = 5_000;
 
 fn judge(timeline: &Timeline) -> Finding {
+    measure(timeline).unwrap_or_else(Finding::from)
+}
+
+fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     if timeline.load.traces.is_empty() {
-        return Finding::inconclusive("no trace store could be asked");
+        return Err(timeline.no_traces());
     }
-    let windows: Vec<_> =
-        timeline.terminations().iter().map(|(_, t)| (t.at - BATCH_MS, t.gone.unwrap_or(t.at))).collect();
+    let (copied, end) = timeline.copied()?;
+    // The pods that leave in the first roll began before the agents stood there: their traces are in no copy.
+    let terminations = timeline.terminations();
+    let windows: Vec<_> = terminations
+        .iter()
+        .filter(|(_, t)| t.at >= copied)
+        .map(|(_, t)| (t.at - BATCH_MS, t.gone.unwrap_or(t.at)))
+        .collect();
     let during = |at: i64| windows.iter().any(|(begin, end)| (*begin..=*end).contains(&at));
-    let requests: Vec<_> = timeline.load.sampled().filter(|(_, r)| during(r.due)).collect();
+    let mut requests = timeline.load.sampled((copied, end));
+    requests.retain(|(_, r)| during(r.due));
     if requests.is_empty() {
-        return Finding::inconclusive("no sampled request was answered while a pod was terminating");
+        return Ok(Finding::inconclusive("no sampled request was answered while a pod was terminating"));
     }
     let lost: Vec<usize> = requests
         .iter()
-        .filter(|(_, r)| {
-            let spans = spans_of(timeline, r.trace_id.as_deref());
-            !spans.iter().any(|s| s.kind == SpanKind::Server && s.parent == r.parent_id)
-        })
+        .filter(|(_, r)| timeline.load.servers_of(r).next().is_none())
         .map(|(line, _)| *line)
         .collect();
     let found = requests.len() - lost.len();
     let summary = format!(
-        "{found} of {} requests around {} terminations are in the collector",
+        "{found} of {} requests around {} terminations left their server span",
         requests.len(),
         windows.len()
     );
-    Finding::when(lost.is_empty(), summary.clone(), summary)
+    Ok(Finding::when(lost.is_empty(), summary.clone(), summary)
         .measured(format!("{} missing", lost.len()), "0")
-        .lines(lost)
+        .lines(lost))
 }

@@ -67,3 +67,17 @@ pub struct Breaker {
     /// Trial calls when half-open.
     pub trials: u32,
 }
+
+impl Breaker {
+    /// When the circuit of a warm service under steady load opens after its calls began to hang, in seconds:
+    /// the earliest and the latest moment that the declaration allows.
+    ///
+    /// A service that counts a call when it *begins* has seen `t` of `window` seconds hang at moment `t`, and opens
+    /// at `errorRate * window`. One that counts a call when it *ends* knows the failures only a deadline `d` later,
+    /// and the calls in between are in no count: the share is `(t - d) / (window - d)`, so that it opens at
+    /// `errorRate * window + (1 - errorRate) * d`. Both are right; faster is as wrong as slower.
+    pub fn opens_between_s(&self) -> (f64, f64) {
+        let earliest = self.error_rate * self.window.0;
+        (earliest, earliest + (1.0 - self.error_rate) * self.deadline.0)
+    }
+}

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The organisation's defaults.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(default)]
 pub struct Policy {
     /// Blind window per termination that a zero must rule out at 95 %.
     pub max_blind_window_s: f64,
@@ -21,6 +22,42 @@ pub struct Policy {
     pub max_clock_uncertainty_ms: f64,
     /// Readiness may go on saying yes after deletion for at most this long.
     pub max_ready_after_deletion_s: f64,
+    /// A circuit may open this much before the earliest moment that the declared breaker allows.
+    pub opening_early_s: f64,
+    /// And this much after the latest.
+    pub opening_late_s: f64,
+    /// The trial may come this much before the open time has run out.
+    pub trial_early_s: f64,
+    /// And this much after, given that requests come all the time.
+    pub trial_late_s: f64,
+    /// 99 % of fallback answers must come within this time.
+    pub max_fallback_p99_ms: f64,
+    /// The same while every data store of the pod is lost: its cache is gone as well.
+    pub max_lost_p99_ms: f64,
+    /// What a request may take beyond the declared deadline.
+    pub max_beyond_deadline_s: f64,
+    /// A hiccup up to this long must not open a circuit.
+    pub max_hiccup_s: f64,
+    /// Calls and connections after an outage, as a multiple of those before it.
+    pub max_stampede_factor: f64,
+    /// So many new connections per second are never a stampede.
+    pub min_stampede_connections: u32,
+    /// Beyond open time and deadline, a pod's calls must be back within this time.
+    pub max_recovery_margin_s: f64,
+    /// Readiness must say so within this time after a dependency is lost.
+    pub max_readiness_reaction_s: f64,
+    /// Beyond the probe's own timings, the endpoint must be out within this time.
+    pub max_endpoint_out_margin_s: f64,
+    /// Beyond the probe's own timings, the endpoint must be back within this time.
+    pub max_endpoint_back_margin_s: f64,
+    /// A fault must have touched something of its pod within this time.
+    pub max_fault_effect_s: f64,
+    /// What the middle agents may add to the median.
+    pub max_agent_latency_ms: f64,
+    /// Without a collector 99 % of answers may take this multiple of the time with one,
+    pub max_slower_factor: f64,
+    /// or this much more, whichever is more.
+    pub max_slower_ms: f64,
 }
 
 impl Default for Policy {
@@ -34,6 +71,24 @@ impl Default for Policy {
             min_baseline_share: 0.99,
             max_clock_uncertainty_ms: 50.0,
             max_ready_after_deletion_s: 2.0,
+            opening_early_s: 0.6,
+            opening_late_s: 0.5,
+            trial_early_s: 1.0,
+            trial_late_s: 2.0,
+            max_fallback_p99_ms: 100.0,
+            max_lost_p99_ms: 200.0,
+            max_beyond_deadline_s: 0.5,
+            max_hiccup_s: 2.0,
+            max_stampede_factor: 2.0,
+            min_stampede_connections: 12,
+            max_recovery_margin_s: 5.0,
+            max_readiness_reaction_s: 5.0,
+            max_endpoint_out_margin_s: 5.0,
+            max_endpoint_back_margin_s: 10.0,
+            max_fault_effect_s: 3.0,
+            max_agent_latency_ms: 0.5,
+            max_slower_factor: 2.0,
+            max_slower_ms: 20.0,
         }
     }
 }

@@ -128,6 +128,13 @@ impl Histogram {
         low
     }
 
+    /// Answers in the buckets that begin at or above this time.
+    pub fn slower_than(&self, ms: f64) -> u32 {
+        let first =
+            Self::BOUNDS_MS.iter().position(|bound| *bound >= ms).map_or(Self::BUCKETS, |bucket| bucket + 1);
+        self.0.iter().skip(first).sum()
+    }
+
     /// The bucket bound below which this share of answers lies; infinite in the last bucket.
     pub fn quantile_bound_ms(&self, share: f64) -> f64 {
         let total: u64 = self.0.iter().map(|n| u64::from(*n)).sum();

@@ -1,8 +1,10 @@
 //! The load and what became of it, by class and window.
 
+use std::collections::BTreeMap;
+
 use crate::evidence::{
-    Class, ConnectionFact, Evidence, Fact, Histogram, Millis, Outcome, ProbeFact, RequestFact, SecondFact,
-    TraceFact,
+    Class, ConnectionFact, Evidence, Fact, Histogram, Millis, Outcome, ProbeFact, ProbeTarget, RequestFact,
+    SecondFact, Span, SpanKind, TraceFact,
 };
 
 /// All facts of the load agents, with their lines.
@@ -16,8 +18,9 @@ pub struct LoadView<'a> {
     pub connections: Vec<(usize, &'a ConnectionFact)>,
     /// Answers of single pods.
     pub probes: Vec<(usize, &'a ProbeFact)>,
-    /// What the collector holds.
+    /// What the pods exported.
     pub traces: Vec<(usize, &'a TraceFact)>,
+    spans: BTreeMap<&'a str, Vec<&'a Span>>,
 }
 
 /// One class in one window.
@@ -45,6 +48,7 @@ impl<'a> LoadView<'a> {
             connections: Vec::new(),
             probes: Vec::new(),
             traces: Vec::new(),
+            spans: BTreeMap::new(),
         };
         for (line, fact) in evidence.numbered() {
             match fact {
@@ -56,6 +60,7 @@ impl<'a> LoadView<'a> {
                 _ => {}
             }
         }
+        view.spans = spans(&view.traces);
         view
     }
 
@@ -104,8 +109,68 @@ impl<'a> LoadView<'a> {
         of.map(|(_, s)| u64::from(s.open)).sum()
     }
 
-    /// Requests that were sent with the sampled flag and answered.
-    pub fn sampled(&self) -> impl Iterator<Item = &(usize, &'a RequestFact)> {
-        self.requests.iter().filter(|(_, r)| r.trace_id.is_some() && !r.outcome.is_lost())
+    /// Requests of a window that went through the Service with the sampled flag and were answered.
+    pub fn sampled(&self, (begin, end): (Millis, Millis)) -> Vec<(usize, &'a RequestFact)> {
+        let ours = self.requests.iter().filter(|(_, r)| r.trace_id.is_some() && !r.outcome.is_lost());
+        ours.filter(|(_, r)| (begin..=end).contains(&r.due)).copied().collect()
     }
+
+    /// The spans of a request's trace, each once.
+    pub fn spans_of(&self, request: &RequestFact) -> &[&'a Span] {
+        let spans = request.trace_id.as_deref().and_then(|id| self.spans.get(id));
+        spans.map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The server spans that answer a request: the children of the span that it says it comes from.
+    pub fn servers_of(&self, request: &RequestFact) -> impl Iterator<Item = &'a Span> {
+        let spans = self.spans_of(request).iter().copied();
+        spans.filter(|span| span.kind == SpanKind::Server && span.parent == request.parent_id)
+    }
+
+    /// Pod-direct requests in full, by when they were due.
+    pub fn direct_requests(
+        &self,
+        pod: &str,
+        (begin, end): (Millis, Millis),
+    ) -> impl Iterator<Item = (usize, &'a RequestFact)> {
+        let direct = self.requests.iter().filter(|(_, r)| r.class == Class::Direct);
+        direct.filter(move |(_, r)| r.pod.as_deref() == Some(pod) && (begin..=end).contains(&r.due)).copied()
+    }
+
+    /// Seconds of pod-direct requests that lie wholly inside a window.
+    pub fn direct_seconds(
+        &self,
+        pod: &str,
+        (begin, end): (Millis, Millis),
+    ) -> impl Iterator<Item = (usize, &'a SecondFact)> {
+        let direct = self.seconds.iter().filter(|(_, s)| s.class == Class::Direct);
+        direct
+            .filter(move |(_, s)| s.pod.as_deref() == Some(pod) && s.at >= begin && s.at + 1_000 <= end)
+            .copied()
+    }
+
+    /// Answers of one endpoint of a pod that reach into a window.
+    pub fn probes_of(
+        &self,
+        pod: &str,
+        target: ProbeTarget,
+        (begin, end): (Millis, Millis),
+    ) -> impl Iterator<Item = (usize, &'a ProbeFact)> {
+        let mine = self.probes.iter().filter(move |(_, p)| p.pod == pod && p.target == target);
+        mine.filter(move |(_, p)| p.to >= begin && p.from <= end).copied()
+    }
+}
+
+/// An exporter that got no answer sends its spans again: the same span of the same service counts once.
+fn spans<'a>(traces: &[(usize, &'a TraceFact)]) -> BTreeMap<&'a str, Vec<&'a Span>> {
+    let mut by_trace: BTreeMap<&str, Vec<&Span>> = BTreeMap::new();
+    for (_, trace) in traces {
+        let known = by_trace.entry(&trace.trace_id).or_default();
+        for span in &trace.spans {
+            if !known.iter().any(|other| other.id == span.id && other.service == span.service) {
+                known.push(span);
+            }
+        }
+    }
+    by_trace
 }

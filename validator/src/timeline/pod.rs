@@ -69,6 +69,14 @@ impl PodLife {
     }
 }
 
+impl super::Timeline<'_> {
+    /// Pods that were Ready before a window began and not told to stop before it ended.
+    pub fn pods_ready_through(&self, (begin, end): (Millis, Millis)) -> Vec<&PodLife> {
+        let ready = self.pods.iter().filter(|pod| pod.became_ready().is_some_and(|at| at <= begin));
+        ready.filter(|pod| pod.termination.as_ref().is_none_or(|t| t.at >= end)).collect()
+    }
+}
+
 pub(super) fn lives(evidence: &Evidence) -> Vec<PodLife> {
     let mut lives: BTreeMap<String, PodLife> = BTreeMap::new();
     for (line, fact) in evidence.numbered() {

@@ -1,0 +1,91 @@
+//! A short hiccup does not open the circuit.
+
+use crate::check::{Area, Check, Finding, Severity};
+use crate::evidence::{Fault, FaultFact, Millis, Step};
+use crate::timeline::{Timeline, Unmeasured};
+
+/// The check.
+pub(super) const CHECK: Check = Check {
+    id: "GL-B208",
+    slug: "brief-hiccup-tolerated",
+    area: Area::Breaker,
+    severity: Severity::Minor,
+    why: "A network that stands still for a second happens every day; a circuit that opens for it turns one second into the whole open time.",
+    how: "Everything to the database of one pod stands still for 1, 2 and 5 s; calls that stop for 5 s afterwards mean that the circuit opened. A restart of the database, 2 s without connections, is told beside it.",
+    remedy: "Widen the window or raise errorRate, so that a hiccup stays below the share that opens.",
+    judge,
+};
+
+/// Calls that stop for so long after a hiccup were stopped by the circuit.
+const OPEN_MS: Millis = 5_000;
+
+/// Looked at after a hiccup; the next one comes 12 s after it at the earliest.
+const AFTER_MS: Millis = 10_000;
+
+/// A fault is taken back some milliseconds after it is due.
+const SLACK_MS: f64 = 300.0;
+
+fn judge(timeline: &Timeline) -> Finding {
+    measure(timeline).unwrap_or_else(Finding::from)
+}
+
+fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
+    timeline.tested_circuits()?;
+    let (begin, end) = timeline.between(Step::Trials, Step::Trials)?;
+    let breakers: Vec<&str> = timeline.breakers().map(|(dependency, _)| dependency.name.as_str()).collect();
+    let hiccups: Vec<_> = timeline
+        .faults
+        .of_kind(|fault| matches!(fault, Fault::Stall | Fault::Refuse))
+        .filter(|(_, f)| (begin..=end).contains(&f.began) && breakers.contains(&f.dependency.as_str()))
+        .collect();
+    let brief_ms = timeline.plan().policy.max_hiccup_s * 1000.0 + SLACK_MS;
+    let is_brief = |f: &FaultFact| f.fault == Fault::Stall && (f.ended - f.began) as f64 <= brief_ms;
+    let brief: Vec<_> = hiccups.iter().filter(|(_, f)| is_brief(f)).collect();
+    if brief.is_empty() {
+        return Err(Unmeasured::NotSeen("no brief hiccup was made".into()));
+    }
+    let opened: Vec<_> = brief.iter().filter(|(_, f)| pause(timeline, f) >= OPEN_MS).collect();
+    let fail = opened.first().map(|(_, f)| {
+        let open_for =
+            timeline.breakers().find(|(d, _)| d.name == f.dependency).map_or(0.0, |(_, b)| b.open_for.0);
+        format!(
+            "a hiccup of {:.1} s opened the circuit for {open_for} s: widen the window or raise errorRate",
+            seconds(f)
+        )
+    });
+    let pass = format!(
+        "{} hiccups of up to {} s opened no circuit",
+        brief.len(),
+        timeline.plan().policy.max_hiccup_s
+    );
+    Ok(Finding::when(opened.is_empty(), pass, fail.unwrap_or_default())
+        .measured(format!("{} of {} opened it", opened.len(), brief.len()), "0")
+        .details(hiccups.iter().map(|(_, fault)| told(timeline, fault)))
+        .lines(opened.iter().map(|(line, _)| *line)))
+}
+
+fn seconds(fault: &FaultFact) -> f64 {
+    (fault.ended - fault.began) as f64 / 1000.0
+}
+
+/// The longest pause of calls after a hiccup, before the next fault.
+fn pause(timeline: &Timeline, fault: &FaultFact) -> Millis {
+    let next = timeline.faults.next_after(fault).unwrap_or(Millis::MAX);
+    let window = (fault.ended, next.min(timeline.deleted(&fault.pod)).min(fault.ended + AFTER_MS));
+    timeline.calls.of(&fault.dependency, &fault.pod).longest_pause(window).0
+}
+
+fn told(timeline: &Timeline, fault: &FaultFact) -> String {
+    let kind = if fault.fault == Fault::Stall { "hiccup" } else { "restart" };
+    let failed = timeline.load.direct_requests(&fault.pod, (fault.began, fault.ended + AFTER_MS));
+    let failed: Vec<Millis> = failed.filter(|(_, r)| r.outcome.is_lost()).map(|(_, r)| r.due).collect();
+    let lasted =
+        failed.iter().max().zip(failed.iter().min()).map_or(0, |(last, first)| last - first) as f64 / 1000.0;
+    let circuit =
+        if pause(timeline, fault) >= OPEN_MS { "the circuit opened" } else { "the circuit stayed closed" };
+    format!(
+        "{kind} of {:.1} s: {} requests failed over {lasted:.1} s, {circuit}",
+        seconds(fault),
+        failed.len()
+    )
+}

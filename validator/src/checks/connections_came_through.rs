@@ -1,0 +1,49 @@
+//! The target's connections went through the middle agents.
+
+use crate::check::{Area, Check, Finding, Severity};
+use crate::evidence::Step;
+use crate::timeline::{Timeline, Unmeasured};
+
+/// The check.
+pub(super) const CHECK: Check = Check {
+    id: "GL-E108",
+    slug: "connections-came-through",
+    area: Area::Run,
+    severity: Severity::Blocker,
+    why: "A fault in front of a dependency that the pods reach by another way breaks nothing, and proves nothing.",
+    how: "Every pod that was Ready in the quiet phase must have had a connection at each declared dependency's middle agent.",
+    remedy: "Point the target at the declared Service by its name; a mesh, a headless Service or an address in between hides its connections.",
+    judge,
+};
+
+fn judge(timeline: &Timeline) -> Finding {
+    measure(timeline).unwrap_or_else(Finding::from)
+}
+
+fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
+    let dependencies = &timeline.plan().dependencies;
+    if dependencies.is_empty() {
+        return Err(Unmeasured::NotDeclared("the target file declares no dependency".into()));
+    }
+    if let Some(reason) = dependencies.iter().find_map(|dependency| timeline.middle.why_not(&dependency.name))
+    {
+        return Err(Unmeasured::NotSeen(reason));
+    }
+    let quiet = timeline.between(Step::Quiet, Step::Quiet)?;
+    let pods = timeline.pods_ready_through(quiet);
+    let mut missing = Vec::new();
+    for pod in &pods {
+        for dependency in dependencies {
+            let calls = timeline.calls.of(&dependency.name, &pod.name);
+            if calls.most_open(quiet) + calls.most_opened(quiet) == 0 {
+                missing.push(format!("{} had no connection to {}", pod.name, dependency.name));
+            }
+        }
+    }
+    if pods.is_empty() || !missing.is_empty() {
+        let reason = missing.first().cloned().unwrap_or_else(|| "no pod was Ready in the quiet phase".into());
+        return Ok(Finding::inconclusive(reason).details(missing.into_iter().skip(1)));
+    }
+    let summary = format!("{} pods were connected through {} middle agents", pods.len(), dependencies.len());
+    Ok(Finding::pass(summary).measured("0 missing", "0"))
+}

@@ -1,0 +1,75 @@
+//! A terminating pod accepts until every node knows that it leaves.
+
+use crate::check::{Area, Check, Finding, Severity};
+use crate::evidence::{Class, Millis, Outcome, ProbeTarget};
+use crate::timeline::{PodLife, Termination, Timeline, Unmeasured};
+
+/// The check.
+pub(super) const CHECK: Check = Check {
+    id: "GL-S205",
+    slug: "drain-covers-propagation",
+    area: Area::Shutdown,
+    severity: Severity::Major,
+    why: "Removing an endpoint takes seconds to reach every node; a listener that closes sooner refuses users that were still sent to it.",
+    how: "From the deletion to the first refused readiness probe on the serving port, held against new connections that were refused during the rolls and against the last call that the pod still made for somebody.",
+    remedy: "Keep the listener open for some seconds after SIGTERM; the details say how many were needed here.",
+    judge,
+};
+
+fn judge(timeline: &Timeline) -> Finding {
+    measure(timeline).unwrap_or_else(Finding::from)
+}
+
+fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
+    let ends: Vec<Drain> =
+        timeline.terminations().iter().filter_map(|(pod, end)| Drain::new(timeline, pod, end)).collect();
+    if ends.is_empty() {
+        return Err(Unmeasured::NotSeen("no listener was seen to close".into()));
+    }
+    let refused = refused(timeline);
+    let seconds = |ms: Millis| ms as f64 / 1000.0;
+    let soonest = ends.iter().map(|end| end.closed).min().unwrap_or_default();
+    let fail = format!("{} new connections were refused during the rolls", refused.len());
+    let pass = format!(
+        "listeners stayed open for at least {:.1} s, and no new connection was refused",
+        seconds(soonest)
+    );
+    let last = ends.iter().filter_map(|end| end.last_call).max();
+    let advice = last.map(|last| {
+        let needed = seconds(last).ceil() + 1.0;
+        format!(
+            "last call {:.1} s after a deletion: keep accepting for at least {needed:.0} s after SIGTERM",
+            seconds(last)
+        )
+    });
+    Ok(Finding::when(refused.is_empty(), pass, fail)
+        .measured(format!("{} refused, closed after {:.1} s", refused.len(), seconds(soonest)), "0 refused")
+        .details(advice)
+        .lines(refused))
+}
+
+/// The end of one pod's listener, in milliseconds after the deletion.
+struct Drain {
+    closed: Millis,
+    /// The last call it made before that, at whatever dependency.
+    last_call: Option<Millis>,
+}
+
+impl Drain {
+    fn new(timeline: &Timeline, pod: &PodLife, termination: &Termination) -> Option<Self> {
+        let at = termination.at;
+        let mut probes = timeline.load.probes_of(&pod.name, ProbeTarget::Readiness, (at, Millis::MAX));
+        let closed = probes.find(|(_, p)| p.from > at && p.answer == Err("refused".into()))?.1.from;
+        let calls = timeline.calls.of_pod(&pod.name).filter_map(|calls| calls.last_before(closed));
+        let last_call = calls.max().filter(|last| *last > at).map(|last| last - at);
+        Some(Self { closed: closed - at, last_call })
+    }
+}
+
+fn refused(timeline: &Timeline) -> Vec<usize> {
+    let windows: Vec<_> =
+        timeline.terminations().iter().map(|(_, t)| (t.at, t.gone.unwrap_or(Millis::MAX))).collect();
+    let during = |at: Millis| windows.iter().any(|(begin, end)| (*begin..=*end).contains(&at));
+    let new = timeline.load.requests.iter().filter(|(_, r)| r.class == Class::New);
+    new.filter(|(_, r)| r.outcome == Outcome::Refused && during(r.due)).map(|(line, _)| *line).collect()
+}

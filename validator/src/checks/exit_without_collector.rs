@@ -1,0 +1,43 @@
+//! A pod stops in time although its collector is away.
+
+use crate::check::{Area, Check, Finding, Severity};
+use crate::evidence::FaultFact;
+use crate::timeline::{Termination, Timeline, Unmeasured};
+
+/// The check.
+pub(super) const CHECK: Check = Check {
+    id: "GL-S206",
+    slug: "exit-without-collector",
+    area: Area::Shutdown,
+    severity: Severity::Major,
+    why: "A telemetry flush without a bound holds the process until SIGKILL, on the very day that the monitoring is down.",
+    how: "One pod is deleted while its connections to the collector are refused: exit 0 within the grace period less the kubelet's margin.",
+    remedy: "Bound the flush at shutdown below the grace period and exit 0 when it does not succeed.",
+    judge,
+};
+
+fn judge(timeline: &Timeline) -> Finding {
+    measure(timeline).unwrap_or_else(Finding::from)
+}
+
+fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
+    let away: Vec<_> = timeline.collector_away()?;
+    let margin = timeline.plan().policy.kubelet_margin_s;
+    let ended = |fault: &FaultFact| {
+        let termination = timeline.pod(&fault.pod)?.termination.as_ref()?;
+        (fault.began..=fault.ended).contains(&termination.at).then_some(termination)
+    };
+    let Some((_, fault, end)) = away.iter().find_map(|(line, fault)| Some((line, fault, ended(fault)?)))
+    else {
+        return Err(Unmeasured::NotSeen("no pod was deleted while its collector was away".into()));
+    };
+    let Termination { at, grace_s, exit: Some(exit), .. } = end else {
+        return Err(Unmeasured::NotSeen(format!("the end of {} was not seen", fault.pod)));
+    };
+    let took = (exit.at - at) as f64 / 1000.0;
+    let limit = *grace_s as f64 - margin;
+    let summary = format!("{} exited with {} after {took:.1} s without its collector", fault.pod, exit.code);
+    Ok(Finding::when(exit.code == 0 && took <= limit, summary.clone(), summary)
+        .measured(format!("exit {} after {took:.1} s", exit.code), format!("exit 0 within {limit} s"))
+        .lines([exit.line]))
+}

@@ -1,0 +1,74 @@
+//! Every fault touched what it was meant to touch.
+
+use crate::check::{Area, Check, Finding, Severity};
+use crate::config::Protocol;
+use crate::evidence::{Fault, FaultFact, Millis};
+use crate::timeline::{Timeline, Unmeasured};
+
+/// The check.
+pub(super) const CHECK: Check = Check {
+    id: "GL-E109",
+    slug: "faults-took-effect",
+    area: Area::Run,
+    severity: Severity::Blocker,
+    why: "A service that withstood a fault that never happened has withstood nothing.",
+    how: "Each fault on a pod that was alive must have met a statement, a byte or a connection: within the policy's time, a trial, a hold or a collector's within their own.",
+    remedy: "Raise the rate, so that every pod calls every dependency; look at GL-E108.",
+    judge,
+};
+
+fn judge(timeline: &Timeline) -> Finding {
+    measure(timeline).unwrap_or_else(Finding::from)
+}
+
+fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
+    if timeline.plan().dependencies.is_empty() {
+        return Err(Unmeasured::NotDeclared("the target file declares no dependency".into()));
+    }
+    let all = &timeline.faults.all;
+    if all.is_empty() {
+        return Err(Unmeasured::NotSeen("no fault was made".into()));
+    }
+    let idle: Vec<_> = all.iter().filter(|(_, fault)| !took_effect(timeline, fault)).collect();
+    let texts: Vec<String> = idle
+        .iter()
+        .map(|(_, f)| format!("{} on {} -> {} touched nothing", f.fault.name(), f.pod, f.dependency))
+        .collect();
+    let finding = match texts.first() {
+        Some(text) => Finding::inconclusive(text.clone()),
+        None => Finding::pass(format!("{} faults took effect", all.len())),
+    };
+    Ok(finding
+        .measured(format!("{} without effect", idle.len()), "0")
+        .details(texts.into_iter().skip(1).take(5))
+        .lines(idle.iter().map(|(line, _)| *line)))
+}
+
+fn took_effect(timeline: &Timeline, fault: &FaultFact) -> bool {
+    let deleted = timeline.deleted(&fault.pod);
+    let within = if has_time(timeline, fault) { fault.ended } else { fault.began + limit_ms(timeline) };
+    match fault.first_hit {
+        Some(hit) => hit <= within,
+        // A pod that was leaving, or had not begun, has nothing to be hit.
+        None => fault.began + limit_ms(timeline) > deleted || !ready_during(timeline, fault),
+    }
+}
+
+fn limit_ms(timeline: &Timeline) -> Millis {
+    (timeline.plan().policy.max_fault_effect_s * 1000.0) as Millis
+}
+
+fn has_time(timeline: &Timeline, fault: &FaultFact) -> bool {
+    let collector = |name: &str| {
+        timeline.plan().dependencies.iter().any(|d| d.name == name && d.protocol == Protocol::Otlp)
+    };
+    !(fault.fault.is_loss() || matches!(fault.fault, Fault::Hang | Fault::Stall))
+        || collector(&fault.dependency)
+}
+
+/// Only a hold is ordered for pods that have not begun to serve: the others meet pods in service.
+fn ready_during(timeline: &Timeline, fault: &FaultFact) -> bool {
+    let ready = timeline.pod(&fault.pod).and_then(|pod| pod.became_ready());
+    !matches!(fault.fault, Fault::Hold { .. })
+        || ready.is_some_and(|at| at + limit_ms(timeline) < fault.ended)
+}

@@ -1,0 +1,49 @@
+//! What a pod has under way when it is told to stop, it finishes.
+
+use crate::check::{Area, Check, Finding, Severity};
+use crate::evidence::{Fault, Held};
+use crate::timeline::{Timeline, Unmeasured};
+
+/// The check.
+pub(super) const CHECK: Check = Check {
+    id: "GL-S204",
+    slug: "in-flight-completes",
+    area: Area::Shutdown,
+    severity: Severity::Major,
+    why: "A statement that is given up at SIGTERM may have been done or not: the user does not know, and neither does anybody else.",
+    how: "In the second roll some answers of the database are held for 2 s; of those under way at the deletion of their pod, none may be given up.",
+    remedy: "Wait for requests in flight before the pool is closed; the shutdown budget is there for it.",
+    judge,
+};
+
+fn judge(timeline: &Timeline) -> Finding {
+    measure(timeline).unwrap_or_else(Finding::from)
+}
+
+fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
+    if let Some(reason) = timeline.data_stores().find_map(|store| timeline.middle.why_not(&store.name)) {
+        return Err(Unmeasured::NotSeen(reason));
+    }
+    let mut given_up = Vec::new();
+    let mut total = 0;
+    for (pod, termination) in timeline.terminations() {
+        let under_way = |held: &&Held| (held.from..=held.to).contains(&termination.at);
+        for (line, fault) in timeline.faults.of_kind(|fault| matches!(fault, Fault::Hold { .. })) {
+            if fault.pod != pod.name {
+                continue;
+            }
+            for held in fault.held.iter().filter(under_way) {
+                total += 1;
+                given_up.extend(held.given_up.then_some(line));
+            }
+        }
+    }
+    if total == 0 {
+        return Err(Unmeasured::NotSeen("no statement was under way when a pod was told to stop".into()));
+    }
+    let summary =
+        format!("{} of {total} statements under way at the deletion were finished", total - given_up.len());
+    Ok(Finding::when(given_up.is_empty(), summary.clone(), summary)
+        .measured(format!("{} given up", given_up.len()), "0")
+        .lines(given_up))
+}

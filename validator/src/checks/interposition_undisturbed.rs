@@ -1,0 +1,49 @@
+//! Nothing came between us and the middle agents.
+
+use crate::check::{Area, Check, Finding, Severity};
+use crate::evidence::Trouble;
+use crate::timeline::{Timeline, Unmeasured};
+
+/// The check.
+pub(super) const CHECK: Check = Check {
+    id: "GL-E111",
+    slug: "interposition-undisturbed",
+    area: Area::Run,
+    severity: Severity::Blocker,
+    why: "An agent that was gone, or past which connections were led, has not seen what happened meanwhile.",
+    how: "Watches the selectors of the Services, the agents themselves and what is spoken through them.",
+    remedy: "Run again; pause the controller that resets the selector (Argo CD, Flux, an operator); let the target speak without TLS to the middle agent.",
+    judge,
+};
+
+fn judge(timeline: &Timeline) -> Finding {
+    measure(timeline).unwrap_or_else(Finding::from)
+}
+
+fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
+    if timeline.middle.standings.is_empty() {
+        return Err(match timeline.plan().dependencies.first() {
+            None => Unmeasured::NotDeclared("the target file declares no dependency".into()),
+            Some(_) => Unmeasured::NotSeen("no middle agent stood before any dependency".into()),
+        });
+    }
+    let told = |trouble: &Trouble| match trouble {
+        Trouble::SelectorChanged => "somebody else changed the selector".to_owned(),
+        Trouble::Lost(why) => format!("the middle agent was lost: {why}"),
+        Trouble::FailedOpen => "the middle agent had no word from us and forwarded everything".to_owned(),
+        Trouble::Cut(connections) => format!("{connections} connections were cut at the hand-back"),
+        Trouble::Encrypted => "the connections are encrypted".to_owned(),
+    };
+    let (cut, real): (Vec<_>, Vec<_>) =
+        timeline.middle.troubles.iter().partition(|(_, t)| matches!(t.trouble, Trouble::Cut(_)));
+    let text =
+        |(_, t): &(usize, &crate::evidence::MiddleTrouble)| format!("{}: {}", t.dependency, told(&t.trouble));
+    let finding = match real.first() {
+        Some(first) => Finding::inconclusive(text(first)),
+        None => Finding::pass("the middle agents stood undisturbed"),
+    };
+    Ok(finding
+        .measured(format!("{} disturbances", real.len()), "0")
+        .details(real.iter().skip(1).chain(&cut).map(text))
+        .lines(real.iter().map(|(line, _)| *line)))
+}

@@ -1,0 +1,43 @@
+//! Every span has its parent.
+
+use crate::check::{Area, Check, Finding, Severity};
+use crate::timeline::{Timeline, Unmeasured};
+
+/// The check.
+pub(super) const CHECK: Check = Check {
+    id: "GL-T205",
+    slug: "no-orphaned-span",
+    area: Area::Tracing,
+    severity: Severity::Major,
+    why: "A span whose parent was never exported hangs in the air: the trace shows two halves and nobody knows how they belong together.",
+    how: "In the traces of sampled requests the parent of each span must be a span of the same trace, or the one that our request named.",
+    remedy: "Export the spans of a request with one decision, and end the outer span even when the inner one fails.",
+    judge,
+};
+
+fn judge(timeline: &Timeline) -> Finding {
+    measure(timeline).unwrap_or_else(Finding::from)
+}
+
+fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
+    if timeline.load.traces.is_empty() {
+        return Err(timeline.no_traces());
+    }
+    let (mut total, mut orphans, mut lines) = (0, 0, Vec::new());
+    for (line, request) in timeline.load.sampled(timeline.copied()?) {
+        let spans = timeline.load.spans_of(request);
+        let known = |id: &String| request.parent_id.as_ref() == Some(id) || spans.iter().any(|s| s.id == *id);
+        // A span without a parent began a trace of its own: in ours it is as lost as one whose parent is.
+        let lost = spans.iter().filter(|span| !span.parent.as_ref().is_some_and(known)).count();
+        total += spans.len();
+        orphans += lost;
+        lines.extend((lost > 0).then_some(line));
+    }
+    if total == 0 {
+        return Err(Unmeasured::NotSeen("no span of a sampled request was seen".into()));
+    }
+    let summary = format!("{} of {total} spans have their parent", total - orphans);
+    Ok(Finding::when(orphans == 0, summary.clone(), summary)
+        .measured(format!("{orphans} without"), "0")
+        .lines(lines))
+}

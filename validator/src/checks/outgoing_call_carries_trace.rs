@@ -1,0 +1,68 @@
+//! A call to another service continues the trace.
+
+use crate::check::{Area, Check, Finding, Severity};
+use crate::config::Protocol;
+use crate::evidence::{RequestFact, SpanKind};
+use crate::timeline::{Timeline, Unmeasured};
+
+/// The check.
+pub(super) const CHECK: Check = Check {
+    id: "GL-T204",
+    slug: "outgoing-call-carries-trace",
+    area: Area::Tracing,
+    severity: Severity::Blocker,
+    why: "Without traceparent on outgoing calls every trace ends at the first service, and the slow one behind it stays unknown.",
+    how: "For each client span of a sampled request that is no database call, the middle agent before the HTTP dependency must have seen a request with the same trace id and this span as parent; every request it saw must carry a trace id.",
+    remedy: "Inject traceparent (W3C Trace Context) into every outgoing request, from the client span's context.",
+    judge,
+};
+
+fn judge(timeline: &Timeline) -> Finding {
+    measure(timeline).unwrap_or_else(Finding::from)
+}
+
+fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
+    let mut dependencies = timeline.plan().dependencies.iter().filter(|d| d.protocol == Protocol::Http);
+    let Some(first) = dependencies.next() else {
+        return Err(Unmeasured::NotDeclared(
+            "the target file declares no dependency with protocol http".into(),
+        ));
+    };
+    if let Some(reason) = timeline.middle.why_not(&first.name) {
+        return Err(Unmeasured::NotSeen(reason));
+    }
+    if timeline.load.traces.is_empty() {
+        return Err(timeline.no_traces());
+    }
+    let (begin, end) = timeline.copied()?;
+    let seen = timeline.middle.outgoing.iter().filter(|(_, o)| (begin..=end).contains(&o.at));
+    let bare: Vec<usize> = seen.filter(|(_, o)| o.trace_id.is_none()).map(|(line, _)| *line).collect();
+    let sampled = timeline.load.sampled((begin, end));
+    let calls: Vec<_> =
+        sampled.iter().flat_map(|(line, r)| calls(timeline, r).map(move |sent| (*line, sent))).collect();
+    if calls.is_empty() && bare.is_empty() {
+        return Err(Unmeasured::NotSeen(format!("no sampled request made a call to {}", first.name)));
+    }
+    let lost: Vec<usize> = calls.iter().filter(|(_, sent)| !sent).map(|(line, _)| *line).collect();
+    let summary =
+        format!("{} of {} outgoing calls carried their trace", calls.len() - lost.len(), calls.len());
+    Ok(Finding::when(lost.is_empty() && bare.is_empty(), summary.clone(), summary)
+        .measured(format!("{} without their span, {} without any trace id", lost.len(), bare.len()), "0, 0")
+        .lines(lost.into_iter().chain(bare)))
+}
+
+/// Client spans of the target itself in a request's trace, and whether each was seen on the wire.
+fn calls<'a>(timeline: &'a Timeline, request: &'a RequestFact) -> impl Iterator<Item = bool> + 'a {
+    let service = timeline.load.servers_of(request).next().map(|server| server.service.as_str());
+    let spans = timeline.load.spans_of(request).iter();
+    let clients = spans.filter(move |s| {
+        s.kind == SpanKind::Client && s.db_system.is_none() && Some(s.service.as_str()) == service
+    });
+    clients.map(|span| {
+        timeline
+            .middle
+            .outgoing
+            .iter()
+            .any(|(_, o)| o.trace_id == request.trace_id && o.parent_id.as_ref() == Some(&span.id))
+    })
+}

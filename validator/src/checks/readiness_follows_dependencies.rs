@@ -1,0 +1,104 @@
+//! Readiness says what was declared when a dependency is lost.
+
+use crate::check::{Area, Check, Finding, Severity};
+use crate::config::Readiness;
+use crate::evidence::{Millis, ProbeTarget, Step};
+use crate::timeline::{Loss, Timeline, Unmeasured};
+
+/// The check.
+pub(super) const CHECK: Check = Check {
+    id: "GL-H204",
+    slug: "readiness-follows-dependencies",
+    area: Area::Health,
+    severity: Severity::Blocker,
+    why: "A pod that says ready without its database gets users it cannot serve; one that was declared to go on must not leave.",
+    how: "Each pod loses one data store, then all, then gets the first one back. Strict: the readiness endpoint must stop saying 200 soon, the EndpointSlice must follow within the probe's own timings, and both must stay so until everything is back. Degraded-ok: both must stay ready.",
+    remedy: "Confirm every data store in the loop behind /ready, each by a call of its own; declare readiness: degraded-ok if the service is meant to go on.",
+    judge,
+};
+
+/// Faults end and steps end on different clocks, and an answer may be under way.
+const EDGE_MS: Millis = 500;
+
+fn judge(timeline: &Timeline) -> Finding {
+    measure(timeline).unwrap_or_else(Finding::from)
+}
+
+fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
+    let losses = timeline.losses()?;
+    let asked = |loss: &Loss| {
+        let window = (loss.first().began, loss.ended());
+        timeline.load.probes_of(loss.pod, ProbeTarget::Readiness, window).next().is_some()
+    };
+    if let Some(loss) = losses.iter().find(|loss| !asked(loss)) {
+        return Err(Unmeasured::NotSeen(format!("the readiness of {} was not asked", loss.pod)));
+    }
+    let mut wrong = Vec::new();
+    let mut slowest = 0;
+    for loss in &losses {
+        let result = match timeline.plan().readiness_policy {
+            Readiness::Strict => strict(timeline, loss)?,
+            Readiness::DegradedOk => degraded(timeline, loss)?,
+        };
+        match result {
+            Ok(after) => slowest = slowest.max(after),
+            Err(text) => wrong.push((loss.faults[0].0, text)),
+        }
+    }
+    let limit = timeline.workload.readiness_out_s() + timeline.plan().policy.max_endpoint_out_margin_s;
+    let fail = wrong.first().map(|(_, text)| text.clone()).unwrap_or_default();
+    let pass = match timeline.plan().readiness_policy {
+        Readiness::Strict => "every pod left the Service while it lacked a dependency, and only then",
+        Readiness::DegradedOk => "every pod stayed ready without one dependency, as declared",
+    };
+    Ok(Finding::when(wrong.is_empty(), pass, fail)
+        .measured(format!("endpoints out within {:.1} s", slowest as f64 / 1000.0), format!("<= {limit} s"))
+        .details(wrong.iter().skip(1).map(|(_, text)| text.clone()))
+        .lines(wrong.iter().map(|(line, _)| *line)))
+}
+
+/// How long its endpoint took to leave, or what is wrong.
+fn strict(timeline: &Timeline, loss: &Loss) -> Result<Result<Millis, String>, Unmeasured> {
+    let (pod, began) = (loss.pod, loss.first().began);
+    let policy = &timeline.plan().policy;
+    let (_, partial) = timeline.between(Step::Loss, Step::Partial)?;
+    let end = partial.min(loss.ended()) - EDGE_MS;
+    let store = &loss.first().dependency;
+    let by = began + (policy.max_readiness_reaction_s * 1000.0) as Millis;
+    let probes = || timeline.load.probes_of(pod, ProbeTarget::Readiness, (began, end));
+    if !probes().any(|(_, probe)| probe.answer != Ok(200) && probe.from <= by) {
+        return Ok(Err(format!(
+            "{pod} said ready for {} s without {store}",
+            policy.max_readiness_reaction_s
+        )));
+    }
+    let limit_s = timeline.workload.readiness_out_s() + policy.max_endpoint_out_margin_s;
+    let life = timeline
+        .endpoint_lives
+        .get(pod)
+        .ok_or_else(|| Unmeasured::NotSeen(format!("{pod} was in no slice")))?;
+    let Some(out) = life.first(false, began).filter(|at| (at - began) as f64 / 1000.0 <= limit_s) else {
+        return Ok(Err(format!("{pod} stayed in the Service for {limit_s} s without {store}")));
+    };
+    let again = probes()
+        .find(|(_, probe)| probe.answer == Ok(200) && probe.to > by)
+        .map(|(_, probe)| probe.from.max(by));
+    if let Some(at) = again.or_else(|| life.first(true, out).filter(|at| *at < end)) {
+        return Ok(Err(format!("{pod} said ready again without {}", loss.away_at(at).join(" and "))));
+    }
+    Ok(Ok(out - began))
+}
+
+/// Only while one dependency is lost: without any the service may leave.
+fn degraded(timeline: &Timeline, loss: &Loss) -> Result<Result<Millis, String>, Unmeasured> {
+    let (_, end) = timeline.between(Step::Loss, Step::Loss)?;
+    let window = (loss.first().began, end.min(loss.first().ended));
+    let mut probes = timeline.load.probes_of(loss.pod, ProbeTarget::Readiness, window);
+    let left = timeline.endpoint_lives.get(loss.pod).and_then(|life| life.first(false, window.0));
+    let wrong = probes.any(|(_, probe)| probe.answer != Ok(200)) || left.is_some_and(|at| at < end);
+    Ok(if wrong {
+        Err(format!("{} left without {} alone", loss.pod, loss.first().dependency))
+    } else {
+        Ok(0)
+    })
+}

@@ -1,0 +1,52 @@
+//! While the circuit is open nothing reaches the database.
+
+use crate::check::{Area, Check, Finding, Severity};
+use crate::timeline::{Timeline, Unmeasured};
+
+/// The check.
+pub(super) const CHECK: Check = Check {
+    id: "GL-B204",
+    slug: "statements-stop-while-open",
+    area: Area::Breaker,
+    severity: Severity::Blocker,
+    why: "A circuit that is open in the metrics only gives the database no rest, and users no quick answer.",
+    how: "The middle agent counts the statements of each pod, health pings apart, from the opening until the trial. Requests that were let in before the opening may still send theirs within their own deadline: they had to wait for a connection.",
+    remedy: "Ask the breaker before every call to the database, also those of background work; pings may pass.",
+    judge,
+};
+
+/// The opening is told by the last request that waited: one tenth of a second, and the clocks of two agents.
+const OPENING_MS: i64 = 300;
+
+fn judge(timeline: &Timeline) -> Finding {
+    measure(timeline).unwrap_or_else(Finding::from)
+}
+
+fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
+    let mut wrong = Vec::new();
+    let mut details = Vec::new();
+    let (mut total, mut circuits) = (0, 0);
+    for (circuit, opened) in timeline.opened_circuits()? {
+        let calls = timeline.calls.of(circuit.dependency, circuit.pod);
+        let trial = circuit.trials.iter().find_map(|trial| trial.fact.first_hit);
+        // The tenth of a second of the trial itself holds the trial.
+        let end = trial.unwrap_or(circuit.hang.ended) - 100;
+        let let_in = opened + OPENING_MS + (circuit.breaker.deadline.0 * 1000.0) as i64;
+        let late = calls.within((opened + OPENING_MS, let_in));
+        if late > 0 {
+            details.push(format!("{}: {late} statements of requests let in before", circuit.name()));
+        }
+        let count = calls.within((let_in, end));
+        circuits += 1;
+        total += count;
+        if count > 0 {
+            details.push(format!("{}: {count} statements", circuit.name()));
+            wrong.extend(calls.lines((let_in, end)));
+        }
+    }
+    let summary = format!("{total} statements reached the database through {circuits} open circuits");
+    Ok(Finding::when(total == 0, summary.clone(), summary)
+        .measured(total.to_string(), "0")
+        .details(details)
+        .lines(wrong))
+}

@@ -1,0 +1,44 @@
+//! Answers while a dependency is away: what is an honest one and what lets users down.
+
+use super::LoadView;
+use crate::evidence::{Histogram, Millis, Outcome, SecondFact};
+
+/// Answers of a window in which calls to a dependency fail.
+#[derive(Clone, Debug, Default)]
+pub struct Fallback {
+    /// Requests with any outcome.
+    pub total: u64,
+    /// Of these, neither below 500 nor 503 with `Retry-After`.
+    pub wrong: u64,
+    /// Of these, 503 without `Retry-After`.
+    pub without_retry_after: u64,
+    /// Times of answers.
+    pub times: Histogram,
+}
+
+impl Fallback {
+    /// What was wrong with the wrong ones.
+    pub fn reasons(&self) -> Option<String> {
+        let bare = self.without_retry_after;
+        (self.wrong > 0).then(|| format!("{} let down, {bare} of them 503 without Retry-After", self.wrong))
+    }
+}
+
+impl LoadView<'_> {
+    /// Sums the chosen seconds that lie wholly inside a window.
+    pub fn fallback(&self, (begin, end): (Millis, Millis), chosen: impl Fn(&SecondFact) -> bool) -> Fallback {
+        let mut sum = Fallback::default();
+        let inside = self.seconds.iter().filter(|(_, s)| s.at >= begin && s.at + 1_000 <= end);
+        for (_, second) in inside.filter(|(_, second)| chosen(second)) {
+            for (outcome, count) in second.outcomes.iter().filter(|(o, _)| *o != Outcome::Unsent) {
+                sum.total += u64::from(*count);
+                let honest = !outcome.is_lost() || *outcome == Outcome::Answered(503);
+                sum.wrong += if honest { 0 } else { u64::from(*count) };
+            }
+            sum.wrong += u64::from(second.without_retry_after);
+            sum.without_retry_after += u64::from(second.without_retry_after);
+            sum.times.merge(&second.times);
+        }
+        sum
+    }
+}

@@ -1,0 +1,84 @@
+//! Losses: data stores that were taken away from a pod altogether, and when each came back.
+
+use super::{Timeline, Unmeasured};
+use crate::config::{Dependency, Protocol};
+use crate::evidence::{Fault, FaultFact, Millis, Step};
+
+/// One pod and everything that it lost from [`Step::Loss`] on, in order.
+#[derive(Clone, Debug)]
+pub struct Loss<'a> {
+    /// The pod.
+    pub pod: &'a str,
+    /// The faults with their lines; the first one is the only one for a while.
+    pub faults: Vec<(usize, &'a FaultFact)>,
+}
+
+/// Steps and faults are written down by different clocks, known to some milliseconds.
+const CLOCKS_MS: Millis = 500;
+
+impl<'a> Loss<'a> {
+    /// The first fault.
+    pub fn first(&self) -> &'a FaultFact {
+        self.faults[0].1
+    }
+
+    /// When the last one ended.
+    pub fn ended(&self) -> Millis {
+        self.faults.iter().map(|(_, fault)| fault.ended).max().unwrap_or_default()
+    }
+
+    /// The dependencies that were away at a moment.
+    pub fn away_at(&self, moment: Millis) -> Vec<&'a str> {
+        let away = self.faults.iter().filter(|(_, f)| (f.began..=f.ended).contains(&moment));
+        away.map(|(_, f)| f.dependency.as_str()).collect()
+    }
+}
+
+impl<'a> Timeline<'a> {
+    /// What each pod lost, or why none lost anything.
+    pub fn losses(&self) -> Result<Vec<Loss<'a>>, Unmeasured> {
+        let stores: Vec<&str> = self.data_stores().map(|dependency| dependency.name.as_str()).collect();
+        if stores.is_empty() {
+            return Err(Unmeasured::NotDeclared("the target file declares no data store".into()));
+        }
+        if let Some(reason) = stores.iter().find_map(|name| self.middle.why_not(name)) {
+            return Err(Unmeasured::NotSeen(reason));
+        }
+        let (begin, _) = self.between(Step::Loss, Step::Loss)?;
+        let mut losses: Vec<Loss> = Vec::new();
+        let since = self.faults.of_kind(Fault::is_loss).filter(|(_, f)| f.began >= begin - CLOCKS_MS);
+        for (line, fault) in since.filter(|(_, f)| stores.contains(&f.dependency.as_str())) {
+            match losses.iter_mut().find(|loss| loss.pod == fault.pod) {
+                Some(loss) => loss.faults.push((line, fault)),
+                None => losses.push(Loss { pod: &fault.pod, faults: vec![(line, fault)] }),
+            }
+        }
+        if losses.is_empty() {
+            return Err(Unmeasured::NotSeen("no pod lost a dependency".into()));
+        }
+        Ok(losses)
+    }
+
+    /// Declared dependencies that a service cannot be whole without.
+    pub fn data_stores(&self) -> impl Iterator<Item = &'a Dependency> + use<'a> {
+        let all = self.plan().dependencies.iter();
+        all.filter(|dependency| matches!(dependency.protocol, Protocol::Postgres | Protocol::Redis))
+    }
+
+    /// Faults that took the collector away from one pod.
+    pub fn collector_away(&self) -> Result<Vec<(usize, &'a FaultFact)>, Unmeasured> {
+        let mut collectors = self.plan().dependencies.iter().filter(|d| d.protocol == Protocol::Otlp);
+        let Some(collector) = collectors.next() else {
+            return Err(Unmeasured::NotDeclared("the target file declares no collector".into()));
+        };
+        if let Some(reason) = self.middle.why_not(&collector.name) {
+            return Err(Unmeasured::NotSeen(reason));
+        }
+        let away = self.faults.of_kind(Fault::is_loss).filter(|(_, f)| f.dependency == collector.name);
+        let away: Vec<_> = away.collect();
+        if away.is_empty() {
+            return Err(Unmeasured::NotSeen(format!("{} was not taken away from any pod", collector.name)));
+        }
+        Ok(away)
+    }
+}
