@@ -3,7 +3,7 @@
 use crate::check::{Area, Check, Finding, Severity};
 use crate::config::Protocol;
 use crate::evidence::{Fault, FaultFact, Millis};
-use crate::timeline::{Timeline, Unmeasured};
+use crate::timeline::{PodLife, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -68,7 +68,7 @@ fn has_time(timeline: &Timeline, fault: &FaultFact) -> bool {
 
 /// Only a hold is ordered for pods that have not begun to serve: the others meet pods in service.
 fn ready_during(timeline: &Timeline, fault: &FaultFact) -> bool {
-    let ready = timeline.pod(&fault.pod).and_then(|pod| pod.became_ready());
+    let ready = timeline.pod(&fault.pod).and_then(PodLife::became_ready);
     !matches!(fault.fault, Fault::Hold { .. })
         || ready.is_some_and(|at| at + limit_ms(timeline) < fault.ended)
 }

@@ -10,8 +10,10 @@ const TENTH: Millis = 100;
 /// What the middle agents counted, by dependency and pod.
 #[derive(Debug, Default)]
 pub struct CallView<'a> {
-    by_pod: BTreeMap<&'a str, BTreeMap<&'a str, Vec<(usize, &'a CallFact)>>>,
+    by_pod: BTreeMap<&'a str, BTreeMap<&'a str, Seconds<'a>>>,
 }
+
+type Seconds<'a> = Vec<(usize, &'a CallFact)>;
 
 /// The seconds of one pod at one dependency, in time order. A second without anything may be absent.
 #[derive(Clone, Copy, Debug)]

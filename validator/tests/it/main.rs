@@ -4,3 +4,4 @@
 mod cli;
 mod mutations;
 mod purity;
+mod synthetic;
