@@ -80,7 +80,7 @@ fn last(evidence: &Evidence, kind: ObjectKind, wanted: impl Fn(&Value) -> bool) 
 }
 
 fn step(step: Step, begin: Millis, end: Millis) -> [Fact; 2] {
-    let of = |at, edge| Fact::Step(StepFact { at, step, edge, trouble: None });
+    let of = |at, edge| Fact::Step(StepFact { at, step, edge, trouble: None, least_ms: None });
     [of(begin, Edge::Begin), of(end, Edge::End)]
 }
 
