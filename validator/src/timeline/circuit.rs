@@ -80,6 +80,10 @@ pub(super) fn circuits<'a>(
 ) -> Vec<Circuit<'a>> {
     let mut circuits = Vec::new();
     for (line, hang) in faults.of_kind(|fault| *fault == Fault::Hang) {
+        // A trial that was given up may go on as a hang of its own: the circuit is open by then.
+        if circuits.iter().any(|c: &Circuit| c.pod == hang.pod && c.dependency == hang.dependency) {
+            continue;
+        }
         let declared = dependencies.iter().find(|d| d.name == hang.dependency);
         let Some((dependency, breaker)) = declared.and_then(|d| Some((d, d.breaker.as_ref()?))) else {
             continue;

@@ -1,6 +1,7 @@
-//! Each check against real evidence of a good run, and against the same evidence with one thing changed.
+//! Each check against evidence of a good run, and against the same evidence with one thing changed.
 //!
-//! `fixtures/good.evidence.zst` was written by `make kind-test`. A check that would let its mutation pass
+//! `fixtures/good.evidence.zst` was written by `make kind-test`; `synthetic` adds the middle agents and the
+//! faults to it, which no recorded run holds yet. A check that would let its mutation pass
 //! proves nothing; a check without a mutation fails the last test.
 
 use std::collections::BTreeSet;
