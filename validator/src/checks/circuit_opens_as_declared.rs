@@ -27,49 +27,37 @@ fn judge(timeline: &Timeline) -> Finding {
 
 fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     let circuits = timeline.tested_circuits()?;
-    let mut wrong = Vec::new();
-    let mut unseen = None;
-    let mut seconds = Vec::new();
-    for circuit in circuits {
-        let (earliest, latest) = limits(timeline, circuit);
-        let pod = circuit.pod;
-        match &circuit.opening {
-            Opening::At(at) => {
-                let took = (at - circuit.hang.began) as f64 / 1000.0;
-                seconds.push(took);
-                if !(earliest..=latest).contains(&took) {
-                    let text = format!("the circuit of {pod} opened after {took:.1} s");
-                    wrong.push((circuit.line, text));
-                }
-            }
-            Opening::Never => {
-                wrong.push((
-                    circuit.line,
-                    format!("the circuit of {pod} never opened: requests kept waiting"),
-                ));
-            }
-            Opening::Unseen(reason) => unseen = Some(reason.clone()),
-        }
-    }
-    let (earliest, latest) = limits(timeline, &circuits[0]);
-    let limit = format!("{earliest:.1} to {latest:.1} s");
-    let measured: Vec<String> = seconds.iter().map(|s| format!("{s:.1}")).collect();
+    let wrong: Vec<_> = circuits.iter().filter_map(|c| Some((c.line, fault(timeline, c)?))).collect();
+    let unseen = circuits.iter().find_map(|circuit| match &circuit.opening {
+        Opening::Unseen(reason) => Some(reason),
+        _ => None,
+    });
     if let (true, Some(reason)) = (wrong.is_empty(), unseen) {
-        return Err(Unmeasured::NotSeen(reason));
+        return Err(Unmeasured::NotSeen(reason.clone()));
     }
+    let seconds: Vec<String> = circuits.iter().filter_map(opened_s).map(|s| format!("{s:.1}")).collect();
+    let measured = if seconds.is_empty() { "never".to_owned() } else { format!("{} s", seconds.join(", ")) };
+    let (earliest, latest) = limits(timeline, &circuits[0]);
     let fail = wrong.first().map(|(_, text)| text.clone()).unwrap_or_default();
-    let pass = format!(
-        "{} circuits opened, {} s after the calls began to hang",
-        circuits.len(),
-        measured.join(", ")
-    );
+    let pass = format!("{} circuits opened, {measured} after the calls began to hang", circuits.len());
     Ok(Finding::when(wrong.is_empty(), pass, fail)
-        .measured(
-            if seconds.is_empty() { "never".to_owned() } else { format!("{} s", measured.join(", ")) },
-            limit,
-        )
+        .measured(measured, format!("{earliest:.1} to {latest:.1} s"))
         .details(wrong.iter().skip(1).map(|(_, text)| text.clone()))
         .lines(wrong.iter().map(|(line, _)| *line)))
+}
+
+fn fault(timeline: &Timeline, circuit: &Circuit) -> Option<String> {
+    if circuit.opening == Opening::Never {
+        return Some(format!("the circuit of {} never opened: requests kept waiting", circuit.pod));
+    }
+    let (earliest, latest) = limits(timeline, circuit);
+    let took = opened_s(circuit)?;
+    let text = || format!("the circuit of {} opened after {took:.1} s", circuit.pod);
+    (!(earliest..=latest).contains(&took)).then(text)
+}
+
+fn opened_s(circuit: &Circuit) -> Option<f64> {
+    Some((circuit.opened()? - circuit.hang.began) as f64 / 1000.0)
 }
 
 fn limits(timeline: &Timeline, circuit: &Circuit) -> (f64, f64) {

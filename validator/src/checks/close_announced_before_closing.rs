@@ -1,6 +1,7 @@
 //! Kept connections are told to close before they are closed.
 
 use crate::check::{Area, Check, Finding, Severity};
+use crate::evidence::Step;
 use crate::timeline::Timeline;
 
 /// The check.
@@ -19,11 +20,15 @@ fn judge(timeline: &Timeline) -> Finding {
     let Some((begin, end)) = timeline.rolling() else {
         return Finding::inconclusive("no roll was made");
     };
+    // While the load pauses between the rolls, a server may well end what nobody uses.
+    let pause = timeline.between(Step::Learning, Step::Quiet).map_or(0..=0, |(from, to)| from..=to);
     let ended: Vec<_> = timeline
         .load
         .connections
         .iter()
-        .filter(|(_, c)| (begin..=end).contains(&c.ended) && (c.by_server || c.announced))
+        .filter(|(_, c)| {
+            (begin..=end).contains(&c.ended) && !pause.contains(&c.ended) && (c.by_server || c.announced)
+        })
         .collect();
     if ended.is_empty() {
         return Finding::inconclusive("the server ended no kept connection during the rolls");

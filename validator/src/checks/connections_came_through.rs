@@ -11,7 +11,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Run,
     severity: Severity::Blocker,
     why: "A fault in front of a dependency that the pods reach by another way breaks nothing, and proves nothing.",
-    how: "Every pod that was Ready in the quiet phase must have had a connection at each declared dependency's middle agent.",
+    how: "Every pod that was Ready in the quiet phase must have had a connection by then at each declared dependency's middle agent.",
     remedy: "Point the target at the declared Service by its name; a mesh, a headless Service or an address in between hides its connections.",
     judge,
 };
@@ -30,12 +30,14 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         return Err(Unmeasured::NotSeen(reason));
     }
     let quiet = timeline.between(Step::Quiet, Step::Quiet)?;
+    // A connection that was opened in the roll and kept without a call stands in no second of the quiet phase.
+    let since = timeline.between(Step::Roll1, Step::Quiet)?;
     let pods = timeline.pods_ready_through(quiet);
     let mut missing = Vec::new();
     for pod in &pods {
         for dependency in dependencies {
             let calls = timeline.calls.of(&dependency.name, &pod.name);
-            if calls.most_open(quiet) + calls.most_opened(quiet) == 0 {
+            if calls.most_open(since) + calls.most_opened(since) == 0 {
                 missing.push(format!("{} had no connection to {}", pod.name, dependency.name));
             }
         }

@@ -34,18 +34,32 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         "listeners stayed open for at least {:.1} s, and no new connection was refused",
         seconds(soonest)
     );
-    let last = ends.iter().filter_map(|end| end.last_call).max();
-    let advice = last.map(|last| {
-        let needed = seconds(last).ceil() + 1.0;
-        format!(
-            "last call {:.1} s after a deletion: keep accepting for at least {needed:.0} s after SIGTERM",
-            seconds(last)
-        )
-    });
+    let lines: Vec<usize> = refused.iter().map(|(line, _)| *line).collect();
     Ok(Finding::when(refused.is_empty(), pass, fail)
         .measured(format!("{} refused, closed after {:.1} s", refused.len(), seconds(soonest)), "0 refused")
-        .details(advice)
-        .lines(refused))
+        .details(details(&ends, &refused))
+        .lines(lines))
+}
+
+/// What was needed here: told by refused connections; without any, calls give a bound from above.
+fn details(ends: &[Drain], refused: &[(usize, Millis)]) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(out) = ends.iter().filter_map(|end| end.left_slice).max() {
+        lines.push(format!(
+            "endpoints left the EndpointSlice within {:.1} s of the deletion",
+            out as f64 / 1000.0
+        ));
+    }
+    if let Some(last) = refused.iter().map(|(_, after)| *after).max() {
+        let needed = (last as f64 / 1000.0).ceil() + 1.0;
+        lines.push(format!("keep accepting for at least {needed:.0} s after SIGTERM"));
+    } else if let Some(last) = ends.iter().filter_map(|end| end.last_call).max() {
+        lines.push(format!(
+            "the last call before a listener closed came {:.1} s after the deletion, kept connections included",
+            last as f64 / 1000.0
+        ));
+    }
+    lines
 }
 
 /// The end of one pod's listener, in milliseconds after the deletion.
@@ -53,6 +67,8 @@ struct Drain {
     closed: Millis,
     /// The last call it made before that, at whatever dependency.
     last_call: Option<Millis>,
+    /// When its endpoint was no longer ready.
+    left_slice: Option<Millis>,
 }
 
 impl Drain {
@@ -62,14 +78,19 @@ impl Drain {
         let closed = probes.find(|(_, p)| p.from > at && p.answer == Err("refused".into()))?.1.from;
         let calls = timeline.calls.of_pod(&pod.name).filter_map(|calls| calls.last_before(closed));
         let last_call = calls.max().filter(|last| *last > at).map(|last| last - at);
-        Some(Self { closed: closed - at, last_call })
+        let left_slice = timeline.endpoint_lives.get(&pod.name).and_then(|life| life.first(false, at));
+        Some(Self { closed: closed - at, last_call, left_slice: left_slice.map(|left| left - at) })
     }
 }
 
-fn refused(timeline: &Timeline) -> Vec<usize> {
-    let windows: Vec<_> =
-        timeline.terminations().iter().map(|(_, t)| (t.at, t.gone.unwrap_or(Millis::MAX))).collect();
-    let during = |at: Millis| windows.iter().any(|(begin, end)| (*begin..=*end).contains(&at));
-    let new = timeline.load.requests.iter().filter(|(_, r)| r.class == Class::New);
-    new.filter(|(_, r)| r.outcome == Outcome::Refused && during(r.due)).map(|(line, _)| *line).collect()
+/// New connections that were refused while a pod was leaving, and how long after its deletion.
+fn refused(timeline: &Timeline) -> Vec<(usize, Millis)> {
+    let terminations = timeline.terminations();
+    let leaving = |at: Millis| {
+        let on_its_way = |t: &&Termination| t.at <= at && t.gone.is_none_or(|gone| at <= gone);
+        terminations.iter().map(|(_, t)| *t).filter(on_its_way).map(|t| at - t.at).max()
+    };
+    let new =
+        timeline.load.requests.iter().filter(|(_, r)| r.class == Class::New && r.outcome == Outcome::Refused);
+    new.filter_map(|(line, request)| Some((*line, leaving(request.due)?))).collect()
 }

@@ -32,6 +32,10 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     if trials.is_empty() {
         return Err(Unmeasured::NotSeen("no trial was ordered".into()));
     }
+    if let Some((circuit, _)) = trials.iter().find(|(_, t)| t.fact.first_hit.is_some() && t.over().is_none())
+    {
+        return Err(Unmeasured::NotSeen(format!("how the trial of {} ended was not seen", circuit.name())));
+    }
     let mut faults = Vec::new();
     for (circuit, trial) in &trials {
         faults.extend(fault(timeline, circuit, trial).map(|text| (trial.line, text)));

@@ -31,41 +31,36 @@ fn judge(timeline: &Timeline) -> Finding {
 
 fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     let stretches = stretches(timeline)?;
-    let (mut longest, mut judged, mut wrong) = (0, 0, Vec::new());
+    let mut pauses = Vec::new();
     for (dependency, _) in timeline.breakers() {
         let name = dependency.name.as_str();
-        if let Some(reason) = timeline.middle.why_not(name) {
-            return Err(Unmeasured::NotSeen(reason));
-        }
-        let rate = timeline.quiet_calls_per_s(name)?;
-        if rate < MIN_CALLS_PER_S {
-            let few = format!("{rate:.1} calls per second and pod at {name} are too few to tell a pause");
-            return Err(Unmeasured::NotSeen(few));
-        }
+        enough_calls(timeline, name)?;
         for (pod, window) in timeline.pods.iter().flat_map(|pod| windows(pod, &stretches)) {
-            let calls = timeline.calls.of(name, &pod.name);
-            let (pause, since) = calls.longest_pause(window);
-            judged += 1;
-            longest = longest.max(pause);
-            if pause >= PAUSE_MS {
-                let seconds = pause as f64 / 1000.0;
-                wrong.push((
-                    calls.lines((since - 1_000, since)).last(),
-                    format!("{}: no call at {name} for {seconds:.1} s", pod.name),
-                ));
-            }
+            let (pause, since) = timeline.calls.of(name, &pod.name).longest_pause(window);
+            let text = format!("{}: no call at {name} for {:.1} s", pod.name, pause as f64 / 1000.0);
+            let line = timeline.calls.of(name, &pod.name).lines((since - 1_000, since)).last();
+            pauses.push((pause, text, line));
         }
     }
-    if judged == 0 {
+    let Some(longest) = pauses.iter().map(|(pause, ..)| *pause).max() else {
         return Err(Unmeasured::NotSeen("no pod was Ready for long enough".into()));
+    };
+    let wrong: Vec<_> = pauses.iter().filter(|(pause, ..)| *pause >= PAUSE_MS).collect();
+    let fail = wrong.first().map(|(_, text, _)| text.clone()).unwrap_or_default();
+    Ok(Finding::when(wrong.is_empty(), "calls of every Ready pod went on all through both rolls", fail)
+        .measured(format!("longest pause {:.1} s", longest as f64 / 1000.0), "< 3 s")
+        .details(wrong.iter().skip(1).take(5).map(|(_, text, _)| text.clone()))
+        .lines(wrong.iter().filter_map(|(.., line)| *line)))
+}
+
+/// Whether a pause would show at all.
+fn enough_calls(timeline: &Timeline, dependency: &str) -> Result<(), Unmeasured> {
+    if let Some(reason) = timeline.middle.why_not(dependency) {
+        return Err(Unmeasured::NotSeen(reason));
     }
-    let fail = wrong.first().map(|(_, text)| text.clone()).unwrap_or_default();
-    let pass = "calls of every Ready pod went on all through both rolls";
-    let measured = format!("longest pause {:.1} s", longest as f64 / 1000.0);
-    Ok(Finding::when(wrong.is_empty(), pass, fail)
-        .measured(measured, "< 3 s")
-        .details(wrong.iter().skip(1).take(5).map(|(_, text)| text.clone()))
-        .lines(wrong.iter().filter_map(|(line, _)| *line)))
+    let rate = timeline.quiet_calls_per_s(dependency)?;
+    let few = || format!("{rate:.1} calls per second and pod at {dependency} are too few to tell a pause");
+    if rate < MIN_CALLS_PER_S { Err(Unmeasured::NotSeen(few())) } else { Ok(()) }
 }
 
 /// The rolls without the pause of the load in between.

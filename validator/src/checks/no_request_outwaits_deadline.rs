@@ -28,8 +28,12 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     let all = timeline.load.requests.iter().filter(|(_, r)| window.contains(&r.due));
     let there: Vec<_> = all.filter(|(_, r)| can_answer(timeline, r)).collect();
     let longest = there.iter().map(|(_, r)| r.took_ms / 1000.0).fold(0.0, f64::max);
-    let wrong: Vec<_> =
-        there.iter().filter(|(_, r)| r.took_ms > limit_s * 1000.0 || r.outcome == Outcome::Timeout).collect();
+    let wrong: Vec<_> = there
+        .iter()
+        .filter(|(_, r)| {
+            r.took_ms > limit_s * 1000.0 || matches!(r.outcome, Outcome::Timeout | Outcome::ConnectTimeout)
+        })
+        .collect();
     let fail = wrong.first().map(|(_, r)| {
         format!(
             "{} requests waited longer than {limit_s} s, first {}: {}",
@@ -51,7 +55,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
 fn can_answer(timeline: &Timeline, request: &RequestFact) -> bool {
     match (&request.pod, request.outcome) {
         (Some(pod), _) => request.due < timeline.deleted(pod),
-        (None, Outcome::ConnectTimeout) => false,
+        (None, Outcome::ConnectTimeout) => timeline.fewest_ready((request.due, request.due + 1_000)) > 0.0,
         (None, _) => request.class != Class::Direct,
     }
 }

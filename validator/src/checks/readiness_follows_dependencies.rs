@@ -45,16 +45,26 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
             Err(text) => wrong.push((loss.faults[0].0, text)),
         }
     }
-    let limit = timeline.workload.readiness_out_s() + timeline.plan().policy.max_endpoint_out_margin_s;
     let fail = wrong.first().map(|(_, text)| text.clone()).unwrap_or_default();
-    let pass = match timeline.plan().readiness_policy {
-        Readiness::Strict => "every pod left the Service while it lacked a dependency, and only then",
-        Readiness::DegradedOk => "every pod stayed ready without one dependency, as declared",
-    };
-    Ok(Finding::when(wrong.is_empty(), pass, fail)
-        .measured(format!("endpoints out within {:.1} s", slowest as f64 / 1000.0), format!("<= {limit} s"))
+    let finding = Finding::when(wrong.is_empty(), pass(timeline.plan().readiness_policy), fail);
+    let limit = timeline.workload.readiness_out_s() + timeline.plan().policy.max_endpoint_out_margin_s;
+    let measured = format!(
+        "{} of {} pods wrong, out within {:.1} s",
+        wrong.len(),
+        losses.len(),
+        slowest as f64 / 1000.0
+    );
+    Ok(finding
+        .measured(measured, format!("0, <= {limit} s"))
         .details(wrong.iter().skip(1).map(|(_, text)| text.clone()))
         .lines(wrong.iter().map(|(line, _)| *line)))
+}
+
+fn pass(declared: Readiness) -> &'static str {
+    match declared {
+        Readiness::Strict => "every pod left the Service while it lacked a dependency, and stayed away",
+        Readiness::DegradedOk => "every pod stayed ready without one dependency, as declared",
+    }
 }
 
 /// How long its endpoint took to leave, or what is wrong.

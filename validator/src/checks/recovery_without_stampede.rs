@@ -74,11 +74,18 @@ fn returns<'a>(timeline: &'a Timeline) -> Vec<Return<'a>> {
         })
     });
     let mut returns: Vec<Return> = trials.collect();
+    // One store is back before all are, and users only then.
+    let recovery = timeline.step(Step::Recovery).map(|span| span.begin);
     for loss in timeline.losses().unwrap_or_default() {
         for (_, fault) in &loss.faults {
             let (dependency, pod) = (fault.dependency.as_str(), loss.pod);
-            let back = timeline.calls.of(dependency, pod).first_after(fault.ended);
-            returns.extend(back.map(|at| Return { dependency, pod, at }));
+            let calls = timeline.calls.of(dependency, pod);
+            let moments = [Some(fault.ended), recovery].into_iter().flatten();
+            returns.extend(moments.filter_map(|at| calls.first_after(at)).map(|at| Return {
+                dependency,
+                pod,
+                at,
+            }));
         }
     }
     returns

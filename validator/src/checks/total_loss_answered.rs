@@ -29,7 +29,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
             let Some((_, breaker)) = timeline.breakers().find(|(d, _)| d.name == fault.dependency) else {
                 continue;
             };
-            let result = Loss::new(timeline, fault, breaker);
+            let result = Answers::new(timeline, fault, breaker);
             answers += result.total;
             slowest = slowest.max(result.p99);
             wrong.extend(
@@ -50,13 +50,13 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         .lines(wrong.iter().map(|(line, _)| *line)))
 }
 
-struct Loss {
+struct Answers {
     total: u64,
     p99: f64,
     text: Option<String>,
 }
 
-impl Loss {
+impl Answers {
     fn new(timeline: &Timeline, fault: &FaultFact, breaker: &Breaker) -> Self {
         let policy = &timeline.plan().policy;
         let open_by_s = breaker.opens_between_s().1 + 2.0 * policy.opening_late_s;

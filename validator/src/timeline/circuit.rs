@@ -2,7 +2,7 @@
 
 use super::{FaultView, LoadView, Unmeasured};
 use crate::config::{Breaker, Dependency};
-use crate::evidence::{Fault, FaultFact, Millis, Outcome};
+use crate::evidence::{Fault, FaultFact, Millis, Outcome, RequestFact};
 
 /// A request that takes longer than this waited for the dependency; an open circuit answers at once.
 const SLOW_MS: f64 = 500.0;
@@ -80,6 +80,10 @@ pub(super) fn circuits<'a>(
 ) -> Vec<Circuit<'a>> {
     let mut circuits = Vec::new();
     for (line, hang) in faults.of_kind(|fault| *fault == Fault::Hang) {
+        // A trial that was given up may go on as a hang of its own: the circuit is open by then.
+        if circuits.iter().any(|c: &Circuit| c.pod == hang.pod && c.dependency == hang.dependency) {
+            continue;
+        }
         let declared = dependencies.iter().find(|d| d.name == hang.dependency);
         let Some((dependency, breaker)) = declared.and_then(|d| Some((d, d.breaker.as_ref()?))) else {
             continue;
@@ -107,8 +111,13 @@ fn opening(hang: &FaultFact, load: &LoadView) -> Opening {
         return Opening::Unseen(format!("no request was sent to {} alone while its calls hung", hang.pod));
     }
     let requests = load.direct_requests(&hang.pod, window);
-    let slow = requests.filter(|(_, r)| r.took_ms > SLOW_MS || !matches!(r.outcome, Outcome::Answered(_)));
-    let Some(last) = slow.map(|(_, r)| r.due).max() else {
+    let waits =
+        |r: &RequestFact| r.took_ms > SLOW_MS || !matches!(r.outcome, Outcome::Answered(_) | Outcome::Unsent);
+    let told = requests.filter(|(_, r)| waits(r)).map(|(_, r)| r.due).max();
+    // Under a deadline below 1 s no request is told in full: the seconds know it to half a second.
+    let summed =
+        seconds.iter().filter(|(_, s)| s.times.slower_than(SLOW_MS) > 0).map(|(_, s)| s.at + 500).max();
+    let Some(last) = told.or(summed) else {
         return Opening::Unseen(format!("no request to {} waited for {}", hang.pod, hang.dependency));
     };
     // Requests up to 1 s stand in no line of their own: the seconds must agree.

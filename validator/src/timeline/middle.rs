@@ -58,3 +58,29 @@ impl super::Timeline<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::MiddleView;
+    use crate::config::Protocol;
+    use crate::evidence::{Evidence, Fact, MiddleClock, MiddleFact, MiddleTrouble, Trouble};
+    use crate::timeline::tests::header;
+
+    fn why_not(standing: Result<MiddleClock, String>, trouble: Option<Trouble>) -> Option<String> {
+        let (dependency, service) = ("postgres".to_owned(), "postgres".to_owned());
+        let middle = MiddleFact { at: 0, dependency, service, protocol: Protocol::Postgres, standing };
+        let trouble = trouble.map(|trouble| MiddleTrouble { at: 1, dependency: "postgres".into(), trouble });
+        let facts = [Fact::Middle(middle)].into_iter().chain(trouble.map(Fact::Trouble)).collect();
+        MiddleView::new(&Evidence::new(header(), facts)).why_not("postgres")
+    }
+
+    #[test]
+    fn the_reason_is_told_in_the_words_of_the_one_who_found_it() {
+        let clock = MiddleClock { offset_ms: 0.0, uncertainty_ms: 0.1 };
+        assert_eq!(why_not(Ok(clock), None), None);
+        assert_eq!(why_not(Ok(clock), Some(Trouble::Cut(1))), None);
+        assert!(why_not(Ok(clock), Some(Trouble::Encrypted)).unwrap().contains("encrypted"));
+        assert!(why_not(Err("it has no selector".into()), None).unwrap().ends_with("it has no selector"));
+        assert!(MiddleView::default().why_not("postgres").unwrap().starts_with("no middle agent"));
+    }
+}

@@ -1,6 +1,7 @@
-//! Each check against real evidence of a good run, and against the same evidence with one thing changed.
+//! Each check against evidence of a good run, and against the same evidence with one thing changed.
 //!
-//! `fixtures/good.evidence.zst` was written by `make kind-test`. A check that would let its mutation pass
+//! `fixtures/good.evidence.zst` was written by `make kind-test`; `synthetic` adds the middle agents and the
+//! faults to it, which no recorded run holds yet. A check that would let its mutation pass
 //! proves nothing; a check without a mutation fails the last test.
 
 use std::collections::BTreeSet;
@@ -8,6 +9,7 @@ use std::path::Path;
 
 use golive_validator::check::Outcome;
 use golive_validator::checks::ALL;
+use golive_validator::config::Readiness;
 use golive_validator::evidence::{
     self, CallFact, Class, Edge, Evidence, Fact, Fault, FaultFact, Gap, MiddleTrouble, Millis, ObjectKind,
     ProbeFact, ProbeTarget, RequestFact, SecondFact, SpanKind, Step, TrialEnd, Trouble,
@@ -355,6 +357,19 @@ const MUTATIONS: &[Mutation] = &[
         e.facts
             .retain(|f| !matches!(f, Fact::Object(o) if o.kind == ObjectKind::EndpointSlice && o.at > begin));
     }),
+    ("GL-H204", Outcome::Fail, |e| {
+        let begin = edge(e, Step::Loss, Edge::Begin);
+        for fact in &mut e.facts {
+            if let Fact::Probe(probe) = fact
+                && probe.from > begin
+                && probe.target == ProbeTarget::Readiness
+            {
+                probe.answer = Ok(200);
+            }
+        }
+    }),
+    // Pods that leave, although they were declared to go on.
+    ("GL-H204", Outcome::Fail, |e| e.header.plan.readiness_policy = Readiness::DegradedOk),
     ("GL-H205", Outcome::Fail, |e| {
         let begin = edge(e, Step::Recovery, Edge::Begin);
         e.facts
@@ -517,8 +532,8 @@ fn every_measured_check_has_a_mutation() {
 
 #[test]
 fn the_terminal_report_fits_80_columns_and_a_saved_file_judges_the_same() {
-    for name in ["good.evidence.zst", "bare.evidence.zst"] {
-        let evidence = fixture(name);
+    let recorded = ["good.evidence.zst", "bare.evidence.zst"].map(|name| (name, fixture(name)));
+    for (name, evidence) in recorded.into_iter().chain([("faults.evidence.zst", good())]) {
         let mut text = Vec::new();
         judge(&evidence, ALL).write(Format::Terminal, &mut text).unwrap();
         let text = anstream::adapter::strip_str(std::str::from_utf8(&text).unwrap()).to_string();
