@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Rate, Seconds, Template};
+use crate::config::{Protocol, Rate, Seconds, Template};
+use crate::middle::PortPlan;
 use crate::report::ReportFile;
 
 /// Proves by experiment that a Kubernetes deployment is ready for production.
@@ -45,9 +46,29 @@ pub enum Command {
     /// What runs in the load agents' pods
     #[command(hide = true)]
     Agent,
+    /// What runs in a middle agent's pod
+    #[command(hide = true)]
+    Middle(MiddleArgs),
     /// What runs in the guardian's pod
     #[command(hide = true)]
     Guardian(GuardianArgs),
+}
+
+/// `validator middle`.
+#[derive(Args, Debug)]
+pub struct MiddleArgs {
+    /// Name of the dependency
+    #[arg(long)]
+    pub dependency: String,
+    /// What is spoken to it
+    #[arg(long)]
+    pub protocol: Protocol,
+    /// What the trace ids of the run begin with
+    #[arg(long, default_value = "")]
+    pub trace_prefix: String,
+    /// Where to listen and where that goes; may be repeated
+    #[arg(long, value_name = "LISTEN=ADDRESS:PORT")]
+    pub port: Vec<PortPlan>,
 }
 
 /// `validator guardian`.

@@ -5,6 +5,7 @@ mod checks;
 mod cleanup;
 mod guardian;
 mod judge;
+mod middle;
 mod run;
 
 use std::fs::File;
@@ -24,6 +25,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Checks(args) => checks::list(&args),
         Command::Explain(args) => checks::explain(&args),
         Command::Agent => agent::agent().await,
+        Command::Middle(args) => middle::middle(args).await,
         Command::Guardian(args) => guardian::guardian(&args).await,
     };
     result.unwrap_or_else(|failure| {

@@ -4,11 +4,29 @@
 //! looked into and may meet a fault; all others are forwarded untouched. Every fault carries its own end, and without
 //! a word from the validator for [`FAIL_OPEN`] the agent forwards everything.
 
+mod agent;
+mod counts;
+mod desk;
+mod downward;
+mod http;
+mod in_force;
+mod postgres;
+mod protocol;
+mod redis;
+mod server;
+mod spans;
+mod upward;
+mod wire;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+pub use agent::{Agent, listen};
+pub use desk::{Desk, Limits};
+pub use server::serve;
 
 use crate::config::Protocol;
 use crate::evidence::{Fault, Millis};
@@ -32,11 +50,11 @@ pub struct MiddlePlan {
     pub dependency: String,
     /// What is spoken.
     pub protocol: Protocol,
-    /// Where it listens and where each port goes.
-    pub ports: Vec<PortPlan>,
+    /// What the trace ids of the run begin with: only these traces are copied.
+    pub trace_prefix: String,
 }
 
-/// One port of the dependency's Service: `LISTEN=ADDRESS:PORT` on the command line.
+/// One port of the dependency's Service, as on the command line: `LISTEN=ADDRESS:PORT` on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PortPlan {
     /// Where the agent listens.
@@ -115,4 +133,15 @@ pub struct FaultNow {
     pub first_hit: Option<Millis>,
     /// For a trial: whether its statement has gone on or was given up.
     pub released: bool,
+}
+
+impl std::str::FromStr for PortPlan {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parsed = text.split_once('=').and_then(|(listen, upstream)| {
+            Some(Self { listen: listen.parse().ok()?, upstream: upstream.parse().ok()? })
+        });
+        parsed.ok_or_else(|| format!("`{text}`: expected LISTEN=ADDRESS:PORT, such as 5432=10.96.0.7:5432"))
+    }
 }

@@ -20,8 +20,9 @@ pub struct Dependency {
 }
 
 /// What is spoken to a dependency.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
+#[value(rename_all = "lowercase")]
 pub enum Protocol {
     /// PostgreSQL's frontend/backend protocol 3.
     Postgres,

@@ -39,8 +39,6 @@ pub enum Fault {
     Reset,
     /// Connections stay and new ones are accepted, but nothing is passed on: a black hole.
     Silence,
-    /// Redis only: GET finds nothing, as in a cold cache.
-    Miss,
 }
 
 /// What becomes of the trial statement.
@@ -65,7 +63,6 @@ impl Fault {
             Self::Refuse => "refuse",
             Self::Reset => "reset",
             Self::Silence => "silence",
-            Self::Miss => "miss",
         }
     }
 

@@ -1,0 +1,298 @@
+//! As much of HTTP/1.1 as it takes to tell requests, their trace context and the ends of bodies apart (RFC 9112).
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::wire::{Head, Wire};
+
+/// Heads longer than this are not looked into.
+const MAX_HEAD: usize = 64 * 1024;
+
+/// Header fields of a head that is looked into.
+const MAX_FIELDS: usize = 100;
+
+/// Bodies copied for the collector's spans.
+const MAX_COPY: usize = 4 * 1024 * 1024;
+
+/// What the client of one connection says.
+#[derive(Default)]
+pub(super) struct Requests {
+    body: Body,
+    /// The body of an export of spans, while it comes.
+    copy: Option<Vec<u8>>,
+    /// Whole exports that came.
+    pub(super) exports: Vec<Vec<u8>>,
+}
+
+impl Requests {
+    pub(super) fn head(&mut self, bytes: &[u8]) -> Head {
+        if self.body != Body::None {
+            return self.body_part(bytes);
+        }
+        let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
+        let mut request = httparse::Request::new(&mut fields);
+        let length = match request.parse(bytes) {
+            Ok(httparse::Status::Complete(length)) => length,
+            Ok(httparse::Status::Partial) if bytes.len() < MAX_HEAD => return Head::Partial,
+            _ => return Head::Raw, // HTTP/2, or nothing that we know
+        };
+        let (method, path) = (request.method.unwrap_or_default(), request.path.unwrap_or_default());
+        self.body = Body::of(request.headers, false);
+        let spans = method == "POST" && path.ends_with("/v1/traces") && is_protobuf(request.headers);
+        self.copy = (spans && self.body != Body::None).then(Vec::new);
+        let mut hasher = DefaultHasher::new();
+        (method, path).hash(&mut hasher);
+        let context = field(request.headers, "traceparent").and_then(traceparent);
+        Head::Request { length, mark: hasher.finish(), context }
+    }
+
+    fn body_part(&mut self, bytes: &[u8]) -> Head {
+        if bytes.is_empty() {
+            return Head::Partial;
+        }
+        let mut copied = self.copy.take();
+        let Some(length) = self.body.take(bytes, |part| {
+            if let Some(copy) = copied.as_mut().filter(|copy| copy.len() + part.len() <= MAX_COPY) {
+                copy.extend_from_slice(part);
+            }
+        }) else {
+            return Head::Raw;
+        };
+        if self.body == Body::None {
+            self.exports.extend(copied);
+        } else {
+            self.copy = copied;
+        }
+        Head::Pass(length)
+    }
+}
+
+/// What the server of one connection says: only when an answer is complete.
+#[derive(Default)]
+pub(super) struct Responses {
+    body: Body,
+    pending: Vec<u8>,
+}
+
+impl Responses {
+    pub(super) fn read(&mut self, bytes: &[u8], wire: &Wire) {
+        if wire.is_raw() {
+            return;
+        }
+        self.pending.extend_from_slice(bytes);
+        while !self.pending.is_empty() {
+            let Some(length) = self.step(wire) else { return };
+            self.pending.drain(..length);
+        }
+    }
+
+    /// One head or one part of a body; nothing when more must come.
+    fn step(&mut self, wire: &Wire) -> Option<usize> {
+        if self.body != Body::None {
+            let Some(length) = self.body.take(&self.pending, |_| {}) else {
+                wire.go_raw();
+                return None;
+            };
+            if self.body == Body::None {
+                wire.answered(1);
+            }
+            return Some(length);
+        }
+        let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
+        let mut response = httparse::Response::new(&mut fields);
+        match response.parse(&self.pending) {
+            Ok(httparse::Status::Complete(length)) => {
+                let code = response.code.unwrap_or_default();
+                let bodiless = code < 200 || code == 204 || code == 304;
+                self.body = if bodiless { Body::None } else { Body::of(response.headers, true) };
+                // 1xx is no answer yet; 101 turns the connection into something else.
+                match (code, &self.body) {
+                    (101, _) => wire.go_raw(),
+                    (200.., Body::None) => wire.answered(1),
+                    _ => {}
+                }
+                Some(length)
+            }
+            Ok(httparse::Status::Partial) if self.pending.len() < MAX_HEAD => None,
+            _ => {
+                wire.go_raw();
+                None
+            }
+        }
+    }
+}
+
+/// What is still to come of a body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Body {
+    #[default]
+    None,
+    Length(u64),
+    Chunked(Chunk),
+    UntilClose,
+}
+
+/// Where in a chunked body we are (RFC 9112, 7.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Chunk {
+    /// In the line with the size: its value so far, and whether an extension has begun.
+    Size(u64, bool),
+    Data(u64),
+    /// In the line end after the data.
+    AfterData,
+    /// In a trailer line: bytes of it so far.
+    Trailer(usize),
+}
+
+impl Body {
+    fn of(fields: &[httparse::Header], until_close: bool) -> Self {
+        if field(fields, "transfer-encoding")
+            .is_some_and(|value| value.to_ascii_lowercase().ends_with("chunked"))
+        {
+            return Self::Chunked(Chunk::Size(0, false));
+        }
+        match field(fields, "content-length").map(|value| value.trim().parse()) {
+            Some(Ok(0)) => Self::None,
+            Some(Ok(length)) => Self::Length(length),
+            None if until_close => Self::UntilClose,
+            _ => Self::None,
+        }
+    }
+
+    /// Takes what belongs to the body and hands its data on; nothing when it is broken.
+    fn take(&mut self, bytes: &[u8], mut data: impl FnMut(&[u8])) -> Option<usize> {
+        match self {
+            Self::None => Some(0),
+            Self::UntilClose => Some(bytes.len()),
+            Self::Length(left) => {
+                let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
+                data(&bytes[..taken]);
+                *left -= taken as u64;
+                if *left == 0 {
+                    *self = Self::None;
+                }
+                Some(taken)
+            }
+            Self::Chunked(chunk) => {
+                let (taken, next) = chunked(*chunk, bytes, &mut data)?;
+                *self = next.map_or(Self::None, Self::Chunked);
+                Some(taken)
+            }
+        }
+    }
+}
+
+fn chunked(mut chunk: Chunk, bytes: &[u8], data: &mut impl FnMut(&[u8])) -> Option<(usize, Option<Chunk>)> {
+    let mut at = 0;
+    while at < bytes.len() {
+        let byte = bytes[at];
+        chunk = match chunk {
+            Chunk::Data(left) => {
+                let taken = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len() - at);
+                data(&bytes[at..at + taken]);
+                at += taken;
+                let left = left - taken as u64;
+                chunk = if left == 0 { Chunk::AfterData } else { Chunk::Data(left) };
+                continue;
+            }
+            Chunk::Size(size, _) if byte == b'\n' => {
+                if size == 0 {
+                    Chunk::Trailer(0)
+                } else {
+                    Chunk::Data(size)
+                }
+            }
+            Chunk::Size(size, extension) => match (byte as char).to_digit(16) {
+                Some(digit) if !extension => {
+                    Chunk::Size(size.checked_mul(16)?.checked_add(digit.into())?, false)
+                }
+                _ => Chunk::Size(size, true),
+            },
+            Chunk::AfterData if byte == b'\n' => Chunk::Size(0, false),
+            Chunk::AfterData => Chunk::AfterData,
+            Chunk::Trailer(0) if byte == b'\n' => return Some((at + 1, None)),
+            Chunk::Trailer(length) => match byte {
+                b'\n' => Chunk::Trailer(0),
+                b'\r' => Chunk::Trailer(length),
+                _ => Chunk::Trailer(length + 1),
+            },
+        };
+        at += 1;
+    }
+    Some((at, Some(chunk)))
+}
+
+fn field<'v>(fields: &[httparse::Header<'v>], name: &str) -> Option<&'v str> {
+    let found = fields.iter().find(|field| field.name.eq_ignore_ascii_case(name))?;
+    std::str::from_utf8(found.value).ok()
+}
+
+fn is_protobuf(fields: &[httparse::Header]) -> bool {
+    let plain = field(fields, "content-encoding").is_none_or(|encoding| encoding == "identity");
+    plain && field(fields, "content-type").is_some_and(|kind| kind.starts_with("application/x-protobuf"))
+}
+
+/// Trace id and parent id of a `traceparent` of version 00 (W3C Trace Context).
+fn traceparent(value: &str) -> Option<(String, String)> {
+    let mut parts = value.trim().split('-');
+    let (version, trace, parent) = (parts.next()?, parts.next()?, parts.next()?);
+    let hex = |text: &str, length| {
+        text.len() == length
+            && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+            && text.bytes().any(|b| b != b'0')
+    };
+    (version == "00" && hex(trace, 32) && hex(parent, 16)).then(|| (trace.to_owned(), parent.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_export_is_copied_whole_in_any_parts() {
+        let plain = b"POST /v1/traces HTTP/1.1\r\ncontent-type: application/x-protobuf\r\ncontent-length: 5\r\n\r\nhello";
+        let chunked = b"POST /v1/traces HTTP/1.1\r\ncontent-type: application/x-protobuf\r\ntransfer-encoding: chunked\r\n\r\n3;x=y\r\nhel\r\n2\r\nlo\r\n0\r\ntrailer: 1\r\n\r\n";
+        for text in [plain.as_slice(), chunked.as_slice()] {
+            for size in [1, 7, text.len()] {
+                let (mut requests, mut buffer) = (Requests::default(), Vec::new());
+                let mut heads = 0;
+                for part in text.repeat(2).chunks(size) {
+                    buffer.extend_from_slice(part);
+                    loop {
+                        match requests.head(&buffer) {
+                            Head::Pass(length) => drop(buffer.drain(..length)),
+                            Head::Request { length, .. } => {
+                                heads += 1;
+                                buffer.drain(..length);
+                            }
+                            Head::Partial => break,
+                            other => panic!("{other:?}"),
+                        }
+                    }
+                }
+                assert_eq!((heads, requests.exports.len()), (2, 2));
+                assert!(requests.exports.iter().all(|body| body == b"hello"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_trace_context_is_taken_only_when_it_is_valid() {
+        let trace = "0af7651916cd43dd8448eb211c80319c";
+        assert!(traceparent(&format!("00-{trace}-b7ad6b7169203331-01")).is_some());
+        assert!(traceparent(&format!("00-{trace}-0000000000000000-01")).is_none());
+        assert!(traceparent(&format!("ff-{trace}-b7ad6b7169203331-01")).is_none());
+        assert!(traceparent("nonsense").is_none());
+    }
+
+    #[test]
+    fn answers_with_and_without_bodies_are_counted() {
+        let (wire, mut responses) = (Wire::default(), Responses::default());
+        wire.ask(3);
+        let text = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabcHTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n";
+        for byte in text.as_bytes() {
+            assert!(!wire.is_idle());
+            responses.read(&[*byte], &wire);
+        }
+        assert!(wire.is_idle());
+    }
+}

@@ -1,0 +1,308 @@
+//! As much of Postgres' protocol 3 as it takes to follow a statement from Parse to Execute.
+//!
+//! Source: PostgreSQL documentation, "Frontend/Backend Protocol", message formats and flow.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::wire::{Encryption, Head, Wire};
+
+/// A message of which more than its head must be read is looked at up to this length.
+const MAX_READ: usize = 64 * 1024;
+
+/// Names of statements and portals remembered per connection.
+const MAX_NAMES: usize = 4_096;
+
+const SSL_REQUEST: u32 = 80_877_103;
+const CANCEL_REQUEST: u32 = 80_877_102;
+const GSS_REQUEST: u32 = 80_877_104;
+
+/// What the client of one connection says.
+#[derive(Default)]
+pub(super) struct Frontend {
+    started: bool,
+    /// Bytes of a long message that are still to pass.
+    rest: usize,
+    statements: HashMap<Vec<u8>, u64>,
+    portals: HashMap<Vec<u8>, u64>,
+}
+
+impl Frontend {
+    /// What stands at the begin of `bytes`.
+    pub(super) fn head(&mut self, bytes: &[u8], wire: &Wire) -> Head {
+        if self.rest > 0 {
+            let passed = self.rest.min(bytes.len());
+            self.rest -= passed;
+            return if passed == 0 { Head::Partial } else { Head::Pass(passed) };
+        }
+        if !self.started {
+            return self.startup(bytes, wire);
+        }
+        let Some((kind, length)) = frame(bytes) else { return Head::Partial };
+        let wanted = matches!(kind, b'P' | b'B' | b'E' | b'Q' | b'C');
+        let have = bytes.len().min(length);
+        if wanted && have < length.min(MAX_READ) {
+            return Head::Partial;
+        }
+        self.rest = length - have;
+        let body = &bytes[5..have];
+        match kind {
+            b'P' => self.parse(body),
+            b'B' => self.bind(body),
+            b'C' => self.close(body),
+            b'E' => {
+                let mark = self.portals.get(name(body).0).copied().unwrap_or_default();
+                return Head::Call { length: have, mark, answers: 0 };
+            }
+            b'Q' => return Head::Call { length: have, mark: mark(name(body).0), answers: 1 },
+            b'S' | b'F' => return Head::Ask(have, 1),
+            _ => {}
+        }
+        Head::Pass(have)
+    }
+
+    /// Before the startup message there is no type byte.
+    fn startup(&mut self, bytes: &[u8], wire: &Wire) -> Head {
+        let (Some(length), Some(code)) = (number(bytes, 0), number(bytes, 4)) else {
+            return Head::Partial;
+        };
+        let length = length as usize;
+        if !(8..=MAX_READ).contains(&length) {
+            return Head::Raw;
+        }
+        if bytes.len() < length {
+            return Head::Partial;
+        }
+        match code {
+            SSL_REQUEST | GSS_REQUEST => {
+                wire.set_encryption(Encryption::Asked);
+                Head::Pass(length)
+            }
+            CANCEL_REQUEST => Head::Raw,
+            _ => {
+                self.started = true;
+                Head::Ask(length, 1)
+            }
+        }
+    }
+
+    fn parse(&mut self, body: &[u8]) {
+        let (statement, rest) = name(body);
+        let mark = mark(name(rest).0);
+        remember(&mut self.statements, statement, mark);
+    }
+
+    fn bind(&mut self, body: &[u8]) {
+        let (portal, rest) = name(body);
+        let mark = self.statements.get(name(rest).0).copied().unwrap_or_default();
+        remember(&mut self.portals, portal, mark);
+    }
+
+    fn close(&mut self, body: &[u8]) {
+        match body.split_first() {
+            Some((b'S', rest)) => drop(self.statements.remove(name(rest).0)),
+            Some((b'P', rest)) => drop(self.portals.remove(name(rest).0)),
+            _ => {}
+        }
+    }
+}
+
+/// What the server of one connection says: its readiness for the next query, and errors that are ours.
+#[derive(Default)]
+pub(super) struct Backend {
+    /// Bytes of the present message that are still to come.
+    rest: usize,
+    /// The begin of a message whose head has not come whole.
+    head: Vec<u8>,
+    /// Whether the present message is left out: an error of ours stands in its place.
+    drop: bool,
+}
+
+impl Backend {
+    /// Follows the server's messages; while an error of ours is due, gives what is to be passed in their place.
+    pub(super) fn read(&mut self, mut bytes: &[u8], wire: &Wire) -> Option<Vec<u8>> {
+        let mut passed = (wire.is_failing() || self.drop).then(Vec::new);
+        if let Some(passed) = &mut passed {
+            // Parts of a head that were passed before are not passed again: they cannot be taken back either.
+            passed.reserve(bytes.len());
+        }
+        if wire.encryption() == Encryption::Asked && !bytes.is_empty() {
+            let agreed = matches!(bytes[0], b'S' | b'G');
+            wire.set_encryption(if agreed { Encryption::Agreed } else { Encryption::None });
+            bytes = &bytes[1..];
+        }
+        if wire.is_raw() || wire.encryption() == Encryption::Agreed {
+            return None;
+        }
+        while !bytes.is_empty() {
+            let taken =
+                if self.rest > 0 { self.rest.min(bytes.len()) } else { self.begin(bytes, wire, &mut passed) };
+            let part = &bytes[..taken];
+            if let Some(passed) = passed.as_mut().filter(|_| !self.drop) {
+                passed.extend_from_slice(part);
+            }
+            if self.rest > 0 {
+                self.rest -= taken;
+            }
+            if self.rest == 0 && self.head.is_empty() {
+                self.drop = false;
+            }
+            bytes = &bytes[taken..];
+        }
+        passed
+    }
+
+    /// Reads the head of the next message, of which a part may have come before; gives how many bytes it took.
+    fn begin(&mut self, bytes: &[u8], wire: &Wire, passed: &mut Option<Vec<u8>>) -> usize {
+        // Of ReadyForQuery the head is followed by the one byte that matters.
+        let kind = self.head.first().or(bytes.first()).copied().unwrap_or_default();
+        let wanted = if kind == b'Z' { 6 } else { 5 };
+        let fresh = self.head.is_empty();
+        let taken = (wanted - self.head.len()).min(bytes.len());
+        self.head.extend_from_slice(&bytes[..taken]);
+        if self.head.len() < wanted {
+            return taken;
+        }
+        let length = frame(&self.head).map_or(wanted, |(_, length)| length);
+        if kind == b'Z' {
+            wire.transaction(self.head[5] != b'I');
+            wire.answered(1);
+        }
+        // An error whose head came in one piece can be replaced; one that was cut is passed as it is.
+        if let (b'E', true, Some(passed), Some(code)) = (kind, fresh, passed.as_mut(), failing(kind, wire)) {
+            passed.extend(error(&code));
+            self.drop = true;
+        }
+        self.rest = length.saturating_sub(self.head.len());
+        self.head.clear();
+        taken
+    }
+}
+
+/// The code of ours that this message is to carry.
+fn failing(kind: u8, wire: &Wire) -> Option<String> {
+    if kind == b'E' { wire.failing() } else { None }
+}
+
+/// An ErrorResponse.
+fn error(code: &str) -> Vec<u8> {
+    let mut fields = Vec::new();
+    for (field, value) in
+        [(b'S', "ERROR"), (b'V', "ERROR"), (b'C', code), (b'M', "golive: failed on purpose")]
+    {
+        fields.push(field);
+        fields.extend_from_slice(value.as_bytes());
+        fields.push(0);
+    }
+    fields.push(0);
+    let mut message = vec![b'E'];
+    message.extend((fields.len() as u32 + 4).to_be_bytes());
+    message.extend(fields);
+    message
+}
+
+/// Type and whole length of the message at the begin.
+fn frame(bytes: &[u8]) -> Option<(u8, usize)> {
+    let length = number(bytes, 1)? as usize;
+    Some((*bytes.first()?, length.max(4) + 1))
+}
+
+fn number(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+}
+
+/// A text that ends with a zero byte, and what follows.
+fn name(bytes: &[u8]) -> (&[u8], &[u8]) {
+    match bytes.iter().position(|byte| *byte == 0) {
+        Some(end) => (&bytes[..end], &bytes[end + 1..]),
+        None => (bytes, &[]),
+    }
+}
+
+/// Texts are told apart by a hash; they are never kept, since they may hold values.
+fn mark(text: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.trim_ascii().hash(&mut hasher);
+    hasher.finish()
+}
+
+fn remember(names: &mut HashMap<Vec<u8>, u64>, name: &[u8], mark: u64) {
+    if names.len() < MAX_NAMES || names.contains_key(name) {
+        names.insert(name.to_vec(), mark);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![kind];
+        bytes.extend((body.len() as u32 + 4).to_be_bytes());
+        bytes.extend(body);
+        bytes
+    }
+
+    fn started(wire: &Wire) -> Frontend {
+        let mut frontend = Frontend::default();
+        let mut startup = 16_u32.to_be_bytes().to_vec();
+        startup.extend(196_608_u32.to_be_bytes());
+        startup.extend(*b"user\0\0\0\0");
+        assert_eq!(frontend.head(&startup, wire), Head::Ask(16, 1));
+        frontend
+    }
+
+    #[test]
+    fn a_statement_keeps_its_mark_from_parse_to_execute() {
+        let wire = Wire::default();
+        let mut frontend = started(&wire);
+        let calls = |frontend: &mut Frontend, text: &str| {
+            let parse = message(b'P', format!("s1\0{text}\0\0\0").as_bytes());
+            assert_eq!(frontend.head(&parse, &wire), Head::Pass(parse.len()));
+            let bind = message(b'B', b"\0s1\0\0\0\0\0\0\0");
+            assert_eq!(frontend.head(&bind, &wire), Head::Pass(bind.len()));
+            match frontend.head(&message(b'E', b"\0\0\0\0\0"), &wire) {
+                Head::Call { mark, .. } => mark,
+                other => panic!("{other:?}"),
+            }
+        };
+        let first = calls(&mut frontend, "SELECT 1");
+        assert_eq!(first, calls(&mut frontend, " SELECT 1 "));
+        assert_ne!(first, calls(&mut frontend, "SELECT 2"));
+        assert_eq!(first, mark(b"SELECT 1"));
+    }
+
+    #[test]
+    fn messages_may_come_byte_by_byte_and_longer_than_is_read() {
+        let wire = Wire::default();
+        let mut frontend = started(&wire);
+        let query = message(b'Q', b"SELECT 1\0");
+        for end in 0..query.len() {
+            assert_eq!(frontend.head(&query[..end], &wire), Head::Partial);
+        }
+        assert!(
+            matches!(frontend.head(&query, &wire), Head::Call { length, answers: 1, .. } if length == query.len())
+        );
+        let copy = message(b'd', &vec![7; 200_000]);
+        assert_eq!(frontend.head(&copy[..1_000], &wire), Head::Pass(1_000));
+        assert_eq!(frontend.head(&copy[1_000..], &wire), Head::Pass(copy.len() - 1_000));
+        assert_eq!(frontend.head(&message(b'S', b""), &wire), Head::Ask(5, 1));
+    }
+
+    #[test]
+    fn a_connection_is_idle_only_outside_a_transaction_with_nothing_outstanding() {
+        let (wire, mut backend) = (Wire::default(), Backend::default());
+        wire.ask(2);
+        for byte in message(b'Z', b"I") {
+            backend.read(&[byte], &wire);
+        }
+        assert!(!wire.is_idle());
+        let mut bytes = message(b'D', &[b'Z'; 30]);
+        bytes.extend(message(b'Z', b"T"));
+        backend.read(&bytes, &wire);
+        assert!(!wire.is_idle(), "inside a transaction");
+        wire.ask(1);
+        backend.read(&message(b'Z', b"I"), &wire);
+        assert!(wire.is_idle());
+    }
+}

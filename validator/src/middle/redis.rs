@@ -1,0 +1,161 @@
+//! As much of RESP as it takes to tell commands and replies apart.
+//!
+//! Source: Redis documentation, "Redis serialization protocol specification" (RESP2 and RESP3).
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::wire::{Head, Wire};
+
+/// A command is read up to this length; a longer one passes as it comes.
+const MAX_READ: usize = 64 * 1024;
+
+/// What the client of one connection says.
+#[derive(Default)]
+pub(super) struct Commands {
+    rest: usize,
+}
+
+impl Commands {
+    pub(super) fn head(&mut self, bytes: &[u8]) -> Head {
+        if self.rest > 0 {
+            let passed = self.rest.min(bytes.len());
+            self.rest -= passed;
+            return if passed == 0 { Head::Partial } else { Head::Pass(passed) };
+        }
+        if bytes.is_empty() {
+            return Head::Partial;
+        }
+        match length(bytes, 0) {
+            Reading::Whole(length) => called(&bytes[..length], length),
+            // The value of a long SET: its head tells how much is to come.
+            Reading::Partial(Some(length)) if bytes.len() >= MAX_READ => {
+                self.rest = length - bytes.len();
+                called(bytes, bytes.len())
+            }
+            Reading::Partial(_) if bytes.len() < MAX_READ => Head::Partial,
+            _ => Head::Raw,
+        }
+    }
+}
+
+fn called(bytes: &[u8], length: usize) -> Head {
+    let words: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
+    let command = words.get(2).copied().unwrap_or(bytes).trim_ascii().to_ascii_uppercase();
+    if matches!(command.as_slice(), b"SUBSCRIBE" | b"PSUBSCRIBE" | b"SSUBSCRIBE" | b"MONITOR") {
+        return Head::Raw;
+    }
+    let mut hasher = DefaultHasher::new();
+    bytes[..length.min(1_024)].hash(&mut hasher);
+    Head::Call { length, mark: hasher.finish(), answers: 1 }
+}
+
+/// What the server of one connection says.
+#[derive(Default)]
+pub(super) struct Replies {
+    pending: Vec<u8>,
+}
+
+impl Replies {
+    pub(super) fn read(&mut self, bytes: &[u8], wire: &Wire) {
+        if wire.is_raw() {
+            return;
+        }
+        self.pending.extend_from_slice(bytes);
+        let mut done = 0;
+        while let Reading::Whole(length) = length(&self.pending[done..], 0) {
+            // A push message answers nothing.
+            if self.pending[done] != b'>' {
+                wire.answered(1);
+            }
+            done += length;
+        }
+        self.pending.drain(..done);
+        if self.pending.len() > 64 * MAX_READ {
+            wire.go_raw();
+            self.pending = Vec::new();
+        }
+    }
+}
+
+/// How long the value at the begin is.
+enum Reading {
+    Whole(usize),
+    /// Not all of it is there; perhaps its length is known.
+    Partial(Option<usize>),
+    Broken,
+}
+
+/// Values are nested at most this deep in what we read.
+const MAX_DEPTH: usize = 16;
+
+fn length(bytes: &[u8], depth: usize) -> Reading {
+    let Some(end) = bytes.windows(2).position(|pair| pair == b"\r\n") else { return Reading::Partial(None) };
+    let line = end + 2;
+    let count = || std::str::from_utf8(&bytes[1..end]).ok().and_then(|text| text.parse::<i64>().ok());
+    match bytes[0] {
+        b'$' | b'=' | b'!' => match count() {
+            Some(length) if length < 0 => Reading::Whole(line),
+            Some(length) => {
+                let whole = line + length as usize + 2;
+                if bytes.len() >= whole { Reading::Whole(whole) } else { Reading::Partial(Some(whole)) }
+            }
+            None => Reading::Broken,
+        },
+        b'*' | b'~' | b'>' | b'%' | b'|' => {
+            let per = if matches!(bytes[0], b'%' | b'|') { 2 } else { 1 };
+            match count() {
+                Some(items) if items <= 0 => Reading::Whole(line),
+                Some(items) if depth < MAX_DEPTH => nested(bytes, line, items as usize * per, depth),
+                _ => Reading::Broken,
+            }
+        }
+        // Simple strings, errors, numbers, nulls, booleans; and commands typed by hand.
+        _ => Reading::Whole(line),
+    }
+}
+
+fn nested(bytes: &[u8], line: usize, items: usize, depth: usize) -> Reading {
+    let mut at = line;
+    for item in 0..items {
+        match length(&bytes[at..], depth + 1) {
+            Reading::Whole(length) => at += length,
+            Reading::Partial(Some(length)) if item + 1 == items => {
+                return Reading::Partial(Some(at + length));
+            }
+            Reading::Partial(_) => return Reading::Partial(None),
+            Reading::Broken => return Reading::Broken,
+        }
+    }
+    Reading::Whole(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_come_whole_in_parts_and_in_a_row() {
+        let mut commands = Commands::default();
+        let get = b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n";
+        for end in 0..get.len() {
+            assert_eq!(commands.head(&get[..end]), Head::Partial);
+        }
+        let two = [get.as_slice(), b"*1\r\n$4\r\nPING\r\n"].concat();
+        let Head::Call { length, mark, answers: 1 } = commands.head(&two) else { panic!() };
+        assert_eq!(length, get.len());
+        let Head::Call { mark: ping, .. } = commands.head(&two[length..]) else { panic!() };
+        assert_ne!(mark, ping);
+    }
+
+    #[test]
+    fn replies_are_counted_nested_pushed_and_cut_anywhere() {
+        let (wire, mut replies) = (Wire::default(), Replies::default());
+        wire.ask(4);
+        let bytes = b"+OK\r\n>2\r\n+a\r\n+b\r\n*2\r\n$3\r\nfoo\r\n%1\r\n+k\r\n:1\r\n$-1\r\n_\r\n";
+        for byte in bytes {
+            assert!(!wire.is_idle());
+            replies.read(&[*byte], &wire);
+        }
+        assert!(wire.is_idle());
+    }
+}
