@@ -183,7 +183,7 @@ mod tests {
     fn the_shipped_target_file_is_valid() {
         let check = GoLiveCheck::parse(USERS).unwrap();
         assert_eq!(check.spec.target.deployment, "users");
-        assert_eq!(check.spec.dependencies.len(), 3);
+        assert_eq!(check.spec.dependencies.len(), 4);
     }
 
     #[test]
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_request_needs_exactly_one_method() {
-        let error = GoLiveCheck::parse(&USERS.replace("- get:", "- put:")).unwrap_err();
+        let error = GoLiveCheck::parse(&USERS.replace("{ get:", "{ put:")).unwrap_err();
         assert!(error.contains("put"), "{error}");
     }
 }

@@ -121,11 +121,7 @@ pub(super) struct Backend {
 impl Backend {
     /// Follows the server's messages; while an error of ours is due, gives what is to be passed in their place.
     pub(super) fn read(&mut self, mut bytes: &[u8], wire: &Wire) -> Option<Vec<u8>> {
-        let mut passed = (wire.is_failing() || self.drop).then(Vec::new);
-        if let Some(passed) = &mut passed {
-            // Parts of a head that were passed before are not passed again: they cannot be taken back either.
-            passed.reserve(bytes.len());
-        }
+        let mut passed = (wire.is_failing() || self.drop).then(|| Vec::with_capacity(bytes.len()));
         if wire.encryption() == Encryption::Asked && !bytes.is_empty() {
             let agreed = matches!(bytes[0], b'S' | b'G');
             wire.set_encryption(if agreed { Encryption::Agreed } else { Encryption::None });
@@ -135,14 +131,15 @@ impl Backend {
             return None;
         }
         while !bytes.is_empty() {
-            let taken =
-                if self.rest > 0 { self.rest.min(bytes.len()) } else { self.begin(bytes, wire, &mut passed) };
-            let part = &bytes[..taken];
+            let taken = match self.rest.min(bytes.len()) {
+                0 => self.begin(bytes, wire, &mut passed),
+                body => {
+                    self.rest -= body;
+                    body
+                }
+            };
             if let Some(passed) = passed.as_mut().filter(|_| !self.drop) {
-                passed.extend_from_slice(part);
-            }
-            if self.rest > 0 {
-                self.rest -= taken;
+                passed.extend_from_slice(&bytes[..taken]);
             }
             if self.rest == 0 && self.head.is_empty() {
                 self.drop = false;
