@@ -156,6 +156,9 @@ pub struct CleanupArgs {
     /// Cluster and namespace
     #[command(flatten)]
     pub cluster: ClusterArgs,
+    /// Clean up even if a run is at work there
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// `validator checks`.

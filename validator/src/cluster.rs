@@ -32,7 +32,7 @@ pub use agents::Agents;
 pub use collector::{Collector, PodBrief, PodTable};
 pub use guardian::guard;
 pub use interposition::Interposition;
-pub use lease::no_other_run;
+pub use lease::{HeldLease, hold_lease, no_other_run};
 pub use leftovers::{RUN_LABEL, clean_up};
 pub use permission::preflight;
 pub use rollout::{Candidate, RollEnd, Rollout, at_rest_again, delete_pod, keep};

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 use self::diary::Diary;
 use self::faults::Faults;
 use self::stage::Stage;
-use crate::cluster::{Agents, Candidate, Cluster, Collector, Interposition, Site, Target};
+use crate::cluster::{Agents, Candidate, Cluster, Collector, Interposition, Site, Target, hold_lease};
 use crate::evidence::{Evidence, Header, SCHEMA, Step};
 use crate::failure::Failure;
 use crate::moment::now;
@@ -25,6 +25,9 @@ use crate::progress::Progress;
 
 /// Load on the version as found, before anything is touched; and load through the agents, to compare.
 const QUIET: Duration = Duration::from_secs(10);
+
+/// Between two parts of the experiment.
+const BREATH: Duration = Duration::from_secs(2);
 
 /// The load ends by itself after this time, whatever becomes of the validator.
 const LOAD_AT_MOST: Duration = Duration::from_mins(45);
@@ -48,7 +51,8 @@ pub struct Experiment<'a> {
 }
 
 impl Experiment<'_> {
-    /// Runs it. Whatever happens, the caller owes the clean-up.
+    /// Runs it; when the environment fails half-way, gives what was seen until then, and the failure.
+    /// Whatever happens, the caller owes the clean-up.
     ///
     /// # Errors
     /// Exit 3 when the environment fails; what the target does wrong is evidence, not an error.
@@ -56,8 +60,9 @@ impl Experiment<'_> {
     /// # Cancel safety
     /// Dropping it leaves agents, Services that lead to them and a noted revision behind: `cluster::clean_up` undoes
     /// all of it. Faults end by themselves.
-    pub async fn run(&self, progress: &mut Progress) -> Result<Evidence, Failure> {
+    pub async fn run(&self, progress: &mut Progress) -> Result<(Evidence, Option<Failure>), Failure> {
         let started = now();
+        let _lease = hold_lease(self.cluster, &self.plan.run).await?;
         progress.expect(self.estimate());
         progress.tell(&format!("starting {} load agents", self.plan.traffic.agents));
         let agents = Agents::deploy(self.cluster, self.plan, self.agent_image).await?;
@@ -72,8 +77,7 @@ impl Experiment<'_> {
         let diary = Diary::default();
         let ran = self.steps(&agents, &mut middle, &collector, &diary, progress).await;
         prober.abort();
-        agents.stop().await?;
-        ran?;
+        let stopped = agents.stop().await;
         progress.tell("fetching the evidence");
         let mut facts = self.target.facts.clone();
         facts.extend(diary.facts());
@@ -86,7 +90,7 @@ impl Experiment<'_> {
             started,
             plan: self.plan.clone(),
         };
-        Ok(Evidence::new(header, facts))
+        Ok((Evidence::new(header, facts), ran.and(stopped).err()))
     }
 
     async fn steps(
@@ -131,11 +135,9 @@ impl Experiment<'_> {
         }
         let pods = stage.serving();
         stage.direct(&pods).await?;
-        if let Some((name, circuit)) = stage.circuits().first() {
-            sleep(circuit.window.saturating_sub(rolls::TAIL) + Duration::from_secs(1)).await;
-            progress.tell(&format!("dependency {name} hangs, health pings are answered"));
-            hang::run(stage, &pods).await?;
-        }
+        hang::run(stage, &pods, progress).await?;
+        // What was let in before must not meet the next faults, nor be counted among what they met.
+        sleep(BREATH).await;
         progress.tell("dependencies are lost: one of each pod, then all, then the other one");
         // A pod was replaced meanwhile, if there is a collector to be gone.
         let pods = stage.serving();

@@ -30,7 +30,7 @@ impl Failure {
 
     /// Stopped by a signal (exit 130).
     pub fn interrupted() -> Self {
-        Self::new(Exit::Interrupted, "interrupted; the clean-up is done")
+        Self::new(Exit::Interrupted, "interrupted")
     }
 
     /// Adds the next step, shown on a line of its own.

@@ -91,6 +91,10 @@ pub struct Learning {
 pub struct MiddleStatus {
     /// The agent's clock, Unix milliseconds.
     pub now_ms: f64,
+    /// Random, new with each start of the process: what another one saw is lost.
+    pub instance: u64,
+    /// Whether the dependency has accepted a connection of the agent.
+    pub reached: bool,
     /// What the pods of the target did so far, by name.
     pub pods: BTreeMap<String, PodNow>,
     /// Open connections of the target's pods.

@@ -44,6 +44,21 @@ pub(super) async fn create(
     cluster.call("create the guardian", pods.create(&post, &pod)).await.map(drop)
 }
 
+/// Waits until the guardian runs: without it nobody would undo what a dead run leaves.
+pub(super) async fn awake(cluster: &Cluster, run: &str, deadline: Instant) -> Result<(), Failure> {
+    let (pods, name): (Api<Pod>, _) = (cluster.api(), object_name(run, "guardian"));
+    while Instant::now() < deadline {
+        let pod = cluster.call("read the guardian", pods.get(&name)).await?;
+        let statuses = pod.status.and_then(|status| status.container_statuses).unwrap_or_default();
+        if statuses.iter().any(|status| status.state.as_ref().is_some_and(|state| state.running.is_some())) {
+            return Ok(());
+        }
+        sleep(Duration::from_millis(250)).await;
+    }
+    Err(Failure::environment(format!("the guardian {name} did not start within 90 s"))
+        .hint(format!("kubectl describe pod {name} -n {}", cluster.namespace())))
+}
+
 fn rules(run: &str, services: &[String]) -> Value {
     json!([
         { "apiGroups": [""], "resources": ["services"], "resourceNames": services, "verbs": ["get", "patch"] },

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use super::middle_link::Middle;
 use super::site::{Place, Site};
-use super::{Cluster, PodTable, guardian, lease, middle_objects, selector};
+use super::{Cluster, PodTable, guardian, middle_objects, selector};
 use crate::evidence::{Fact, MiddleFact, Millis, Trouble};
 use crate::failure::Failure;
 use crate::middle::{FaultOrder, HAND_BACK, MiddleStatus, Targets};
@@ -59,10 +59,7 @@ impl Interposition {
     ) -> Result<Self, Failure> {
         let places = || sites.iter().filter_map(|site| Some((&site.dependency, site.place.as_ref().ok()?)));
         let services: Vec<String> = places().map(|(dependency, _)| dependency.service.clone()).collect();
-        let mut tasks = JoinSet::new();
         if !services.is_empty() {
-            lease::create(cluster, &plan.run).await?;
-            tasks.spawn(lease::renew(cluster.clone(), plan.run.clone()));
             guardian::create(cluster, &plan.run, image, &services).await?;
         }
         for (dependency, place) in places() {
@@ -75,6 +72,9 @@ impl Interposition {
             reachable(cluster, &dependency.service, &object, place).await?;
             middles.push(Middle::connect(cluster, dependency, &object, deadline).await?);
         }
+        if !services.is_empty() {
+            guardian::awake(cluster, &plan.run, deadline).await?;
+        }
         let (disturb, disturbed) = watch::channel(None);
         let impossible = sites.iter().filter_map(impossible).collect();
         Ok(Self {
@@ -82,7 +82,7 @@ impl Interposition {
             middles,
             impossible,
             since: now(),
-            tasks,
+            tasks: JoinSet::new(),
             guard: None,
             disturbed,
             disturb,

@@ -6,6 +6,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::manifest::labels;
@@ -18,8 +19,20 @@ const RENEWAL: Duration = Duration::from_secs(5);
 /// A Lease that was not renewed for this long has lapsed.
 pub(super) const LAPSE: Duration = Duration::from_mins(1);
 
-/// Creates the Lease of a run.
-pub(super) async fn create(cluster: &Cluster, run: &str) -> Result<(), Failure> {
+/// The Lease of a run that is alive: renewed until dropped, deleted by [`clean_up`](super::clean_up).
+pub struct HeldLease {
+    _renewing: JoinSet<()>,
+}
+
+/// Creates the Lease of a run and keeps it renewed.
+pub async fn hold_lease(cluster: &Cluster, run: &str) -> Result<HeldLease, Failure> {
+    create(cluster, run).await?;
+    let mut renewing = JoinSet::new();
+    renewing.spawn(renew(cluster.clone(), run.to_owned()));
+    Ok(HeldLease { _renewing: renewing })
+}
+
+async fn create(cluster: &Cluster, run: &str) -> Result<(), Failure> {
     let api: Api<Lease> = cluster.api();
     let lease: Lease = serde_json::from_value(json!({
         "apiVersion": "coordination.k8s.io/v1",
@@ -32,8 +45,7 @@ pub(super) async fn create(cluster: &Cluster, run: &str) -> Result<(), Failure> 
     cluster.call("create the run's Lease", api.create(&PostParams::default(), &lease)).await.map(drop)
 }
 
-/// Renews the Lease until dropped.
-pub(super) async fn renew(cluster: Cluster, run: String) {
+async fn renew(cluster: Cluster, run: String) {
     let api: Api<Lease> = cluster.api();
     loop {
         sleep(RENEWAL).await;

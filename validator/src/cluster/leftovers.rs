@@ -34,38 +34,70 @@ const HAND_BACK_DEADLINE: Duration = Duration::from_secs(65);
 
 /// Removes every object of earlier runs in the namespace, gives Services their selectors back and undoes unfinished
 /// rolls. Returns what was done, in words.
+///
+/// # Errors
+/// The first one; everything else is done all the same.
 pub async fn clean_up(cluster: &Cluster) -> Result<Vec<String>, Failure> {
+    let mut work = Work { done: Vec::new(), failed: None };
+    work.note(give_back_selectors(cluster).await);
+    work.note(undo_rolls(cluster).await);
+    work.note(hand_back(cluster).await);
+    work.note(delete::<Deployment>(cluster, "deployment").await);
+    work.note(delete::<Service>(cluster, "service").await);
+    work.note(delete::<Pod>(cluster, "pod").await);
+    work.note(delete::<RoleBinding>(cluster, "rolebinding").await);
+    work.note(delete::<Role>(cluster, "role").await);
+    work.note(delete::<ServiceAccount>(cluster, "serviceaccount").await);
+    // Last, so that a clean-up which was cut short is still seen as work to do.
+    work.note(delete::<Lease>(cluster, "lease").await);
+    work.failed.map_or(Ok(work.done), Err)
+}
+
+/// What a clean-up has done, and the first thing that it could not do.
+struct Work {
+    done: Vec<String>,
+    failed: Option<Failure>,
+}
+
+impl Work {
+    fn note(&mut self, result: Result<Vec<String>, Failure>) {
+        match result {
+            Ok(done) => self.done.extend(done),
+            Err(failure) if self.failed.is_none() => self.failed = Some(failure),
+            Err(failure) => tracing::warn!(%failure, "clean-up"),
+        }
+    }
+}
+
+async fn give_back_selectors(cluster: &Cluster) -> Result<Vec<String>, Failure> {
     let mut done = Vec::new();
     let services: Api<Service> = cluster.api();
     for service in &cluster.call("list services", services.list(&ListParams::default())).await? {
         done.extend(selector::give_back(cluster, service).await?);
     }
+    Ok(done)
+}
+
+async fn undo_rolls(cluster: &Cluster) -> Result<Vec<String>, Failure> {
+    let mut done = Vec::new();
     let deployments: Api<Deployment> = cluster.api();
     let all = cluster.call("list deployments", deployments.list(&ListParams::default())).await?;
     for deployment in all.iter().filter(|d| d.annotations().contains_key(ROLLBACK_TO)) {
         let name = deployment.name_any();
         let revision = deployment.annotations()[ROLLBACK_TO].clone();
-        if restore(cluster, &name, &revision).await? {
-            done.push(format!("deployment/{name} goes back to revision {revision}"));
+        let how = if restore(cluster, &name, &revision).await? {
+            "goes back to"
         } else {
-            done.push(format!("deployment/{name} already had the template of revision {revision}"));
-        }
+            "already had the template of"
+        };
+        done.push(format!("deployment/{name} {how} revision {revision}"));
     }
-    hand_back(cluster).await?;
-    delete::<Deployment>(cluster, "deployment", &mut done).await?;
-    delete::<Service>(cluster, "service", &mut done).await?;
-    delete::<Pod>(cluster, "pod", &mut done).await?;
-    delete::<RoleBinding>(cluster, "rolebinding", &mut done).await?;
-    delete::<Role>(cluster, "role", &mut done).await?;
-    delete::<ServiceAccount>(cluster, "serviceaccount", &mut done).await?;
-    // Last, so that a clean-up which was cut short is still seen as work to do.
-    delete::<Lease>(cluster, "lease", &mut done).await?;
     Ok(done)
 }
 
 /// Has every middle agent end its connections when they are idle, before its pod is deleted with what is in flight.
 /// An agent that does not answer has none that could be saved.
-async fn hand_back(cluster: &Cluster) -> Result<(), Failure> {
+async fn hand_back(cluster: &Cluster) -> Result<Vec<String>, Failure> {
     let pods: Api<Pod> = cluster.api();
     let agents = ListParams::default().labels(&format!("{RUN_LABEL},{ROLE_LABEL}=middle"));
     let found = cluster.call("list middle agents", pods.list(&agents)).await?;
@@ -75,7 +107,7 @@ async fn hand_back(cluster: &Cluster) -> Result<(), Failure> {
         async move { drained(&link, deadline).await }
     });
     futures_util::future::join_all(waiting).await;
-    Ok(())
+    Ok(Vec::new())
 }
 
 async fn drained(link: &ApiLink, deadline: Instant) {
@@ -92,11 +124,12 @@ async fn drained(link: &ApiLink, deadline: Instant) {
 }
 
 /// Deletes every object of one kind that carries our label.
-async fn delete<K>(cluster: &Cluster, kind: &str, done: &mut Vec<String>) -> Result<(), Failure>
+async fn delete<K>(cluster: &Cluster, kind: &str) -> Result<Vec<String>, Failure>
 where
     K: Resource<Scope = NamespaceResourceScope> + Clone + DeserializeOwned + std::fmt::Debug,
     K::DynamicType: Default,
 {
+    let mut done = Vec::new();
     let api: Api<K> = cluster.api();
     let ours = ListParams::default().labels(RUN_LABEL);
     let found = cluster.call(&format!("list each {kind} of ours"), api.list(&ours)).await?;
@@ -107,7 +140,7 @@ where
             done.push(format!("{kind}/{name} deleted"));
         }
     }
-    Ok(())
+    Ok(done)
 }
 
 async fn gone<K>(api: &Api<K>, name: &str, params: &DeleteParams) -> Result<bool, kube::Error>

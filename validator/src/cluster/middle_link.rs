@@ -46,6 +46,7 @@ pub(super) struct Middle {
 #[derive(Clone)]
 struct Linked {
     api: ApiLink,
+    instance: u64,
     clock: ClockOffset,
 }
 
@@ -116,7 +117,7 @@ impl Middle {
 
     /// Where it stands, what it saw and what happened to it, on our clock.
     pub(super) async fn evidence(&self, since: crate::evidence::Millis) -> Vec<Fact> {
-        let Linked { api, clock } = self.linked();
+        let Linked { api, clock, .. } = self.linked();
         let ClockOffset { offset_ms, uncertainty_ms } = clock;
         let standing = Fact::Middle(MiddleFact {
             at: since,
@@ -149,6 +150,9 @@ impl Middle {
             match self.linked().api.ask::<MiddleStatus>("/status", ANSWER).await {
                 Ok(status) => {
                     heard = Instant::now();
+                    if status.instance != self.linked().instance {
+                        self.find_again().await;
+                    }
                     self.status.send_replace(status);
                 }
                 Err(error) if heard.elapsed() > PATIENCE => {
@@ -167,11 +171,12 @@ impl Middle {
         let Ok(Ok(found)) = linked(&self.cluster, &self.object).await else {
             return;
         };
-        let before = self.pod();
-        if found.api.pod == before {
+        let before = self.linked();
+        if found.instance == before.instance {
             return;
         }
-        self.trouble(Trouble::Lost(format!("pod {before} is gone; {} took its place", found.api.pod)));
+        let (old, new) = (&before.api.pod, &found.api.pod);
+        self.trouble(Trouble::Lost(format!("the agent in pod {old} is gone; one in {new} took its place")));
         let targets = self.targets.borrow().clone();
         if let Err(error) = found.api.send(Method::PUT, "/targets", &targets).await {
             tracing::warn!(%error, "the new agent does not take the list of pods");
@@ -203,5 +208,14 @@ async fn linked(cluster: &Cluster, object: &str) -> Result<Result<Linked, String
         return Ok(Err("its pod does not run".to_owned()));
     };
     let api = ApiLink::new(pods, pod, MIDDLE_PORT);
-    Ok(api.clock().await.map(|clock| Linked { api, clock }))
+    Ok(link(api).await)
+}
+
+async fn link(api: ApiLink) -> Result<Linked, String> {
+    let status: MiddleStatus = api.ask("/status", ANSWER).await?;
+    if !status.reached {
+        return Err("it does not reach the dependency; does a NetworkPolicy keep it out?".to_owned());
+    }
+    let clock = api.clock().await?;
+    Ok(Linked { api, instance: status.instance, clock })
 }

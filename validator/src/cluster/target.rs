@@ -102,6 +102,13 @@ fn at_rest(deployment: &Deployment) -> Result<(), Failure> {
         return Err(Failure::usage(format!("deployment `{name}` is paused"))
             .hint(format!("kubectl rollout resume deployment/{name}")));
     }
+    // Two rolls make two revisions: the one to go back to must outlive both.
+    if spec.and_then(|s| s.revision_history_limit).unwrap_or(10) < 2 {
+        return Err(Failure::usage(format!(
+            "deployment `{name}` keeps no two old revisions: it could not be rolled back"
+        ))
+        .hint(format!("kubectl patch deployment {name} -p '{{\"spec\":{{\"revisionHistoryLimit\":5}}}}'")));
+    }
     if is_settled(deployment) {
         return Ok(());
     }

@@ -31,6 +31,7 @@ const REST: Duration = Duration::from_mins(5);
 /// Runs the gate.
 pub(super) async fn run(args: RunArgs) -> Result<Exit, Failure> {
     let check = target_file(&args)?;
+    writable(&args)?;
     let mut progress = Progress::new(args.quiet);
     let cluster = Cluster::connect(args.cluster.context.as_deref(), &check.metadata.namespace).await?;
     progress.tell(&format!("context {}, namespace {}", cluster.context(), cluster.namespace()));
@@ -49,15 +50,22 @@ pub(super) async fn run(args: RunArgs) -> Result<Exit, Failure> {
         () = interrupted() => Err(Failure::interrupted()),
     };
     let ended = match outcome {
-        Ok(evidence) => conclude(&args, &evidence, &mut progress),
+        Ok((evidence, failed)) => conclude(&args, &evidence, failed, &mut progress),
         Err(failure) => Err(failure),
     };
     let stays = args.keep || matches!(ended, Ok(Exit::Success));
     let left = leave(&cluster, &target, stays, &mut progress).await;
-    // The first failure is the one to act on; `validator cleanup` finishes what the second one left.
     match (ended, left) {
         (Ok(exit), Ok(())) => Ok(exit),
-        (Err(failure), _) | (Ok(_), Err(failure)) => Err(failure),
+        (Err(failure), Ok(())) if failure.exit() == Exit::Interrupted => {
+            Err(failure.hint("the clean-up is done"))
+        }
+        (Err(failure), Ok(())) | (Ok(_), Err(failure)) => Err(failure),
+        // The first failure is the one to act on; the second one says what is left to do.
+        (Err(failure), Err(left)) => {
+            progress.tell(&left.to_string());
+            Err(failure.hint("the clean-up was not finished: `validator cleanup` does the rest"))
+        }
     }
 }
 
@@ -68,7 +76,7 @@ async fn experiment(
     sites: &[Site],
     plan: &Plan,
     progress: &mut Progress,
-) -> Result<Evidence, Failure> {
+) -> Result<(Evidence, Option<Failure>), Failure> {
     let experiment = Experiment {
         cluster,
         target,
@@ -81,8 +89,26 @@ async fn experiment(
     experiment.run(progress).await
 }
 
+/// An output that cannot be written is found out now, not after the run.
+fn writable(args: &RunArgs) -> Result<(), Failure> {
+    for path in args.report.iter().map(|report| &report.path).chain(&args.evidence) {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let made = folder.map_or(Ok(()), std::fs::create_dir_all);
+        let there = path.exists();
+        let opened = made.and_then(|()| std::fs::OpenOptions::new().append(true).create(true).open(path));
+        let tried = opened.and_then(|_| if there { Ok(()) } else { std::fs::remove_file(path) });
+        tried.map_err(|e| Failure::usage(format!("cannot write {}: {e}", path.display())))?;
+    }
+    Ok(())
+}
+
 /// Saves the evidence before anything else can fail, then judges and tells.
-fn conclude(args: &RunArgs, evidence: &Evidence, progress: &mut Progress) -> Result<Exit, Failure> {
+fn conclude(
+    args: &RunArgs,
+    evidence: &Evidence,
+    failed: Option<Failure>,
+    progress: &mut Progress,
+) -> Result<Exit, Failure> {
     let run = &evidence.plan().run;
     let path = args
         .evidence
@@ -90,6 +116,10 @@ fn conclude(args: &RunArgs, evidence: &Evidence, progress: &mut Progress) -> Res
         .unwrap_or_else(|| PathBuf::from("golive-out").join(format!("{run}.evidence.zst")));
     write(&path, evidence).map_err(|e| Failure::environment(e.to_string()))?;
     progress.tell(&format!("evidence: {}", path.display()));
+    if let Some(failure) = failed {
+        // Half a run is evidence, but no verdict: `validator judge` shows how far it came.
+        return Err(failure);
+    }
     let report = judge(evidence, ALL);
     super::publish(&report, &args.report)?;
     Ok(report.verdict.exit())

@@ -76,7 +76,7 @@ impl Default for Policy {
             trial_early_s: 1.0,
             trial_late_s: 2.0,
             max_fallback_p99_ms: 100.0,
-            max_lost_p99_ms: 200.0,
+            max_lost_p99_ms: 250.0,
             max_beyond_deadline_s: 0.5,
             max_hiccup_s: 2.0,
             max_stampede_factor: 2.0,

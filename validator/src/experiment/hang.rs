@@ -8,9 +8,10 @@ use tokio::time::sleep;
 
 use super::circuit::Circuit;
 use super::stage::Stage;
-use super::trials;
+use super::trials::{self, Act};
 use crate::evidence::{Fault, Step, TrialEnd};
 use crate::failure::Failure;
+use crate::progress::Progress;
 
 /// How long before the first possible trial the agents are told to expect it.
 const AHEAD: Duration = Duration::from_millis(1_500);
@@ -20,29 +21,53 @@ pub(super) fn hold(circuit: &Circuit) -> Duration {
     Duration::from_secs(2).min(circuit.deadline * 2 / 3)
 }
 
-/// Hangs the first database with a breaker under load, then sends each pod through its acts.
-pub(super) async fn run(stage: &Stage<'_>, pods: &[String]) -> Result<(), Failure> {
-    let circuits = stage.circuits();
-    let Some((database, circuit)) = circuits.first() else {
-        return Ok(());
-    };
+/// Hangs each dependency with a breaker in turn, under load, and sends each pod through its acts: all of them with
+/// the first dependency, only a trial with the others.
+pub(super) async fn run(stage: &Stage<'_>, pods: &[String], progress: &mut Progress) -> Result<(), Failure> {
+    for (number, (dependency, circuit)) in stage.circuits().into_iter().enumerate() {
+        let pods = if number == 0 { pods.to_vec() } else { stage.serving() };
+        let acts =
+            if number == 0 { trials::casting(pods.len()) } else { vec![vec![Act::GoodTrial]; pods.len()] };
+        sleep(circuit.window + Duration::from_secs(1)).await;
+        progress.tell(&format!("{dependency} hangs, health pings are answered: circuits should open"));
+        hang(stage, dependency, &circuit, &pods).await?;
+        progress.tell("trials: one call each; then hiccups, a restart, the collector gone");
+        stage.diary.begin(Step::Trials, trials::least(&circuit));
+        each_on_its_own(stage, dependency, &circuit, &pods, &acts).await?;
+        stage.diary.end(Step::Trials);
+    }
+    Ok(())
+}
+
+async fn hang(
+    stage: &Stage<'_>,
+    dependency: &str,
+    circuit: &Circuit,
+    pods: &[String],
+) -> Result<(), Failure> {
     let open = (circuit.earliest + circuit.open_for).saturating_sub(AHEAD);
     stage.diary.begin(Step::Hang, open);
     let all = pods.iter().map(|pod| (pod.as_str(), Fault::Hang));
-    stage.faults.set(database, all, open + circuit.open_for * 3).await?;
+    stage.faults.set(dependency, all, open + circuit.open_for * 3).await?;
     sleep(open).await;
     stage.diary.end(Step::Hang);
+    Ok(())
+}
 
-    let acts = trials::casting(pods.len());
-    stage.diary.begin(Step::Trials, trials::least(circuit));
-    let first = pods.iter().zip(&acts).map(|(pod, acts)| {
-        let end = if acts.contains(&trials::Act::FailedTrial) { TrialEnd::GiveUp } else { TrialEnd::Forward };
+async fn each_on_its_own(
+    stage: &Stage<'_>,
+    dependency: &str,
+    circuit: &Circuit,
+    pods: &[String],
+    acts: &[Vec<Act>],
+) -> Result<(), Failure> {
+    let first = pods.iter().zip(acts).map(|(pod, acts)| {
+        let end = if acts.contains(&Act::FailedTrial) { TrialEnd::GiveUp } else { TrialEnd::Forward };
         (pod.as_str(), Fault::Trial { hold_ms: hold(circuit).as_millis() as u64, end })
     });
-    stage.faults.set(database, first, circuit.open_for * 3).await?;
-    let playing = pods.iter().zip(&acts).map(|(pod, acts)| trials::play(stage, database, circuit, pod, acts));
+    stage.faults.set(dependency, first, circuit.open_for * 3).await?;
+    let playing =
+        pods.iter().zip(acts).map(|(pod, acts)| trials::play(stage, dependency, circuit, pod, acts));
     try_join_all(playing).await?;
-    stage.faults.clear_all(database).await?;
-    stage.diary.end(Step::Trials);
-    Ok(())
+    stage.faults.clear_all(dependency).await
 }

@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::progress::Progress;
 
 /// Load after the last old pod is gone: twice the slowest propagation measured in a roll (1.3 s), rounded up.
-pub(super) const TAIL: Duration = Duration::from_secs(4);
+const TAIL: Duration = Duration::from_secs(4);
 
 /// What was sent before a pause may take this long to be done with, writes off the request path included.
 const SETTLE: Duration = Duration::from_millis(1_500);

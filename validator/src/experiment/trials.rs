@@ -142,3 +142,26 @@ async fn no_collector(stage: &Stage<'_>, pod: &str) -> Result<(), Failure> {
     stage.faults.clear(&collector, pod).await?;
     stage.direct(&stage.serving()).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Act, casting};
+
+    #[test]
+    fn every_act_is_played_however_few_pods_there_are() {
+        for pods in 1..6 {
+            let cast = casting(pods);
+            assert_eq!(cast.len(), pods);
+            for act in [Act::FailedTrial, Act::Hiccups, Act::Restart, Act::NoCollector] {
+                assert_eq!(
+                    cast.iter().flatten().filter(|played| **played == act).count(),
+                    1,
+                    "{act:?}, {pods} pods"
+                );
+            }
+            let trial = |acts: &Vec<Act>| matches!(acts[0], Act::FailedTrial | Act::GoodTrial);
+            assert!(cast.iter().all(trial), "each pod begins with its trial");
+        }
+        assert!(casting(0).is_empty());
+    }
+}

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::desk::{Desk, Limits, Passage};
 use super::downward::Downward;
+use super::in_force::Verdict;
 use super::protocol::{Answering, Asking};
 use super::spans::Spans;
 use super::upward::{End, Upward};
@@ -71,15 +72,16 @@ impl Agent {
     }
 
     /// A request to an HTTP dependency, or an export to the collector, has come by.
-    pub(super) fn request(&self, source: IpAddr, mark: u64, context: Option<(String, String)>) {
+    pub(super) fn request(&self, source: IpAddr, mark: u64, context: Option<(String, String)>) -> Verdict {
         // Exports go on for a while after the load has ended: they are no pings.
         let mark = if self.desk.plan.protocol == Protocol::Otlp { 0 } else { mark };
-        self.desk.call(source, mark);
+        let verdict = self.desk.call(source, mark);
         let prefix = &self.desk.plan.trace_prefix;
         let ours = context.as_ref().is_none_or(|(trace, _)| trace.starts_with(prefix));
         if self.desk.plan.protocol == Protocol::Http && ours {
             self.desk.outgoing(source, context);
         }
+        verdict
     }
 
     pub(super) fn export(&self, body: Vec<u8>) {
@@ -89,19 +91,25 @@ impl Agent {
     }
 
     async fn carry(self: Arc<Self>, mut client: TcpStream, source: IpAddr, upstream: SocketAddr) {
-        self.desk.opened(source);
         let end = self.connect_and_carry(&mut client, source, upstream).await;
-        self.desk.closed(source, end == End::Cut);
         if matches!(end, End::Reset | End::Gone | End::Cut) {
             client.set_zero_linger().ok(); // a close instead of a reset, if the socket is gone already
         }
     }
 
+    /// A connection counts from the moment it is let in: what a fault refuses was never one.
     async fn connect_and_carry(&self, client: &mut TcpStream, source: IpAddr, upstream: SocketAddr) -> End {
         client.set_nodelay(true).ok(); // without it answers come later, not wrong
         if self.admit(client, source).await.is_err() {
             return End::Reset;
         }
+        self.desk.opened(source);
+        let end = self.reach_and_carry(client, source, upstream).await;
+        self.desk.closed(source, end == End::Cut);
+        end
+    }
+
+    async fn reach_and_carry(&self, client: &mut TcpStream, source: IpAddr, upstream: SocketAddr) -> End {
         let Ok(Ok(mut server)) = timeout(CONNECT, TcpStream::connect(upstream)).await else {
             return End::Reset;
         };
@@ -177,6 +185,18 @@ async fn both(up: Upward<'_>, down: Downward<'_>) -> End {
     }
 }
 
+/// Tries every port of the dependency until one answers, so that nobody is led to an agent that cannot pass him on.
+async fn reach(agent: &Agent, ports: &[PortPlan]) {
+    loop {
+        for port in ports {
+            if matches!(timeout(CONNECT, TcpStream::connect(port.upstream)).await, Ok(Ok(_))) {
+                return agent.desk.reached();
+            }
+        }
+        sleep(Duration::from_millis(250)).await;
+    }
+}
+
 /// Opens the listeners of a plan and serves them until one fails.
 pub async fn listen(agent: &Arc<Agent>, ports: &[PortPlan]) -> std::io::Result<()> {
     let mut serving = tokio::task::JoinSet::new();
@@ -184,6 +204,7 @@ pub async fn listen(agent: &Arc<Agent>, ports: &[PortPlan]) -> std::io::Result<(
         let listener = TcpListener::bind(("0.0.0.0", port.listen)).await?;
         serving.spawn(Arc::clone(agent).accept(listener, port.upstream));
     }
+    reach(agent, ports).await;
     match serving.join_next().await {
         Some(ended) => ended.unwrap_or_else(|error| Err(std::io::Error::other(error))),
         None => std::future::pending().await,

@@ -39,6 +39,7 @@ pub struct Desk {
     pub(super) plan: MiddlePlan,
     pub(super) clock: AgentClock,
     limits: Limits,
+    instance: u64,
     state: Mutex<State>,
     changed: watch::Sender<()>,
 }
@@ -47,6 +48,8 @@ struct State {
     targets: Targets,
     history: Vec<(Millis, IpAddr, String)>,
     faults: BTreeMap<String, InForce>,
+    /// Every order that was ever begun.
+    begun: BTreeSet<u64>,
     learned: HashSet<u64>,
     learning: bool,
     counts: Counts,
@@ -55,6 +58,7 @@ struct State {
     handing_back: Option<Instant>,
     cut: u64,
     encrypted: bool,
+    reached: bool,
     facts: Vec<Fact>,
 }
 
@@ -75,6 +79,7 @@ impl Desk {
             targets: Targets::new(),
             history: Vec::new(),
             faults: BTreeMap::new(),
+            begun: BTreeSet::new(),
             learned: HashSet::new(),
             learning: false,
             counts: Counts::default(),
@@ -83,10 +88,12 @@ impl Desk {
             handing_back: None,
             cut: 0,
             encrypted: false,
+            reached: false,
             facts: Vec::new(),
         };
         let (changed, _) = watch::channel(());
-        Self { plan, clock: AgentClock::start(), limits, state: Mutex::new(state), changed }
+        let (clock, instance) = (AgentClock::start(), fastrand::u64(1..));
+        Self { plan, clock, limits, instance, state: Mutex::new(state), changed }
     }
 
     /// Is told of every change of faults and of the hand-back.
@@ -112,7 +119,8 @@ impl Desk {
         self.changed.send_replace(());
     }
 
-    /// Puts these faults in force in place of all others; the same order goes on untouched.
+    /// Puts these faults in force in place of all others; one that is in force goes on untouched, one that has run out
+    /// does not begin again.
     pub(super) fn order(&self, orders: Vec<FaultOrder>) {
         let mut state = self.lock();
         let wanted: BTreeSet<u64> = orders.iter().map(|order| order.id).collect();
@@ -120,7 +128,7 @@ impl Desk {
         let ended: Vec<InForce> = over.map(|(_, fault)| fault).collect();
         self.tell(&mut state, ended);
         for order in orders {
-            if state.faults.get(&order.pod).is_none_or(|present| present.order.id != order.id) {
+            if state.begun.insert(order.id) {
                 let (pod, fault) = (order.pod.clone(), InForce::new(order, self.clock));
                 let before = state.faults.insert(pod, fault);
                 self.tell(&mut state, before);
@@ -247,6 +255,11 @@ impl Desk {
         }
     }
 
+    /// The dependency has accepted a connection.
+    pub(super) fn reached(&self) {
+        self.lock().reached = true;
+    }
+
     /// A connection of the target is encrypted: its statements cannot be told.
     pub(super) fn encrypted(&self, ip: IpAddr) {
         let mut state = self.lock();
@@ -289,6 +302,8 @@ impl Desk {
         let state = self.lock();
         let mut status = MiddleStatus {
             now_ms: self.clock.now_ms(),
+            instance: self.instance,
+            reached: state.reached,
             failed_open: state.failed_open,
             cut: state.cut,
             encrypted: state.encrypted,

@@ -73,7 +73,7 @@ impl Answering {
 pub(super) fn cannot(protocol: Protocol, fault: &Fault) -> Option<String> {
     let can = match fault {
         Fault::Stall | Fault::Refuse | Fault::Reset | Fault::Silence => true,
-        Fault::Hang | Fault::Hold { .. } | Fault::Trial { .. } => protocol.is_store(),
+        Fault::Hang | Fault::Hold { .. } | Fault::Trial { .. } => protocol != Protocol::Otlp,
         Fault::Fail { sqlstate } => protocol == Protocol::Postgres && sqlstate.len() == 5,
     };
     (!can).then(|| format!("fault {}: not possible with protocol {}", fault.name(), protocol.name()))

@@ -106,38 +106,51 @@ impl Upward<'_> {
                 }
                 Head::Raw => self.wire.go_raw(),
                 Head::Request { length, mark, context } => {
-                    self.wire.ask(1);
-                    self.agent.request(self.source, mark, context);
-                    passing += length;
+                    let verdict = self.agent.request(self.source, mark, context);
+                    passing = self.call(passing, length, 1, verdict).await?;
                 }
-                Head::Call { length, mark, answers } => match self.agent.desk.call(self.source, mark) {
-                    Verdict::Pass => {
-                        self.wire.ask(answers);
-                        passing += length;
-                    }
-                    Verdict::Wait(ticket) => {
-                        self.pass(passing).await?;
-                        self.wait(&ticket).await?;
-                        self.wire.ask(answers);
-                        passing = length;
-                        // Another fault may have come meanwhile; the statement is not passed by it unseen.
-                        if self.agent.desk.passage(self.source, true) != Passage::Open {
-                            return Err(End::Reset);
-                        }
-                    }
-                    Verdict::Fail(sqlstate) => {
-                        self.pass(passing).await?;
-                        self.wire.ask(answers);
-                        self.fail(length, sqlstate).await?;
-                        passing = 0;
-                    }
-                },
+                Head::Call { length, mark, answers } => {
+                    let verdict = self.agent.desk.call(self.source, mark);
+                    passing = self.call(passing, length, answers, verdict).await?;
+                }
             }
         }
         for export in self.asking.exports() {
             self.agent.export(export);
         }
         self.pass(passing).await
+    }
+
+    /// Does with a call what the verdict says; gives how many bytes may be passed on now.
+    async fn call(
+        &mut self,
+        passing: usize,
+        length: usize,
+        answers: i64,
+        verdict: Verdict,
+    ) -> Result<usize, End> {
+        match verdict {
+            Verdict::Pass => {
+                self.wire.ask(answers);
+                Ok(passing + length)
+            }
+            Verdict::Wait(ticket) => {
+                self.pass(passing).await?;
+                self.wait(&ticket).await?;
+                self.wire.ask(answers);
+                // Another fault may have come meanwhile; the call does not pass it unseen.
+                match self.agent.desk.passage(self.source, true) {
+                    Passage::Open => Ok(length),
+                    _ => Err(End::Reset),
+                }
+            }
+            Verdict::Fail(sqlstate) => {
+                self.pass(passing).await?;
+                self.wire.ask(answers);
+                self.fail(length, sqlstate).await?;
+                Ok(0)
+            }
+        }
     }
 
     async fn pass(&mut self, length: usize) -> Result<(), End> {
