@@ -37,14 +37,17 @@ pub async fn run(cli: Cli) -> Exit {
     })
 }
 
-/// Prints the report and writes the files asked for.
+/// Writes the files asked for, then prints the report. A reader that has seen enough (`| head -1`) changes neither:
+/// the verdict is the exit code.
 fn publish(report: &Report, files: &[ReportFile]) -> Result<(), Failure> {
-    report.write(Format::Terminal, &mut anstream::stdout().lock())?;
     for ReportFile { format, path } in files {
         let cannot = |e: std::io::Error| Failure::usage(format!("cannot write {}: {e}", path.display()));
         let file = File::create(path).map_err(cannot)?;
         let mut out = anstream::StripStream::new(file);
         report.write(*format, &mut out).and_then(|()| out.flush()).map_err(cannot)?;
     }
-    Ok(())
+    match report.write(Format::Terminal, &mut anstream::stdout().lock()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
 }

@@ -103,7 +103,10 @@ impl Link {
                 Ok(response) => response,
                 Err(mut error) => {
                     return match error.take_message() {
-                        Some(request) => Err(Untouched(Box::new(request))),
+                        Some(request) => {
+                            self.requests -= 1; // it carried nothing
+                            Err(Untouched(Box::new(request)))
+                        }
                         None => Ok(Exchange::failed(outcome_of(error.error()), describe(error.error()))),
                     };
                 }
@@ -133,11 +136,16 @@ fn says_close(response: &http::Response<hyper::body::Incoming>) -> bool {
         .any(|option| option.trim().eq_ignore_ascii_case("close"))
 }
 
+/// Only what the network answered says something of the service; no free port or file descriptor is our own trouble.
 fn connect_outcome(error: &std::io::Error) -> Outcome {
+    use std::io::ErrorKind;
     match error.kind() {
-        std::io::ErrorKind::ConnectionReset => Outcome::Reset,
-        std::io::ErrorKind::TimedOut => Outcome::ConnectTimeout,
-        _ => Outcome::Refused,
+        ErrorKind::ConnectionRefused | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
+            Outcome::Refused
+        }
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => Outcome::Reset,
+        ErrorKind::TimedOut => Outcome::ConnectTimeout,
+        _ => Outcome::Unsent,
     }
 }
 
@@ -160,5 +168,21 @@ fn describe(error: &hyper::Error) -> String {
     match error.source() {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Error;
+
+    use super::{Outcome, connect_outcome};
+
+    #[test]
+    fn only_what_the_network_answered_is_held_against_the_service() {
+        let cases = [(111, Outcome::Refused), (113, Outcome::Refused), (104, Outcome::Reset)];
+        let local = [99, 24, 23, 11].map(|code| (code, Outcome::Unsent)); // EADDRNOTAVAIL, EMFILE, ENFILE, EAGAIN
+        for (code, expected) in cases.into_iter().chain(local) {
+            assert_eq!(connect_outcome(&Error::from_raw_os_error(code)), expected, "errno {code}");
+        }
     }
 }

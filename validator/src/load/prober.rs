@@ -43,7 +43,7 @@ pub(super) async fn probe(
             }
         }
         while let Some(answer) = questions.join_next().await {
-            if let Ok(fact) = answer {
+            if let Ok(Some(fact)) = answer {
                 recorder.probe(fact);
             }
         }
@@ -56,14 +56,16 @@ async fn question(
     address: SocketAddr,
     endpoint: Endpoint,
     clock: AgentClock,
-) -> ProbeFact {
+) -> Option<ProbeFact> {
     let asked = Instant::now();
     let at = clock.millis(asked);
     let answer = match tokio::time::timeout_at(asked + DEADLINE, ask(address, &endpoint, asked)).await {
         Ok(answer) => answer,
         Err(_) => Err("timeout".to_owned()),
     };
-    ProbeFact { from: at, to: at, pod, target, answer, samples: 1 }
+    // A question that never left says nothing about the pod.
+    let left = answer != Err(Outcome::Unsent.name());
+    left.then_some(ProbeFact { from: at, to: at, pod, target, answer, samples: 1 })
 }
 
 async fn ask(address: SocketAddr, endpoint: &Endpoint, asked: Instant) -> Result<u16, String> {

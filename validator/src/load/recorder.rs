@@ -117,7 +117,7 @@ impl Recorder {
 
     pub(super) fn request(&self, shot: Shot) {
         let late_ms = shot.sent.saturating_duration_since(shot.due).as_secs_f64() * 1000.0;
-        let on_time = late_ms <= self.late_after_ms;
+        let on_time = late_ms <= self.late_after_ms && shot.outcome != Outcome::Unsent;
         let took_ms = shot.took.as_secs_f64() * 1000.0;
         let lost = shot.outcome.is_lost();
         self.second(shot.class, shot.pod.as_ref(), shot.due, |second| {

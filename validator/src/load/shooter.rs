@@ -106,7 +106,10 @@ impl Shooter {
         }
     }
 
-    async fn deliver(
+    /// Sends a request on the link in the slot, or on a new one. A kept link that ended while idle was never written
+    /// to: a pool opens the next one instead. A new link that ends before its first request is an outcome: a second
+    /// try would hide what users meet.
+    pub(super) async fn deliver(
         &self,
         aim: &Aim,
         request: Request<Full<Bytes>>,
@@ -114,9 +117,7 @@ impl Shooter {
         deadline: Instant,
     ) -> Exchange {
         let mut request = request;
-        // A link that ended while idle was never written to; a pool opens the next one instead.
-        // Bounded, so that a server which ends every connection at once is still seen as such.
-        for _ in 0..3 {
+        loop {
             if slot.is_none() {
                 match Link::open(aim.address).await {
                     Ok(link) => {
@@ -126,14 +127,17 @@ impl Shooter {
                     Err(exchange) => return exchange,
                 }
             }
-            let Some(link) = slot.as_mut() else { break };
+            let Some(link) = slot.as_mut() else { continue };
+            let reused = link.requests > 0;
             match link.exchange(request, deadline).await {
                 Ok(exchange) => return exchange,
                 Err(Untouched(untouched)) => request = *untouched,
             }
             self.retire(aim.class, slot.take()).await;
+            if !reused {
+                return Exchange::failed(Outcome::Closed, "the new connection ended before its first request");
+            }
         }
-        Exchange::failed(Outcome::Closed, "three fresh connections ended before use")
     }
 
     fn choice(&self, class: Class) -> &Choice {

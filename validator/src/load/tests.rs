@@ -10,6 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::link::Link;
 use super::pause::Pause;
 use super::shooter::Shooter;
 use super::{AgentClock, LoadPlan, Recorder, classes};
@@ -63,9 +64,8 @@ async fn connection(mut stream: TcpStream, misdeed: Misdeed, seen: Arc<AtomicU32
     }
 }
 
-async fn load(misdeed: Misdeed) -> (Vec<Fact>, u32) {
-    let (address, seen) = server(misdeed).await;
-    let plan = LoadPlan {
+fn plan(address: SocketAddr) -> LoadPlan {
+    LoadPlan {
         agent: "a".into(),
         node: "n".into(),
         address,
@@ -76,7 +76,12 @@ async fn load(misdeed: Misdeed) -> (Vec<Fact>, u32) {
         late_after_ms: 1000.0,
         trace_prefix: "a1b2c3d4".into(),
         at_most_s: 10.0,
-    };
+    }
+}
+
+async fn load(misdeed: Misdeed) -> (Vec<Fact>, u32) {
+    let (address, seen) = server(misdeed).await;
+    let plan = plan(address);
     let clock = AgentClock::start();
     let recorder = Recorder::new(clock, &plan);
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
@@ -126,6 +131,28 @@ async fn a_connection_closed_while_idle_is_noticed_before_the_next_use() {
     let unannounced =
         facts.iter().filter(|f| matches!(f, Fact::Connection(c) if c.by_server && !c.announced));
     assert!(unannounced.count() > 10, "the report must tell of connections closed without a word");
+}
+
+/// What becomes of a request on a link that ended while nobody looked, after it had carried so many requests.
+async fn outcome_on_an_ended_link(carried: u32) -> (Outcome, u32) {
+    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut link = Link::open(gone.local_addr().unwrap()).await.ok().unwrap();
+    drop(gone.accept().await.unwrap());
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    link.requests = carried;
+    let (address, seen) = server(Misdeed::CloseWhileIdle).await;
+    let shooter = Shooter::new(plan(address), Recorder::new(AgentClock::start(), &plan(address)));
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
+    let request = http::Request::new(http_body_util::Full::default());
+    let exchange =
+        shooter.deliver(&shooter.at_service(Class::Busy), request, &mut Some(link), deadline).await;
+    (exchange.outcome, seen.load(Ordering::SeqCst))
+}
+
+#[tokio::test]
+async fn only_a_link_that_was_used_before_is_replaced_without_a_word() {
+    assert_eq!(outcome_on_an_ended_link(1).await, (Outcome::Answered(200), 1));
+    assert_eq!(outcome_on_an_ended_link(0).await, (Outcome::Closed, 0));
 }
 
 #[tokio::test]

@@ -70,6 +70,21 @@ fn evidence_that_is_no_evidence_is_refused_with_2() {
 }
 
 #[test]
+fn a_reader_that_has_seen_enough_changes_neither_the_exit_code_nor_the_report_file() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/bare.evidence.zst");
+    let report = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("closed-stdout.json");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = Command::new(env!("CARGO_BIN_EXE_validator"))
+        .args(["judge", file, "--report", &format!("json={}", report.display())])
+        .stdout(writer)
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(1), "the verdict of the bare build is NO-GO");
+    assert!(fs::read_to_string(report).unwrap().contains("NO-GO"));
+}
+
+#[test]
 fn a_wrong_report_format_is_refused_before_anything_runs() {
     let output = validator(&["judge", "x", "--report", "pdf=x"]);
     assert_eq!(output.status.code(), Some(2));
