@@ -121,7 +121,7 @@ async fn serve(
     let api = Api { users: users.clone(), orders };
     let router = http::router(api, telemetry.clone(), health, identity);
     #[cfg(feature = "flawed")]
-    let router = crate::flaw::spoil(router)?;
+    let router = crate::flaw::spoil(router);
 
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
@@ -136,7 +136,10 @@ fn watch(settings: &Settings, metrics: &Metrics, shutdown: &Shutdown, breaker: &
     let migrated = Schema::apply(&settings.database, config.seed_users);
     let postgres = PostgresProbe::new(&settings.database, &config.database, migrated);
     let mut health = Health::builder(&config.health, &metrics.health).dependency("postgres", postgres);
-    if let Some(redis) = &settings.redis {
+    let redis = settings.redis.as_ref();
+    #[cfg(feature = "flawed")]
+    let redis = redis.filter(|_| !crate::flaw::Flaw::HalfReady.is_selected());
+    if let Some(redis) = redis {
         health = health.dependency("redis", RedisProbe::new(redis, config.health.health_timeout));
     }
     let (shutdown, breaker) = (shutdown.clone(), breaker.clone());
