@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 
 use crate::breaker::{self, Breaker};
-use crate::config::Settings;
+use crate::config::{Config, Settings};
 use crate::health::{self, Health};
 use crate::http::{self, Api, Identity};
 use crate::shutdown::{self, Phase, Server, Shutdown};
@@ -106,8 +106,11 @@ async fn serve(
     let config = &settings.config;
     let breaker = Breaker::new("postgres", &config.breaker, &metrics.breaker);
     let health = watch(settings, metrics, shutdown, &breaker);
-    let probes = health::management_routes(health.clone()).merge(crate::metrics::routes(metrics.registry()));
-    health::spawn_management(management, probes)?;
+    let mut routes = health::management_routes(health.clone());
+    if config.metrics {
+        routes = routes.merge(crate::metrics::routes(metrics.registry()));
+    }
+    health::spawn_management(management, routes)?;
 
     let postgres = Postgres::new(&settings.database, &config.database, telemetry.clone());
     let cache = settings
@@ -117,11 +120,11 @@ async fn serve(
     let users = Users::new(postgres, cache, breaker, metrics.users.clone());
     let orders =
         settings.orders.as_ref().map(|base| Orders::new(base, config.orders_deadline, telemetry.clone()));
-    let identity = Identity::new(config.telemetry.instance(), &config.telemetry.service_version);
+    let identity = identity(config);
     let api = Api { users: users.clone(), orders };
     let router = http::router(api, telemetry.clone(), health, identity);
     #[cfg(feature = "flawed")]
-    let router = crate::flaw::spoil(router)?;
+    let router = crate::flaw::spoil(router);
 
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
@@ -136,7 +139,10 @@ fn watch(settings: &Settings, metrics: &Metrics, shutdown: &Shutdown, breaker: &
     let migrated = Schema::apply(&settings.database, config.seed_users);
     let postgres = PostgresProbe::new(&settings.database, &config.database, migrated);
     let mut health = Health::builder(&config.health, &metrics.health).dependency("postgres", postgres);
-    if let Some(redis) = &settings.redis {
+    let redis = settings.redis.as_ref();
+    #[cfg(feature = "flawed")]
+    let redis = redis.filter(|_| !crate::flaw::Flaw::HalfReady.is_selected());
+    if let Some(redis) = redis {
         health = health.dependency("redis", RedisProbe::new(redis, config.health.health_timeout));
     }
     let (shutdown, breaker) = (shutdown.clone(), breaker.clone());
@@ -144,6 +150,13 @@ fn watch(settings: &Settings, metrics: &Metrics, shutdown: &Shutdown, breaker: &
         .detail("breaker", move || json!({ "postgres": breaker.state().as_str() }))
         .leaving(move || shutdown.phase() != Phase::Running)
         .start()
+}
+
+fn identity(config: &Config) -> Identity {
+    if !config.identity_headers {
+        return Identity::Hidden;
+    }
+    Identity::new(config.telemetry.instance(), &config.telemetry.service_version)
 }
 
 /// Listens on every address, IPv4 included; on IPv4 only where the system has no IPv6.

@@ -109,6 +109,11 @@ impl Breaker {
         let deadline = circuit.args.breaker_deadline;
         let result = match timeout(deadline, work).await {
             Ok(result) => result.map_err(CallError::Inner),
+            // As a deadline around this function: the admission is dropped, which is a cancelled call.
+            #[cfg(feature = "flawed")]
+            Err(_) if crate::flaw::Flaw::LateDeadline.is_selected() => {
+                return Err(CallError::Deadline(deadline));
+            }
             Err(_) => Err(CallError::Deadline(deadline)),
         };
         // A blocked worker can make a call late without the timer having had its turn.

@@ -4,6 +4,7 @@ mod secret;
 
 use std::time::Duration;
 
+use clap::ArgAction;
 use fred::types::config::Config as RedisConfig;
 use http::Uri;
 use sqlx::postgres::PgConnectOptions;
@@ -71,6 +72,12 @@ pub struct Config {
     /// Demo users to insert if there are none; for demonstrations only
     #[arg(long, env = "SEED_USERS", default_value = "0", value_parser = clap::value_parser!(u32).range(..=100_000))]
     pub seed_users: u32,
+    /// Whether answers carry `x-` headers (x-served-by, x-version, x-cache)
+    #[arg(long, env = "IDENTITY_HEADERS", default_value_t = true, action = ArgAction::Set)]
+    pub identity_headers: bool,
+    /// Whether /metrics is served
+    #[arg(long, env = "METRICS", default_value_t = true, action = ArgAction::Set)]
+    pub metrics: bool,
     /// Settings of the connections to Postgres
     #[command(flatten)]
     pub database: DatabaseArgs,

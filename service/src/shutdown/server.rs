@@ -50,9 +50,12 @@ impl Server {
 pub async fn serve(listener: TcpListener, app: Router, shutdown: &Shutdown, metrics: &Metrics) -> Server {
     let connections = TaskTracker::new();
     let acceptor = Acceptor { app, shutdown: shutdown.clone(), metrics: metrics.clone(), connections };
+    let deaf_from = Phase::Draining;
+    #[cfg(feature = "flawed")]
+    let deaf_from = if crate::flaw::Flaw::Deaf.is_selected() { Phase::Lameduck } else { deaf_from };
     tokio::select! {
         () = acceptor.accept(&listener) => {}
-        () = shutdown.reached(Phase::Draining) => {}
+        () = shutdown.reached(deaf_from) => {}
     }
     // Connections that the kernel has already made are somebody's request.
     let backlog = async {

@@ -25,6 +25,10 @@ pub struct Args {
     pub database_statement_timeout: Duration,
 }
 
+/// How long sqlx waits for a connection where nobody sets it.
+#[cfg(feature = "flawed")]
+const SQLX_DEFAULT: Duration = Duration::from_secs(30);
+
 /// Parses the URL of a database; `None` if it is none.
 pub(crate) fn parse(url: &str) -> Option<PgConnectOptions> {
     let scheme_known = ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
@@ -42,10 +46,15 @@ impl Args {
 
     /// A pool that connects in the background, so a database that is away does not stop the start.
     pub(super) fn pool(&self, options: &PgConnectOptions) -> PgPool {
+        let acquire_timeout = self.database_acquire_timeout;
+        // Whoever forgets what hangs forgets the pool too. Below the deadline, its time-outs would tell the breaker.
+        #[cfg(feature = "flawed")]
+        let acquire_timeout =
+            if crate::flaw::Flaw::LateDeadline.is_selected() { SQLX_DEFAULT } else { acquire_timeout };
         PgPoolOptions::new()
             .max_connections(self.database_max_connections)
             .min_connections(self.database_min_connections.min(self.database_max_connections))
-            .acquire_timeout(self.database_acquire_timeout)
+            .acquire_timeout(acquire_timeout)
             .connect_lazy_with(self.bounded(options))
     }
 }

@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::harness::World;
+use super::harness::{Mode, World, get, seconds};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn users_are_created_found_and_listed() {
@@ -91,4 +91,23 @@ async fn the_list_comes_in_pages_of_at_most_a_hundred() {
     let orders = service.get("/api/users/7/orders").await.json();
     assert_eq!(orders.as_array().unwrap().len(), 2);
     assert_eq!(service.get("/api/users/151/orders").await.json(), json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_identity_headers_and_metrics_everything_else_is_the_same() {
+    let world = World::new().await;
+    let service =
+        world.ready(&[("IDENTITY_HEADERS", "false"), ("METRICS", "false"), ("SEED_USERS", "5")]).await;
+    assert_eq!(get(service.management, "/metrics").await.unwrap().status, 404);
+    assert_eq!(get(service.management, "/ready").await.unwrap().status, 200);
+    assert_eq!(service.get("/api/users/1").await.json()["id"], 1);
+    // Its copy is on its way to Redis.
+    tokio::time::sleep(seconds(1)).await;
+    world.postgres.set(Mode::Refuse);
+    let stale = service.get("/api/users/1").await;
+    assert_eq!((stale.status.as_u16(), stale.header("age").is_some()), (200, true), "a fallback");
+    for path in ["/api/users/1", "/api/users/2", "/api/users", "/nothing", "/health", "/ready"] {
+        let headers = service.get(path).await.headers;
+        assert!(headers.keys().all(|name| !name.as_str().starts_with("x-")), "{path}: {headers:?}");
+    }
 }

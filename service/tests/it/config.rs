@@ -39,6 +39,8 @@ fn each_wrong_setting_is_named_with_what_was_read_and_what_is_expected() {
         ("SHUTDOWN_FORCE", "22s", "at least 23s"),
         ("ORDERS_URL", "https://orders", "a plain HTTP URL"),
         ("OTEL_ENDPOINT", "collector:4318", "a plain HTTP URL"),
+        ("IDENTITY_HEADERS", "no", "true, false"),
+        ("METRICS", "0", "true, false"),
         ("LOG_LEVEL", "lo=ud=er", "a filter"),
     ] {
         let text = refused(&[DATABASE, REDIS, (name, read)]);
