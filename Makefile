@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help test kind-test kind-up kind-down images lint fmt deny bench generate
+.PHONY: help test kind-test kind-selftest kind-up kind-down images lint fmt deny bench generate
 
 help: ## Print the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -14,6 +14,9 @@ test: ## All tests that need no cluster; installs Postgres and Redis where they 
 
 kind-test: ## The gate in a real kind cluster, on the good build and on the bare one; from nothing
 	cluster/kind-test.sh
+
+kind-selftest: ## The gate on builds with one mistake each: refused by the check meant for it (about 45 min)
+	cluster/kind-selftest.sh
 
 kind-up: ## Start the cluster (engine, images, kind), or do nothing if it is up
 	cluster/up.sh

@@ -1,0 +1,59 @@
+# Sourced after lib.sh by the scripts that gate builds: installs the charts, runs the gate, says what it expects of it.
+# shellcheck shell=bash
+
+namespace=demo
+out=${GOLIVE_OUT:-$repo_dir/golive-out}
+validator=${CARGO_TARGET_DIR:-$repo_dir/target}/images/validator/validator
+
+helm_() { "$cluster_dir/helm" "$@"; }
+
+install_backends() {
+  helm_ upgrade --install backends "$repo_dir/charts/backends" -n "$namespace" --create-namespace --wait --timeout 3m
+}
+
+# The same chart twice: users asks orders for the orders of a user. Arguments are helm's, for users alone.
+install_users() {
+  helm_ upgrade --install orders "$repo_dir/charts/service" -n "$namespace" -f "$repo_dir/charts/service/values-demo.yaml" \
+    --set fullnameOverride=orders --set replicas=1 --set demo.seedUsers=0 --wait --timeout 4m
+  helm_ upgrade --install users "$repo_dir/charts/service" -n "$namespace" -f "$repo_dir/charts/service/values-demo.yaml" \
+    --set fullnameOverride=users --set orders.url=http://orders:8080 "$@" --wait --timeout 4m
+  helm_ test users -n "$namespace" --timeout 2m
+}
+
+install_bare() {
+  helm_ upgrade --install users-bare "$repo_dir/charts/service" -n "$namespace" -f "$repo_dir/charts/service/values-demo.yaml" \
+    -f "$repo_dir/charts/service/values-bare.yaml" --set fullnameOverride=users-bare --wait --timeout 4m
+}
+
+uninstall() { # RELEASE
+  helm_ uninstall "$1" -n "$namespace" --wait --timeout 2m --ignore-not-found
+}
+
+# gate NAME TARGET-FILE EXPECTED-EXIT: prints the report and keeps it beside its evidence.
+gate() {
+  local rc=0
+  say "the gate on the $1 build (5 to 9 min)"
+  KUBECONFIG=$kubeconfig timeout 1500 "$validator" run --context "$context" -f "$2" --timeout 20m \
+    --evidence "$out/$1.evidence.zst" --report "json=$out/$1.json" --report "terminal=$out/$1.txt" || rc=$?
+  ((rc == $3)) || die "the gate on the $1 build ended with $rc, expected $3" "read the report above; evidence: $out/$1.evidence.zst"
+  "$validator" judge "$out/$1.evidence.zst" >"$out/$1.again.txt" || true
+  cmp "$out/$1.txt" "$out/$1.again.txt" || die "judge says something else than run" "diff $out/$1.txt $out/$1.again.txt"
+}
+
+# expect NAME JQ-EXPRESSION MEANING
+expect() {
+  jq -e "$2" "$out/$1.json" >/dev/null || die "$1 build: expected: $3" "jq . $out/$1.json"
+  printf '    as expected, %s build: %s\n' "$1" "$3"
+}
+
+# The gate cannot run before the cluster is up and the images are in it. The compiler and the image supply share the
+# machine; neither waits for the other.
+prepare() {
+  mkdir -p "$out"
+  run "$cluster_dir/build.sh" binaries &
+  local binaries=$!
+  run "$cluster_dir/up.sh"
+  wait "$binaries" || die "the binaries were not built" "read the error above"
+  run "$cluster_dir/build.sh" images
+  step "install the backends" "cluster/kubectl -n $namespace describe pods" install_backends
+}

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# The gate on builds with one realistic mistake each: the check meant for it must refuse it, and no unrelated one.
+# At last the good build without its own headers and /metrics: the verdict may not depend on them.
+# Usage: kind-selftest.sh [FLAW...]; none means all, and the good build.
+# shellcheck source=cluster/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=cluster/gate.sh
+source "$cluster_dir/gate.sh"
+
+flaws=(deaf half-ready late-deadline no-flush)
+
+# codes FLAW WORD: the checks named in the flaw's file, `must` fail or `may` fail.
+codes() { awk -v word="$2" '$1 == word { print $2 }' "$cluster_dir/selftest/$1.codes" | sort; }
+
+# findings NAME: the checks that did not pass. Blockers without an answer count: they would hold a release up too.
+findings() {
+  jq -r '.checks[] | select(.outcome == "fail" or (.outcome == "inconclusive" and .severity == "blocker")) | .id' "$out/$1.json" | sort
+}
+
+# The flaws in one step of helm: nothing but the image and the variable differs from the good build.
+flawed() { # FLAW
+  step "install users, $1" "cluster/kubectl -n $namespace describe pods" install_users \
+    --set image.repository=golive/users-flawed --set "extraEnv[0].name=FLAW" --set "extraEnv[0].value=$1"
+  gate "$1" "$repo_dir/golive.yaml" 1
+  local missing unrelated
+  missing=$(comm -23 <(codes "$1" must) <(findings "$1"))
+  unrelated=$(comm -13 <({ codes "$1" must && codes "$1" may; } | sort) <(findings "$1"))
+  [[ -z $missing ]] || die "$1 build: not refused by ${missing//$'\n'/ }" "jq . $out/$1.json"
+  [[ -z $unrelated ]] || die "$1 build: also refused by ${unrelated//$'\n'/ }" "jq . $out/$1.json; cluster/selftest/$1.codes"
+  printf '    as expected, %s build: refused by %s\n' "$1" "$(findings "$1" | tr '\n' ' ')"
+}
+
+# No x- header, no /metrics.
+plain() {
+  step "install users without headers and metrics" "cluster/kubectl -n $namespace describe pods" install_users \
+    --set "extraEnv[0].name=IDENTITY_HEADERS" --set-string "extraEnv[0].value=false" \
+    --set "extraEnv[1].name=METRICS" --set-string "extraEnv[1].value=false"
+  gate plain "$repo_dir/golive.yaml" 0
+  expect plain '.verdict == "GO" and .passing == 4' "GO, 4/4"
+  expect plain '[.checks[] | select(.area != "run" and .outcome != "pass")] == []' "no other finding than with them"
+}
+
+main() {
+  trap stop_jobs EXIT
+  trap 'exit 130' INT TERM
+  local flaw all=("$@")
+  for flaw; do [[ -f $cluster_dir/selftest/$flaw.codes ]] || die "unknown flaw: $flaw" "one of: ${flaws[*]}"; done
+  (($#)) || all=("${flaws[@]}")
+  prepare
+  for flaw in "${all[@]}"; do flawed "$flaw"; done
+  (($#)) || plain
+  step "uninstall users" "cluster/helm -n $namespace list" uninstall users
+  say "kind-selftest passed in $SECONDS s; reports and evidence: golive-out/"
+}
+
+main "$@"
