@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .PHONY: help test kind-test kind-selftest kind-up kind-down images lint fmt deny bench generate
 
 help: ## Print the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
 
 test: ## All tests that need no cluster; installs Postgres and Redis where they are missing
 	service/tests/backends.sh

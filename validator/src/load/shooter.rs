@@ -135,7 +135,10 @@ impl Shooter {
             }
             self.retire(aim.class, slot.take()).await;
             if !reused {
-                return Exchange::failed(Outcome::Closed, "the new connection ended before its first request");
+                return Exchange::failed(
+                    Outcome::Closed,
+                    "the new connection ended before its first request",
+                );
             }
         }
     }
