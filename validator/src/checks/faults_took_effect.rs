@@ -48,6 +48,8 @@ fn took_effect(timeline: &Timeline, fault: &FaultFact) -> bool {
     let deleted = timeline.deleted(&fault.pod);
     let within = if has_time(timeline, fault) { fault.ended } else { fault.began + limit_ms(timeline) };
     match fault.first_hit {
+        // Whoever never reads a cache has nothing to miss.
+        _ if fault.fault == Fault::Miss => true,
         Some(hit) => hit <= within,
         // A pod that was leaving, or had not begun, has nothing to be hit.
         None => fault.began + limit_ms(timeline) > deleted || !ready_during(timeline, fault),

@@ -1,7 +1,7 @@
 //! No circuit opens while pods are replaced.
 
 use crate::check::{Area, Check, Finding, Severity};
-use crate::evidence::{Millis, Step};
+use crate::evidence::{Fault, Millis, Step};
 use crate::timeline::{PodLife, Timeline, Unmeasured};
 
 /// The check.
@@ -11,7 +11,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Breaker,
     severity: Severity::Blocker,
     why: "A circuit that opens on every deploy is worse than no circuit.",
-    how: "For each pod and dependency with a breaker, from 3 s after Ready to the deletion: no stretch of 3 s without a call, given that the load makes at least 5 calls a second per pod.",
+    how: "For each pod and dependency with a breaker, from 3 s after Ready to the deletion: no stretch of 3 s without a call, given that the load makes at least 5 calls a second per pod. In the second roll every read of a Redis dependency misses: a cold cache.",
     remedy: "Do not count as failures what a shutdown causes: cancelled calls, connections that the pool closes; warm the pool before Ready.",
     judge,
 };
@@ -47,9 +47,12 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     };
     let wrong: Vec<_> = pauses.iter().filter(|(pause, ..)| *pause >= PAUSE_MS).collect();
     let fail = wrong.first().map(|(_, text, _)| text.clone()).unwrap_or_default();
+    let missed: u64 = timeline.faults.of_kind(|fault| *fault == Fault::Miss).map(|(_, f)| f.hits).sum();
+    let cold =
+        (missed > 0).then(|| format!("{missed} reads of a cache were made to miss in the second roll"));
     Ok(Finding::when(wrong.is_empty(), "calls of every Ready pod went on all through both rolls", fail)
         .measured(format!("longest pause {:.1} s", longest as f64 / 1000.0), "< 3 s")
-        .details(wrong.iter().skip(1).take(5).map(|(_, text, _)| text.clone()))
+        .details(wrong.iter().skip(1).take(5).map(|(_, text, _)| text.clone()).chain(cold))
         .lines(wrong.iter().filter_map(|(.., line)| *line)))
 }
 

@@ -19,6 +19,9 @@ pub(super) const CHECK: Check = Check {
 /// What is compared with: the same pod, just before.
 const BEFORE_MS: Millis = 5_000;
 
+/// Whoever needs this long at the median has other troubles than its collector.
+const STUCK_MS: f64 = 1_000.0;
+
 fn judge(timeline: &Timeline) -> Finding {
     measure(timeline).unwrap_or_else(Finding::from)
 }
@@ -32,6 +35,12 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
             timeline.load.fallback((fault.began, fault.ended.min(timeline.deleted(&fault.pod))), pod);
         if before.total == 0 || during.total == 0 {
             continue;
+        }
+        if before.times.quantile_ms(0.5) > STUCK_MS {
+            return Err(Unmeasured::NotSeen(format!(
+                "{} hardly answered even with its collector",
+                fault.pod
+            )));
         }
         let of = |share: f64| (before.times.quantile_ms(share), during.times.quantile_ms(share));
         let ((p50, p50_without), (p99, p99_without)) = (of(0.5), of(0.99));

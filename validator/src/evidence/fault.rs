@@ -33,6 +33,8 @@ pub enum Fault {
         /// Five characters, as in appendix A of the Postgres manual.
         sqlstate: String,
     },
+    /// Every read of a cache is answered as if the key did not exist; writes go on.
+    Miss,
     /// Present connections are closed at once; new ones are reset when accepted.
     Refuse,
     /// Connections are reset at the next byte the pod sends; new ones are accepted and end the same way.
@@ -60,6 +62,7 @@ impl Fault {
             Self::Hold { .. } => "hold",
             Self::Trial { .. } => "trial",
             Self::Fail { .. } => "fail",
+            Self::Miss => "miss",
             Self::Refuse => "refuse",
             Self::Reset => "reset",
             Self::Silence => "silence",

@@ -1,6 +1,7 @@
 //! Two rolls under load: the first shows how the old version drains and brings the candidate behind the agents, the
 //! second shows the candidate's own end.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -25,6 +26,9 @@ const LEARNING: Duration = Duration::from_secs(6);
 /// Statements held of one pod at a time in the second roll: every SIGTERM meets some.
 const HELD_AT_ONCE: u32 = 2;
 
+/// Faults of the second roll outlive it; they end with the pods, or when they are cleared.
+const ROLL_AT_MOST: Duration = Duration::from_mins(15);
+
 /// Rolls twice; says whether the candidate runs and can be experimented on.
 pub(super) async fn run(
     stage: &Stage<'_>,
@@ -44,11 +48,15 @@ pub(super) async fn run(
     stage.diary.end(Step::Quiet);
 
     hold_some(stage).await?;
-    if !roll(stage, &mut rollout, Step::Roll2, &Candidate::Restart, deadline, progress).await? {
-        return Ok(false);
+    let complete = tokio::select! {
+        rolled = roll(stage, &mut rollout, Step::Roll2, &Candidate::Restart, deadline, progress) => rolled?,
+        failed = keep_cold(stage) => return failed,
+    };
+    for dependency in stage.circuits().into_iter().map(|(name, _)| name).chain(stage.caches()) {
+        stage.faults.clear_all(dependency).await?;
     }
-    for (database, _) in stage.circuits() {
-        stage.faults.clear_all(database).await?;
+    if !complete {
+        return Ok(false);
     }
     stage.diary.begin(Step::Tail, TAIL);
     sleep(TAIL).await;
@@ -94,15 +102,34 @@ async fn learn(stage: &Stage<'_>) -> Result<(), Failure> {
 }
 
 /// Holds some answers of every pod that is about to be replaced, so that each has calls in flight when it is told to
-/// end. The fault outlives the roll; it ends with the pods, or when it is cleared.
+/// end.
 async fn hold_some(stage: &Stage<'_>) -> Result<(), Failure> {
     let pods = stage.serving();
     for (database, circuit) in stage.circuits() {
         let hold_ms = hold(&circuit).as_millis() as u64;
         let each = pods.iter().map(|pod| (pod.as_str(), Fault::Hold { hold_ms, at_most: HELD_AT_ONCE }));
-        stage.faults.set(database, each, Duration::from_mins(15)).await?;
+        stage.faults.set(database, each, ROLL_AT_MOST).await?;
     }
     Ok(())
+}
+
+/// Lets every read of a cache miss, for the pods there are and for those that come: a deploy with a cold cache.
+/// Ends only when an order fails.
+async fn keep_cold(stage: &Stage<'_>) -> Result<bool, Failure> {
+    let mut cold = BTreeSet::new();
+    let mut pods = stage.pods.clone();
+    loop {
+        let new: Vec<String> =
+            pods.borrow_and_update().keys().filter(|pod| !cold.contains(*pod)).cloned().collect();
+        for cache in stage.caches().into_iter().filter(|_| !new.is_empty()) {
+            let each = new.iter().map(|pod| (pod.as_str(), Fault::Miss));
+            stage.faults.set(cache, each, ROLL_AT_MOST).await?;
+        }
+        cold.extend(new);
+        if pods.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+    }
 }
 
 fn unpullable(reason: &str) -> Failure {

@@ -9,7 +9,7 @@ use super::circuit::Circuit;
 use super::diary::Diary;
 use super::faults::Faults;
 use crate::cluster::{Agents, Cluster, Interposition, PodTable, Target};
-use crate::config::Dependency;
+use crate::config::{Dependency, Protocol};
 use crate::failure::Failure;
 use crate::load::DirectPod;
 use crate::plan::Plan;
@@ -45,6 +45,11 @@ impl Stage<'_> {
     /// Dependencies that keep state.
     pub(super) fn stores(&self) -> Vec<&str> {
         self.dependencies().filter(|d| d.protocol.is_store()).map(|d| d.name.as_str()).collect()
+    }
+
+    /// Dependencies whose reads can be made to miss.
+    pub(super) fn caches(&self) -> Vec<&str> {
+        self.dependencies().filter(|d| d.protocol == Protocol::Redis).map(|d| d.name.as_str()).collect()
     }
 
     /// The pods that serve now, by name.

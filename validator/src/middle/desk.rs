@@ -190,6 +190,16 @@ impl Desk {
         fault.map_or(Verdict::Pass, |fault| fault.meet(self.clock))
     }
 
+    /// A read was led to nothing.
+    pub(super) fn missed(&self, ip: IpAddr) {
+        let now = self.now();
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        if let Some(fault) = state.targets.get(&ip).and_then(|pod| state.faults.get_mut(pod)) {
+            fault.hit(now);
+        }
+    }
+
     /// Waits as long as a ticket says; returns when the statement may go on. Dropping it is a caller who gave up, of
     /// whom [`Desk::leave`] must be told.
     pub(super) async fn wait(&self, ip: IpAddr, ticket: &Ticket) {

@@ -37,6 +37,8 @@ pub(super) enum Verdict {
     Wait(Ticket),
     /// It is answered with an error of this SQLSTATE.
     Fail(String),
+    /// If it is a read, its answer is that there is nothing.
+    Miss,
 }
 
 /// One waiting statement.
@@ -103,6 +105,8 @@ impl InForce {
                 self.hit(clock.millis(now));
                 return Verdict::Fail(sqlstate);
             }
+            // Only what turns out to be a read is touched: see `Desk::missed`.
+            Fault::Miss => return Verdict::Miss,
             Fault::Stall | Fault::Refuse | Fault::Reset | Fault::Silence => return Verdict::Pass,
         };
         self.hit(clock.millis(now));

@@ -74,6 +74,7 @@ pub(super) fn cannot(protocol: Protocol, fault: &Fault) -> Option<String> {
     let can = match fault {
         Fault::Stall | Fault::Refuse | Fault::Reset | Fault::Silence => true,
         Fault::Hang | Fault::Hold { .. } | Fault::Trial { .. } => protocol != Protocol::Otlp,
+        Fault::Miss => protocol == Protocol::Redis,
         Fault::Fail { sqlstate } => protocol == Protocol::Postgres && sqlstate.len() == 5,
     };
     (!can).then(|| format!("fault {}: not possible with protocol {}", fault.name(), protocol.name()))

@@ -3,6 +3,7 @@
 //! Source: Redis documentation, "Redis serialization protocol specification" (RESP2 and RESP3).
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
 
 use super::wire::{Head, Wire};
 
@@ -47,6 +48,44 @@ fn called(bytes: &[u8], length: usize) -> Head {
     let mut hasher = DefaultHasher::new();
     bytes[..length.min(1_024)].hash(&mut hasher);
     Head::Call { length, mark: hasher.finish(), answers: 1 }
+}
+
+/// Leads a read to keys that do not exist: of the same length, so that nothing else moves. Says whether it was a read.
+pub(super) fn blank_keys(command: &mut [u8]) -> bool {
+    let mut words = words(command);
+    let Some(name) = words.next().map(|word| command[word].to_ascii_uppercase()) else { return false };
+    let keys = match name.as_slice() {
+        b"GET" | b"GETEX" | b"GETRANGE" | b"STRLEN" | b"EXISTS" | b"HGET" | b"HMGET" | b"HGETALL"
+        | b"HVALS" | b"LRANGE" | b"SMEMBERS" | b"ZRANGE" | b"JSON.GET" => 1,
+        b"MGET" => usize::MAX,
+        _ => return false,
+    };
+    let keys: Vec<Range<usize>> = words.take(keys).collect();
+    let found = !keys.is_empty();
+    for key in keys {
+        command[key].fill(0);
+    }
+    found
+}
+
+/// Where the words of a whole command are: what follows `$LENGTH`, once after another.
+fn words(command: &[u8]) -> impl Iterator<Item = Range<usize>> + use<> {
+    let mut found = Vec::new();
+    let line = |at: usize| command[at..].windows(2).position(|pair| pair == b"\r\n").map(|end| at + end);
+    let mut at = line(0).map_or(command.len(), |end| end + 2);
+    while let Some(end) = command.get(at).filter(|byte| **byte == b'$').and_then(|_| line(at)) {
+        let Some(length) = std::str::from_utf8(&command[at + 1..end]).ok().and_then(|text| text.parse().ok())
+        else {
+            break;
+        };
+        let word = end + 2..(end + 2usize).saturating_add(length);
+        if word.end > command.len() {
+            break;
+        }
+        at = word.end + 2;
+        found.push(word);
+    }
+    found.into_iter()
 }
 
 /// What the server of one connection says.
@@ -145,6 +184,23 @@ mod tests {
         assert_eq!(length, get.len());
         let Head::Call { mark: ping, .. } = commands.head(&two[length..]) else { panic!() };
         assert_ne!(mark, ping);
+    }
+
+    #[test]
+    fn only_keys_of_reads_are_blanked() {
+        let cases: [(&[u8], &[u8]); 4] = [
+            (b"*2\r\n$3\r\nget\r\n$2\r\nab\r\n", b"*2\r\n$3\r\nget\r\n$2\r\n\0\0\r\n"),
+            (b"*3\r\n$4\r\nHGET\r\n$1\r\nk\r\n$1\r\nf\r\n", b"*3\r\n$4\r\nHGET\r\n$1\r\n\0\r\n$1\r\nf\r\n"),
+            (b"*3\r\n$4\r\nMGET\r\n$1\r\na\r\n$1\r\nb\r\n", b"*3\r\n$4\r\nMGET\r\n$1\r\n\0\r\n$1\r\n\0\r\n"),
+            (b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\nb\r\n", b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\nb\r\n"),
+        ];
+        for (command, expected) in cases {
+            let mut blanked = command.to_vec();
+            assert_eq!(blank_keys(&mut blanked), command != expected);
+            assert_eq!(blanked, expected);
+        }
+        assert!(!blank_keys(&mut b"GET a\r\n".to_vec()), "typed by hand: passed as it is");
+        assert!(!blank_keys(&mut b"*2\r\n$3\r\nGET\r\n$99\r\na\r\n".to_vec()));
     }
 
     #[test]

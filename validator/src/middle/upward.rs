@@ -12,6 +12,7 @@ use super::agent::Agent;
 use super::desk::Passage;
 use super::in_force::{Ticket, Verdict};
 use super::protocol::Asking;
+use super::redis::blank_keys;
 use super::wire::{Encryption, Head, Wire};
 
 /// Bytes read ahead while a call waits; a client that sends more has to wait itself.
@@ -143,6 +144,13 @@ impl Upward<'_> {
                     Passage::Open => Ok(length),
                     _ => Err(End::Reset),
                 }
+            }
+            Verdict::Miss => {
+                if blank_keys(&mut self.buffer[passing..passing + length]) {
+                    self.agent.desk.missed(self.source);
+                }
+                self.wire.ask(answers);
+                Ok(passing + length)
             }
             Verdict::Fail(sqlstate) => {
                 self.pass(passing).await?;

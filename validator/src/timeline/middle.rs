@@ -1,7 +1,11 @@
 //! What the middle agents could stand before, and what happened to them.
 
-use crate::config::Protocol;
-use crate::evidence::{Evidence, Fact, MiddleFact, MiddleTrouble, OutgoingFact, Trouble};
+use super::Unmeasured;
+use crate::config::{Dependency, Protocol};
+use crate::evidence::{Evidence, Fact, MiddleFact, MiddleTrouble, Millis, OutgoingFact, Trouble};
+
+/// The whole run.
+const EVER: (Millis, Millis) = (0, Millis::MAX);
 
 /// All facts of the middle agents themselves, with their lines.
 #[derive(Debug, Default)]
@@ -46,16 +50,30 @@ impl<'a> MiddleView<'a> {
 }
 
 impl super::Timeline<'_> {
-    /// Why there is no trace at all.
-    pub fn no_traces(&self) -> super::Unmeasured {
+    /// The collector past which no span of ours came, although one would have been seen.
+    ///
+    /// # Errors
+    /// Why a span would not have been seen.
+    pub fn silent_collector(&self) -> Result<&str, Unmeasured> {
         let collector = self.plan().dependencies.iter().find(|d| d.protocol == Protocol::Otlp);
-        super::Unmeasured::NotSeen(match collector {
-            None => "no collector is declared: add a dependency with protocol otlp".to_owned(),
-            Some(dependency) => {
-                let reason = self.middle.why_not(&dependency.name);
-                reason.unwrap_or_else(|| format!("no span of ours came by on the way to {}", dependency.name))
-            }
-        })
+        let Some(Dependency { name, .. }) = collector else {
+            let remedy = "no collector is declared: add a dependency with protocol otlp";
+            return Err(Unmeasured::NotSeen(remedy.into()));
+        };
+        let connections: u32 =
+            self.pods.iter().map(|pod| self.calls.of(name, &pod.name).most_open(EVER)).sum();
+        let exports: u64 = self.pods.iter().map(|pod| self.calls.of(name, &pod.name).within(EVER)).sum();
+        let reason = self.middle.why_not(name).or_else(|| {
+            let unread = connections > 0 && exports == 0;
+            unread.then(|| format!("what goes to {name} cannot be read: it is no OTLP over plain HTTP/1.1"))
+        });
+        reason.map_or(Ok(name), |reason| Err(Unmeasured::NotSeen(reason)))
+    }
+
+    /// Why there is no trace at all.
+    pub fn no_traces(&self) -> Unmeasured {
+        let silent = |name: &str| format!("no span of ours came by on the way to {name}");
+        self.silent_collector().map_or_else(|why| why, |name| Unmeasured::NotSeen(silent(name)))
     }
 }
 
