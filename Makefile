@@ -41,7 +41,8 @@ deny: ## Licences, bans, sources; advisories where their database can be had
 	cluster/deny.sh
 
 bench: ## Benchmarks (criterion)
-	cargo bench --locked -p golive-validator --bench judge
+	service/tests/backends.sh
+	cargo bench --locked -p golive-validator
 
 generate: ## Write generated files (docs/checks.md)
 	cargo build --quiet --locked --workspace --bins --features golive-service/flawed

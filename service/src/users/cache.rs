@@ -68,6 +68,7 @@ impl Cache {
         let work = Writer {
             commands: commands.clone(),
             refresh: Refresh::new(args.cache_refresh),
+            late: args.cache_refresh,
             metrics: metrics.clone(),
             closing: closing.clone(),
         };
@@ -101,6 +102,9 @@ impl Cache {
 struct Writer {
     commands: Commands,
     refresh: Refresh,
+    /// A copy that has waited this long is not written any more: one read later there is a fresher one, and a Redis
+    /// that comes back is not to be run over by all that was queued without it.
+    late: Duration,
     metrics: Metrics,
     closing: CancellationToken,
 }
@@ -120,7 +124,9 @@ impl Writer {
     }
 
     async fn write(&mut self, copy: Snapshot) {
-        if self.refresh.is_due(copy.user.id) {
+        if copy.at.elapsed().is_ok_and(|age| age > self.late) {
+            self.metrics.cache_write(CopyFate::late);
+        } else if self.refresh.is_due(copy.user.id) {
             let written = self.commands.set(copy).await;
             self.metrics.cache_write(if written { CopyFate::written } else { CopyFate::failed });
         }

@@ -26,6 +26,7 @@ pub(super) enum CopyFate {
     written,
     failed,
     queue_full,
+    late,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -99,6 +99,24 @@ async fn a_database_that_hangs_costs_at_most_the_deadline() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn copies_that_had_to_wait_for_redis_are_not_written_any_more() {
+    let (world, service) = seeded(&[("CACHE_REFRESH", "100ms")]).await;
+    world.redis.set(Mode::Hang);
+    for id in 2..=20 {
+        service.get(&format!("/api/users/{id}")).await;
+    }
+    let late = async || {
+        let metrics = service.metrics().await;
+        let line = metrics.lines().find(|line| line.contains(r#"cache_writes_total{outcome="late"}"#));
+        line.and_then(|line| line.rsplit_once(' ')?.1.parse::<u32>().ok()).unwrap_or_default()
+    };
+    until("late copies are dropped", seconds(5), async || late().await >= 15).await;
+    world.redis.set(Mode::Forward);
+    service.until_ready().await;
+    assert!(service.metrics().await.contains(r#"cache_writes_total{outcome="written"} 1"#));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn redis_away_does_not_disturb_reads_and_writes() {
     let (world, service) = seeded(&[]).await;
     for away in [Mode::Hang, Mode::Refuse] {

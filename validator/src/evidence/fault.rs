@@ -93,7 +93,7 @@ pub struct FaultFact {
     pub first_hit: Option<Millis>,
     /// How often it did.
     pub hits: u64,
-    /// Statements that waited, in order; the first [`FaultFact::MAX_HELD`].
+    /// Statements whose wait was over before the fault, in order; the first [`FaultFact::MAX_HELD`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<Held>,
     /// For a trial: further statements that came while the first one waited.

@@ -177,7 +177,7 @@ impl Upward<'_> {
         let refused: &[u8] = if call.first() == Some(&b'Q') {
             b"Q\0\0\0\x0bgolive\0"
         } else {
-            b"E\0\0\0\x1cgolive-no-such-portal\0\0\0\0\0"
+            b"E\0\0\0\x1egolive-no-such-portal\0\0\0\0\0"
         };
         self.server.write_all(refused).await.map_err(|_| End::Gone)
     }

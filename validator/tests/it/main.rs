@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 mod cli;
+mod harness;
+mod middle;
 mod mutations;
 mod purity;
 mod synthetic;

@@ -1,0 +1,18 @@
+//! What the tests of the middle agent stand on: the service's real backends, and an agent before one of them.
+
+mod agent;
+// The same Postgres and Redis as in the service's tests.
+#[path = "../../../service/tests/it/harness/backends.rs"]
+mod backends;
+mod peer;
+
+use std::net::TcpListener;
+
+pub(crate) use agent::{Before, POD, limits};
+pub(crate) use backends::{postgres_port, redis_port};
+pub(crate) use peer::{Postgres, Redis, database, from_elsewhere, web};
+
+/// A port that nobody had a moment ago.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}

@@ -1,0 +1,7 @@
+//! The middle agent between real clients and a real Postgres, a real Redis, a web server.
+
+mod by_itself;
+mod losses;
+mod postgres;
+mod redis;
+mod traces;

@@ -1,0 +1,157 @@
+//! Statements: counted, held, hung, refused; and of others not even looked at.
+
+use std::time::{Duration, Instant};
+
+use golive_validator::config::Protocol;
+use golive_validator::evidence::{Fault, TrialEnd};
+use tokio::time::{sleep, timeout};
+
+use crate::harness::{Before, Postgres, database, from_elsewhere, limits, postgres_port};
+
+const LONG: Duration = Duration::from_secs(30);
+const HOLD: u64 = 400;
+
+async fn before() -> (Before, String) {
+    let (name, _) = database().await;
+    (Before::new(Protocol::Postgres, postgres_port(), limits()).await, name)
+}
+
+/// Whether a statement is still not answered after a while.
+async fn hangs(statement: impl Future) -> bool {
+    timeout(Duration::from_millis(300), statement).await.is_err()
+}
+
+#[tokio::test]
+async fn statements_of_the_pod_are_counted_and_pings_are_told_apart() {
+    let (before, name) = before().await;
+    let mut pod = Postgres::connect(before.address, &name).await.unwrap();
+    before.learn(true).await;
+    pod.run("SELECT 1").await.unwrap();
+    before.learn(false).await;
+    for _ in 0..5 {
+        pod.run("INSERT INTO notes VALUES ('a')").await.unwrap();
+        pod.run("SELECT 1").await.unwrap();
+    }
+    pod.run_simple("SELECT count(*) FROM notes").await.unwrap();
+    let elsewhere = from_elsewhere(before.address).await;
+    let mut other = Postgres::connect(elsewhere, &name).await.unwrap();
+    other.run("SELECT 2").await.unwrap();
+
+    let status = before.status().await;
+    assert_eq!((status.connections, status.others, status.learned), (1, 1, 1));
+    let (calls, pings, opened) = before.counted().await;
+    assert_eq!((pings, opened), (6, 1));
+    // A driver makes some settings of its own when it connects.
+    assert!((6..=8).contains(&calls), "{calls} calls");
+}
+
+#[tokio::test]
+async fn while_statements_hang_pings_and_others_pass_and_who_gives_up_never_reaches_the_database() {
+    let (before, name) = before().await;
+    let mut ping = Postgres::connect(before.address, &name).await.unwrap();
+    let mut given_up = Postgres::connect(before.address, &name).await.unwrap();
+    let mut patient = Postgres::connect(before.address, &name).await.unwrap();
+    let mut other = Postgres::connect(from_elsewhere(before.address).await, &name).await.unwrap();
+    before.learn(true).await;
+    ping.run("SELECT 1").await.unwrap();
+    before.learn(false).await;
+
+    before.fault(Fault::Hang, LONG).await;
+    assert!(hangs(given_up.run("INSERT INTO notes VALUES ('given up')")).await);
+    drop(given_up);
+    let patience = patient.run("INSERT INTO notes VALUES ('patient')");
+    tokio::pin!(patience);
+    assert!(hangs(&mut patience).await);
+    ping.run("SELECT 1").await.unwrap();
+    other.run("INSERT INTO notes VALUES ('other')").await.unwrap();
+
+    before.clear().await;
+    assert_eq!(patience.await.unwrap(), 1);
+    assert_eq!(other.number("SELECT count(*) FROM notes WHERE note = 'given up'").await, 0);
+    assert_eq!(other.number("SELECT count(*) FROM notes").await, 2);
+    let fault = before.only_fault().await;
+    assert_eq!(fault.hits, 2, "{fault:?}");
+    let given_up: Vec<bool> = fault.held.iter().map(|held| held.given_up).collect();
+    assert_eq!(given_up, [true], "the patient one waited for the end");
+}
+
+#[tokio::test]
+async fn no_more_statements_are_held_than_was_said() {
+    let (before, name) = before().await;
+    before.fault(Fault::Hold { hold_ms: HOLD, at_most: 2 }, LONG).await;
+    let one = || async {
+        let mut pod = Postgres::connect(before.address, &name).await.unwrap();
+        let since = Instant::now();
+        pod.run("SELECT 5").await.unwrap();
+        since.elapsed() >= Duration::from_millis(HOLD)
+    };
+    let held = tokio::join!(one(), one(), one(), one(), one());
+    let held = [held.0, held.1, held.2, held.3, held.4].into_iter().filter(|held| *held).count();
+    assert!((1..=2).contains(&held), "{held} of 5 were held");
+    before.clear().await;
+    let fault = before.only_fault().await;
+    assert!(fault.held.len() >= 2 && fault.held.iter().all(|held| !held.given_up), "{fault:?}");
+}
+
+#[tokio::test]
+async fn a_trial_holds_the_first_statement_and_counts_those_that_come_meanwhile() {
+    let (before, name) = before().await;
+    let mut first = Postgres::connect(before.address, &name).await.unwrap();
+    let mut second = Postgres::connect(before.address, &name).await.unwrap();
+    before.fault(Fault::Trial { hold_ms: HOLD, end: TrialEnd::Forward }, LONG).await;
+    let since = Instant::now();
+    let later = async {
+        sleep(Duration::from_millis(HOLD / 4)).await;
+        second.run("SELECT 2").await
+    };
+    let (one, two) = tokio::join!(first.run("SELECT 1"), later);
+    assert!(one.is_ok() && two.is_ok());
+    assert!(since.elapsed() >= Duration::from_millis(HOLD));
+    assert!(!hangs(first.run("SELECT 3")).await, "a good trial is the end of it");
+    let fault = before.only_fault().await;
+    assert_eq!((fault.others, fault.held.len()), (1, 1), "{fault:?}");
+}
+
+#[tokio::test]
+async fn a_trial_that_is_given_up_goes_on_as_a_hang() {
+    let (before, name) = before().await;
+    let mut first = Postgres::connect(before.address, &name).await.unwrap();
+    let mut second = Postgres::connect(before.address, &name).await.unwrap();
+    before.fault(Fault::Trial { hold_ms: HOLD, end: TrialEnd::GiveUp }, LONG).await;
+    assert!(timeout(Duration::from_millis(2 * HOLD), first.run("SELECT 1")).await.is_err());
+    assert!(!before.pod().await.fault.unwrap().released);
+    drop(first);
+    before.until("the trial is over", |pod| pod.fault.as_ref().is_some_and(|fault| fault.released)).await;
+    assert!(hangs(second.run("SELECT 2")).await);
+    before.clear().await;
+    let fault = before.only_fault().await;
+    assert_eq!(fault.others, 0, "it came after the trial: {fault:?}");
+    assert!(fault.held[0].given_up);
+}
+
+#[tokio::test]
+async fn a_statement_fails_with_the_wanted_code_and_the_connection_goes_on() {
+    let (before, name) = before().await;
+    let mut pod = Postgres::connect(before.address, &name).await.unwrap();
+    pod.run("INSERT INTO notes VALUES ('before')").await.unwrap();
+    before.fault(Fault::Fail { sqlstate: "53300".into() }, LONG).await;
+    for failed in [pod.run("DELETE FROM notes").await, pod.run_simple("DELETE FROM notes").await] {
+        let error = failed.unwrap_err();
+        assert_eq!(error.as_database_error().unwrap().code().as_deref(), Some("53300"), "{error}");
+    }
+    before.clear().await;
+    assert_eq!(pod.number("SELECT count(*) FROM notes").await, 1);
+    assert_eq!(before.only_fault().await.hits, 2);
+}
+
+#[tokio::test]
+async fn what_a_protocol_does_not_know_is_refused_with_the_reason() {
+    let (before, _) = before().await;
+    let answer = before.refusal(Fault::Miss).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 422")
+            && answer.ends_with("fault miss: not possible with protocol postgres")
+    );
+    let answer = before.refusal(Fault::Fail { sqlstate: "1".into() }).await;
+    assert!(answer.starts_with("HTTP/1.1 422"), "{answer}");
+}
