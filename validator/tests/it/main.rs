@@ -6,4 +6,3 @@ mod harness;
 mod middle;
 mod mutations;
 mod purity;
-mod synthetic;
