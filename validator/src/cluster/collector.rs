@@ -1,19 +1,21 @@
 //! Runs the watches, keeps their facts, and shows the present pods to whoever steers the run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::watch::Watched;
 use super::{Cluster, Target};
-use crate::evidence::{Change, Fact, ObjectFact, ObjectKind};
+use crate::evidence::{Change, Fact, Gap, ObjectFact, ObjectKind};
 use crate::failure::Failure;
+use crate::moment::now;
 
 /// Facts that may wait for the collector; a roll of 100 pods makes about 2,000.
 const QUEUE: usize = 10_000;
@@ -52,41 +54,35 @@ impl Collector {
         let (facts, received) = mpsc::channel(QUEUE);
         let (table, pods) = watch::channel(PodTable::new());
         let mut watches = JoinSet::new();
+        let listed = Arc::new(Semaphore::new(0));
         let (service, selector) = (&target.plan.service, Some(target.selector.clone()));
-        watches.spawn(
-            Watched::<Deployment> {
-                api: cluster.api(),
-                kind: ObjectKind::Deployment,
-                labels: None,
-                name: Some(target.plan.deployment.clone()),
-            }
-            .follow(facts.clone()),
-        );
-        watches.spawn(
-            Watched::<ReplicaSet> {
-                api: cluster.api(),
-                kind: ObjectKind::ReplicaSet,
-                labels: selector.clone(),
-                name: None,
-            }
-            .follow(facts.clone()),
-        );
-        watches.spawn(
-            Watched::<Pod> { api: cluster.api(), kind: ObjectKind::Pod, labels: selector, name: None }
-                .follow(facts.clone()),
-        );
-        watches.spawn(
-            Watched::<EndpointSlice> {
-                api: cluster.api(),
-                kind: ObjectKind::EndpointSlice,
-                labels: Some(format!("kubernetes.io/service-name={service}")),
-                name: None,
-            }
-            .follow(facts),
-        );
+        let deployment = Watched::<Deployment> {
+            api: cluster.api(),
+            kind: ObjectKind::Deployment,
+            labels: None,
+            name: Some(target.plan.deployment.clone()),
+        };
+        let sets = Watched::<ReplicaSet> {
+            api: cluster.api(),
+            kind: ObjectKind::ReplicaSet,
+            labels: selector.clone(),
+            name: None,
+        };
+        let of_target =
+            Watched::<Pod> { api: cluster.api(), kind: ObjectKind::Pod, labels: selector, name: None };
+        let slices = Watched::<EndpointSlice> {
+            api: cluster.api(),
+            kind: ObjectKind::EndpointSlice,
+            labels: Some(format!("kubernetes.io/service-name={service}")),
+            name: None,
+        };
+        watches.spawn(deployment.follow(facts.clone(), Arc::clone(&listed)));
+        watches.spawn(sets.follow(facts.clone(), Arc::clone(&listed)));
+        watches.spawn(of_target.follow(facts.clone(), Arc::clone(&listed)));
+        watches.spawn(slices.follow(facts, Arc::clone(&listed)));
         let keeper = tokio::spawn(keep(received, table));
         let mut collector = Self { watches, keeper, pods };
-        collector.first_lists().await?;
+        collector.first_lists(&listed).await?;
         Ok(collector)
     }
 
@@ -97,38 +93,61 @@ impl Collector {
 
     /// Ends the watches and hands over what they saw.
     pub async fn finish(mut self) -> Vec<Fact> {
+        // None ends by itself.
+        let dead = self.watches.try_join_next().map(|_| {
+            let at = now();
+            Fact::Gap(Gap { at, since: at, kind: ObjectKind::Pod, reason: "a watch ended by itself".into() })
+        });
         self.watches.shutdown().await;
-        self.keeper.await.unwrap_or_default()
+        self.keeper.await.unwrap_or_default().into_iter().chain(dead).collect()
     }
 
-    async fn first_lists(&mut self) -> Result<(), Failure> {
-        let listed = self.pods.wait_for(|pods| !pods.is_empty());
-        match tokio::time::timeout(FIRST_LISTS, listed).await {
-            Ok(Ok(_)) => Ok(()),
-            _ => Err(Failure::environment("the watch on the target's pods showed none within 20 s")),
+    async fn first_lists(&mut self, listed: &Semaphore) -> Result<(), Failure> {
+        let all = u32::try_from(self.watches.len()).unwrap_or(u32::MAX);
+        let pods = self.pods.wait_for(|pods| !pods.is_empty());
+        let complete = async { listed.acquire_many(all).await.is_ok() && pods.await.is_ok() };
+        if tokio::time::timeout(FIRST_LISTS, complete).await == Ok(true) {
+            return Ok(());
         }
+        Err(Failure::environment("the watches on the target showed no pod within 20 s"))
     }
 }
 
 async fn keep(mut received: mpsc::Receiver<Fact>, table: watch::Sender<PodTable>) -> Vec<Fact> {
     let mut facts = Vec::new();
+    let mut listed = BTreeSet::new();
     while let Some(fact) = received.recv().await {
-        if let Fact::Object(object) = &fact
-            && object.kind == ObjectKind::Pod
-        {
-            table.send_if_modified(|pods| update(pods, object));
-        }
+        table.send_if_modified(|pods| match &fact {
+            Fact::Object(object) if object.kind == ObjectKind::Pod => update(pods, &mut listed, object),
+            Fact::Gap(gap) if gap.kind == ObjectKind::Pod => forget(pods, &mut listed),
+            _ => false,
+        });
         facts.push(fact);
     }
     facts
 }
 
-fn update(pods: &mut PodTable, fact: &ObjectFact) -> bool {
+/// After a gap, pods that a new list does not name are gone.
+fn forget(pods: &mut PodTable, listed: &mut BTreeSet<String>) -> bool {
+    let before = pods.len();
+    if !listed.is_empty() {
+        pods.retain(|name, _| listed.contains(name));
+        listed.clear();
+    }
+    pods.len() != before
+}
+
+fn update(pods: &mut PodTable, listed: &mut BTreeSet<String>, fact: &ObjectFact) -> bool {
     let object = &fact.object;
     let text = |pointer: &str| object.pointer(pointer).and_then(|v| v.as_str()).map(str::to_owned);
     let Some(name) = text("/metadata/name") else {
         return false;
     };
+    if fact.change == Change::Listed {
+        listed.insert(name.clone());
+    } else {
+        listed.clear();
+    }
     if fact.change == Change::Deleted {
         return pods.remove(&name).is_some();
     }
@@ -145,4 +164,45 @@ fn update(pods: &mut PodTable, fact: &ObjectFact) -> bool {
         }),
     };
     pods.insert(name, brief.clone()) != Some(brief)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tokio::sync::{mpsc, watch};
+
+    use super::{PodTable, keep};
+    use crate::evidence::{Change, Fact, Gap, ObjectFact, ObjectKind};
+
+    fn pod(change: Change, name: &str) -> Fact {
+        let object = json!({ "metadata": { "name": name } });
+        Fact::Object(ObjectFact { at: 0, kind: ObjectKind::Pod, change, object })
+    }
+
+    fn gap() -> Fact {
+        Fact::Gap(Gap { at: 0, since: 0, kind: ObjectKind::Pod, reason: String::new() })
+    }
+
+    async fn left(facts: impl IntoIterator<Item = Fact>) -> Vec<String> {
+        let (sender, received) = mpsc::channel(20);
+        let (table, pods) = watch::channel(PodTable::new());
+        for fact in facts {
+            sender.send(fact).await.unwrap();
+        }
+        drop(sender);
+        keep(received, table).await;
+        pods.borrow().keys().cloned().collect()
+    }
+
+    #[tokio::test]
+    async fn pods_that_went_in_a_gap_are_forgotten() {
+        use Change::{Added, Deleted, Listed};
+        let seen = [pod(Listed, "a"), pod(Listed, "b"), pod(Added, "c")];
+        assert_eq!(left(seen.clone()).await, ["a", "b", "c"]);
+        let lost = seen.iter().cloned().chain([gap()]);
+        assert_eq!(left(lost.clone()).await, ["a", "b", "c"], "a gap alone says nothing of them");
+        let again = lost.chain([pod(Listed, "c"), pod(Listed, "d"), gap()]);
+        assert_eq!(left(again.clone()).await, ["c", "d"]);
+        assert_eq!(left(again.chain([pod(Deleted, "d")])).await, ["c"]);
+    }
 }

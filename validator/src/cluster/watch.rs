@@ -1,6 +1,7 @@
 //! Raw watches: list, then watch from that resourceVersion, every event recorded as it comes.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, pin_mut};
@@ -9,13 +10,20 @@ use kube::{Api, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::timeout;
 
 use crate::evidence::{Change, Fact, Gap, Millis, ObjectFact, ObjectKind};
 use crate::moment::now;
 
 /// Pause before a broken watch is tried again.
 const RETRY: Duration = Duration::from_millis(500);
+
+/// How long a list may take.
+const LIST: Duration = Duration::from_secs(20);
+
+/// The API server sends a bookmark about once a minute: a watch that says nothing for longer is dead.
+const SILENCE: Duration = Duration::from_secs(100);
 
 /// One kind of object, and which ones.
 #[derive(Clone)]
@@ -38,32 +46,30 @@ where
     K: Resource + Clone + DeserializeOwned + Serialize + Debug + Send + 'static,
     K::DynamicType: Default,
 {
-    /// Follows the objects until the receiver is gone. The first list is sent before this waits for
-    /// anything else, so that a run which awaits it starts with a complete picture.
-    pub(super) async fn follow(self, facts: mpsc::Sender<Fact>) {
+    /// Follows the objects until the receiver is gone. `listed` gets a permit for the first list.
+    pub(super) async fn follow(self, facts: mpsc::Sender<Fact>, listed: Arc<Semaphore>) {
         let mut whole_until: Option<Millis> = None;
-        let mut reason = String::new();
         loop {
-            let version = match self.list(&facts).await {
-                Ok(version) => version,
-                Err(error) => {
-                    reason = error;
-                    tokio::time::sleep(RETRY).await;
-                    continue;
-                }
+            let Ok(Ok(version)) = timeout(LIST, self.list(&facts)).await else {
+                tokio::time::sleep(RETRY).await;
+                continue;
             };
-            if let Some(since) = whole_until {
-                let gap = Gap { at: now(), since, kind: self.kind, reason: reason.clone() };
-                if facts.send(Fact::Gap(gap)).await.is_err() {
-                    return;
-                }
+            match whole_until {
+                None => listed.add_permits(1),
+                Some(since) => self.gap(&facts, since, "listed again".into()).await,
             }
             let Some(lost) = self.stream(version, &facts, &mut whole_until).await else {
                 return;
             };
-            reason = lost;
+            // Told at once: the run may end before the next list.
+            self.gap(&facts, whole_until.unwrap_or_else(now), lost).await;
             tokio::time::sleep(RETRY).await;
         }
+    }
+
+    async fn gap(&self, facts: &mpsc::Sender<Fact>, since: Millis, reason: String) {
+        let gap = Gap { at: now(), since, kind: self.kind, reason };
+        facts.send(Fact::Gap(gap)).await.ok(); // a gone receiver shows at the next step
     }
 
     async fn list(&self, facts: &mpsc::Sender<Fact>) -> Result<String, String> {
@@ -109,8 +115,11 @@ where
         pin_mut!(events);
         loop {
             let event = tokio::select! {
-                event = events.next() => event,
+                event = timeout(SILENCE, events.next()) => event,
                 () = facts.closed() => return None,
+            };
+            let Ok(event) = event else {
+                return Some(Broken::Lost(format!("no word for {} s", SILENCE.as_secs())));
             };
             *whole_until = Some(now());
             let (change, object) = match event {
