@@ -1,7 +1,7 @@
 //! Kept connections are told to close before they are closed.
 
 use crate::check::{Area, Check, Finding, Severity};
-use crate::evidence::Step;
+use crate::evidence::Millis;
 use crate::timeline::Timeline;
 
 /// The check.
@@ -20,16 +20,13 @@ fn judge(timeline: &Timeline) -> Finding {
     let Some((begin, end)) = timeline.rolling() else {
         return Finding::inconclusive("no roll was made");
     };
-    // While the load pauses between the rolls, a server may well end what nobody uses.
-    let pause = timeline.between(Step::Learning, Step::Quiet).map_or(0..=0, |(from, to)| from..=to);
-    let ended: Vec<_> = timeline
-        .load
-        .connections
-        .iter()
-        .filter(|(_, c)| {
-            (begin..=end).contains(&c.ended) && !pause.contains(&c.ended) && (c.by_server || c.announced)
-        })
-        .collect();
+    // A server may well end what nobody uses while no pod is told to stop.
+    let stopping: Vec<_> =
+        timeline.terminations().into_iter().map(|(_, t)| t.at..=t.gone.unwrap_or(Millis::MAX)).collect();
+    let inside = |at: Millis| (begin..=end).contains(&at) && stopping.iter().any(|span| span.contains(&at));
+    let connections = timeline.load.connections.iter();
+    let ended: Vec<_> =
+        connections.filter(|(_, c)| (c.by_server || c.announced) && inside(c.ended)).collect();
     if ended.is_empty() {
         return Finding::inconclusive("the server ended no kept connection during the rolls");
     }

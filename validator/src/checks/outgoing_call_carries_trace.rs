@@ -1,8 +1,8 @@
 //! A call to another service continues the trace.
 
 use crate::check::{Area, Check, Finding, Severity};
-use crate::config::Protocol;
-use crate::evidence::{RequestFact, SpanKind};
+use crate::config::{Dependency, Protocol};
+use crate::evidence::{RequestFact, Span, SpanKind};
 use crate::timeline::{Timeline, Unmeasured};
 
 /// The check.
@@ -22,13 +22,12 @@ fn judge(timeline: &Timeline) -> Finding {
 }
 
 fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
-    let mut dependencies = timeline.plan().dependencies.iter().filter(|d| d.protocol == Protocol::Http);
-    let Some(first) = dependencies.next() else {
+    let Some(first) = called(timeline).next() else {
         return Err(Unmeasured::NotDeclared(
             "the target file declares no dependency with protocol http".into(),
         ));
     };
-    if let Some(reason) = timeline.middle.why_not(&first.name) {
+    if let Some(reason) = called(timeline).find_map(|d| timeline.middle.why_not(&d.name)) {
         return Err(Unmeasured::NotSeen(reason));
     }
     if timeline.load.traces.is_empty() {
@@ -51,12 +50,24 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         .lines(lost.into_iter().chain(bare)))
 }
 
+/// Dependencies that are called over HTTP.
+fn called<'a>(timeline: &'a Timeline) -> impl Iterator<Item = &'a Dependency> {
+    timeline.plan().dependencies.iter().filter(|d| d.protocol == Protocol::Http)
+}
+
+/// Whether a span may be a call of a declared dependency: one that names no address, or the Service's.
+fn is_to_declared(timeline: &Timeline, span: &Span) -> bool {
+    let Some(address) = span.server.as_deref() else { return true };
+    called(timeline).any(|d| address == d.service || address.starts_with(&format!("{}.", d.service)))
+}
+
 /// Client spans of the target itself in a request's trace, and whether each was seen on the wire.
 fn calls<'a>(timeline: &'a Timeline, request: &'a RequestFact) -> impl Iterator<Item = bool> + 'a {
     let service = timeline.load.servers_of(request).next().map(|server| server.service.as_str());
     let spans = timeline.load.spans_of(request).iter();
     let clients = spans.filter(move |s| {
-        s.kind == SpanKind::Client && s.db_system.is_none() && Some(s.service.as_str()) == service
+        let own = Some(s.service.as_str()) == service && is_to_declared(timeline, s);
+        own && s.kind == SpanKind::Client && s.db_system.is_none()
     });
     clients.map(|span| {
         timeline

@@ -36,6 +36,9 @@ pub struct Span {
     pub start_us: i64,
     /// Duration in microseconds.
     pub duration_us: i64,
+    /// `server.address`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
     /// `db.system.name`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub db_system: Option<String>,

@@ -89,6 +89,7 @@ impl Kept {
                 version: version.clone(),
                 start_us: (span.start_time_unix_nano / 1_000) as i64,
                 duration_us: (duration / 1_000) as i64,
+                server: text(&span.attributes, "server.address"),
                 db_system: text(&span.attributes, "db.system.name")
                     .or_else(|| text(&span.attributes, "db.system")),
             });

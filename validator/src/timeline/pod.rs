@@ -19,7 +19,7 @@ pub struct PodLife {
     pub ready: Vec<(Millis, bool, usize)>,
     /// Its deletion, if it was asked for.
     pub termination: Option<Termination>,
-    /// Largest restart count of its containers.
+    /// Restarts of its containers, all together.
     pub restarts: i64,
     /// Line of that count.
     pub restarts_line: usize,
@@ -117,11 +117,10 @@ fn learn(life: &mut PodLife, fact: &ObjectFact, line: usize) {
             life.disruption.get_or_insert((reason, line));
         }
     }
-    for container in list(object, "/status/containerStatuses") {
-        let restarts = container["restartCount"].as_i64().unwrap_or(0);
-        if restarts > life.restarts {
-            (life.restarts, life.restarts_line) = (restarts, line);
-        }
+    let containers = list(object, "/status/containerStatuses").iter();
+    let restarts = containers.filter_map(|container| container["restartCount"].as_i64()).sum();
+    if restarts > life.restarts {
+        (life.restarts, life.restarts_line) = (restarts, line);
     }
     if object.pointer("/metadata/deletionTimestamp").is_some() {
         let grace_s = object.pointer("/metadata/deletionGracePeriodSeconds").and_then(Value::as_i64);

@@ -122,10 +122,12 @@ fn seconds(evidence: &mut Evidence, (from, to): (Millis, Millis)) -> impl Iterat
     })
 }
 
-/// A pod-direct request that waited.
+/// A pod-direct request that waited while every call hung.
 fn slow_request(evidence: &mut Evidence) -> RequestFact {
+    let hang = hang(evidence);
+    let hung = |at: Millis| (hang.began..hang.ended).contains(&at);
     let found = evidence.facts.iter().find_map(|fact| match fact {
-        Fact::Request(r) if r.class == Class::Direct && r.took_ms > 1_000.0 => Some(r.clone()),
+        Fact::Request(r) if r.class == Class::Direct && hung(r.due) && r.took_ms > 1_000.0 => Some(r.clone()),
         _ => None,
     });
     found.unwrap()
