@@ -1,12 +1,14 @@
 //! Steers one load agent.
 
+use std::time::Duration;
+
 use http::Method;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 
 use super::api_link::{ApiLink, ClockOffset};
 use crate::evidence::Fact;
-use crate::load::{AGENT_PORT, DirectPlan, LoadPlan, PausePlan, ProbedPod};
+use crate::load::{AGENT_PORT, AgentStatus, DirectPlan, LoadPlan, PausePlan, ProbedPod};
 
 /// One agent.
 #[derive(Clone)]
@@ -45,6 +47,11 @@ impl AgentLink {
 
     pub(super) async fn evidence(&self) -> Result<Vec<Fact>, String> {
         self.api.evidence().await
+    }
+
+    /// Lets the agent hear that we are alive.
+    pub(super) async fn word(&self) -> Result<(), String> {
+        self.api.ask::<AgentStatus>("/status", Duration::from_secs(5)).await.map(drop)
     }
 
     pub(super) async fn clock(&self) -> Result<ClockOffset, String> {

@@ -7,7 +7,7 @@ use kube::Api;
 use kube::api::PostParams;
 use serde_json::json;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep};
 
 use super::agent_link::AgentLink;
@@ -23,9 +23,14 @@ use crate::plan::{Plan, TargetPlan};
 /// How long an agent may need until it runs.
 const START_DEADLINE: Duration = Duration::from_secs(90);
 
+/// An agent that hears nothing for a minute ends its load.
+const WORD: Duration = Duration::from_secs(10);
+
 /// Agents of one run.
 pub struct Agents {
     agents: Vec<Agent>,
+    /// Gives each agent a word now and then; ends with this value.
+    _attending: JoinSet<()>,
 }
 
 struct Agent {
@@ -51,7 +56,11 @@ impl Agents {
         for number in 1..=plan.traffic.agents {
             agents.push(started(cluster, &pods, &pod_name(&plan.run, number), image, deadline).await?);
         }
-        Ok(Self { agents })
+        let mut attending = JoinSet::new();
+        for agent in &agents {
+            attending.spawn(attend(agent.link.clone()));
+        }
+        Ok(Self { agents, _attending: attending })
     }
 
     /// Starts the load on all agents.
@@ -161,6 +170,14 @@ impl Agent {
     fn lost(&self, error: &str) -> Failure {
         Failure::environment(format!("load agent {} on {}: {error}", self.link.pod(), self.node))
             .hint("look at the pod with `kubectl logs`; run again when the node is calm")
+    }
+}
+
+async fn attend(link: AgentLink) {
+    loop {
+        sleep(WORD).await;
+        // Whether an agent is gone shows when it is needed.
+        link.word().await.ok();
     }
 }
 

@@ -3,14 +3,16 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::response::IntoResponse;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -20,6 +22,9 @@ use super::{AgentClock, DirectPlan, LoadPlan, PausePlan, ProbedPod, Recorder, cl
 
 /// How long in-flight requests may take to end after a stop.
 const STOP_DEADLINE: Duration = Duration::from_secs(12);
+
+/// Without a word from the validator for this long the load ends.
+const ABANDONED: Duration = Duration::from_mins(1);
 
 /// Requests per second to one pod past the Service, at most.
 const MAX_DIRECT_RATE: f64 = 1_000.0;
@@ -38,6 +43,8 @@ struct Agent {
     probed: watch::Sender<Vec<ProbedPod>>,
     direct: watch::Sender<DirectPlan>,
     pause: Pause,
+    // Guards one moment; held to set or copy it.
+    heard: Mutex<Instant>,
     // Guards the handles of the one load of this agent; held while they are set or copied.
     load: Mutex<Option<Load>>,
 }
@@ -51,10 +58,7 @@ struct Load {
 
 /// Serves the API until the future is dropped or the listener fails.
 pub async fn serve(listener: TcpListener) -> std::io::Result<()> {
-    let (probed, _) = watch::channel(Vec::new());
-    let (direct, _) = watch::channel(DirectPlan::default());
-    let clock = AgentClock::start();
-    let agent = Arc::new(Agent { clock, probed, direct, pause: Pause::default(), load: Mutex::new(None) });
+    let agent = Arc::new(Agent::new());
     let router = Router::new()
         .route("/status", get(status))
         .route("/start", post(start))
@@ -63,8 +67,15 @@ pub async fn serve(listener: TcpListener) -> std::io::Result<()> {
         .route("/pause", post(pause))
         .route("/stop", post(stop))
         .route("/evidence", get(evidence))
+        .layer(from_fn_with_state(Arc::clone(&agent), hear))
         .with_state(agent);
     axum::serve(listener, router).await
+}
+
+/// Every request is a word of the validator.
+async fn hear(State(agent): State<Arc<Agent>>, request: Request, next: Next) -> Response {
+    agent.hear();
+    next.run(request).await
 }
 
 async fn status(State(agent): State<Arc<Agent>>) -> Json<AgentStatus> {
@@ -86,15 +97,23 @@ async fn start(State(agent): State<Arc<Agent>>, Json(plan): Json<LoadPlan>) -> i
     let direct = direct::run(Arc::clone(&shooter), agent.direct.subscribe(), stop.clone(), tasks.clone());
     tasks.spawn(direct);
     tasks.spawn(prober::probe(agent.probed.subscribe(), recorder.clone(), agent.clock, stop.clone()));
-    tokio::spawn({
-        let stop = stop.clone();
-        async move {
-            stop.run_until_cancelled(tokio::time::sleep(at_most)).await;
-            stop.cancel();
-        }
-    });
+    tokio::spawn(end_in_time(Arc::clone(&agent), stop.clone(), at_most));
     *load = Some(Load { recorder, stop, tasks });
     (StatusCode::OK, "started")
+}
+
+/// Ends the load when its time is over, or when nobody asks for it any more.
+async fn end_in_time(agent: Arc<Agent>, stop: CancellationToken, at_most: Duration) {
+    let end = Instant::now() + at_most;
+    loop {
+        let due = end.min(agent.heard() + ABANDONED);
+        if due <= Instant::now() {
+            return stop.cancel();
+        }
+        if stop.run_until_cancelled(sleep_until(due)).await.is_none() {
+            return;
+        }
+    }
 }
 
 async fn probes(State(agent): State<Arc<Agent>>, Json(pods): Json<Vec<ProbedPod>>) -> StatusCode {
@@ -140,7 +159,48 @@ async fn evidence(State(agent): State<Arc<Agent>>) -> impl IntoResponse {
 }
 
 impl Agent {
+    fn new() -> Self {
+        let (probed, _) = watch::channel(Vec::new());
+        let (direct, _) = watch::channel(DirectPlan::default());
+        let (pause, heard) = (Pause::default(), Mutex::new(Instant::now()));
+        Self { clock: AgentClock::start(), probed, direct, pause, heard, load: Mutex::new(None) }
+    }
+
+    fn hear(&self) {
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn heard(&self) -> Instant {
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn load(&self) -> Option<Load> {
         self.load.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_load_ends_a_minute_after_the_last_word_and_in_time_anyway() {
+        let agent = Arc::new(Agent::new());
+        let (stop, since) = (CancellationToken::new(), Instant::now());
+        let ending = tokio::spawn(end_in_time(Arc::clone(&agent), stop.clone(), Duration::from_mins(10)));
+        for _ in 0..3 {
+            tokio::time::sleep(Duration::from_secs(50)).await;
+            agent.hear();
+            assert!(!stop.is_cancelled());
+        }
+        ending.await.unwrap();
+        assert!(stop.is_cancelled());
+        assert_eq!(since.elapsed().as_secs(), 150 + 60);
+
+        let (stop, since) = (CancellationToken::new(), Instant::now());
+        agent.hear();
+        end_in_time(agent, stop.clone(), Duration::from_secs(20)).await;
+        assert!(stop.is_cancelled());
+        assert_eq!(since.elapsed().as_secs(), 20);
     }
 }
