@@ -42,6 +42,7 @@ const RIGHTS: &[(&str, &str, &str, &str)] = &[
     ("create", "", "pods", ""),
     ("delete", "", "pods", ""),
     ("create", "", "pods", "portforward"),
+    ("get", "", "pods", "portforward"),
     ("get", "", "services", ""),
     ("list", "", "services", ""),
     ("list", "discovery.k8s.io", "endpointslices", ""),

@@ -71,7 +71,11 @@ impl Workload {
             let value = self.get(&format!("/spec/strategy/rollingUpdate/{name}"));
             scaled(value.unwrap_or(&Value::from("25%")), self.replicas(), up)
         };
-        (of("maxUnavailable", false), of("maxSurge", true))
+        match (of("maxUnavailable", false), of("maxSurge", true)) {
+            // Nothing could move: the controller lets one go (ResolveFenceposts).
+            (0, 0) => (1, 0),
+            limits => limits,
+        }
     }
 }
 
@@ -110,8 +114,8 @@ pub(super) fn read(evidence: &Evidence) -> Workload {
 
 #[cfg(test)]
 mod tests {
-    use super::scaled;
-    use serde_json::Value;
+    use super::{Workload, scaled};
+    use serde_json::{Value, json};
 
     #[test]
     fn percentages_round_as_the_deployment_controller_does() {
@@ -119,5 +123,12 @@ mod tests {
         assert_eq!(scaled(&Value::from("25%"), 3, true), 1);
         assert_eq!(scaled(&Value::from("100%"), 3, true), 3);
         assert_eq!(scaled(&Value::from(2), 3, true), 2);
+        let strategy = |unavailable: &str, surge: &str| {
+            let limits = json!({ "maxUnavailable": unavailable, "maxSurge": surge });
+            let deployment = json!({ "spec": { "replicas": 3, "strategy": { "rollingUpdate": limits } } });
+            Workload { deployment, ..Workload::default() }.rolling()
+        };
+        assert_eq!(strategy("25%", "25%"), (0, 1));
+        assert_eq!(strategy("25%", "0%"), (1, 0), "something has to move");
     }
 }
