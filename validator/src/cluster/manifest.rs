@@ -1,8 +1,12 @@
 //! What all of our own pods have in common: no privilege, little room, one image.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use serde_json::{Value, json};
 
 use super::RUN_LABEL;
+
+const MAX_NAME: usize = 63;
 
 /// Label with the part an object plays in a run.
 pub(super) const ROLE_LABEL: &str = "golive.dev/role";
@@ -17,11 +21,17 @@ pub(super) fn labels(run: &str, role: &str) -> Value {
     })
 }
 
-/// Name of an object of a run: within the 63 characters of a DNS label (RFC 1123).
+/// Name of an object of a run: within the 63 characters of a DNS label (RFC 1123). The end of a longer one is replaced
+/// by its digest, so that two of them stay apart.
 pub(super) fn object_name(run: &str, part: &str) -> String {
     let mut name = format!("{run}-{part}");
-    name.truncate(63);
-    name.trim_end_matches('-').to_owned()
+    if name.len() > MAX_NAME {
+        let mut digest = DefaultHasher::new();
+        name.hash(&mut digest);
+        name.truncate(MAX_NAME - 9);
+        name = format!("{}-{:08x}", name.trim_end_matches('-'), digest.finish() as u32);
+    }
+    name
 }
 
 /// The spec of a pod that runs the validator's image with these arguments.
@@ -51,4 +61,18 @@ pub(super) fn pod_spec(role: &str, image: &str, args: &[String], ports: &Value) 
             },
         }],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::object_name;
+
+    #[test]
+    fn names_fit_a_label_and_stay_apart() {
+        assert_eq!(object_name("golive-users-ab12cd", "postgres"), "golive-users-ab12cd-postgres");
+        let run = format!("golive-{}-ab12cd", "u".repeat(40));
+        let (one, two) = (object_name(&run, "postgres-reader"), object_name(&run, "postgres-writer"));
+        assert!(one.len() <= 63 && two.len() <= 63, "{one} {two}");
+        assert_ne!(one, two);
+    }
 }

@@ -296,10 +296,12 @@ impl Desk {
             state.facts.push(trouble);
             self.end_all(&mut state);
             change = true;
+            tracing::warn!("no word from the validator: every fault is over");
         }
         let abandoned = silence >= self.limits.abandoned && state.handing_back.is_none();
         if abandoned {
             state.handing_back = Some(now);
+            tracing::warn!("no word from the validator: connections are handed back when they are idle");
         }
         change |= abandoned || state.handing_back.is_some_and(|since| now - since >= self.limits.hand_back);
         drop(state);
