@@ -1,8 +1,8 @@
 //! A terminating pod says at once that it is not ready.
 
 use crate::check::{Area, Check, Finding, Severity};
-use crate::evidence::ProbeTarget;
-use crate::timeline::Timeline;
+use crate::evidence::{Millis, ProbeFact, ProbeTarget};
+use crate::timeline::{Termination, Timeline};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -28,9 +28,11 @@ fn judge(timeline: &Timeline) -> Finding {
             .iter()
             .filter(|(_, p)| p.pod == pod.name && p.target == ProbeTarget::Readiness);
         let after: Vec<_> = answers.filter(|(_, p)| p.to > termination.at).collect();
-        told += usize::from(after.iter().any(|(_, p)| p.answer == Ok(503)));
-        for (line, probe) in after.iter().filter(|(_, p)| p.answer == Ok(200)) {
-            let seconds = (probe.to - termination.at) as f64 / 1000.0;
+        // Who was gone before anybody could ask had nothing to say.
+        let left_at_once = ended(termination).is_some_and(|at| seconds_after(termination, at) <= limit_s);
+        told += usize::from(left_at_once || after.iter().any(|(_, p)| is_out(p)));
+        for (line, probe) in after.iter().filter(|(_, p)| !is_out(p)) {
+            let seconds = seconds_after(termination, probe.to);
             if slowest.is_none_or(|(most, _)| seconds > most) {
                 slowest = Some((seconds, *line));
             }
@@ -41,10 +43,23 @@ fn judge(timeline: &Timeline) -> Finding {
     }
     let (seconds, line) = slowest.map_or((0.0, None), |(seconds, line)| (seconds, Some(line)));
     let summary = format!(
-        "{told} of {} terminating pods said 503; the last 200 came {seconds:.1} s after the deletion",
+        "{told} of {} terminating pods said 503 or closed; the last other answer came {seconds:.1} s after the deletion",
         terminations.len()
     );
     Finding::when(told == terminations.len() && seconds <= limit_s, summary.clone(), summary)
         .measured(format!("{seconds:.1} s"), format!("{limit_s} s"))
         .lines(line)
+}
+
+/// 503, or a door that is shut: both keep users away.
+fn is_out(probe: &ProbeFact) -> bool {
+    matches!(probe.answer, Ok(503) | Err(_))
+}
+
+fn ended(termination: &Termination) -> Option<Millis> {
+    termination.exit.as_ref().map(|exit| exit.at).or(termination.gone)
+}
+
+fn seconds_after(termination: &Termination, at: Millis) -> f64 {
+    (at - termination.at) as f64 / 1000.0
 }
