@@ -194,6 +194,15 @@ mod tests {
     }
 
     #[test]
+    fn a_path_that_cannot_be_asked_for_is_refused_with_its_line() {
+        for wrong in ["api/users/{1..9}", "/api users", "http://users/api"] {
+            let error = GoLiveCheck::parse(&USERS.replace("post: /api/users", &format!("post: \"{wrong}\"")));
+            let error = error.unwrap_err();
+            assert!(error.contains(wrong) && error.contains("line"), "{error}");
+        }
+    }
+
+    #[test]
     fn a_rate_of_zero_is_refused_with_its_line() {
         let error = GoLiveCheck::parse(&USERS.replace("rate: 200", "rate: 0")).unwrap_err();
         assert!(error.contains("rate") && error.contains("line"), "{error}");

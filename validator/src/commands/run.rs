@@ -185,7 +185,8 @@ fn from_arguments(target: &str, args: &RunArgs) -> Result<GoLiveCheck, Failure> 
         return Err(Failure::usage("what do users ask for? expected at least one --get PATH")
             .hint(format!("validator run {target} --get '/api/users/{{1..1000}}'")));
     }
-    let requests = args.get.iter().cloned().map(RequestSpec::get).collect();
+    let requests: Result<_, String> = args.get.iter().cloned().map(RequestSpec::get).collect();
+    let requests = requests.map_err(|wrong| Failure::usage(format!("--get {wrong}")))?;
     let namespace = args.cluster.namespace.as_deref().unwrap_or("default");
     let mut check = GoLiveCheck::for_deployment(name, namespace, requests);
     check.spec.target.service.clone_from(&args.service);

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 
+use http::uri::PathAndQuery;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -49,8 +50,11 @@ fn once() -> NonZeroU32 {
 
 impl RequestSpec {
     /// A GET of this path.
-    pub fn get(path: Template) -> Self {
-        Self { method: Method::Get, path, json: None, weight: once() }
+    ///
+    /// # Errors
+    /// What is wrong with the path.
+    pub fn get(get: Template) -> Result<Self, String> {
+        Ok(Self { method: Method::Get, path: path(get)?, json: None, weight: once() })
     }
 
     /// The body of one request, or nothing for a method without one.
@@ -71,15 +75,28 @@ fn fill(value: &Value, seed: &mut dyn FnMut() -> u64) -> Value {
     }
 }
 
+/// Refuses what no request could be sent to; any value of a placeholder does as well as another one.
+fn path(template: Template) -> Result<Template, String> {
+    let example = template.render(&mut || 0);
+    let valid = example.starts_with('/') && example.parse::<PathAndQuery>().is_ok();
+    if valid {
+        Ok(template)
+    } else {
+        Err(format!("`{template}`: expected a path such as /api/users/{{1..1000}}"))
+    }
+}
+
 impl TryFrom<Entry> for RequestSpec {
     type Error = String;
 
     fn try_from(entry: Entry) -> Result<Self, Self::Error> {
         match (entry.get, entry.post) {
             (Some(_), None) if entry.json.is_some() => Err("json: a `get` has no body; use `post`".into()),
-            (Some(path), None) => Ok(Self { method: Method::Get, path, json: None, weight: entry.weight }),
-            (None, Some(path)) => {
-                Ok(Self { method: Method::Post, path, json: entry.json, weight: entry.weight })
+            (Some(get), None) => {
+                Ok(Self { method: Method::Get, path: path(get)?, json: None, weight: entry.weight })
+            }
+            (None, Some(post)) => {
+                Ok(Self { method: Method::Post, path: path(post)?, json: entry.json, weight: entry.weight })
             }
             _ => Err("expected exactly one of `get: PATH` and `post: PATH` in each request".into()),
         }

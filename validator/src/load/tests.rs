@@ -72,7 +72,7 @@ fn plan(address: SocketAddr) -> LoadPlan {
         host: "test".into(),
         rate: 100.0,
         sampled: 10.0,
-        requests: vec![RequestSpec::get("/{1..9}".parse().unwrap())],
+        requests: vec![RequestSpec::get("/{1..9}".parse().unwrap()).unwrap()],
         late_after_ms: 1000.0,
         trace_prefix: "a1b2c3d4".into(),
         at_most_s: 10.0,
