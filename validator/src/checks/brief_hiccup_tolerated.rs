@@ -77,15 +77,21 @@ fn pause(timeline: &Timeline, fault: &FaultFact) -> Millis {
 
 fn told(timeline: &Timeline, fault: &FaultFact) -> String {
     let kind = if fault.fault == Fault::Stall { "hiccup" } else { "restart" };
-    let failed = timeline.load.direct_requests(&fault.pod, (fault.began, fault.ended + AFTER_MS));
-    let failed: Vec<Millis> = failed.filter(|(_, r)| r.outcome.is_lost()).map(|(_, r)| r.due).collect();
-    let lasted =
-        failed.iter().max().zip(failed.iter().min()).map_or(0, |(last, first)| last - first) as f64 / 1000.0;
+    let window = (fault.began, fault.ended + AFTER_MS);
+    let all = timeline.load.fallback(window, |second| second.pod.as_deref() == Some(fault.pod.as_str()));
+    let in_full: Vec<_> = timeline.load.direct_requests(&fault.pod, window).map(|(_, r)| r).collect();
+    let slowest = in_full.iter().map(|r| r.took_ms).fold(all.times.quantile_ms(1.0), f64::max) / 1000.0;
+    let failed: Vec<Millis> = in_full.iter().filter(|r| r.outcome.is_lost()).map(|r| r.due).collect();
+    let over =
+        failed.iter().max().zip(failed.iter().min()).map_or_else(String::new, |(last, first)| {
+            format!(" over {:.1} s", (last - first) as f64 / 1000.0)
+        });
     let circuit =
         if pause(timeline, fault) >= OPEN_MS { "the circuit opened" } else { "the circuit stayed closed" };
     format!(
-        "{kind} of {:.1} s: {} requests failed over {lasted:.1} s, {circuit}",
+        "{kind} of {:.1} s: {} of {} requests failed{over}, slowest {slowest:.1} s, {circuit}",
         seconds(fault),
-        failed.len()
+        failed.len(),
+        all.total
     )
 }
