@@ -5,6 +5,7 @@ use k8s_openapi::api::core::v1::{Container, HTTPGetAction, Node, Probe, Service}
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::api::ListParams;
+use kube::core::Selector;
 use kube::{Api, ResourceExt};
 
 use super::Cluster;
@@ -50,6 +51,7 @@ pub async fn discover(
     let pod = spec.template.spec.clone().unwrap_or_default();
     let (address, serving_port, container) = serving(&service, &pod.containers)?;
     let image = container.image.clone().unwrap_or_default();
+    over_http(container)?;
     let name = deployment.name_any();
     let plan = TargetPlan {
         namespace: cluster.namespace.clone(),
@@ -64,8 +66,9 @@ pub async fn discover(
         deployment: name,
         image,
     };
-    let labels = spec.selector.match_labels.clone().unwrap_or_default();
-    let selector = labels.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(",");
+    let selector = Selector::try_from(spec.selector.clone())
+        .map_err(|error| Failure::environment(format!("the deployment's selector: {error}")))?
+        .to_string();
     let facts = static_facts(cluster, &service, now).await?;
     let expected_roll = expected_roll(&plan, container.readiness_probe.as_ref());
     let ready_for = u64::try_from(spec.min_ready_seconds.unwrap_or(0)).unwrap_or(0);
@@ -201,6 +204,20 @@ fn resolve(port: &IntOrString, container: &Container) -> Option<u16> {
     u16::try_from(found.container_port).ok()
 }
 
+/// What is asked past the Service is asked over HTTP.
+fn over_http(container: &Container) -> Result<(), Failure> {
+    let probes = [&container.readiness_probe, &container.liveness_probe];
+    let mut gets = probes.into_iter().flatten().filter_map(|probe| probe.http_get.as_ref());
+    if gets.all(|get| get.scheme.as_deref().unwrap_or("HTTP") == "HTTP") {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "container `{}` has a probe over HTTPS, which cannot be asked yet",
+        container.name
+    ))
+    .hint("declare the probes on a port that speaks HTTP, such as a management port"))
+}
+
 fn endpoint(probe: Option<&Probe>, container: &Container, usual: &str, serving: u16) -> Endpoint {
     let declared = probe.and_then(|p| p.http_get.as_ref()).and_then(|get| {
         let HTTPGetAction { path, port, .. } = get;
@@ -260,4 +277,39 @@ async fn static_facts(cluster: &Cluster, service: &Service, now: Millis) -> Resu
         facts.push(fact(ObjectKind::PodDisruptionBudget, super::watch::redacted(budget)));
     }
     Ok(facts)
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::Container;
+    use kube::core::Selector;
+    use serde_json::{from_value, json};
+
+    use super::over_http;
+
+    #[test]
+    fn a_selector_with_expressions_is_followed_whole() {
+        let expressions = json!([{ "key": "tier", "operator": "In", "values": ["web"] }, { "key": "old", "operator": "DoesNotExist" }]);
+        let selector = json!({ "matchLabels": { "app": "users" }, "matchExpressions": expressions });
+        let selector: Selector =
+            from_value::<k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector>(selector)
+                .unwrap()
+                .try_into()
+                .unwrap();
+        let text = selector.to_string();
+        assert!(
+            text.contains("app=users") && text.contains("tier in (web)") && text.contains("!old"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn probes_over_https_are_refused() {
+        let container = |scheme: &str| {
+            let get = json!({ "port": 8443, "scheme": scheme });
+            from_value::<Container>(json!({ "name": "web", "readinessProbe": { "httpGet": get } })).unwrap()
+        };
+        assert!(over_http(&container("HTTP")).is_ok());
+        assert!(over_http(&container("HTTPS")).unwrap_err().to_string().contains("HTTPS"));
+    }
 }
