@@ -1,17 +1,21 @@
 //! What all connections of an agent share: who is the target, what is to be broken, what was seen.
 
+mod passing;
+mod telling;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
+pub(super) use self::passing::Passage;
 use super::counts::Counts;
-use super::in_force::{InForce, Ticket, Verdict, Wait};
-use super::{ABANDONED, FAIL_OPEN, FaultOrder, HAND_BACK, MiddlePlan, MiddleStatus, Targets};
-use crate::evidence::{Fact, Fault, FaultFact, MiddleTrouble, Millis, OutgoingFact, Trouble};
+use super::in_force::InForce;
+use super::{ABANDONED, FAIL_OPEN, FaultOrder, HAND_BACK, MiddlePlan, Targets};
+use crate::evidence::{Fact, Millis, Trouble};
 use crate::load::AgentClock;
 
 /// Outgoing contexts and troubles kept.
@@ -60,16 +64,6 @@ struct State {
     encrypted: bool,
     reached: bool,
     facts: Vec<Fact>,
-}
-
-/// How bytes of a connection may pass now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Passage {
-    Open,
-    Stalled,
-    Silent,
-    ResetAtByte,
-    Refused,
 }
 
 impl Desk {
@@ -172,99 +166,6 @@ impl Desk {
         state.cut += u64::from(cut);
     }
 
-    /// A call has come. `mark` tells calls apart: those learned without load are pings.
-    pub(super) fn call(&self, ip: IpAddr, mark: u64) -> Verdict {
-        let now = self.now();
-        let mut guard = self.lock();
-        let state = &mut *guard;
-        let pod = state.targets.get(&ip);
-        if state.learning && pod.is_some() && mark != 0 {
-            state.learned.insert(mark);
-        }
-        if state.learned.contains(&mark) {
-            state.counts.ping(ip, now);
-            return Verdict::Pass;
-        }
-        state.counts.call(ip, now);
-        let fault = pod.and_then(|pod| state.faults.get_mut(pod));
-        fault.map_or(Verdict::Pass, |fault| fault.meet(self.clock))
-    }
-
-    /// A read was led to nothing.
-    pub(super) fn missed(&self, ip: IpAddr) {
-        let now = self.now();
-        let mut guard = self.lock();
-        let state = &mut *guard;
-        if let Some(fault) = state.targets.get(&ip).and_then(|pod| state.faults.get_mut(pod)) {
-            fault.hit(now);
-        }
-    }
-
-    /// Waits as long as a ticket says; returns when the statement may go on. Dropping it is a caller who gave up, of
-    /// whom [`Desk::leave`] must be told.
-    pub(super) async fn wait(&self, ip: IpAddr, ticket: &Ticket) {
-        let mut changes = self.changes();
-        loop {
-            changes.borrow_and_update();
-            let wait = {
-                let state = self.lock();
-                ticket.wait(state.targets.get(&ip).and_then(|pod| state.faults.get(pod)))
-            };
-            match wait {
-                Wait::Over => return,
-                Wait::Change => drop(changes.changed().await),
-                Wait::Until(moment) => tokio::select! {
-                    () = sleep_until(moment) => {}
-                    _ = changes.changed() => {}
-                },
-            }
-        }
-    }
-
-    /// A statement has waited.
-    pub(super) fn leave(&self, ip: IpAddr, ticket: &Ticket, given_up: bool) {
-        let mut guard = self.lock();
-        let state = &mut *guard;
-        let fault = state.targets.get(&ip).and_then(|pod| state.faults.get_mut(pod));
-        let fact = fault.and_then(|fault| fault.leave(ticket, given_up, self.clock));
-        self.push(state, fact);
-        drop(guard);
-        self.changed.send_replace(());
-    }
-
-    /// How bytes of this address may pass; `touching` says that some are waiting to.
-    pub(super) fn passage(&self, ip: IpAddr, touching: bool) -> Passage {
-        let now = self.now();
-        let mut guard = self.lock();
-        let state = &mut *guard;
-        let fault = state.targets.get(&ip).and_then(|pod| state.faults.get_mut(pod));
-        let Some(fault) = fault else { return Passage::Open };
-        let passage = match fault.order.fault {
-            Fault::Stall => Passage::Stalled,
-            Fault::Silence => Passage::Silent,
-            Fault::Reset => Passage::ResetAtByte,
-            Fault::Refuse => Passage::Refused,
-            _ => return Passage::Open,
-        };
-        if touching || passage == Passage::Refused {
-            fault.hit(now);
-        }
-        passage
-    }
-
-    /// A request to an HTTP dependency has come by.
-    pub(super) fn outgoing(&self, ip: IpAddr, context: Option<(String, String)>) {
-        let at = self.now();
-        let mut state = self.lock();
-        let Some(pod) = state.targets.get(&ip).cloned() else { return };
-        let (trace_id, parent_id) = context.unzip();
-        let dependency = self.plan.dependency.clone();
-        let fact = Fact::Outgoing(OutgoingFact { at, dependency, pod, trace_id, parent_id });
-        if state.facts.len() < MAX_FACTS {
-            state.facts.push(fact);
-        }
-    }
-
     /// The dependency has accepted a connection.
     pub(super) fn reached(&self) {
         self.lock().reached = true;
@@ -310,76 +211,8 @@ impl Desk {
         }
     }
 
-    pub(super) fn status(&self) -> MiddleStatus {
-        let state = self.lock();
-        let mut status = MiddleStatus {
-            now_ms: self.clock.now_ms(),
-            instance: self.instance,
-            reached: state.reached,
-            failed_open: state.failed_open,
-            cut: state.cut,
-            encrypted: state.encrypted,
-            learned: state.learned.len(),
-            ..MiddleStatus::default()
-        };
-        for (ip, pod) in &state.targets {
-            let now = status.pods.entry(pod.clone()).or_default();
-            state.counts.add_to(ip, now);
-            now.fault = state.faults.get(pod).map(InForce::now);
-            status.connections += u64::from(state.counts.open(ip));
-        }
-        status.others = state.counts.all_open() - status.connections;
-        status
-    }
-
-    /// Everything seen so far; faults still in force are told as ended now.
-    pub(super) fn facts(&self) -> Vec<Fact> {
-        let mut state = self.lock();
-        let in_force = std::mem::take(&mut state.faults).into_values().collect::<Vec<_>>();
-        self.tell(&mut state, in_force);
-        if state.cut > 0 {
-            let cut = self.trouble(Trouble::Cut(state.cut));
-            state
-                .facts
-                .retain(|fact| !matches!(fact, Fact::Trouble(t) if matches!(t.trouble, Trouble::Cut(_))));
-            state.facts.push(cut);
-        }
-        // An address may belong to one pod after another: a second belongs to the one that was known then, or to the
-        // first that was told of later.
-        let name = |ip: IpAddr, at: Millis| {
-            let mut known = state.history.iter().filter(|(_, known, _)| *known == ip);
-            let (earlier, later): (Vec<_>, Vec<_>) =
-                known.by_ref().partition(|(since, _, _)| *since <= at + 999);
-            earlier.last().or(later.first()).map(|(_, _, pod)| pod.clone())
-        };
-        let calls = state.counts.facts(&self.plan.dependency, name);
-        calls.into_iter().map(Fact::Call).chain(state.facts.iter().cloned()).collect()
-    }
-
     pub(super) fn now(&self) -> Millis {
         self.clock.millis(Instant::now())
-    }
-
-    fn end_all(&self, state: &mut State) {
-        let all: Vec<InForce> = std::mem::take(&mut state.faults).into_values().collect();
-        self.tell(state, all);
-    }
-
-    fn tell(&self, state: &mut State, ended: impl IntoIterator<Item = InForce>) {
-        for mut fault in ended {
-            let fact = fault.end(self.clock);
-            self.push(state, fact);
-        }
-    }
-
-    fn push(&self, state: &mut State, fact: Option<FaultFact>) {
-        let dependency = self.plan.dependency.clone();
-        state.facts.extend(fact.map(|fact| Fact::Fault(FaultFact { dependency, ..fact })));
-    }
-
-    fn trouble(&self, trouble: Trouble) -> Fact {
-        let (at, dependency) = (self.now(), self.plan.dependency.clone());
-        Fact::Trouble(MiddleTrouble { at, dependency, trouble })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

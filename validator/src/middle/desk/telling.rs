@@ -1,0 +1,91 @@
+//! What the desk has to tell: the present state, and all that was seen.
+
+use std::net::IpAddr;
+
+use super::{Desk, MAX_FACTS, State};
+use crate::evidence::{Fact, FaultFact, MiddleTrouble, Millis, OutgoingFact, Trouble};
+use crate::middle::MiddleStatus;
+use crate::middle::in_force::InForce;
+
+impl Desk {
+    /// A request to an HTTP dependency has come by.
+    pub(in crate::middle) fn outgoing(&self, ip: IpAddr, context: Option<(String, String)>) {
+        let at = self.now();
+        let mut state = self.lock();
+        let Some(pod) = state.targets.get(&ip).cloned() else { return };
+        let (trace_id, parent_id) = context.unzip();
+        let dependency = self.plan.dependency.clone();
+        let fact = Fact::Outgoing(OutgoingFact { at, dependency, pod, trace_id, parent_id });
+        if state.facts.len() < MAX_FACTS {
+            state.facts.push(fact);
+        }
+    }
+
+    pub(in crate::middle) fn status(&self) -> MiddleStatus {
+        let state = self.lock();
+        let mut status = MiddleStatus {
+            now_ms: self.clock.now_ms(),
+            instance: self.instance,
+            reached: state.reached,
+            failed_open: state.failed_open,
+            cut: state.cut,
+            encrypted: state.encrypted,
+            learned: state.learned.len(),
+            ..MiddleStatus::default()
+        };
+        for (ip, pod) in &state.targets {
+            let now = status.pods.entry(pod.clone()).or_default();
+            state.counts.add_to(ip, now);
+            now.fault = state.faults.get(pod).map(InForce::now);
+            status.connections += u64::from(state.counts.open(ip));
+        }
+        status.others = state.counts.all_open() - status.connections;
+        status
+    }
+
+    /// Everything seen so far; faults still in force are told as ended now.
+    pub(in crate::middle) fn facts(&self) -> Vec<Fact> {
+        let mut state = self.lock();
+        let in_force = std::mem::take(&mut state.faults).into_values().collect::<Vec<_>>();
+        self.tell(&mut state, in_force);
+        if state.cut > 0 {
+            let cut = self.trouble(Trouble::Cut(state.cut));
+            state
+                .facts
+                .retain(|fact| !matches!(fact, Fact::Trouble(t) if matches!(t.trouble, Trouble::Cut(_))));
+            state.facts.push(cut);
+        }
+        // An address may belong to one pod after another: a second belongs to the one that was known then, or to the
+        // first that was told of later.
+        let name = |ip: IpAddr, at: Millis| {
+            let mut known = state.history.iter().filter(|(_, known, _)| *known == ip);
+            let (earlier, later): (Vec<_>, Vec<_>) =
+                known.by_ref().partition(|(since, _, _)| *since <= at + 999);
+            earlier.last().or(later.first()).map(|(_, _, pod)| pod.clone())
+        };
+        let calls = state.counts.facts(&self.plan.dependency, name);
+        calls.into_iter().map(Fact::Call).chain(state.facts.iter().cloned()).collect()
+    }
+
+    pub(super) fn end_all(&self, state: &mut State) {
+        let all: Vec<InForce> = std::mem::take(&mut state.faults).into_values().collect();
+        self.tell(state, all);
+    }
+
+    pub(super) fn tell(&self, state: &mut State, ended: impl IntoIterator<Item = InForce>) {
+        for mut fault in ended {
+            let fact = fault.end(self.clock);
+            self.push(state, fact);
+        }
+    }
+
+    pub(super) fn push(&self, state: &mut State, fact: Option<FaultFact>) {
+        let dependency = self.plan.dependency.clone();
+        state.facts.extend(fact.map(|fact| Fact::Fault(FaultFact { dependency, ..fact })));
+    }
+
+    pub(super) fn trouble(&self, trouble: Trouble) -> Fact {
+        let (at, dependency) = (self.now(), self.plan.dependency.clone());
+        Fact::Trouble(MiddleTrouble { at, dependency, trouble })
+    }
+}
