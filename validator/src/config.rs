@@ -131,7 +131,7 @@ fn default_rate() -> Rate {
 }
 
 fn default_sampled() -> Rate {
-    Rate::new(10)
+    Rate::new(20)
 }
 
 impl GoLiveCheck {

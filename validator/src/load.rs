@@ -10,6 +10,7 @@ mod link;
 mod pause;
 mod prober;
 mod recorder;
+mod sampling;
 mod server;
 mod shooter;
 

@@ -10,7 +10,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Tracing,
     severity: Severity::Blocker,
     why: "The last seconds of a pod are the ones an incident is about; a process that exits without a flush takes them along.",
-    how: "Of the sampled requests sent in the second roll from 5 s before each deletion until the pod was gone, every one must have its server span.",
+    how: "Of the sampled requests sent in the second roll from 5 s before each deletion until the pod was gone, every one must have its server span. Half of the sampled requests go over idle connections: theirs are the last that a pod answers.",
     remedy: "Flush the span exporter after the last request and before exit, within the grace period.",
     judge,
 };

@@ -27,10 +27,8 @@ const IDLE_GAP_MIN_S: f64 = 0.5;
 
 /// Starts every class that the plan has requests for; all end soon after the token is cancelled.
 pub(super) fn start(shooter: &Arc<Shooter>, pause: &Pause, stop: &CancellationToken, tasks: &TaskTracker) {
-    let classes: Vec<Class> = Class::ALL.into_iter().filter(|class| shooter.serves(*class)).collect();
-    let total: f64 = classes.iter().map(|class| weight(*class)).sum();
-    for class in classes {
-        let rate = shooter.plan.rate * weight(class) / total;
+    for class in Class::ALL.into_iter().filter(|class| shooter.serves(*class)) {
+        let rate = rate_of(class, shooter.plan.rate, |class| shooter.serves(class));
         if class == Class::Idle {
             start_idle(shooter, rate, pause, stop, tasks);
         } else {
@@ -38,6 +36,12 @@ pub(super) fn start(shooter: &Arc<Shooter>, pause: &Pause, stop: &CancellationTo
             tasks.spawn(tick(shooter, aim, rate, pause.clone(), stop.clone(), tasks.clone()));
         }
     }
+}
+
+/// Requests per second of one class, given those of all: a class without a request leaves its part to the others.
+pub(super) fn rate_of(class: Class, rate: f64, serves: impl Fn(Class) -> bool) -> f64 {
+    let total: f64 = Class::ALL.into_iter().filter(|class| serves(*class)).map(weight).sum();
+    if serves(class) { rate * weight(class) / total } else { 0.0 }
 }
 
 fn weight(class: Class) -> f64 {

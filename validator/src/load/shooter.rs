@@ -1,8 +1,6 @@
 //! Builds one request, sends it, and records what became of it.
 
 use std::net::SocketAddr;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,8 +9,10 @@ use http_body_util::Full;
 use tokio::time::Instant;
 
 use super::LoadPlan;
+use super::classes::rate_of;
 use super::link::{Exchange, Link, Untouched};
 use super::recorder::{Recorder, Shot};
+use super::sampling::Sampling;
 use crate::config::{Method, RequestSpec};
 use crate::evidence::{Class, Outcome};
 
@@ -25,8 +25,7 @@ pub(super) struct Shooter {
     pub(super) recorder: Recorder,
     gets: Choice,
     posts: Choice,
-    // Guards the share of sampled requests that is still owed; held for one addition.
-    owed: Mutex<f64>,
+    sampling: Sampling,
 }
 
 /// Where requests of a class go.
@@ -54,7 +53,9 @@ impl Shooter {
     pub(super) fn new(plan: LoadPlan, recorder: Recorder) -> Self {
         let of = |method| Choice::new(plan.requests.iter().filter(|r| r.method == method).cloned().collect());
         let (gets, posts) = (of(Method::Get), of(Method::Post));
-        Self { plan, recorder, gets, posts, owed: Mutex::new(0.0) }
+        let serves = |class| !(if class == Class::Post { &posts } else { &gets }).specs.is_empty();
+        let sampling = Sampling::new(plan.sampled, rate_of(Class::Idle, plan.rate, serves), plan.rate);
+        Self { plan, recorder, gets, posts, sampling }
     }
 
     /// Whether the plan has a request for this class.
@@ -151,7 +152,7 @@ impl Shooter {
         let spec = self.choice(class).pick(fastrand::u32(..));
         let mut random = || fastrand::u64(..);
         let path = spec.path.render(&mut random);
-        let sampled = self.is_sampled();
+        let sampled = self.sampling.takes(class);
         // The trace ids of a run begin alike, so that middle agents know them; the rest is random, as the W3C asks.
         let (trace, parent) = (
             format!("{}{:08x}{:016x}", self.plan.trace_prefix, fastrand::u32(..), fastrand::u64(1..)),
@@ -172,16 +173,6 @@ impl Shooter {
         // Paths were checked when the plan was accepted, so the parts always make a request.
         let request = builder.body(Full::from(body.unwrap_or_default())).unwrap_or_default();
         Prepared { request, name, sampled: sampled.then_some((trace, parent)) }
-    }
-
-    fn is_sampled(&self) -> bool {
-        let mut owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
-        *owed += self.plan.sampled / self.plan.rate;
-        if *owed < 1.0 {
-            return false;
-        }
-        *owed -= 1.0;
-        true
     }
 }
 

