@@ -29,20 +29,28 @@ uninstall() { # RELEASE
   helm_ uninstall "$1" -n "$namespace" --wait --timeout 2m --ignore-not-found
 }
 
+# Ends with the checks that did not pass, and keeps them in a file: the report is not at the end of a long log.
+refuse() { # NAME WHAT NEXT
+  local format='"\(.id) \(.outcome): \(.summary)", (.details[:4][]? | "    \(.)")'
+  jq -r ".checks[] | select(.outcome | IN(\"pass\", \"skipped\") | not) | $format" "$out/$1.json" | tee "$out/$1.why.txt" || true
+  die "$2" "$3"
+}
+
 # gate NAME TARGET-FILE EXPECTED-EXIT: prints the report and keeps it beside its evidence.
 gate() {
   local rc=0
+  rm -f "$out/$1.json" "$out/$1.why.txt"
   say "the gate on the $1 build (5 to 9 min)"
   KUBECONFIG=$kubeconfig timeout 1500 "$validator" run --context "$context" -f "$2" --timeout 20m \
     --evidence "$out/$1.evidence.zst" --report "json=$out/$1.json" --report "terminal=$out/$1.txt" || rc=$?
-  ((rc == $3)) || die "the gate on the $1 build ended with $rc, expected $3" "read the report above; evidence: $out/$1.evidence.zst"
+  ((rc == $3)) || refuse "$1" "the gate on the $1 build ended with $rc, expected $3" "the checks above did not pass; evidence: $out/$1.evidence.zst"
   "$validator" judge "$out/$1.evidence.zst" >"$out/$1.again.txt" || true
   cmp "$out/$1.txt" "$out/$1.again.txt" || die "judge says something else than run" "diff $out/$1.txt $out/$1.again.txt"
 }
 
 # expect NAME JQ-EXPRESSION MEANING
 expect() {
-  jq -e "$2" "$out/$1.json" >/dev/null || die "$1 build: expected: $3" "jq . $out/$1.json"
+  jq -e "$2" "$out/$1.json" >/dev/null || refuse "$1" "$1 build: expected: $3" "jq . $out/$1.json"
   printf '    as expected, %s build: %s\n' "$1" "$3"
 }
 
