@@ -13,6 +13,10 @@ use prometheus_client::registry::Registry;
 
 #[derive(clap::Parser)]
 struct Args {
+    #[arg(long, env = "PORT", default_value = "8080")]
+    port: u16,
+    #[arg(long, env = "MANAGEMENT_PORT", default_value = "8081")]
+    management_port: u16,
     #[command(flatten)]
     breaker: breaker::Args,
     #[command(flatten)]
@@ -62,7 +66,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             .start();
         let probes =
             health::management_routes(health.clone()).merge(golive_service::metrics::routes(registry));
-        health::spawn_management(std::net::TcpListener::bind("0.0.0.0:8081")?, probes)?;
+        health::spawn_management(std::net::TcpListener::bind(("0.0.0.0", args.management_port))?, probes)?;
 
         let breaker = Breaker::new("quotes", &args.breaker, &breakers);
         let price = async move || breaker.call(async { Ok::<_, NoQuote>("42") }).await.unwrap_or("no price");
@@ -70,7 +74,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             .route("/price", get(price))
             .layer(from_fn_with_state(telemetry.clone(), trace_requests))
             .merge(health::routes(health));
-        let listener = tokio::net::TcpListener::bind("0.0.0.0:8080").await?;
+        let listener = tokio::net::TcpListener::bind(("0.0.0.0", args.port)).await?;
         shutdown::serve(listener, app, &shutdown, &exits).await.finished().await;
         Ok::<_, std::io::Error>(())
     })?;

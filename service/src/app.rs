@@ -110,6 +110,9 @@ async fn serve(
     if config.metrics {
         routes = routes.merge(crate::metrics::routes(metrics.registry()));
     }
+    if config.drills {
+        routes = routes.merge(breaker::drill_routes(vec![breaker.clone()]));
+    }
     health::spawn_management(management, routes)?;
 
     let postgres = Postgres::new(&settings.database, &config.database, telemetry.clone());

@@ -4,9 +4,10 @@
 //! counts eleven calls where ten were asked for, and lets every waiting caller through as a trial. Around it stand
 //!
 //! - ten buckets, together as long as the window, with a running total (constant cost at any rate);
-//! - an atomic word of state and generation that answers *closed* and *open* without asking the machine;
-//! - a gate with one permit for the trial, given back when the trial is cancelled;
+//! - a gate: an atomic word of state and generation that answers *closed* and *open* without asking the machine, and
+//!   one slot for the trial, given back when the trial is cancelled;
 //! - the generation, so that a call admitted before a transition is not counted after it;
+//! - three states that are set by hand, for drills;
 //! - the deadline of a call, inside of what is recorded: a call that hangs is a failure.
 //!
 //! ```
@@ -24,24 +25,31 @@
 //! # });
 //! ```
 
-mod admission;
 mod args;
 mod circuit;
+
+mod gate;
+mod judge;
 mod machine;
 mod metrics;
+mod routes;
 mod state;
+mod sync;
 mod window;
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::time::timeout;
 
 pub use args::Args;
 use circuit::Circuit;
 pub use metrics::Metrics;
 use metrics::Outcome;
+pub use routes::drill_routes;
 pub use state::State;
 
 /// What a result says about the health of the dependency.
@@ -87,51 +95,66 @@ pub struct Breaker {
 impl Breaker {
     /// Makes a closed circuit; `name` is its label in metrics and logs.
     pub fn new(name: &'static str, args: &Args, metrics: &Metrics) -> Self {
-        let circuit = Circuit::closed(name, args.clone(), metrics.clone());
-        Self { circuit: Arc::new(circuit) }
+        Self { circuit: Arc::new(Circuit::closed(name, args.clone(), metrics)) }
     }
 
     /// Runs `work` under the deadline if the circuit permits it, and records how it went.
     ///
-    /// Cancel safe: a dropped call counts as nothing, and a dropped trial makes room for the next one.
+    /// A panic in `work` counts as a failure and goes on. Cancel safe: a dropped call counts as nothing, and a
+    /// dropped trial makes room for the next one.
     pub async fn call<T, E: Classify>(
         &self,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, CallError<E>> {
-        let circuit = &self.circuit;
-        let admission = match circuit.admit() {
-            Ok(admission) => admission,
-            Err(retry_after) => {
-                circuit.metrics.not_permitted(circuit.name);
-                return Err(CallError::NotPermitted { retry_after });
+        let admission =
+            self.circuit.admit().map_err(|retry_after| CallError::NotPermitted { retry_after })?;
+        let deadline = self.circuit.args.breaker_deadline;
+        match timeout(deadline, AssertUnwindSafe(work).catch_unwind()).await {
+            Ok(Ok(result)) => {
+                admission
+                    .settle(result.as_ref().err().map_or(Outcome::Success, |error| error.class().into()));
+                result.map_err(CallError::Inner)
             }
-        };
-        let deadline = circuit.args.breaker_deadline;
-        let result = match timeout(deadline, work).await {
-            Ok(result) => result.map_err(CallError::Inner),
-            // As a deadline around this function: the admission is dropped, which is a cancelled call.
-            #[cfg(feature = "flawed")]
-            Err(_) if crate::flaw::Flaw::LateDeadline.is_selected() => {
-                return Err(CallError::Deadline(deadline));
+            Ok(Err(panic)) => {
+                admission.settle(Outcome::Panic);
+                resume_unwind(panic)
             }
-            Err(_) => Err(CallError::Deadline(deadline)),
-        };
-        // A blocked worker can make a call late without the timer having had its turn.
-        let outcome = match &result {
-            Ok(_) if admission.elapsed() > deadline => Outcome::Deadline,
-            Ok(_) => Outcome::Success,
-            Err(CallError::Inner(error)) => error.class().into(),
-            Err(_) => Outcome::Deadline,
-        };
-        circuit.settle(admission, outcome);
-        result
+            Err(_) => {
+                // As a deadline around this function: the admission is dropped, which is a cancelled call.
+                #[cfg(feature = "flawed")]
+                if crate::flaw::Flaw::LateDeadline.is_selected() {
+                    return Err(CallError::Deadline(deadline));
+                }
+                admission.settle(Outcome::Deadline);
+                Err(CallError::Deadline(deadline))
+            }
+        }
+    }
+
+    /// Its label in metrics and logs.
+    pub fn name(&self) -> &'static str {
+        self.circuit.name
     }
 
     /// The state now. An open circuit whose period is over stays *open* until somebody calls.
     pub fn state(&self) -> State {
         self.circuit.state()
     }
+
+    /// Sets a state by hand, for a drill. It stays until another is set, unless that is one of the automatic ones:
+    /// `Closed` begins anew, with nothing counted; `Open` and `HalfOpen` are refused with `false`.
+    pub fn force(&self, state: State) -> bool {
+        let settable = !matches!(state, State::Open | State::HalfOpen);
+        if settable {
+            self.circuit.force(state);
+        }
+        settable
+    }
 }
 
+#[cfg(test)]
+mod history;
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod tests;

@@ -78,6 +78,10 @@ pub struct Config {
     /// Whether /metrics is served
     #[arg(long, env = "METRICS", default_value_t = true, action = ArgAction::Set)]
     pub metrics: bool,
+    /// Whether circuits can be forced open, closed or to metrics only at /breakers of the management port, which asks
+    /// nobody who they are; for drills
+    #[arg(long, env = "DRILLS", default_value_t = false, action = ArgAction::Set)]
+    pub drills: bool,
     /// Settings of the connections to Postgres
     #[command(flatten)]
     pub database: DatabaseArgs,

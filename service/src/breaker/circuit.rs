@@ -1,154 +1,100 @@
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TraceContextExt as _;
 use tokio::time::Instant;
 
-use super::admission::{Admission, Permit};
-use super::machine::Machine;
-use super::metrics::Outcome;
-use super::state::{Epoch, Word};
-use super::window::Window;
+use super::gate::{Gate, Pass, Refusal, Settled};
+use super::judge::{Judge, Verdict};
+use super::metrics::{CircuitMetrics, Outcome};
 use super::{Args, Class, Metrics, State};
 
 /// What callers are told while a trial is running; its own deadline bounds it.
 const TRIAL_RETRY: Duration = Duration::from_secs(1);
 
-/// One circuit: its state, and what decides on it.
+/// One circuit: its gate, on the clock of tokio, and what it tells of itself.
 pub(super) struct Circuit {
     pub(super) name: &'static str,
     pub(super) args: Args,
-    pub(super) started: Instant,
-    word: Word,
-    /// End of the open period, in nanoseconds since `started`. Written before the word says *open*.
-    open_until: AtomicU64,
-    pub(super) trial_running: AtomicBool,
-    /// Guards the window and the machine; held for a few additions, never across an await.
-    core: Mutex<Core>,
-    pub(super) metrics: Metrics,
+    started: Instant,
+    gate: Arc<Gate<Judge>>,
+    metrics: CircuitMetrics,
 }
 
-struct Core {
-    window: Window,
-    machine: Machine,
-}
-
-struct Transition {
-    from: State,
-    to: State,
+/// The right to make one call, since when, and whether its outcome was recorded; otherwise the call was cancelled.
+pub(super) struct Admission<'circuit> {
+    circuit: &'circuit Circuit,
+    pass: Option<Pass<'circuit>>,
+    since: Instant,
 }
 
 impl Circuit {
-    pub(super) fn closed(name: &'static str, args: Args, metrics: Metrics) -> Self {
-        metrics.enter(name, State::Closed);
-        let core =
-            Core { window: Window::new(args.breaker_window), machine: Machine::new(args.breaker_open_for) };
-        Self {
-            name,
-            args,
-            started: Instant::now(),
-            word: Word::default(),
-            open_until: AtomicU64::new(0),
-            trial_running: AtomicBool::new(false),
-            core: Mutex::new(core),
-            metrics,
-        }
+    pub(super) fn closed(name: &'static str, args: Args, metrics: &Metrics) -> Self {
+        let gate = Arc::new(Gate::closed(Judge::new(&args)));
+        let metrics = metrics.circuit(name, &gate);
+        Self { name, args, started: Instant::now(), gate, metrics }
     }
 
     pub(super) fn state(&self) -> State {
-        self.word.load().state
+        self.gate.state()
     }
 
-    pub(super) fn admit(self: &Arc<Self>) -> Result<Admission, Duration> {
-        let epoch = self.word.load();
-        match epoch.state {
-            State::Closed => Ok(Admission::new(self, epoch.generation, None)),
-            State::Open => match self.remaining() {
-                Duration::ZERO => self.admit_trial(),
-                remaining => Err(remaining),
-            },
-            State::HalfOpen => self.admit_trial(),
+    pub(super) fn admit(&self) -> Result<Admission<'_>, Duration> {
+        match self.gate.admit(|| self.nanos(Instant::now()), Judge::is_due) {
+            Ok(pass) => {
+                if pass.opened_trial {
+                    self.announce(State::Open, State::HalfOpen);
+                }
+                Ok(Admission { circuit: self, pass: Some(pass), since: Instant::now() })
+            }
+            Err(refusal) => {
+                self.metrics.not_permitted();
+                Err(match refusal {
+                    Refusal::For(nanos) => Duration::from_nanos(nanos),
+                    Refusal::Trial => TRIAL_RETRY,
+                    Refusal::Forced => self.args.breaker_open_for,
+                })
+            }
         }
     }
 
-    fn admit_trial(self: &Arc<Self>) -> Result<Admission, Duration> {
-        let permit = Permit::take(self).ok_or(TRIAL_RETRY)?;
-        let (epoch, transition) = {
-            let core = self.lock();
-            let epoch = self.word.load();
-            match epoch.state {
-                // The last trial ended between our look and our permit.
-                State::Closed => return Ok(Admission::new(self, epoch.generation, None)),
-                State::HalfOpen => (epoch, None),
-                State::Open if core.machine.permits() => (
-                    self.word.advance(State::HalfOpen),
-                    Some(Transition { from: State::Open, to: State::HalfOpen }),
-                ),
-                State::Open => return Err(self.remaining()),
-            }
-        };
-        self.announce(transition.as_ref());
-        Ok(Admission::new(self, epoch.generation, Some(permit)))
+    /// Sets a state by hand; leaving one that was set by hand starts with an empty window.
+    pub(super) fn force(&self, to: State) {
+        if let Some(from) = self.gate.force(to, Judge::reset) {
+            self.announce(from, to);
+        }
     }
 
-    pub(super) fn settle(&self, mut admission: Admission, outcome: Outcome) {
-        admission.settled = true;
-        let transition = {
-            let mut core = self.lock();
-            let epoch = self.word.load();
-            if epoch.generation == admission.generation {
-                self.metrics.call(self.name, outcome);
-                self.judge(&mut core, epoch, outcome)
-            } else {
-                self.metrics.call(self.name, Outcome::Late);
+    fn settle(&self, pass: Pass<'_>, now: Instant, outcome: Outcome) {
+        let class = outcome.class();
+        let since_start = now.saturating_duration_since(self.started);
+        let mut would_open = false;
+        let settled = self.gate.settle(pass, |judge, state| match judge.count(state, class, since_start) {
+            Verdict::Move(to) => Some((to, self.nanos(now + self.args.breaker_open_for))),
+            Verdict::Stay => None,
+            Verdict::WouldOpen => {
+                would_open = true;
                 None
             }
-        };
-        self.announce(transition.as_ref());
-        // The permit of a trial ends here, after the state it decided.
-        drop(admission);
-    }
-
-    fn judge(&self, core: &mut Core, epoch: Epoch, outcome: Outcome) -> Option<Transition> {
-        let class = outcome.class();
-        let to = match (epoch.state, class) {
-            (_, Class::NotCounted) | (State::Open, _) => return None,
-            (State::Closed, _) => {
-                let counts = core.window.record(self.started.elapsed(), class == Class::Failure);
-                let trips = class == Class::Failure
-                    && counts.total >= self.args.breaker_min_calls
-                    && counts.failed as f64 >= self.args.breaker_error_rate * counts.total as f64;
-                if !trips {
-                    return None;
-                }
-                State::Open
-            }
-            (State::HalfOpen, Class::Failure) => State::Open,
-            (State::HalfOpen, Class::Success) => State::Closed,
-        };
-        core.machine.decide(class);
-        if to == State::Open {
-            let until = self.started.elapsed() + self.args.breaker_open_for;
-            self.open_until.store(until.as_nanos() as u64, Ordering::Release);
+        });
+        self.metrics.call(if settled == Settled::Late { Outcome::Late } else { outcome });
+        if would_open {
+            self.metrics.withheld();
+            tracing::warn!(breaker = self.name, "circuit breaker would have opened");
         }
-        core.window.clear();
-        self.word.advance(to);
-        Some(Transition { from: epoch.state, to })
+        if let Settled::Moved(from, to) = settled {
+            self.announce(from, to);
+        }
     }
 
-    fn remaining(&self) -> Duration {
-        let until = Duration::from_nanos(self.open_until.load(Ordering::Acquire));
-        until.saturating_sub(self.started.elapsed())
+    fn nanos(&self, at: Instant) -> u64 {
+        at.saturating_duration_since(self.started).as_nanos() as u64
     }
 
     /// Tells of a transition; called without the lock, since a log or an exporter may take its time.
-    fn announce(&self, transition: Option<&Transition>) {
-        let Some(&Transition { from, to }) = transition else {
-            return;
-        };
-        self.metrics.transition(self.name, from, to);
+    fn announce(&self, from: State, to: State) {
+        self.metrics.transition(from, to);
         let (breaker, from, to) = (self.name, from.as_str(), to.as_str());
         tracing::warn!(breaker, from, to, "circuit breaker changed state");
         opentelemetry::Context::map_current(|context| {
@@ -160,8 +106,24 @@ impl Circuit {
             context.span().add_event("circuit breaker changed state", attributes);
         });
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, Core> {
-        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+impl Admission<'_> {
+    /// Records how the call went; a success later than the deadline is none.
+    pub(super) fn settle(mut self, outcome: Outcome) {
+        let Some(pass) = self.pass.take() else { return };
+        let now = Instant::now();
+        // A blocked worker can make a call late without the timer having had its turn.
+        let late = outcome.class() == Class::Success
+            && now.saturating_duration_since(self.since) > self.circuit.args.breaker_deadline;
+        self.circuit.settle(pass, now, if late { Outcome::Deadline } else { outcome });
+    }
+}
+
+impl Drop for Admission<'_> {
+    fn drop(&mut self) {
+        if let Some(pass) = self.pass.take() {
+            self.circuit.settle(pass, self.since, Outcome::NotCounted);
+        }
     }
 }

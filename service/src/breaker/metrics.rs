@@ -1,19 +1,43 @@
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric as _, LabelValueEncoder,
+};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
+use super::gate::Gate;
+use super::judge::Judge;
 use super::{Class, State};
 
 /// Metric families of all circuits of a process. Clones share them.
 #[derive(Clone, Default)]
 pub struct Metrics {
-    state: Family<StateLabels, Gauge>,
+    circuits: Arc<Mutex<Vec<Watched>>>,
     transitions: Family<TransitionLabels, Counter>,
     calls: Family<CallLabels, Counter>,
     not_permitted: Family<NameLabel, Counter>,
+    withheld: Family<NameLabel, Counter>,
 }
+
+/// The series of one circuit, looked up once: a call costs one addition.
+pub(super) struct CircuitMetrics {
+    breaker: &'static str,
+    transitions: Family<TransitionLabels, Counter>,
+    calls: [Counter; Outcome::ALL.len()],
+    not_permitted: Counter,
+    withheld: Counter,
+}
+
+type Watched = (&'static str, Arc<Gate<Judge>>);
+
+/// Reads every circuit at the scrape, so that exactly one of its states is 1 in each.
+struct States(Arc<Mutex<Vec<Watched>>>);
 
 /// How a permitted call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,7 +45,9 @@ pub(super) enum Outcome {
     Success,
     Failure,
     Deadline,
+    /// Cancelled, or without any news of the dependency.
     NotCounted,
+    Panic,
     /// Admitted before the last transition: dropped.
     Late,
 }
@@ -53,37 +79,76 @@ struct CallLabels {
 impl Metrics {
     /// Adds the families to `registry`.
     pub fn register(&self, registry: &mut Registry) {
-        registry.register("breaker_state", "1 for the state the circuit is in, else 0", self.state.clone());
+        registry.register_collector(Box::new(States(Arc::clone(&self.circuits))));
         registry.register("breaker_transitions", "Changes of state", self.transitions.clone());
         registry.register("breaker_calls", "Calls that were permitted, by outcome", self.calls.clone());
         registry.register("breaker_not_permitted", "Calls that were not made", self.not_permitted.clone());
+        let help = "Openings that metrics_only withheld";
+        registry.register("breaker_withheld_openings", help, self.withheld.clone());
     }
 
-    pub(super) fn enter(&self, breaker: &'static str, current: State) {
-        for state in State::ALL {
-            self.state.get_or_create(&StateLabels { breaker, state }).set(i64::from(state == current));
+    pub(super) fn circuit(&self, breaker: &'static str, gate: &Arc<Gate<Judge>>) -> CircuitMetrics {
+        self.circuits.lock().unwrap_or_else(PoisonError::into_inner).push((breaker, Arc::clone(gate)));
+        let name = NameLabel { breaker };
+        let calls =
+            Outcome::ALL.map(|outcome| self.calls.get_or_create_owned(&CallLabels { breaker, outcome }));
+        CircuitMetrics {
+            breaker,
+            transitions: self.transitions.clone(),
+            calls,
+            not_permitted: self.not_permitted.get_or_create_owned(&name),
+            withheld: self.withheld.get_or_create_owned(&name),
         }
     }
+}
 
-    pub(super) fn transition(&self, breaker: &'static str, from: State, to: State) {
-        self.enter(breaker, to);
-        self.transitions.get_or_create(&TransitionLabels { breaker, from, to }).inc();
+impl CircuitMetrics {
+    pub(super) fn transition(&self, from: State, to: State) {
+        self.transitions.get_or_create(&TransitionLabels { breaker: self.breaker, from, to }).inc();
     }
 
-    pub(super) fn call(&self, breaker: &'static str, outcome: Outcome) {
-        self.calls.get_or_create(&CallLabels { breaker, outcome }).inc();
+    pub(super) fn call(&self, outcome: Outcome) {
+        self.calls[outcome as usize].inc();
     }
 
-    pub(super) fn not_permitted(&self, breaker: &'static str) {
-        self.not_permitted.get_or_create(&NameLabel { breaker }).inc();
+    pub(super) fn not_permitted(&self) {
+        self.not_permitted.inc();
+    }
+
+    pub(super) fn withheld(&self) {
+        self.withheld.inc();
+    }
+}
+
+impl Collector for States {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "1 for the state the circuit is in, else 0";
+        let mut family = encoder.encode_descriptor("breaker_state", help, None, MetricType::Gauge)?;
+        for (breaker, gate) in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            let current = gate.state();
+            for state in State::ALL {
+                let labels = StateLabels { breaker, state };
+                ConstGauge::new(i64::from(state == current)).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for States {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("States")
     }
 }
 
 impl Outcome {
+    const ALL: [Self; 6] =
+        [Self::Success, Self::Failure, Self::Deadline, Self::NotCounted, Self::Panic, Self::Late];
+
     pub(super) fn class(self) -> Class {
         match self {
             Self::Success => Class::Success,
-            Self::Failure | Self::Deadline => Class::Failure,
+            Self::Failure | Self::Deadline | Self::Panic => Class::Failure,
             Self::NotCounted | Self::Late => Class::NotCounted,
         }
     }
@@ -94,6 +159,7 @@ impl Outcome {
             Self::Failure => "failure",
             Self::Deadline => "deadline",
             Self::NotCounted => "not_counted",
+            Self::Panic => "panic",
             Self::Late => "late",
         }
     }

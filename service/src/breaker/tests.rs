@@ -32,7 +32,11 @@ async fn calls(breaker: &Breaker, count: usize, result: fn() -> Result<(), Fault
 }
 
 async fn opened(args: Args) -> Breaker {
-    let breaker = breaker(&args);
+    opened_in(&Metrics::default(), args).await
+}
+
+async fn opened_in(metrics: &Metrics, args: Args) -> Breaker {
+    let breaker = Breaker::new("test", &args, metrics);
     calls(&breaker, 10, || FAILED).await;
     assert_eq!(breaker.state(), State::Open);
     breaker
@@ -43,9 +47,9 @@ async fn open_period_over(breaker: &Breaker) {
     tokio::time::sleep(breaker.circuit.args.breaker_open_for + Duration::from_millis(20)).await;
 }
 
-fn transitions(breaker: &Breaker) -> String {
+fn scrape(metrics: &Metrics) -> String {
     let mut registry = prometheus_client::registry::Registry::default();
-    breaker.circuit.metrics.register(&mut registry);
+    metrics.register(&mut registry);
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
     text
@@ -147,7 +151,8 @@ async fn a_thousand_callers_make_one_trial() {
 
 #[tokio::test]
 async fn a_failed_trial_opens_again_for_the_whole_period() {
-    let breaker = opened(quick()).await;
+    let metrics = Metrics::default();
+    let breaker = opened_in(&metrics, quick()).await;
     open_period_over(&breaker).await;
     calls(&breaker, 1, || FAILED).await;
     assert_eq!(breaker.state(), State::Open);
@@ -156,7 +161,7 @@ async fn a_failed_trial_opens_again_for_the_whole_period() {
     open_period_over(&breaker).await;
     calls(&breaker, 1, || Ok(())).await;
     assert_eq!(breaker.state(), State::Closed);
-    let metrics = transitions(&breaker);
+    let metrics = scrape(&metrics);
     for line in [
         r#"breaker_transitions_total{breaker="test",from="closed",to="open"} 1"#,
         r#"breaker_transitions_total{breaker="test",from="open",to="half_open"} 2"#,
@@ -200,7 +205,8 @@ async fn a_hanging_trial_ends_at_the_deadline() {
 
 #[tokio::test]
 async fn late_answers_of_an_earlier_state_are_dropped() {
-    let breaker = breaker(&quick());
+    let metrics = Metrics::default();
+    let breaker = Breaker::new("test", &quick(), &metrics);
     let (finish, finished) = tokio::sync::oneshot::channel::<()>();
     let early = {
         let breaker = breaker.clone();
@@ -224,5 +230,93 @@ async fn late_answers_of_an_earlier_state_are_dropped() {
     });
     trial.await.unwrap();
     assert_eq!(breaker.state(), State::Closed);
-    assert!(transitions(&breaker).contains(r#"outcome="late"} 1"#));
+    assert!(scrape(&metrics).contains(r#"outcome="late"} 1"#));
+}
+
+#[tokio::test]
+async fn a_panic_counts_as_a_failure_and_wedges_nothing() {
+    let metrics = Metrics::default();
+    let breaker = opened_in(&metrics, quick()).await;
+    open_period_over(&breaker).await;
+    let panicking = {
+        let breaker = breaker.clone();
+        tokio::spawn(async move {
+            breaker.call(async { panic!("on purpose") as Result<(), Fault> }).await.is_ok()
+        })
+    };
+    assert!(panicking.await.unwrap_err().is_panic());
+    assert_eq!(breaker.state(), State::Open, "the trial failed");
+    assert!(scrape(&metrics).contains(r#"outcome="panic"} 1"#));
+    open_period_over(&breaker).await;
+    calls(&breaker, 1, || Ok(())).await;
+    assert_eq!(breaker.state(), State::Closed);
+}
+
+/// The real machine on its real clock: a thousand times around, and what is told is what happened.
+#[tokio::test]
+async fn a_thousand_cycles_are_told_exactly() {
+    let metrics = Metrics::default();
+    let args = Args { breaker_open_for: Duration::from_millis(10), ..Args::default() };
+    let breaker = Breaker::new("test", &args, &metrics);
+    for cycle in 0..1_000 {
+        calls(&breaker, 10, || FAILED).await;
+        assert_eq!(breaker.state(), State::Open, "cycle {cycle}");
+        assert_eq!(ones(&metrics), [r#"breaker_state{breaker="test",state="open"} 1"#]);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        while breaker.state() == State::Open {
+            calls(&breaker, 1, || Ok(())).await;
+        }
+        assert_eq!(breaker.state(), State::Closed, "cycle {cycle}");
+    }
+    assert_eq!(ones(&metrics), [r#"breaker_state{breaker="test",state="closed"} 1"#]);
+    let text = scrape(&metrics);
+    for (from, to) in [("closed", "open"), ("open", "half_open"), ("half_open", "closed")] {
+        let line = format!(r#"breaker_transitions_total{{breaker="test",from="{from}",to="{to}"}} 1000"#);
+        assert!(text.contains(&line), "{line} in\n{text}");
+    }
+}
+
+/// The states that a scrape shows as 1.
+fn ones(metrics: &Metrics) -> Vec<String> {
+    let text = scrape(metrics);
+    let states = text.lines().filter(|line| line.starts_with("breaker_state{") && line.ends_with(" 1"));
+    states.map(str::to_owned).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn states_set_by_hand_stay_until_another_is_set() {
+    let metrics = Metrics::default();
+    let breaker = opened_in(&metrics, Args::default()).await;
+    assert!(breaker.force(State::Disabled));
+    calls(&breaker, 100, || FAILED).await;
+    assert_eq!(breaker.state(), State::Disabled, "calls pass and do not count");
+    assert!(breaker.force(State::MetricsOnly));
+    calls(&breaker, 25, || FAILED).await;
+    assert_eq!(breaker.state(), State::MetricsOnly);
+    assert!(scrape(&metrics).contains(r#"breaker_withheld_openings_total{breaker="test"} 2"#));
+    assert!(breaker.force(State::ForcedOpen));
+    advance(Duration::from_hours(1)).await;
+    let refused = breaker.call(async { panic!("called") as Result<(), Fault> }).await;
+    assert!(matches!(refused, Err(CallError::NotPermitted { .. })));
+    assert!(!breaker.force(State::Open) && !breaker.force(State::HalfOpen));
+    assert!(breaker.force(State::Closed));
+    calls(&breaker, 9, || FAILED).await;
+    assert_eq!(breaker.state(), State::Closed, "nothing is left of before");
+    calls(&breaker, 1, || FAILED).await;
+    assert_eq!(breaker.state(), State::Open);
+}
+
+#[tokio::test]
+async fn neither_a_call_nor_a_refusal_allocates() {
+    let breaker = breaker(&Args::default());
+    let once = |result: Result<(), Fault>| {
+        let _ = breaker.call(async { result }).now_or_never();
+    };
+    once(Ok(()));
+    let closed = allocation_counter::measure(|| (0..1_000).for_each(|_| once(Ok(()))));
+    assert_eq!(closed.count_total, 0, "{closed:?}");
+    calls(&breaker, 10_000, || FAILED).await;
+    assert_eq!(breaker.state(), State::Open);
+    let open = allocation_counter::measure(|| (0..1_000).for_each(|_| once(Ok(()))));
+    assert_eq!((open.count_total, open.bytes_total), (0, 0), "{open:?}");
 }

@@ -59,41 +59,6 @@ impl Window {
 mod tests {
     use super::*;
 
-    /// Small, seeded and good enough to vary histories (the constants of Knuth's MMIX generator).
-    struct Random(u64);
-
-    impl Random {
-        fn below(&mut self, bound: u64) -> u64 {
-            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (self.0 >> 33) % bound
-        }
-    }
-
-    fn brute_force(history: &[(u64, bool)], now: u64) -> Counts {
-        let oldest = (now / 1_000).saturating_sub(BUCKETS as u64 - 1);
-        let live = history.iter().filter(|(at, _)| at / 1_000 >= oldest);
-        live.fold(Counts::default(), |sum, (_, failed)| Counts {
-            total: sum.total + 1,
-            failed: sum.failed + u64::from(*failed),
-        })
-    }
-
-    #[test]
-    fn random_histories_agree_with_counting_by_hand() {
-        for seed in 0..2_000 {
-            let (mut random, mut history, mut now) = (Random(seed), Vec::new(), 0);
-            let mut window = Window::new(Duration::from_secs(10));
-            for _ in 0..50 {
-                let longest_gap = [5, 400, 3_000, 25_000][random.below(4) as usize];
-                now += random.below(longest_gap);
-                let failed = random.below(2) == 0;
-                history.push((now, failed));
-                let counts = window.record(Duration::from_millis(now), failed);
-                assert_eq!(counts, brute_force(&history, now), "seed {seed} at {now} ms");
-            }
-        }
-    }
-
     #[test]
     fn outcomes_leave_after_ten_seconds() {
         let mut window = Window::new(Duration::from_secs(10));

@@ -2,7 +2,7 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use super::harness::{Mode, Service, World, seconds, until};
+use super::harness::{Mode, Service, World, get, request, seconds, until};
 
 async fn seeded(settings: &[(&str, &str)]) -> (World, Service) {
     let world = World::new().await;
@@ -140,4 +140,28 @@ async fn a_connection_whose_call_was_given_up_is_not_used_again() {
     // Postgres still waits for the lock on behalf of that call; the only connection of the pool must be another one.
     let user = service.get("/api/users/1").await;
     assert_eq!((user.status.as_u16(), user.header("x-cache")), (200, None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn circuits_are_set_by_hand_only_where_drills_are_on() {
+    let (_world, service) = seeded(&[("DRILLS", "true")]).await;
+    let set = async |name: &str, state: &'static str| {
+        let path = format!("/breakers/{name}/state");
+        request(service.management, http::Method::PUT, &path, state, &[]).await.unwrap()
+    };
+    assert_eq!(set("postgres", "forced_open").await.status, 200);
+    let stale = service.get("/api/users/1").await;
+    assert_eq!((stale.status.as_u16(), stale.header("x-cache")), (200, Some("stale")));
+    assert!(service.metrics().await.contains(r#"breaker_state{breaker="postgres",state="forced_open"} 1"#));
+    assert_eq!(set("postgres", "open").await.status, 400);
+    assert_eq!(set("redis", "closed").await.status, 404);
+    assert_eq!(set("postgres", "closed").await.status, 200);
+    assert_eq!(service.get("/api/users/1").await.header("x-cache"), None);
+    let listed = get(service.management, "/breakers").await.unwrap().json();
+    assert_eq!(listed, json!({ "postgres": "closed" }));
+
+    let (_world, plain) = seeded(&[]).await;
+    for port in [plain.management, plain.port] {
+        assert_eq!(get(port, "/breakers").await.unwrap().status, 404);
+    }
 }

@@ -1,4 +1,5 @@
 use std::fs::File;
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -34,8 +35,12 @@ impl World {
 
     /// A direct connection to the database, around the gate.
     pub(crate) async fn connect(&self) -> sqlx::PgConnection {
-        let url = format!("postgres://postgres@127.0.0.1:{}/test_{}", postgres_port(), self.number);
-        sqlx::PgConnection::connect(&url).await.unwrap()
+        sqlx::PgConnection::connect(&self.url()).await.unwrap()
+    }
+
+    /// The database, around the gate.
+    pub(crate) fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/test_{}", postgres_port(), self.number)
     }
 
     /// The variables that lead a service here.
@@ -68,9 +73,19 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn start(environment: Vec<(String, String)>, settings: &[(&str, &str)]) -> Self {
+        Self::run(Path::new(env!("CARGO_BIN_EXE_users")), environment, settings)
+    }
+
+    /// One of the examples, which cargo builds beside the binary.
+    pub(crate) fn example(name: &str, environment: Vec<(String, String)>) -> Self {
+        let examples = Path::new(env!("CARGO_BIN_EXE_users")).with_file_name("examples");
+        Self::run(&examples.join(name), environment, &[])
+    }
+
+    fn run(program: &Path, environment: Vec<(String, String)>, settings: &[(&str, &str)]) -> Self {
         let (port, management) = (free_port(), free_port());
         let log = tempfile::NamedTempFile::new().unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_users"))
+        let child = Command::new(program)
             .env_clear()
             .envs(environment)
             .env("PORT", port.to_string())
