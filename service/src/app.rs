@@ -14,7 +14,7 @@ use tokio::runtime::Builder;
 use crate::breaker::{self, Breaker};
 use crate::config::{Config, Settings};
 use crate::health::{self, Health};
-use crate::http::{self, Api, Identity};
+use crate::http::{self, Api, Identity, Room};
 use crate::shutdown::{self, Phase, Server, Shutdown};
 use crate::telemetry::{self, Telemetry, logs};
 use crate::users::{self, Cache, Orders, Postgres, PostgresProbe, RedisProbe, Schema, Users};
@@ -50,6 +50,7 @@ const CLOSE_LIMIT: Duration = Duration::from_millis(500);
 struct Metrics {
     breaker: breaker::Metrics,
     health: health::Metrics,
+    http: http::Metrics,
     shutdown: shutdown::Metrics,
     telemetry: telemetry::Metrics,
     users: users::Metrics,
@@ -60,6 +61,7 @@ impl Metrics {
         let mut registry = Registry::default();
         self.breaker.register(&mut registry);
         self.health.register(&mut registry);
+        self.http.register(&mut registry);
         self.shutdown.register(&mut registry);
         self.telemetry.register(&mut registry);
         self.users.register(&mut registry);
@@ -125,7 +127,8 @@ async fn serve(
         settings.orders.as_ref().map(|base| Orders::new(base, config.orders_deadline, telemetry.clone()));
     let identity = identity(config);
     let api = Api { users: users.clone(), orders };
-    let router = http::router(api, telemetry.clone(), health, identity);
+    let room = Room::new(config.max_in_flight, &metrics.http);
+    let router = http::router(api, telemetry.clone(), health, identity, room);
     #[cfg(feature = "flawed")]
     let router = crate::flaw::spoil(router);
 

@@ -69,6 +69,10 @@ pub struct Config {
     /// Longest time for a call to the orders service
     #[arg(long, env = "ORDERS_DEADLINE", default_value = "2s", value_parser = duration::parse_positive)]
     pub orders_deadline: Duration,
+    /// Requests at a time; more are answered 503 with Retry-After at once. More than the rate times BREAKER_DEADLINE, or
+    /// an outage is answered by this instead of by the fallbacks
+    #[arg(long, env = "MAX_IN_FLIGHT", default_value = "1024", value_parser = at_least_one)]
+    pub max_in_flight: usize,
     /// Demo users to insert if there are none; for demonstrations only
     #[arg(long, env = "SEED_USERS", default_value = "0", value_parser = clap::value_parser!(u32).range(..=100_000))]
     pub seed_users: u32,
@@ -204,6 +208,10 @@ fn plain_http(variable: &'static str, text: &str) -> Result<Uri, ConfigError> {
 
 fn port(text: &str) -> Result<u16, String> {
     text.parse().ok().filter(|port| *port > 0).ok_or_else(|| "expected a port from 1 to 65535".to_owned())
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|count| *count > 0).ok_or_else(|| "expected a whole number from 1".to_owned())
 }
 
 fn present(secret: Option<&Secret>) -> Option<&Secret> {

@@ -3,6 +3,7 @@
 mod deadline;
 mod identity;
 mod orders;
+mod overload;
 mod problem;
 mod users;
 
@@ -13,6 +14,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 
 pub use identity::Identity;
+pub use overload::{Metrics, Room};
 pub use problem::Problem;
 
 use crate::health::{self, Health};
@@ -31,8 +33,8 @@ pub struct Api {
     pub orders: Option<Orders>,
 }
 
-/// The router for the port of users: traced routes, then probes, which are not traced.
-pub fn router(api: Api, telemetry: Telemetry, health: Health, identity: Identity) -> Router {
+/// The router for the port of users: traced routes with limited room, then probes, which always have room and no trace.
+pub fn router(api: Api, telemetry: Telemetry, health: Health, identity: Identity, room: Room) -> Router {
     Router::new()
         .route("/api/users", get(users::list).post(users::create.layer(DefaultBodyLimit::max(BODY_LIMIT))))
         .route("/api/users/{id}", get(users::find))
@@ -41,6 +43,7 @@ pub fn router(api: Api, telemetry: Telemetry, health: Health, identity: Identity
         .method_not_allowed_fallback(problem::unknown_method)
         .with_state(api)
         .layer(from_fn(deadline::limit))
+        .layer(from_fn_with_state(room, overload::shed))
         .layer(from_fn_with_state(telemetry, trace_requests))
         .merge(health::routes(health))
         .layer(from_fn_with_state(identity, identity::sign))

@@ -50,7 +50,7 @@ impl Problem {
         problem
     }
 
-    fn retry_after(mut self, delay: Duration) -> Self {
+    pub(super) fn retry_after(mut self, delay: Duration) -> Self {
         self.retry_after = Some(delay);
         self
     }

@@ -23,6 +23,9 @@ pub struct Args {
     /// and proxies keep idle connections
     #[arg(long, env = "IDLE_TIMEOUT", default_value = "75s", value_parser = duration::parse_positive)]
     pub idle_timeout: Duration,
+    /// Open connections at a time; more are answered 503 and closed at once, so that idle ones cannot take all memory
+    #[arg(long, env = "MAX_CONNECTIONS", default_value = "4096", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_connections: u32,
 }
 
 /// Settings that contradict each other.
@@ -61,6 +64,7 @@ impl Default for Args {
             shutdown_flush: Duration::from_secs(23),
             shutdown_force: Duration::from_secs(25),
             idle_timeout: Duration::from_secs(75),
+            max_connections: 4_096,
         }
     }
 }

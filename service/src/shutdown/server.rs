@@ -96,6 +96,10 @@ impl Acceptor {
 
     async fn take(&self, accepted: std::io::Result<(TcpStream, std::net::SocketAddr)>) {
         match accepted {
+            Ok((stream, _)) if self.connections.len() >= self.shutdown.args.max_connections as usize => {
+                self.metrics.refused.inc();
+                turn_away(&stream);
+            }
             Ok((stream, address)) => {
                 let connection = Connection::new(address, self.app.clone(), self.shutdown.clone());
                 let gauge = self.metrics.connections.clone();
@@ -112,6 +116,14 @@ impl Acceptor {
             }
         }
     }
+}
+
+/// Says why, as far as the empty buffer of a new socket takes it, and hangs up.
+fn turn_away(stream: &TcpStream) {
+    const ANSWER: &[u8] =
+        b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    // The client meets a closed connection otherwise, which says the same.
+    let _ = stream.try_write(ANSWER);
 }
 
 fn builder(idle_timeout: Duration) -> Builder<TokioExecutor> {

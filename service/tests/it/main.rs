@@ -13,6 +13,7 @@ mod harness;
 mod health;
 mod migrations;
 mod orders;
+mod overload;
 mod restart;
 mod shutdown;
 mod telemetry;

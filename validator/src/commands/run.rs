@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
 use crate::checks::ALL;
@@ -37,17 +37,15 @@ pub(super) async fn run(args: RunArgs) -> Result<Exit, Failure> {
     progress.tell(&format!("context {}, namespace {}", cluster.context(), cluster.namespace()));
     preflight(&cluster).await?;
     no_other_run(&cluster).await?;
-    for line in clean_up(&cluster).await? {
-        progress.tell(&format!("left behind by an earlier run: {line}"));
-        at_rest_again(&cluster, &check.spec.target.deployment, Instant::now() + REST).await?;
-    }
-    let target = discover(&cluster, &check, args.image.as_deref(), now()).await?;
-    let sites = find_sites(&cluster, &check.spec.dependencies, &target.plan.service).await?;
-    let plan = plan(&check, &target);
-
+    let mut signals = Signals::listen()?;
+    let (target, sites, plan) = tokio::select! {
+        prepared = prepare(&args, &check, &cluster, &mut progress) => prepared?,
+        // What was left of the clean-up is left for the next run, as after any other end of this process.
+        () = signals.first() => return Err(Failure::interrupted()),
+    };
     let outcome = tokio::select! {
         outcome = experiment(&args, &cluster, &target, &sites, &plan, &mut progress) => outcome,
-        () = interrupted() => Err(Failure::interrupted()),
+        () = signals.first() => Err(Failure::interrupted()),
     };
     let ended = match outcome {
         Ok((evidence, failed)) => conclude(&args, &evidence, failed, &mut progress),
@@ -67,6 +65,23 @@ pub(super) async fn run(args: RunArgs) -> Result<Exit, Failure> {
             Err(failure.hint("the clean-up was not finished: `validator cleanup` does the rest"))
         }
     }
+}
+
+/// Takes away what an earlier run has left, and finds out what there is to work with.
+async fn prepare(
+    args: &RunArgs,
+    check: &GoLiveCheck,
+    cluster: &Cluster,
+    progress: &mut Progress,
+) -> Result<(Target, Vec<Site>, Plan), Failure> {
+    for line in clean_up(cluster).await? {
+        progress.tell(&format!("left behind by an earlier run: {line}"));
+        at_rest_again(cluster, &check.spec.target.deployment, Instant::now() + REST).await?;
+    }
+    let target = discover(cluster, check, args.image.as_deref(), now()).await?;
+    let sites = find_sites(cluster, &check.spec.dependencies, &target.plan.service).await?;
+    let plan = plan(check, &target);
+    Ok((target, sites, plan))
 }
 
 async fn experiment(
@@ -146,15 +161,23 @@ async fn leave(
     Ok(())
 }
 
-async fn interrupted() {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// SIGTERM and SIGINT, kept from the moment they are listened for until they are asked for.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        let listen = |kind| signal(kind).map_err(|e| Failure::environment(format!("no signal handler: {e}")));
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+    }
+
+    async fn first(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }
 

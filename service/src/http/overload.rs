@@ -1,0 +1,52 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use http::StatusCode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::registry::Registry;
+use tokio::sync::Semaphore;
+
+use super::Problem;
+
+/// Advice to those who are turned away: another instance, or this one a moment later, can answer.
+const SOON: Duration = Duration::from_secs(1);
+
+/// Room for so many requests at a time; the others are turned away at once, since a queue would only make all late.
+#[derive(Clone)]
+pub struct Room {
+    places: Arc<Semaphore>,
+    turned_away: Counter,
+}
+
+/// Metric families of the HTTP server. Clones share them.
+#[derive(Clone, Default)]
+pub struct Metrics {
+    turned_away: Counter,
+}
+
+impl Metrics {
+    /// Adds the families to `registry`.
+    pub fn register(&self, registry: &mut Registry) {
+        let help = "Requests answered 503 because too many were under way";
+        registry.register("http_server_requests_shed", help, self.turned_away.clone());
+    }
+}
+
+impl Room {
+    /// Room for `places` requests.
+    pub fn new(places: usize, metrics: &Metrics) -> Self {
+        Self { places: Arc::new(Semaphore::new(places)), turned_away: metrics.turned_away.clone() }
+    }
+}
+
+pub(super) async fn shed(State(room): State<Room>, request: Request, next: Next) -> Response {
+    let Ok(_place) = room.places.try_acquire() else {
+        room.turned_away.inc();
+        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many requests are under way");
+        return problem.retry_after(SOON).into_response();
+    };
+    next.run(request).await
+}
