@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help test kind-test kind-selftest kind-up kind-down images lint fmt deny bench generate
+.PHONY: help test kind-test kind-selftest kind-up kind-down images lint fmt deny bench soak generate
 
 help: ## Print the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
@@ -40,9 +40,14 @@ fmt: ## Format the code
 deny: ## Licences, bans, sources; advisories where their database can be had
 	cluster/deny.sh
 
-bench: ## Benchmarks (criterion)
+bench: ## Benchmarks: criterion, and whole processes beside their peer
 	service/tests/backends.sh
-	cargo bench --locked -p golive-validator
+	cargo build --locked --release -p golive-service --examples
+	cargo bench --locked --workspace
+
+soak: ## The long tests (about 40 min), in release builds
+	service/tests/backends.sh
+	timeout 6000 cargo test --locked --release -p golive-service --features golive-service/flawed --test it -- --ignored --nocapture --test-threads 1
 
 generate: ## Write generated files (docs/checks.md)
 	cargo build --quiet --locked --workspace --bins --features golive-service/flawed

@@ -22,6 +22,7 @@ mod propagation;
 mod resource;
 pub mod semconv;
 mod span;
+mod tracecontext;
 
 use std::sync::Arc;
 use std::time::Duration;

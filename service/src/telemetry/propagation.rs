@@ -1,6 +1,8 @@
 use opentelemetry::Context;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
-use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
+use opentelemetry_sdk::propagation::BaggagePropagator;
+
+use super::tracecontext::TraceContext;
 
 /// The propagators that `OTEL_PROPAGATORS` names, a variable that the SDK does not read.
 pub(super) struct Propagators(Vec<Box<dyn TextMapPropagator + Send + Sync>>);
@@ -19,7 +21,7 @@ impl Propagators {
             }
             seen.push(name);
             match name {
-                "tracecontext" => propagators.push(Box::new(TraceContextPropagator::new())),
+                "tracecontext" => propagators.push(Box::new(TraceContext::default())),
                 "baggage" => propagators.push(Box::new(BaggagePropagator::new())),
                 "none" => return Self(Vec::new()),
                 unknown => {
@@ -40,3 +42,6 @@ impl Propagators {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

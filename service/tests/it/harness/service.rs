@@ -45,8 +45,18 @@ impl World {
 
     /// The variables that lead a service here.
     pub(crate) fn environment(&self) -> Vec<(String, String)> {
-        let postgres = format!("postgres://postgres@127.0.0.1:{}/test_{}", self.postgres.port, self.number);
-        let redis = format!("redis://127.0.0.1:{}/{}", self.redis.port, self.number);
+        self.variables(self.postgres.port, self.redis.port)
+    }
+
+    /// The same, around the gates.
+    #[allow(dead_code, reason = "for the benchmarks")]
+    pub(crate) fn direct(&self) -> Vec<(String, String)> {
+        self.variables(postgres_port(), redis_port())
+    }
+
+    fn variables(&self, postgres: u16, redis: u16) -> Vec<(String, String)> {
+        let postgres = format!("postgres://postgres@127.0.0.1:{postgres}/test_{}", self.number);
+        let redis = format!("redis://127.0.0.1:{redis}/{}", self.number);
         vec![("DATABASE_URL".to_owned(), postgres), ("REDIS_URL".to_owned(), redis)]
     }
 

@@ -1,0 +1,102 @@
+use http::{HeaderMap, HeaderValue};
+use opentelemetry::trace::{SpanContext, TraceContextExt as _};
+use opentelemetry_http::HeaderExtractor;
+
+use super::Propagators;
+
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const SPAN: &str = "00f067aa0ba902b7";
+
+fn extracted(headers: &[(&'static str, &str)]) -> SpanContext {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        map.append(*name, HeaderValue::from_str(value).unwrap());
+    }
+    Propagators::named(None).extract(&HeaderExtractor(&map)).span().span_context().clone()
+}
+
+fn is_taken(traceparent: &str) -> bool {
+    extracted(&[("traceparent", traceparent)]).is_valid()
+}
+
+/// The cases of the test suite of W3C Trace Context, level 1 and 2, that concern one `traceparent`.
+#[test]
+fn a_malformed_traceparent_starts_a_new_trace() {
+    let zeros = |count| "0".repeat(count);
+    for malformed in [
+        String::new(),
+        "00".to_owned(),
+        format!("00-{TRACE}-{SPAN}"),
+        format!("00-{TRACE}-{SPAN}-"),
+        format!("00-{TRACE}-{SPAN}-1"),
+        format!("00-{TRACE}-{SPAN}-001"),
+        format!("00-{TRACE}-{SPAN}-.0"),
+        format!("00-{TRACE}-{SPAN}-0."),
+        format!("00-{TRACE}-{SPAN}-0G"),
+        format!("00-{TRACE}-{SPAN}-01-"),
+        format!("00-{TRACE}-{SPAN}-01-what"),
+        format!("00-{TRACE}-{SPAN}-01."),
+        format!("ff-{TRACE}-{SPAN}-01"),
+        format!("0-{TRACE}-{SPAN}-01"),
+        format!("000-{TRACE}-{SPAN}-01"),
+        format!(".0-{TRACE}-{SPAN}-01"),
+        format!("cc-{TRACE}-{SPAN}-01.what"),
+        format!("00-{}-{SPAN}-01", zeros(32)),
+        format!("00-{TRACE}-{}-01", zeros(16)),
+        format!("00-{}-{SPAN}-01", &TRACE[1..]),
+        format!("00-{TRACE}0-{SPAN}-01"),
+        format!("00-{}.-{SPAN}-01", &TRACE[1..]),
+        format!("00-{}-{SPAN}-01", TRACE.to_uppercase()),
+        format!("00-{TRACE}-{}-01", &SPAN[1..]),
+        format!("00-{TRACE}-{SPAN}0-01"),
+        format!("00-{TRACE}-{}.-01", &SPAN[1..]),
+        format!("00-{TRACE}-{}-01", SPAN.to_uppercase()),
+        format!("00_{TRACE}_{SPAN}_01"),
+        format!("00 {TRACE} {SPAN} 01"),
+        format!("{TRACE}-{SPAN}-01"),
+    ] {
+        assert!(!is_taken(&malformed), "{malformed}");
+    }
+}
+
+#[test]
+fn a_wellformed_traceparent_is_taken_also_of_a_later_version() {
+    for (version, flags, sampled) in
+        [("00", "00", false), ("00", "01", true), ("00", "03", true), ("cc", "01", true)]
+    {
+        let context = extracted(&[("traceparent", &format!("{version}-{TRACE}-{SPAN}-{flags}"))]);
+        assert_eq!(
+            (context.trace_id().to_string(), context.span_id().to_string()),
+            (TRACE.into(), SPAN.into())
+        );
+        assert_eq!(context.is_sampled(), sampled, "{version} {flags}");
+        assert!(context.is_remote());
+    }
+    assert!(is_taken(&format!("cc-{TRACE}-{SPAN}-01-what-the-future-will-be-like")));
+}
+
+#[test]
+fn tracestate_is_kept_and_a_malformed_one_is_left_out() {
+    let parent = format!("00-{TRACE}-{SPAN}-01");
+    let state =
+        |text: &str| extracted(&[("traceparent", &parent), ("tracestate", text)]).trace_state().header();
+    assert_eq!(state("congo=t61rcWkgMzE,rojo=00f067aa0ba902b7"), "congo=t61rcWkgMzE,rojo=00f067aa0ba902b7");
+    for malformed in ["foo", "=1", "foo 1=1", "FOO=1,b=2", "foo=1=2"] {
+        assert_eq!(state(malformed), "", "{malformed}");
+    }
+}
+
+#[test]
+fn two_traceparents_are_none() {
+    let (one, two) = (format!("00-{TRACE}-{SPAN}-01"), format!("00-{TRACE}-{SPAN}-00"));
+    assert!(!extracted(&[("traceparent", &one), ("traceparent", &two)]).is_valid());
+}
+
+#[test]
+fn names_are_looked_up_once_and_unknown_ones_are_left_out() {
+    for (list, count) in
+        [("", 2), ("baggage, tracecontext,baggage", 2), ("none", 0), ("jaeger", 0), ("tracecontext", 1)]
+    {
+        assert_eq!(Propagators::named(Some(list)).0.len(), count, "{list}");
+    }
+}
