@@ -4,6 +4,8 @@ set -euo pipefail
 charts=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=cluster/lib.sh
 source "$charts/../cluster/lib.sh"
+# shellcheck source=charts/alerts/test.sh
+source "$charts/alerts/test.sh"
 
 passed=0 failed=0 rendered=''
 
@@ -84,7 +86,7 @@ render_notes() {
 # documented CHART: every value has its row in the README and every row its value.
 documented() {
   local chart=$1 difference
-  difference=$(diff <(leaves "$chart" | sort) <(sed -n 's/^| `\([a-zA-Z.]*\)` |.*/\1/p' "$charts/$chart/README.md" | sort)) || true
+  difference=$(diff <(leaves "$chart" | sort) <(sed -n 's/^| `\([a-zA-Z._]*\)` |.*/\1/p' "$charts/$chart/README.md" | sort)) || true
   if [[ -z $difference ]]; then pass "$chart/README.md lists exactly the values that exist"; else fail "$chart/README.md lists exactly the values that exist" "$difference"; fi
 }
 
@@ -230,7 +232,7 @@ service_schema() {
   rejects 'an unknown value is refused' service --set replicaCount=3
   local section
   for section in image database redis otel orders demo service probes probes.liveness probes.readiness probes.startup rollout resources \
-    resources.requests resources.limits podDisruptionBudget topologySpread serviceAccount podSecurityContext securityContext securityContext.capabilities affinity; do
+    resources.requests resources.limits podDisruptionBudget autoscaling networkPolicy monitoring monitoring.serviceMonitor monitoring.rules monitoring.dashboard topologySpread serviceAccount podSecurityContext securityContext securityContext.capabilities affinity; do
     rejects "an unknown value below $section is refused" service --set "$section.typo=1"
   done
   rejects 'an unknown field of a variable is refused' service --set 'extraEnv[0].name=A,extraEnv[0].valeu=b'
@@ -304,6 +306,8 @@ service_options
 service_test_and_notes
 service_variants
 service_schema
+alerts
+autoscaling_and_policy
 backends
 
 finished=yes

@@ -3,6 +3,11 @@
 {{- default .Release.Name .Values.fullnameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
+{{/* Name of the Service that is scraped, which is also the job of its metrics. */}}
+{{- define "service.managementName" -}}
+{{- printf "%s-management" (include "service.fullname" . | trunc 52 | trimSuffix "-") }}
+{{- end }}
+
 {{/* The image's tag, which is also the version that labels and spans carry. */}}
 {{- define "service.version" -}}
 {{- default .Chart.AppVersion .Values.image.tag }}
