@@ -6,7 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark stops at what it did not expect")]
 #![expect(clippy::print_stdout, reason = "the table is the result")]
 
-#[allow(dead_code, reason = "the tests use the rest")]
+#[allow(dead_code, unused_imports, reason = "the tests use the rest")]
 #[path = "../tests/it/harness/mod.rs"]
 mod harness;
 

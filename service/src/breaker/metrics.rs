@@ -90,6 +90,10 @@ impl Metrics {
     pub(super) fn circuit(&self, breaker: &'static str, gate: &Arc<Gate<Judge>>) -> CircuitMetrics {
         self.circuits.lock().unwrap_or_else(PoisonError::into_inner).push((breaker, Arc::clone(gate)));
         let name = NameLabel { breaker };
+        // There from the start, so that the first one is an increase.
+        for (from, to) in State::TRANSITIONS {
+            let _ = self.transitions.get_or_create(&TransitionLabels { breaker, from, to });
+        }
         let calls =
             Outcome::ALL.map(|outcome| self.calls.get_or_create_owned(&CallLabels { breaker, outcome }));
         CircuitMetrics {

@@ -22,6 +22,14 @@ impl State {
     pub const ALL: [Self; 6] =
         [Self::Closed, Self::Open, Self::HalfOpen, Self::ForcedOpen, Self::Disabled, Self::MetricsOnly];
 
+    /// Those that nobody sets by hand, from and to.
+    pub(super) const TRANSITIONS: [(Self, Self); 4] = [
+        (Self::Closed, Self::Open),
+        (Self::Open, Self::HalfOpen),
+        (Self::HalfOpen, Self::Open),
+        (Self::HalfOpen, Self::Closed),
+    ];
+
     /// Name in metrics and logs.
     pub fn as_str(self) -> &'static str {
         match self {

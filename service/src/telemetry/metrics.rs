@@ -56,6 +56,9 @@ impl Metrics {
             "Requests with sampled=01 beyond the budget, left to the ratio",
             self.over_budget.clone(),
         );
+        for reason in [DropReason::queue_full, DropReason::export_failed] {
+            self.drop_spans(reason, 0);
+        }
         registry.register("telemetry_spans_dropped", "Spans that never arrived", self.dropped.clone());
         registry.register_with_unit(
             "http_server_request_duration",

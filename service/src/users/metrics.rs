@@ -42,6 +42,13 @@ struct WriteLabel {
 impl Metrics {
     /// Adds the families to `registry`.
     pub fn register(&self, registry: &mut Registry) {
+        // There from the start, so that the first one is an increase.
+        for kind in [Fallback::cached, Fallback::empty, Fallback::unavailable] {
+            let _ = self.fallbacks.get_or_create(&FallbackLabel { kind });
+        }
+        for outcome in [CopyFate::written, CopyFate::failed, CopyFate::queue_full, CopyFate::late] {
+            let _ = self.cache_writes.get_or_create(&WriteLabel { outcome });
+        }
         registry.register("fallback", "Answers without Postgres, by kind", self.fallbacks.clone());
         registry.register("cache_writes", "Copies for the cache, by outcome", self.cache_writes.clone());
     }

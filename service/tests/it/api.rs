@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::harness::{Mode, World, get, seconds};
@@ -110,4 +112,29 @@ async fn without_identity_headers_and_metrics_everything_else_is_the_same() {
         let headers = service.get(path).await.headers;
         assert!(headers.keys().all(|name| !name.as_str().starts_with("x-")), "{path}: {headers:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_readme_lists_exactly_the_metrics_that_are_served() {
+    let world = World::new().await;
+    let service = world.ready(&[("SEED_USERS", "5")]).await;
+    assert_eq!(service.get("/api/users/1").await.status, 200);
+    let metrics = service.metrics().await;
+    let served: BTreeSet<_> = metrics
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '))
+        .map(|(name, kind)| if kind == "counter" { format!("{name}_total") } else { name.to_owned() })
+        .collect();
+    let readme = include_str!("../../README.md");
+    let section = readme.split("## Metrics").nth(1).and_then(|rest| rest.split("## ").next()).unwrap();
+    // Odd parts stand between backticks; a name ends at its labels, and values such as `metrics_only` have no label.
+    let listed: BTreeSet<_> = section
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter_map(|text| text.split('{').next())
+        .filter(|name| *name != "metrics_only")
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(listed, served);
 }

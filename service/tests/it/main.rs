@@ -14,6 +14,7 @@ mod health;
 mod migrations;
 mod orders;
 mod overload;
+mod propagation;
 mod restart;
 mod shutdown;
 mod telemetry;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use backends::{postgres_port, redis_port};
 pub(crate) use client::{Answer, get, request};
-pub(crate) use collector::Collector;
+pub(crate) use collector::{Collector, Received};
 pub(crate) use gate::{Gate, Mode};
 pub(crate) use service::{Service, World};
 
