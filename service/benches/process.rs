@@ -99,7 +99,7 @@ async fn start(subject: Subject, world: &World, collector: &Collector) -> Servic
     // Straight to the backends: the gates of the tests would take part in the result.
     let environment = world.direct();
     let service = match subject {
-        Subject::Plain => Service::example("plain", environment),
+        Subject::Plain => Service::example("plain", environment, &[]),
         Subject::Users { sampled: None } => Service::start(environment, &[("OTEL_SDK_DISABLED", "true")]),
         Subject::Users { sampled: Some(ratio) } => {
             let (ratio, endpoint) = (ratio.to_string(), collector.url.clone());

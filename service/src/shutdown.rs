@@ -8,6 +8,7 @@
 //! | 0 s | [`Phase::Lameduck`] | not ready, every HTTP/1 answer says `Connection: close`, HTTP/2 gets GOAWAY; still accepting |
 //! | 5 s | [`Phase::Draining`] | backlog accepted, listener closed; open connections are served on |
 //! | 20 s | [`Phase::Closing`] | idle connections closed, a request that still comes is answered 503 |
+//! | 21 s | | connections closed that wait for nothing but their client: half a head, an unread answer, an event stream |
 //! | 23 s | | telemetry flushed ([`Shutdown::flush_budget`]) |
 //! | 25 s | | exit 1 by force |
 //!

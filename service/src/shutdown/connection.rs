@@ -3,7 +3,7 @@ use std::future::pending;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::body::Body;
@@ -36,6 +36,27 @@ struct Protocol {
     began: AtomicBool,
     is_h2: AtomicBool,
     became_h2: Notify,
+    /// Requests whose response head is not there yet.
+    handling: AtomicUsize,
+    handled: Notify,
+}
+
+/// One request being handled, for as long as it lives.
+struct Handling(Arc<Protocol>);
+
+impl Handling {
+    fn begin(protocol: &Arc<Protocol>) -> Self {
+        protocol.handling.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(protocol))
+    }
+}
+
+impl Drop for Handling {
+    fn drop(&mut self) {
+        if self.0.handling.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.handled.notify_one();
+        }
+    }
 }
 
 impl Connection {
@@ -59,12 +80,15 @@ impl Connection {
                 respond(request, peer, app.clone(), shutdown.clone(), Arc::clone(&protocol))
             })
         };
-        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+        let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
             () = retired(&shutdown, &protocol) => {
                 connection.as_mut().graceful_shutdown();
-                connection.await
+                tokio::select! {
+                    ended = connection => ended,
+                    () = abandoned(&shutdown, &protocol) => Ok(()),
+                }
             }
         };
         if let Err(error) = ended {
@@ -98,6 +122,20 @@ async fn retired(shutdown: &Shutdown, protocol: &Protocol) {
     }
 }
 
+/// The end of the time for requests in flight, once none is being handled: what is left then waits for the client, who
+/// does not finish a head, does not read, or reads a stream without end.
+async fn abandoned(shutdown: &Shutdown, protocol: &Protocol) {
+    shutdown.reached(Phase::Closing).await;
+    sleep(shutdown.closing_grace()).await;
+    loop {
+        let next = protocol.handled.notified();
+        if protocol.handling.load(Ordering::Acquire) == 0 {
+            return;
+        }
+        next.await;
+    }
+}
+
 async fn respond(
     request: Request<Incoming>,
     peer: SocketAddr,
@@ -106,6 +144,7 @@ async fn respond(
     protocol: Arc<Protocol>,
 ) -> Result<Response, Infallible> {
     protocol.began.store(true, Ordering::Relaxed);
+    let _handling = Handling::begin(&protocol);
     let is_h2 = request.version() == Version::HTTP_2;
     if is_h2 && !protocol.is_h2.swap(true, Ordering::AcqRel) {
         protocol.became_h2.notify_one();

@@ -17,4 +17,5 @@ mod overload;
 mod propagation;
 mod restart;
 mod shutdown;
+mod streams;
 mod telemetry;

@@ -37,7 +37,7 @@ impl Program {
     async fn start(self, world: &World, path: &str) -> Service {
         let service = match self {
             Self::Users => world.start(&[("SEED_USERS", "5")]),
-            Self::Example(name) => Service::example(name, world.environment()),
+            Self::Example(name) => Service::example(name, world.environment(), &[]),
         };
         let answers = async || get(service.port, path).await.is_some_and(|answer| answer.status == 200);
         until("an answer", Duration::from_secs(20), answers).await;

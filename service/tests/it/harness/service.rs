@@ -87,9 +87,9 @@ impl Service {
     }
 
     /// One of the examples, which cargo builds beside the binary.
-    pub(crate) fn example(name: &str, environment: Vec<(String, String)>) -> Self {
+    pub(crate) fn example(name: &str, environment: Vec<(String, String)>, settings: &[(&str, &str)]) -> Self {
         let examples = Path::new(env!("CARGO_BIN_EXE_users")).with_file_name("examples");
-        Self::run(&examples.join(name), environment, &[])
+        Self::run(&examples.join(name), environment, settings)
     }
 
     fn run(program: &Path, environment: Vec<(String, String)>, settings: &[(&str, &str)]) -> Self {
