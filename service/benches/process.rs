@@ -91,7 +91,7 @@ async fn turn(subject: Subject, world: &World, collector: &Collector) -> Turn {
     Turn {
         cpu_us: spent.as_secs_f64() * 1e6 / REQUESTS as f64,
         rate: REQUESTS as f64 / took.as_secs_f64(),
-        resident_mib: resident_mib(id),
+        resident_mib: service.resident_mib(),
     }
 }
 
@@ -139,12 +139,6 @@ fn cpu_time(id: u32) -> Duration {
         text.split(' ').next()?.parse::<u64>().ok()
     });
     Duration::from_nanos(spent.sum())
-}
-
-fn resident_mib(id: u32) -> f64 {
-    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
 }
 
 fn pin(id: u32, core: usize) {

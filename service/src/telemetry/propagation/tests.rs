@@ -1,6 +1,6 @@
 use http::{HeaderMap, HeaderValue};
 use opentelemetry::trace::{SpanContext, TraceContextExt as _};
-use opentelemetry_http::HeaderExtractor;
+use opentelemetry_http::{HeaderExtractor, HeaderInjector};
 
 use super::Propagators;
 
@@ -99,4 +99,51 @@ fn names_are_looked_up_once_and_unknown_ones_are_left_out() {
     {
         assert_eq!(Propagators::named(Some(list)).0.len(), count, "{list}");
     }
+}
+
+/// Headers that were valid once, with a few bytes changed: no panic, and what is taken in goes out the same.
+#[test]
+fn three_hundred_thousand_damaged_headers_do_no_harm() {
+    let mut random = fastrand::Rng::with_seed(7);
+    let damage = |random: &mut fastrand::Rng, text: &str| {
+        let mut bytes = text.as_bytes().to_vec();
+        for _ in 0..random.usize(..4) {
+            let at = random.usize(..bytes.len().max(1));
+            if bytes.is_empty() {
+                break;
+            }
+            match random.u8(..4) {
+                0 => drop(bytes.remove(at)),
+                1 => bytes.insert(at, random.u8(b' '..=b'~')),
+                2 => bytes.truncate(at + 1),
+                _ => bytes[at] = random.u8(..),
+            }
+        }
+        bytes
+    };
+    let propagators = Propagators::named(None);
+    let mut taken = 0;
+    for _ in 0..300_000 {
+        let mut map = HeaderMap::new();
+        for (name, text) in [
+            ("traceparent", format!("00-{TRACE}-{SPAN}-01").as_str()),
+            ("tracestate", "congo=t61rcWkgMzE,rojo=00f067aa0ba902b7"),
+            ("baggage", "tenant=blue,user=a%20b;ttl=1"),
+        ] {
+            if let Ok(value) = HeaderValue::from_bytes(&damage(&mut random, text)) {
+                map.append(name, value);
+            }
+        }
+        let context = propagators.extract(&HeaderExtractor(&map));
+        if context.span().span_context().is_valid() {
+            let mut out = HeaderMap::new();
+            propagators.inject(&context, &mut HeaderInjector(&mut out));
+            let (sent, received) =
+                (out["traceparent"].to_str().unwrap(), map["traceparent"].to_str().unwrap());
+            // A later version goes on as version 00, and of the flags only the sampled one.
+            assert_eq!(sent[2..53], received.trim()[2..53], "{received}");
+            taken += 1;
+        }
+    }
+    assert!((60_000..200_000).contains(&taken), "{taken} taken");
 }

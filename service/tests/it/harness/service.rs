@@ -157,6 +157,14 @@ impl Service {
         (status, since.elapsed())
     }
 
+    /// Resident memory.
+    pub(crate) fn resident_mib(&self) -> f64 {
+        let id = self.child.id().expect("still running");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
+    }
+
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.log.path()).unwrap()
     }

@@ -1,0 +1,64 @@
+//! Input that nobody sends by accident: a clear answer or a closed connection, never a panic, and bounded memory.
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::harness::{World, get, seconds};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn malformed_and_oversized_input_is_refused_with_a_4xx() {
+    let world = World::new().await;
+    let service = world.ready(&[("SEED_USERS", "5")]).await;
+    let many = "x: y\r\n".repeat(200);
+    let long = format!("x: {}\r\n", "y".repeat(600_000));
+    let path = format!("/api/users/{}", "1".repeat(70_000));
+    for (what, request) in [
+        ("no HTTP", b"\x16\x03\x01\x02\x00\x01\r\n\r\n".to_vec()),
+        ("no version", b"GET /api/users/1\r\n\r\n".to_vec()),
+        ("a path that is not UTF-8", b"GET /api/users/\xff\xfe HTTP/1.1\r\nhost: u\r\n\r\n".to_vec()),
+        ("an escape that is not UTF-8", b"GET /api/users/%ff HTTP/1.1\r\nhost: u\r\n\r\n".to_vec()),
+        ("200 headers", format!("GET / HTTP/1.1\r\n{many}\r\n").into_bytes()),
+        ("a header of 600 kB", format!("GET / HTTP/1.1\r\n{long}\r\n").into_bytes()),
+        ("a path of 70 kB", format!("GET {path} HTTP/1.1\r\nhost: u\r\n\r\n").into_bytes()),
+        ("two lengths", b"POST /api/users HTTP/1.1\r\nhost: u\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nxx".to_vec()),
+        ("a length that is no number", b"POST /api/users HTTP/1.1\r\nhost: u\r\ncontent-length: -1\r\n\r\n".to_vec()),
+        ("a header name with a space", b"GET /api/users/1 HTTP/1.1\r\nho st: u\r\n\r\n".to_vec()),
+        ("a body that is not UTF-8", b"POST /api/users HTTP/1.1\r\nhost: u\r\ncontent-type: application/json\r\ncontent-length: 3\r\n\r\n\"\xff\"".to_vec()),
+        ("a body of 1 GB", b"POST /api/users HTTP/1.1\r\nhost: u\r\ncontent-type: application/json\r\ncontent-length: 1000000000\r\n\r\n[".to_vec()),
+    ] {
+        let status = exchange(service.port, &request).await;
+        assert!((400..500).contains(&status), "{what}: {status}");
+    }
+    assert_eq!(service.get("/api/users/1").await.status, 200);
+    assert!(!service.log().contains("panicked"), "{}", service.log());
+}
+
+/// The status of the answer.
+async fn exchange(port: u16, request: &[u8]) -> u16 {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    // The server may have answered and hung up before all is sent.
+    let _ = stream.write_all(request).await;
+    let mut head = [0; 12];
+    let read =
+        tokio::time::timeout(seconds(15), stream.read_exact(&mut head)).await.expect("an answer in time");
+    read.unwrap_or_else(|error| panic!("no answer: {error}"));
+    String::from_utf8_lossy(&head[9..]).parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thousands_of_idle_connections_cost_bounded_memory_and_probes_are_answered() {
+    let world = World::new().await;
+    let service = world.ready(&[("MAX_CONNECTIONS", "2000")]).await;
+    let before = service.resident_mib();
+    let mut idle = Vec::new();
+    for _ in 0..4_000 {
+        let mut stream = TcpStream::connect(("127.0.0.1", service.port)).await.unwrap();
+        // Half a head, so that each has a buffer.
+        let _ = stream.write_all(b"GET /api/users/1 HTTP/1.1\r\nhost: ").await;
+        idle.push(stream);
+    }
+    let grown = service.resident_mib() - before;
+    assert!(grown < 60.0, "{grown:.1} MiB for 2,000 connections");
+    assert_eq!(get(service.management, "/health").await.unwrap().status, 200);
+    assert!(service.metrics().await.lines().any(|line| line.starts_with("http_server_connections 2000")));
+}
