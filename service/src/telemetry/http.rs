@@ -143,3 +143,6 @@ fn protocol_version(version: Version) -> &'static str {
         _ => "1.1",
     }
 }
+
+#[cfg(test)]
+mod tests;
