@@ -79,6 +79,8 @@ async fn turn(subject: Subject, world: &World, collector: &Collector) -> Turn {
     pin(id, 0);
     load(service.port, REQUESTS / 10).await;
     if subject == Subject::Cached {
+        // The last copies are on their way.
+        tokio::time::sleep(Duration::from_secs(1)).await;
         let path = "/breakers/postgres/state";
         assert_eq!(
             request(service.management, Method::PUT, path, "forced_open", &[]).await.unwrap().status,
@@ -124,7 +126,7 @@ async fn load(port: u16, requests: usize) {
             let request = Request::get(path).header("host", "users").body(Empty::<Bytes>::new()).unwrap();
             sender.ready().await.unwrap();
             let response = sender.send_request(request).await.unwrap();
-            assert_eq!(response.status(), 200);
+            assert_eq!(response.status(), 200, "{:?}", response.headers());
             response.into_body().collect().await.unwrap();
         }
     });
