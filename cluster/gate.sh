@@ -41,7 +41,8 @@ gate() {
   local rc=0
   rm -f "$out/$1.json" "$out/$1.why.txt"
   say "the gate on the $1 build (5 to 9 min)"
-  KUBECONFIG=$kubeconfig timeout 1500 "$validator" run --context "$context" -f "$2" --timeout 20m \
+  # In the background, so that a signal to this script reaches it at once.
+  run env KUBECONFIG="$kubeconfig" timeout 1500 "$validator" run --context "$context" -f "$2" --timeout 20m \
     --evidence "$out/$1.evidence.zst" --report "json=$out/$1.json" --report "terminal=$out/$1.txt" || rc=$?
   ((rc == $3)) || refuse "$1" "the gate on the $1 build ended with $rc, expected $3" "the checks above did not pass; evidence: $out/$1.evidence.zst"
   "$validator" judge "$out/$1.evidence.zst" >"$out/$1.again.txt" || true

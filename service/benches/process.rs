@@ -12,18 +12,11 @@ mod harness;
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use futures_util::future::join_all;
-use harness::{Collector, Service, World, request, until};
-use http::{Method, Request};
-use http_body_util::{BodyExt as _, Empty};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use harness::{Collector, Service, World, flood, request, until};
+use http::Method;
 
 const ROUNDS: usize = 7;
 const REQUESTS: usize = 20_000;
-const CONNECTIONS: usize = 16;
 
 /// One program under load.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -77,7 +70,7 @@ async fn turn(subject: Subject, world: &World, collector: &Collector) -> Turn {
     let service = start(subject, world, collector).await;
     let id = service.child.id().unwrap();
     pin(id, 0);
-    load(service.port, REQUESTS / 10).await;
+    flood(service.port, REQUESTS / 10).await;
     if subject == Subject::Cached {
         // The last copies are on their way.
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -88,7 +81,7 @@ async fn turn(subject: Subject, world: &World, collector: &Collector) -> Turn {
         );
     }
     let (cpu, began) = (cpu_time(id), Instant::now());
-    load(service.port, REQUESTS).await;
+    flood(service.port, REQUESTS).await;
     let (spent, took) = (cpu_time(id).saturating_sub(cpu), began.elapsed());
     Turn {
         cpu_us: spent.as_secs_f64() * 1e6 / REQUESTS as f64,
@@ -112,25 +105,6 @@ async fn start(subject: Subject, world: &World, collector: &Collector) -> Servic
     let answers = async || harness::get(service.port, "/api/users/1").await.is_some_and(|a| a.status == 200);
     until("an answer", Duration::from_secs(20), answers).await;
     service
-}
-
-/// Sends `requests` over kept connections, each asking again at once.
-async fn load(port: u16, requests: usize) {
-    let clients = (0..CONNECTIONS).map(|client| async move {
-        let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-        stream.set_nodelay(true).unwrap();
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
-        tokio::spawn(connection);
-        for number in 0..requests / CONNECTIONS {
-            let path = format!("/api/users/{}", (client + number * CONNECTIONS) % 100 + 1);
-            let request = Request::get(path).header("host", "users").body(Empty::<Bytes>::new()).unwrap();
-            sender.ready().await.unwrap();
-            let response = sender.send_request(request).await.unwrap();
-            assert_eq!(response.status(), 200, "{:?}", response.headers());
-            response.into_body().collect().await.unwrap();
-        }
-    });
-    join_all(clients).await;
 }
 
 /// CPU time of every thread of a process, from the scheduler (nanoseconds).

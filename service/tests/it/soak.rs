@@ -4,15 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use futures_util::future::join_all;
-use http::{Method, Request};
-use http_body_util::{BodyExt as _, Empty};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use http::Method;
 
-use super::harness::{Collector, World, get, request, seconds};
+use super::harness::{Collector, World, flood, get, request, seconds};
 
 const BRIEF: [(&str, &str); 4] = [
     ("SHUTDOWN_LAMEDUCK", "100ms"),
@@ -56,32 +51,11 @@ async fn the_spans_of_requests_in_flight_arrive_in_a_hundred_shutdowns() {
 async fn memory_does_not_grow_over_a_million_requests() {
     let world = World::new().await;
     let service = world.ready(&[("SEED_USERS", "100")]).await;
-    load(service.port, 100_000).await;
+    flood(service.port, 100_000).await;
     let before = service.resident_mib();
-    load(service.port, 1_000_000).await;
+    flood(service.port, 1_000_000).await;
     let grown = service.resident_mib() - before;
     assert!(grown < 1.0, "{grown:.2} MiB above {before:.1}");
-}
-
-async fn load(port: u16, requests: usize) {
-    const CONNECTIONS: usize = 16;
-    let clients = (0..CONNECTIONS).map(|client| {
-        tokio::spawn(async move {
-            let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-            stream.set_nodelay(true).unwrap();
-            let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
-            tokio::spawn(connection);
-            for number in 0..requests / CONNECTIONS {
-                let path = format!("/api/users/{}", (client + number) % 100 + 1);
-                let request = Request::get(path).header("host", "users").body(Empty::<Bytes>::new()).unwrap();
-                sender.ready().await.unwrap();
-                let response = sender.send_request(request).await.unwrap();
-                assert_eq!(response.status(), 200);
-                response.into_body().collect().await.unwrap();
-            }
-        })
-    });
-    join_all(clients).await.into_iter().for_each(|client| client.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 use bytes::Bytes;
+use futures_util::future::join_all;
 use http::{HeaderMap, Method, Request, StatusCode};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::{BodyExt as _, Empty, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
@@ -56,4 +57,24 @@ pub(crate) async fn request(
     let response =
         sender.send_request(builder.body(Full::new(Bytes::from(body.to_owned()))).unwrap()).await.ok()?;
     Answer::read(response).await.ok()
+}
+
+/// Sends `requests` for users 1 to 100 over 16 kept connections, each asking again at once; every answer must be 200.
+pub(crate) async fn flood(port: u16, requests: usize) {
+    const CONNECTIONS: usize = 16;
+    let clients = (0..CONNECTIONS).map(|client| async move {
+        let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        for number in 0..requests / CONNECTIONS {
+            let path = format!("/api/users/{}", (client + number * CONNECTIONS) % 100 + 1);
+            let request = Request::get(path).header("host", "users").body(Empty::<Bytes>::new()).unwrap();
+            sender.ready().await.unwrap();
+            let response = sender.send_request(request).await.unwrap();
+            assert_eq!(response.status(), 200, "{:?}", response.headers());
+            response.into_body().collect().await.unwrap();
+        }
+    });
+    join_all(clients).await;
 }

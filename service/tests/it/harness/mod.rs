@@ -10,7 +10,7 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 pub(crate) use backends::{postgres_port, redis_port};
-pub(crate) use client::{Answer, get, request};
+pub(crate) use client::{Answer, flood, get, request};
 pub(crate) use collector::{Collector, Received};
 pub(crate) use gate::{Gate, Mode};
 pub(crate) use service::{Service, World};
