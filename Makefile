@@ -9,7 +9,7 @@ help: ## Print the targets
 
 test: ## All tests that need no cluster; installs Postgres and Redis where they are missing
 	service/tests/backends.sh
-	timeout 1500 cargo test --locked --workspace --features golive-service/flawed
+	ulimit -n "$$(ulimit -Hn)"; timeout 1500 cargo test --locked --workspace --features golive-service/flawed
 	charts/test.sh
 
 kind-test: ## The gate in a real kind cluster, on the good build and on the bare one; from nothing
@@ -47,7 +47,7 @@ bench: ## Benchmarks: criterion, and whole processes beside their peer
 
 soak: ## The long tests (about 40 min), in release builds
 	service/tests/backends.sh
-	timeout 6000 cargo test --locked --release -p golive-service --features golive-service/flawed --test it -- --ignored --nocapture --test-threads 1
+	ulimit -n "$$(ulimit -Hn)"; timeout 6000 cargo test --locked --release -p golive-service --features golive-service/flawed --test it -- --ignored --nocapture --test-threads 1
 
 generate: ## Write generated files (docs/checks.md)
 	cargo build --quiet --locked --workspace --bins --features golive-service/flawed
