@@ -6,7 +6,8 @@ use opentelemetry::trace::TraceContextExt as _;
 use tokio::time::Instant;
 
 use super::gate::{Gate, Pass, Refusal, Settled};
-use super::judge::{Judge, Verdict};
+use super::judge::Judge;
+use super::machine::Machine;
 use super::metrics::{CircuitMetrics, Outcome};
 use super::{Args, Class, Metrics, State};
 
@@ -18,7 +19,8 @@ pub(super) struct Circuit {
     pub(super) name: &'static str,
     pub(super) args: Args,
     started: Instant,
-    gate: Arc<Gate<Judge>>,
+    judge: Judge,
+    gate: Arc<Gate<Machine>>,
     metrics: CircuitMetrics,
 }
 
@@ -31,9 +33,10 @@ pub(super) struct Admission<'circuit> {
 
 impl Circuit {
     pub(super) fn closed(name: &'static str, args: Args, metrics: &Metrics) -> Self {
-        let gate = Arc::new(Gate::closed(Judge::new(&args)));
+        let judge = Judge::new(&args);
+        let gate = Arc::new(Gate::closed(Machine::new(args.breaker_open_for)));
         let metrics = metrics.circuit(name, &gate);
-        Self { name, args, started: Instant::now(), gate, metrics }
+        Self { name, args, started: Instant::now(), judge, gate, metrics }
     }
 
     pub(super) fn state(&self) -> State {
@@ -41,7 +44,7 @@ impl Circuit {
     }
 
     pub(super) fn admit(&self) -> Result<Admission<'_>, Duration> {
-        match self.gate.admit(|| self.nanos(Instant::now()), Judge::is_due) {
+        match self.gate.admit(|| self.nanos(Instant::now()), Machine::permits) {
             Ok(pass) => {
                 if pass.opened_trial {
                     self.announce(State::Open, State::HalfOpen);
@@ -59,32 +62,25 @@ impl Circuit {
         }
     }
 
-    /// Sets a state by hand; leaving one that was set by hand starts with an empty window.
+    /// Sets a state by hand; like every transition it starts with an empty window, and here with a new machine too.
     pub(super) fn force(&self, to: State) {
-        if let Some(from) = self.gate.force(to, Judge::reset) {
+        let reset = |machine: &mut Machine| *machine = Machine::new(self.args.breaker_open_for);
+        if let Some(from) = self.gate.force(to, reset) {
             self.announce(from, to);
         }
     }
 
     fn settle(&self, pass: Pass<'_>, now: Instant, outcome: Outcome) {
-        let class = outcome.class();
-        let since_start = now.saturating_duration_since(self.started);
-        let mut would_open = false;
-        let settled = self.gate.settle(pass, |judge, state| match judge.count(state, class, since_start) {
-            Verdict::Move(to) => Some((to, self.nanos(now + self.args.breaker_open_for))),
-            Verdict::Stay => None,
-            Verdict::WouldOpen => {
-                would_open = true;
-                None
-            }
-        });
+        let open_until = self.nanos(now + self.args.breaker_open_for);
+        let settled = self.judge.settle(&self.gate, pass, outcome.class(), self.nanos(now), open_until);
         self.metrics.call(if settled == Settled::Late { Outcome::Late } else { outcome });
-        if would_open {
-            self.metrics.withheld();
-            tracing::warn!(breaker = self.name, "circuit breaker would have opened");
-        }
-        if let Settled::Moved(from, to) = settled {
-            self.announce(from, to);
+        match settled {
+            Settled::Late | Settled::Counted => {}
+            Settled::Moved(from, to) if from == to => {
+                self.metrics.withheld();
+                tracing::warn!(breaker = self.name, "circuit breaker would have opened");
+            }
+            Settled::Moved(from, to) => self.announce(from, to),
         }
     }
 

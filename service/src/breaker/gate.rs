@@ -104,17 +104,23 @@ impl<J> Gate<J> {
         }
     }
 
+    /// Whether outcomes are counted, and the one of `pass` belongs to them, as far as a look without the lock tells.
+    pub(super) fn is_counting(&self, pass: &Pass<'_>) -> bool {
+        let epoch = self.word.load();
+        epoch.generation == pass.generation && matches!(epoch.state, State::Closed | State::MetricsOnly)
+    }
+
     /// Hands the outcome of a call to `decide`, which returns the state to move to, and for *open* until when.
     pub(super) fn settle(
         &self,
         pass: Pass<'_>,
-        decide: impl FnOnce(&mut J, State) -> Option<(State, u64)>,
+        decide: impl FnOnce(&J, Epoch) -> Option<(State, u64)>,
     ) -> Settled {
-        let mut judge = self.lock();
+        let judge = self.lock();
         let epoch = self.word.load();
         let settled = if epoch.generation != pass.generation {
             Settled::Late
-        } else if let Some((to, until)) = decide(&mut judge, epoch.state) {
+        } else if let Some((to, until)) = decide(&judge, epoch) {
             self.move_to(to, until);
             Settled::Moved(epoch.state, to)
         } else {

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use super::gate::{Gate, Pass, Settled};
-use super::judge::{Judge, Verdict};
+use super::gate::Gate;
+use super::judge::Judge;
+use super::machine::Machine;
+use super::window::{Counts, Window};
 use super::{Args, Class, State};
 
 const HISTORIES: u64 = 1_000_000;
@@ -83,23 +85,14 @@ impl Model {
     }
 }
 
-/// The real parts, with the clock of the history; recloser's own wait is nothing.
-fn real() -> Gate<Judge> {
-    let args = Args { breaker_min_calls: MIN_CALLS, breaker_open_for: Duration::ZERO, ..Args::default() };
-    Gate::closed(Judge::new(&args))
-}
-
-fn settle(gate: &Gate<Judge>, pass: Pass<'_>, class: Class, now: u64) -> Settled {
-    gate.settle(pass, |judge, state| match judge.count(state, class, Duration::from_millis(now)) {
-        Verdict::Move(to) => Some((to, (now + OPEN_FOR_MS) * 1_000_000)),
-        Verdict::Stay | Verdict::WouldOpen => None,
-    })
-}
+const MS: u64 = 1_000_000;
 
 /// Plays one history on both; returns the transitions made.
 fn play(seed: u64) -> u64 {
     let mut random = fastrand::Rng::with_seed(seed);
-    let gate = real();
+    // The real parts on the clock of the history; recloser's own wait, whose clock is its own, is nothing.
+    let gate = Gate::closed(Machine::new(Duration::ZERO));
+    let judge = Judge::new(&Args { breaker_min_calls: MIN_CALLS, ..Args::default() });
     let mut model =
         Model { state: State::Closed, transitions: 0, open_until: 0, trial: false, calls: Vec::new() };
     let (mut now, mut running) = (0, Vec::new());
@@ -108,7 +101,7 @@ fn play(seed: u64) -> u64 {
         let longest_pause = random.choice([2, 300, 1_500, 6_000]).expect("four");
         now += random.u64(..longest_pause);
         if running.is_empty() || running.len() < 4 && random.bool() {
-            let pass = gate.admit(|| now * 1_000_000, Judge::is_due).ok();
+            let pass = gate.admit(|| now * MS, Machine::permits).ok();
             let ticket = model.admit(now);
             assert_eq!(pass.is_some(), ticket.is_some(), "seed {seed} step {step}: {model:?}");
             running.extend(pass.zip(ticket));
@@ -119,7 +112,7 @@ fn play(seed: u64) -> u64 {
                 dice if dice <= 2 * failing => Class::Failure,
                 _ => Class::Success,
             };
-            settle(&gate, pass, class, now);
+            judge.settle(&gate, pass, class, now * MS, (now + OPEN_FOR_MS) * MS);
             model.settle(ticket, class, now);
         }
         assert_eq!(gate.state(), model.state, "seed {seed} step {step}: {model:?}");
@@ -138,4 +131,28 @@ fn a_million_random_histories_agree_with_counting_by_hand() {
         parts.into_iter().map(|part| part.join().unwrap()).sum()
     });
     assert!(transitions > HISTORIES, "the histories hardly reach a transition: {transitions}");
+}
+
+#[test]
+fn outcomes_leave_the_window_after_ten_seconds() {
+    let window = Window::new(WINDOW_MS * MS);
+    for _ in 0..9 {
+        window.add(0, 500 * MS, true);
+    }
+    window.add(0, 9_900 * MS, true);
+    assert_eq!(window.counts(0, 9_900 * MS).failed, 10);
+    window.add(0, 10_100 * MS, true);
+    assert_eq!(window.counts(0, 10_100 * MS), Counts { total: 2, failed: 2 });
+    assert_eq!(window.counts(0, 60_000 * MS), Counts::default());
+}
+
+#[test]
+fn a_transition_empties_the_window_for_good() {
+    let window = Window::new(WINDOW_MS * MS);
+    window.add(3, 1_000 * MS, true);
+    assert_eq!(window.counts(4, 1_000 * MS), Counts::default());
+    window.add(4, 1_000 * MS, false);
+    // An outcome that comes late.
+    window.add(3, 9_000 * MS, true);
+    assert_eq!(window.counts(4, 9_000 * MS), Counts { total: 1, failed: 0 });
 }

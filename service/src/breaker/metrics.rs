@@ -12,7 +12,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
 use super::gate::Gate;
-use super::judge::Judge;
+use super::machine::Machine;
 use super::{Class, State};
 
 /// Metric families of all circuits of a process. Clones share them.
@@ -34,7 +34,7 @@ pub(super) struct CircuitMetrics {
     withheld: Counter,
 }
 
-type Watched = (&'static str, Arc<Gate<Judge>>);
+type Watched = (&'static str, Arc<Gate<Machine>>);
 
 /// Reads every circuit at the scrape, so that exactly one of its states is 1 in each.
 struct States(Arc<Mutex<Vec<Watched>>>);
@@ -87,7 +87,7 @@ impl Metrics {
         registry.register("breaker_withheld_openings", help, self.withheld.clone());
     }
 
-    pub(super) fn circuit(&self, breaker: &'static str, gate: &Arc<Gate<Judge>>) -> CircuitMetrics {
+    pub(super) fn circuit(&self, breaker: &'static str, gate: &Arc<Gate<Machine>>) -> CircuitMetrics {
         self.circuits.lock().unwrap_or_else(PoisonError::into_inner).push((breaker, Arc::clone(gate)));
         let name = NameLabel { breaker };
         // There from the start, so that the first one is an increase.

@@ -13,12 +13,16 @@ mod gate {
 mod state {
     include!("state.rs");
 }
+mod window {
+    include!("window.rs");
+}
 
 use gate::{Gate, Settled};
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 use state::State;
+use window::{Counts, Window};
 
 const DUE: u64 = 30;
 
@@ -36,7 +40,7 @@ fn opened() -> Gate<()> {
     let gate = Gate::closed(());
     let pass = gate.admit(|| 0, |()| true).expect("closed");
     assert_eq!(
-        gate.settle(pass, |(), state| decide(state, true)),
+        gate.settle(pass, |(), epoch| decide(epoch.state, true)),
         Settled::Moved(State::Closed, State::Open)
     );
     gate
@@ -61,7 +65,7 @@ fn a_trial_that_fails_is_the_only_call_of_its_round() {
     race(|gate, called| {
         if let Ok(pass) = gate.admit(|| DUE, |()| true) {
             assert_eq!(called.fetch_add(1, Ordering::SeqCst), 0, "two calls in one round");
-            let settled = gate.settle(pass, |(), state| decide(state, true));
+            let settled = gate.settle(pass, |(), epoch| decide(epoch.state, true));
             assert_eq!(settled, Settled::Moved(State::HalfOpen, State::Open));
             gate.admit(|| DUE, |()| true).expect_err("open again, and not due");
         }
@@ -91,7 +95,7 @@ fn at_no_moment_two_trials_run_and_a_cancelled_one_makes_room() {
 fn after_a_trial_that_succeeds_everybody_passes() {
     race(|gate, _| {
         if let Ok(pass) = gate.admit(|| DUE, |()| true) {
-            gate.settle(pass, |(), state| decide(state, false));
+            gate.settle(pass, |(), epoch| decide(epoch.state, false));
             assert_eq!(gate.state(), State::Closed);
             gate.admit(|| DUE, |()| true).expect("closed");
         }
@@ -106,7 +110,7 @@ fn an_outcome_from_before_a_transition_never_decides() {
             let gate = Arc::clone(&gate);
             thread::spawn(move || {
                 let pass = gate.admit(|| 0, |()| false).ok()?;
-                Some(gate.settle(pass, |(), state| decide(state, true)))
+                Some(gate.settle(pass, |(), epoch| decide(epoch.state, true)))
             })
         });
         let settled = failing.map(|thread| thread.join().unwrap());
@@ -124,7 +128,7 @@ fn a_state_set_by_hand_is_not_left_by_an_outcome() {
             let gate = Arc::clone(&gate);
             thread::spawn(move || {
                 if let Ok(pass) = gate.admit(|| 0, |()| false) {
-                    gate.settle(pass, |(), state| decide(state, true));
+                    gate.settle(pass, |(), epoch| decide(epoch.state, true));
                 }
             })
         };
@@ -132,5 +136,36 @@ fn a_state_set_by_hand_is_not_left_by_an_outcome() {
         pass_and_fail.join().unwrap();
         assert_eq!(gate.state(), State::ForcedOpen);
         gate.admit(|| u64::MAX, |()| true).expect_err("forced open");
+    });
+}
+
+/// Without a lock: whatever the order, what the window holds after a transition is from after it.
+#[test]
+fn a_success_from_before_a_transition_is_never_counted_after_it() {
+    loom::model(|| {
+        let shared = Arc::new((Gate::closed(()), Window::new(10)));
+        let succeeding = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || {
+                let (gate, window) = &*shared;
+                if let Ok(pass) = gate.admit(|| 0, |()| false)
+                    && gate.is_counting(&pass)
+                {
+                    window.add(pass.generation, 0, false);
+                }
+            })
+        };
+        let (gate, window) = &*shared;
+        let pass = gate.admit(|| 0, |()| false).expect("closed");
+        gate.settle(pass, |(), epoch| decide(epoch.state, true));
+        gate.force(State::Closed, |()| ());
+        let pass = gate.admit(|| 0, |()| false).expect("closed again");
+        let generation = pass.generation;
+        window.add(generation, 0, true);
+        succeeding.join().unwrap();
+        let held = window.counts(generation, 0);
+        // The other thread may as well have come after everything.
+        assert!(held == Counts { total: 1, failed: 1 } || held == Counts { total: 2, failed: 1 }, "{held:?}");
+        assert_eq!(window.counts(generation - 1, 0), Counts::default(), "the window of before is gone");
     });
 }

@@ -1,14 +1,20 @@
-use std::time::Duration;
+use super::sync::{AtomicU64, Ordering};
 
-const BUCKETS: usize = 10;
+const BUCKETS: u64 = 10;
+const COUNT_BITS: u32 = 24;
+const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
+const SHORTEST: u64 = 1_000_000;
 
-/// Calls and failures of the last ten buckets, with a running total.
+/// Calls and failures of the ten newest buckets of time, counted without a lock.
+///
+/// Every bucket carries the stamp of what it counts: its number on the clock, moved on by more than a whole window with
+/// each generation. A transition so empties the window by itself, and an outcome from before it can no more be counted
+/// after it than one from before the window, however late its thread gets its turn.
 pub(super) struct Window {
-    width: Duration,
-    buckets: [Counts; BUCKETS],
-    sum: Counts,
-    /// Number of the newest bucket, counted from the start of the clock.
-    newest: u64,
+    /// Nanoseconds.
+    width: u64,
+    calls: [Bucket; BUCKETS as usize],
+    failures: [Bucket; BUCKETS as usize],
 }
 
 /// How many calls ended, and how many of them failed.
@@ -19,53 +25,63 @@ pub(super) struct Counts {
 }
 
 impl Window {
-    pub(super) fn new(length: Duration) -> Self {
-        let width = (length / BUCKETS as u32).max(Duration::from_millis(1));
-        Self { width, buckets: Default::default(), sum: Counts::default(), newest: 0 }
+    /// `length` in nanoseconds.
+    pub(super) fn new(length: u64) -> Self {
+        let width = (length / BUCKETS).max(SHORTEST);
+        Self { width, calls: Bucket::row(), failures: Bucket::row() }
     }
 
-    /// Counts one outcome at `now` (since the start of the clock) and returns what the window holds.
-    pub(super) fn record(&mut self, now: Duration, failed: bool) -> Counts {
-        self.advance(now);
-        for counts in [&mut self.buckets[self.newest as usize % BUCKETS], &mut self.sum] {
-            counts.total += 1;
-            counts.failed += u64::from(failed);
+    /// Counts one outcome of `generation` at `now`, in nanoseconds since the start of the clock.
+    pub(super) fn add(&self, generation: u64, now: u64, failed: bool) {
+        let stamp = self.stamp(generation, now);
+        let index = (stamp % BUCKETS) as usize;
+        self.calls[index].add(stamp);
+        if failed {
+            self.failures[index].add(stamp);
         }
-        self.sum
     }
 
-    pub(super) fn clear(&mut self) {
-        self.buckets = Default::default();
-        self.sum = Counts::default();
+    /// What the window holds at `now`.
+    pub(super) fn counts(&self, generation: u64, now: u64) -> Counts {
+        let newest = self.stamp(generation, now);
+        let sum = |row: &[Bucket]| -> u64 {
+            let stamps = newest.saturating_sub(BUCKETS - 1)..=newest;
+            stamps.map(|stamp| row[(stamp % BUCKETS) as usize].count(stamp)).sum()
+        };
+        Counts { total: sum(&self.calls), failed: sum(&self.failures) }
     }
 
-    fn advance(&mut self, now: Duration) {
-        let current = (now.as_nanos() / self.width.as_nanos()) as u64;
-        let passed = current.saturating_sub(self.newest);
-        if passed >= BUCKETS as u64 {
-            self.clear();
-        } else {
-            for bucket in self.newest + 1..=current {
-                let expired = std::mem::take(&mut self.buckets[bucket as usize % BUCKETS]);
-                self.sum.total -= expired.total;
-                self.sum.failed -= expired.failed;
-            }
-        }
-        self.newest = self.newest.max(current);
+    fn stamp(&self, generation: u64, now: u64) -> u64 {
+        now / self.width + generation * (BUCKETS + 1)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// A stamp and, in the low bits, how often it was met.
+struct Bucket(AtomicU64);
 
-    #[test]
-    fn outcomes_leave_after_ten_seconds() {
-        let mut window = Window::new(Duration::from_secs(10));
-        for _ in 0..9 {
-            window.record(Duration::from_millis(500), true);
+impl Bucket {
+    fn row() -> [Self; BUCKETS as usize] {
+        std::array::from_fn(|_| Self(AtomicU64::new(0)))
+    }
+
+    fn add(&self, stamp: u64) {
+        let mut word = self.0.load(Ordering::Relaxed);
+        loop {
+            let next = match (word >> COUNT_BITS).cmp(&stamp) {
+                std::cmp::Ordering::Equal if word & COUNT_MASK < COUNT_MASK => word + 1,
+                std::cmp::Ordering::Less => stamp << COUNT_BITS | 1,
+                // Full, or of a newer time already.
+                _ => return,
+            };
+            match self.0.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => word = now,
+            }
         }
-        assert_eq!(window.record(Duration::from_millis(9_900), true).failed, 10);
-        assert_eq!(window.record(Duration::from_millis(10_100), true).failed, 2);
+    }
+
+    fn count(&self, stamp: u64) -> u64 {
+        let word = self.0.load(Ordering::Acquire);
+        if word >> COUNT_BITS == stamp { word & COUNT_MASK } else { 0 }
     }
 }
