@@ -5,13 +5,13 @@
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::routing::get;
 use clap::Parser as _;
 use criterion::{Criterion, criterion_group, criterion_main};
 use futures_util::FutureExt as _;
-use golive_service::telemetry::{Args, Metrics, Telemetry, trace_requests};
+use golive_service::telemetry::{Args, Metrics, Telemetry, TraceLayer};
 use tower::ServiceExt as _;
+use tower::layer::util::Identity;
 
 #[derive(clap::Parser)]
 struct Cli {
@@ -26,8 +26,8 @@ fn unsampled(c: &mut Criterion) {
     let flags = ["bench", "--otel-endpoint=http://127.0.0.1:9/v1/traces", "--sample-ratio=0"];
     let telemetry = Telemetry::start(&Cli::parse_from(flags).args, &Metrics::default()).unwrap();
     let app = || Router::new().route("/users/{id}", get(async || "fine"));
-    let nothing = app().layer(from_fn(async |request, next: Next| next.run(request).await));
-    let traced = app().layer(from_fn_with_state(telemetry, trace_requests));
+    let nothing = app().layer(Identity::new());
+    let traced = app().layer(TraceLayer::new(telemetry));
     let mut group = c.benchmark_group("a request that is not sampled");
     for (name, app, parent) in [
         ("a layer that does nothing", &nothing, None),

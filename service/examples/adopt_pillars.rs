@@ -3,12 +3,12 @@
 
 use std::error::Error;
 
-use axum::{Router, middleware::from_fn_with_state, routing::get};
+use axum::{Router, routing::get};
 use clap::Parser as _;
 use golive_service::breaker::{self, Breaker, Class, Classify};
 use golive_service::health::{self, Health, Probe};
 use golive_service::shutdown::{self, Phase, Shutdown};
-use golive_service::telemetry::{self, Telemetry, trace_requests};
+use golive_service::telemetry::{self, Telemetry, TraceLayer};
 use prometheus_client::registry::Registry;
 
 #[derive(clap::Parser)]
@@ -72,7 +72,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let price = async move || breaker.call(async { Ok::<_, NoQuote>("42") }).await.unwrap_or("no price");
         let app = Router::new()
             .route("/price", get(price))
-            .layer(from_fn_with_state(telemetry.clone(), trace_requests))
+            .layer(TraceLayer::new(telemetry.clone()))
             .merge(health::routes(health));
         let listener = tokio::net::TcpListener::bind(("0.0.0.0", args.port)).await?;
         shutdown::serve(listener, app, &shutdown, &exits).await.finished().await;

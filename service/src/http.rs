@@ -18,7 +18,7 @@ pub use overload::{Metrics, Room};
 pub use problem::Problem;
 
 use crate::health::{self, Health};
-use crate::telemetry::{Telemetry, trace_requests};
+use crate::telemetry::{Telemetry, TraceLayer};
 use crate::users::{Orders, Users};
 
 /// Longest request body, far above any valid one.
@@ -44,7 +44,7 @@ pub fn router(api: Api, telemetry: Telemetry, health: Health, identity: Identity
         .with_state(api)
         .layer(from_fn(deadline::limit))
         .layer(from_fn_with_state(room, overload::shed))
-        .layer(from_fn_with_state(telemetry, trace_requests))
+        .layer(TraceLayer::new(telemetry))
         .merge(health::routes(health))
         .layer(from_fn_with_state(identity, identity::sign))
 }

@@ -1,6 +1,6 @@
 //! Pillar: OpenTelemetry traces that cost nothing where nothing is sampled, and logs that share their ids.
 //!
-//! - **Decide first.** The sampler runs once, where a request comes in ([`trace_requests`]). An unsampled request
+//! - **Decide first.** The sampler runs once, where a request comes in ([`TraceLayer`]). An unsampled request
 //!   creates no span at all; its context, flag 00, is passed on by [`Telemetry::inject`]. This is why spans are made
 //!   with the OpenTelemetry API: `tracing-opentelemetry` builds every attribute before anybody is asked, about 2.5 µs
 //!   a request whatever the ratio, and sends unsigned integers as strings. Log events are still `tracing`'s; the
@@ -16,6 +16,7 @@ mod args;
 mod edge;
 mod exporter;
 mod http;
+mod layer;
 pub mod logs;
 mod metrics;
 mod propagation;
@@ -35,7 +36,7 @@ use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider};
 
 pub use args::{Args, Error, LogFormat};
 use edge::Edge;
-pub use http::trace_requests;
+pub use layer::{Answering, TraceLayer, Traced};
 pub use metrics::Metrics;
 use propagation::Propagators;
 pub use span::{ClientSpan, annotate};

@@ -51,9 +51,10 @@ impl Edge {
 
     /// Decides for a request that came in with `context`, which holds the remote parent if there is one.
     pub(super) fn decide(&self, context: Context) -> Verdict {
-        let parent = context.span().span_context().clone();
+        let span = context.span();
+        let parent = span.span_context();
         if !parent.is_valid() {
-            return self.decide_root(&context);
+            return self.decide_root(context);
         }
         let sampled = match (self.heeds_parent, parent.is_sampled()) {
             (true, true) => self.within_budget() || self.excess.keeps(parent.trace_id()),
@@ -61,18 +62,20 @@ impl Edge {
             (false, _) => self.root.keeps(parent.trace_id()),
         };
         if sampled {
-            Verdict::Record(context)
-        } else {
-            let (trace, span, state) = (parent.trace_id(), parent.span_id(), parent.trace_state().clone());
-            let unsampled = SpanContext::new(trace, span, TraceFlags::NOT_SAMPLED, true, state);
-            Verdict::PassOn(context.with_remote_span_context(unsampled))
+            return Verdict::Record(context);
         }
+        if !parent.is_sampled() {
+            return Verdict::PassOn(context);
+        }
+        let (trace, span, state) = (parent.trace_id(), parent.span_id(), parent.trace_state().clone());
+        let unsampled = SpanContext::new(trace, span, TraceFlags::NOT_SAMPLED, true, state);
+        Verdict::PassOn(context.with_remote_span_context(unsampled))
     }
 
-    fn decide_root(&self, context: &Context) -> Verdict {
+    fn decide_root(&self, context: Context) -> Verdict {
         let trace = self.ids.new_trace_id();
         if self.root.keeps(trace) {
-            return Verdict::Record(context.clone());
+            return Verdict::Record(context);
         }
         let span = self.ids.new_span_id();
         let unsampled = SpanContext::new(trace, span, TraceFlags::NOT_SAMPLED, true, TraceState::default());

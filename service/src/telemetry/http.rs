@@ -1,62 +1,17 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
-use axum::extract::{ConnectInfo, MatchedPath, Request, State};
-use axum::middleware::Next;
-use axum::response::Response;
+use axum::extract::{ConnectInfo, MatchedPath, Request};
 use http::header::{HOST, USER_AGENT};
 use http::{Method, Version};
-use opentelemetry::trace::{FutureExt as _, SpanKind, Status, TraceContextExt as _, Tracer as _};
+use opentelemetry::trace::{SpanKind, Status, TraceContextExt as _, Tracer as _};
 use opentelemetry::{Context, KeyValue};
-use opentelemetry_http::HeaderExtractor;
 use opentelemetry_sdk::trace::SdkTracer;
-use tokio::time::Instant;
 
-use super::edge::Verdict;
-use super::{Telemetry, semconv};
+use super::semconv;
 
-/// Middleware: takes the trace context in, decides, makes the server span and measures the duration.
-///
-/// Put on the routes of users with `Router::layer(middleware::from_fn_with_state(telemetry, trace_requests))`; routes
-/// added after it, such as probes, are not traced. While the request is handled its context is the current one.
-pub async fn trace_requests(State(telemetry): State<Telemetry>, request: Request, next: Next) -> Response {
-    let since = Instant::now();
-    let traces = &telemetry.traces;
-    let method = known_method(request.method());
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let context = server_context(&telemetry, &request, method, route.as_ref());
-    let response = next.run(request).with_context(context.clone()).await;
-    let status = response.status();
-    finish(&context, status);
-    let route = route.as_ref().map_or("", MatchedPath::as_str);
-    traces.metrics.request(method, route, status.as_u16(), since.elapsed());
-    if status.is_server_error() {
-        // Attached so that the line carries the ids of the trace.
-        let _current = context.attach();
-        tracing::warn!(method, route, status = status.as_u16(), "request failed");
-    }
-    response
-}
-
-fn server_context(
-    telemetry: &Telemetry,
-    request: &Request,
-    method: &'static str,
-    route: Option<&MatchedPath>,
-) -> Context {
-    let traces = &telemetry.traces;
-    let incoming = traces.propagators.extract(&HeaderExtractor(request.headers()));
-    // Without a recorder we are no part of the trace: what came in goes out as it is.
-    let Some(tracer) = telemetry.tracer() else {
-        return incoming;
-    };
-    match traces.edge.decide(incoming) {
-        Verdict::PassOn(context) => context,
-        Verdict::Record(parent) => start(tracer, &parent, request, method, route),
-    }
-}
-
-fn start(
+/// Starts the server span of a request that is sampled.
+pub(super) fn start(
     tracer: &SdkTracer,
     parent: &Context,
     request: &Request,
@@ -114,7 +69,8 @@ fn server_address(request: &Request) -> Vec<KeyValue> {
     attributes
 }
 
-fn finish(context: &Context, status: http::StatusCode) {
+/// Ends the server span, if there is one.
+pub(super) fn finish(context: &Context, status: http::StatusCode) {
     let span = context.span();
     if !span.is_recording() {
         return;
@@ -131,9 +87,19 @@ fn finish(context: &Context, status: http::StatusCode) {
 const OTHER: &str = "_OTHER";
 
 /// The methods of the conventions; anything else a client makes up is one value, so that it cannot flood a metric.
-fn known_method(method: &Method) -> &'static str {
-    const KNOWN: [&str; 9] = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "CONNECT", "TRACE"];
-    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or(OTHER)
+pub(super) fn known_method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::PATCH => "PATCH",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        Method::CONNECT => "CONNECT",
+        Method::TRACE => "TRACE",
+        _ => OTHER,
+    }
 }
 
 fn protocol_version(version: Version) -> &'static str {
@@ -143,6 +109,3 @@ fn protocol_version(version: Version) -> &'static str {
         _ => "1.1",
     }
 }
-
-#[cfg(test)]
-mod tests;

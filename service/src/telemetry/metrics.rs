@@ -1,6 +1,8 @@
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
-use prometheus_client::encoding::EncodeLabelSet;
+use axum::extract::MatchedPath;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
@@ -34,9 +36,13 @@ pub(super) struct ReasonLabel {
 #[expect(clippy::struct_field_names, reason = "semantic conventions name them")]
 struct RequestLabels {
     http_request_method: &'static str,
-    http_route: String,
+    http_route: Route,
     http_response_status_code: u16,
 }
+
+/// The template of a route, shared with the router; nothing where no route matched.
+#[derive(Clone, Debug)]
+struct Route(Option<MatchedPath>);
 
 impl Default for Metrics {
     fn default() -> Self {
@@ -68,10 +74,16 @@ impl Metrics {
         );
     }
 
-    pub(super) fn request(&self, method: &'static str, route: &str, status: u16, duration: Duration) {
+    pub(super) fn request(
+        &self,
+        method: &'static str,
+        route: Option<&MatchedPath>,
+        status: u16,
+        duration: Duration,
+    ) {
         let labels = RequestLabels {
             http_request_method: method,
-            http_route: route.to_owned(),
+            http_route: Route(route.cloned()),
             http_response_status_code: status,
         };
         self.requests.get_or_create(&labels).observe(duration.as_secs_f64());
@@ -79,5 +91,31 @@ impl Metrics {
 
     pub(super) fn drop_spans(&self, reason: DropReason, count: u64) {
         self.dropped.get_or_create(&ReasonLabel { reason }).inc_by(count);
+    }
+}
+
+impl Route {
+    fn as_str(&self) -> &str {
+        self.0.as_ref().map_or("", MatchedPath::as_str)
+    }
+}
+
+impl PartialEq for Route {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Route {}
+
+impl Hash for Route {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl EncodeLabelValue for Route {
+    fn encode(&self, encoder: &mut LabelValueEncoder) -> std::fmt::Result {
+        self.as_str().encode(encoder)
     }
 }

@@ -1,19 +1,28 @@
+use http::{HeaderMap, HeaderName};
 use opentelemetry::Context;
-use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
+use opentelemetry::propagation::{Injector, TextMapPropagator as _};
+use opentelemetry::trace::TraceContextExt as _;
+use opentelemetry_http::HeaderExtractor;
 use opentelemetry_sdk::propagation::BaggagePropagator;
 
 use super::tracecontext::TraceContext;
 
 /// The propagators that `OTEL_PROPAGATORS` names, a variable that the SDK does not read.
-pub(super) struct Propagators(Vec<Box<dyn TextMapPropagator + Send + Sync>>);
+pub(super) struct Propagators(Vec<Propagator>);
+
+enum Propagator {
+    TraceContext(TraceContext),
+    Baggage(BaggagePropagator),
+}
 
 const DEFAULT: &str = "tracecontext,baggage";
+const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
 
 impl Propagators {
     /// Parses a comma-separated list; unknown names are warned of and skipped, as the specification asks.
     pub(super) fn named(list: Option<&str>) -> Self {
         let list = list.filter(|text| !text.trim().is_empty()).unwrap_or(DEFAULT);
-        let mut propagators: Vec<Box<dyn TextMapPropagator + Send + Sync>> = Vec::new();
+        let mut propagators = Vec::new();
         let mut seen: Vec<&str> = Vec::new();
         for name in list.split(',').map(str::trim).filter(|name| !name.is_empty()) {
             if seen.contains(&name) {
@@ -21,8 +30,8 @@ impl Propagators {
             }
             seen.push(name);
             match name {
-                "tracecontext" => propagators.push(Box::new(TraceContext::default())),
-                "baggage" => propagators.push(Box::new(BaggagePropagator::new())),
+                "tracecontext" => propagators.push(Propagator::TraceContext(TraceContext::default())),
+                "baggage" => propagators.push(Propagator::Baggage(BaggagePropagator::new())),
                 "none" => return Self(Vec::new()),
                 unknown => {
                     tracing::warn!(unknown, "OTEL_PROPAGATORS names a propagator that is not built in")
@@ -32,13 +41,26 @@ impl Propagators {
         Self(propagators)
     }
 
-    pub(super) fn extract(&self, carrier: &dyn Extractor) -> Context {
-        self.0.iter().fold(Context::new(), |context, each| each.extract_with_context(&context, carrier))
+    /// The context that a request brings. Headers that are not there cost one look each.
+    pub(super) fn extract(&self, headers: &HeaderMap) -> Context {
+        self.0.iter().fold(Context::new(), |context, each| match each {
+            Propagator::TraceContext(_) => match TraceContext::extract(headers) {
+                Some(parent) => context.with_remote_span_context(parent),
+                None => context,
+            },
+            Propagator::Baggage(baggage) if headers.contains_key(BAGGAGE) => {
+                baggage.extract_with_context(&context, &HeaderExtractor(headers))
+            }
+            Propagator::Baggage(_) => context,
+        })
     }
 
     pub(super) fn inject(&self, context: &Context, carrier: &mut dyn Injector) {
         for each in &self.0 {
-            each.inject_context(context, carrier);
+            match each {
+                Propagator::TraceContext(trace) => trace.inject(context, carrier),
+                Propagator::Baggage(baggage) => baggage.inject_context(context, carrier),
+            }
         }
     }
 }

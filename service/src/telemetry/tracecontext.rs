@@ -1,7 +1,7 @@
+use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::Context;
-use opentelemetry::propagation::text_map_propagator::FieldIter;
-use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
-use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState};
+use opentelemetry::propagation::{Injector, TextMapPropagator as _};
+use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 
 /// W3C Trace Context. Writes as the SDK does; reads by the letter, since the SDK takes in capitals, short flags and the
@@ -9,50 +9,67 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 #[derive(Debug, Default)]
 pub(super) struct TraceContext(TraceContextPropagator);
 
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// Most members that a `tracestate` may have (section 3.3.1.1).
 const MEMBERS: usize = 32;
 /// Longest key and longest value of a member.
 const LONGEST: usize = 256;
 
-impl TextMapPropagator for TraceContext {
-    fn inject_context(&self, context: &Context, injector: &mut dyn Injector) {
+impl TraceContext {
+    pub(super) fn inject(&self, context: &Context, injector: &mut dyn Injector) {
         self.0.inject_context(context, injector);
     }
 
-    fn extract_with_context(&self, context: &Context, extractor: &dyn Extractor) -> Context {
-        let parents = extractor.get_all("traceparent").unwrap_or_default();
-        let [parent] = parents[..] else {
-            return context.clone();
+    /// The remote parent, if there is exactly one.
+    pub(super) fn extract(headers: &HeaderMap) -> Option<SpanContext> {
+        let mut parents = headers.get_all(TRACEPARENT).iter();
+        let (parent, None) = (parents.next()?, parents.next()) else {
+            return None;
         };
-        let Some((trace, span, flags)) = parse_parent(parent) else {
-            return context.clone();
-        };
-        let state = extractor.get_all("tracestate").unwrap_or_default();
-        let state = parse_state(&state.join(",")).unwrap_or_default();
-        context.with_remote_span_context(SpanContext::new(trace, span, flags, true, state))
-    }
-
-    fn fields(&self) -> FieldIter<'_> {
-        self.0.fields()
+        let (trace, span, flags) = parse_parent(parent.as_bytes())?;
+        let state = extract_state(headers).unwrap_or_default();
+        Some(SpanContext::new(trace, span, flags, true, state))
     }
 }
 
 /// `version-trace-parent-flags` in lower-case hexadecimal; later versions may go on after another dash.
-fn parse_parent(text: &str) -> Option<(TraceId, SpanId, TraceFlags)> {
-    let text = text.trim_matches([' ', '\t']);
-    let mut parts = text.splitn(5, '-');
-    let version = u8::try_from(hex(parts.next()?, 2)?).ok().filter(|version| *version != 0xff)?;
-    let trace = TraceId::from(hex(parts.next()?, 32)?);
-    let span = SpanId::from(u64::try_from(hex(parts.next()?, 16)?).ok()?);
-    let flags = u8::try_from(hex(parts.next()?, 2)?).ok()?;
-    let ends_as_it_must = version > 0 || parts.next().is_none();
-    let is_valid = ends_as_it_must && trace != TraceId::INVALID && span != SpanId::INVALID;
+fn parse_parent(text: &[u8]) -> Option<(TraceId, SpanId, TraceFlags)> {
+    let (version, rest) = hex::<1>(text.trim_ascii())?;
+    let (trace, rest) = hex::<16>(rest.strip_prefix(b"-")?)?;
+    let (span, rest) = hex::<8>(rest.strip_prefix(b"-")?)?;
+    let ([flags], rest) = hex::<1>(rest.strip_prefix(b"-")?)?;
+    let ends_as_it_must = rest.is_empty() || version != [0] && rest[0] == b'-';
+    let (trace, span) = (TraceId::from_bytes(trace), SpanId::from_bytes(span));
+    let is_valid =
+        ends_as_it_must && version != [0xff] && trace != TraceId::INVALID && span != SpanId::INVALID;
     is_valid.then(|| (trace, span, TraceFlags::new(flags) & TraceFlags::SAMPLED))
 }
 
-fn hex(text: &str, length: usize) -> Option<u128> {
-    let digits = text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    if digits { u128::from_str_radix(text, 16).ok() } else { None }
+/// Reads so many bytes in lower-case hexadecimal; returns them and what follows.
+fn hex<const BYTES: usize>(text: &[u8]) -> Option<([u8; BYTES], &[u8])> {
+    let (digits, rest) = text.split_at_checked(2 * BYTES)?;
+    let mut bytes = [0; BYTES];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+    }
+    Some((bytes, rest))
+}
+
+fn digit(character: u8) -> Option<u8> {
+    match character {
+        b'0'..=b'9' => Some(character - b'0'),
+        b'a'..=b'f' => Some(character - b'a' + 10),
+        _ => None,
+    }
+}
+
+/// Several headers are one list, in their order.
+fn extract_state(headers: &HeaderMap) -> Option<TraceState> {
+    let lists: Option<Vec<_>> =
+        headers.get_all(TRACESTATE).iter().map(|list: &HeaderValue| list.to_str().ok()).collect();
+    let lists = lists.filter(|lists| !lists.is_empty())?;
+    parse_state(&lists.join(","))
 }
 
 /// All of it or nothing: a list with one malformed member cannot be trusted, and the parent stands without it.
