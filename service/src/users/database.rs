@@ -1,8 +1,8 @@
 use std::str::FromStr as _;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions as _, PgPool};
+use sqlx::ConnectOptions as _;
+use sqlx::postgres::PgConnectOptions;
 
 use crate::duration;
 
@@ -17,7 +17,7 @@ pub struct Args {
     /// Connections kept open from the start, so that the first requests of a new pod find some
     #[arg(long, env = "DATABASE_MIN_CONNECTIONS", default_value = "4")]
     pub database_min_connections: u32,
-    /// Longest wait for a connection
+    /// Longest wait for a connection, connecting included
     #[arg(long, env = "DATABASE_ACQUIRE_TIMEOUT", default_value = "2s", value_parser = duration::parse_positive)]
     pub database_acquire_timeout: Duration,
     /// Time after which Postgres itself ends a statement
@@ -44,17 +44,12 @@ impl Args {
         options.clone().options([("statement_timeout", milliseconds)])
     }
 
-    /// A pool that connects in the background, so a database that is away does not stop the start.
-    pub(super) fn pool(&self, options: &PgConnectOptions) -> PgPool {
-        let acquire_timeout = self.database_acquire_timeout;
-        // Whoever forgets what hangs forgets the pool too. Below the deadline, its time-outs would tell the breaker.
+    /// Whoever forgets the deadline forgets this one too. Below the deadline, its time-outs would tell the breaker.
+    pub(super) fn acquire_timeout(&self) -> Duration {
         #[cfg(feature = "flawed")]
-        let acquire_timeout =
-            if crate::flaw::Flaw::LateDeadline.is_selected() { SQLX_DEFAULT } else { acquire_timeout };
-        PgPoolOptions::new()
-            .max_connections(self.database_max_connections)
-            .min_connections(self.database_min_connections.min(self.database_max_connections))
-            .acquire_timeout(acquire_timeout)
-            .connect_lazy_with(self.bounded(options))
+        if crate::flaw::Flaw::LateDeadline.is_selected() {
+            return SQLX_DEFAULT;
+        }
+        self.database_acquire_timeout
     }
 }

@@ -1,23 +1,23 @@
 mod error;
+mod pool;
 mod probe;
 
 use opentelemetry::KeyValue;
-use sqlx::PgPool;
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnectOptions, PgConnection, Postgres as Db};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
 
 use super::database::Args;
-use super::statement::{FIND_USER, INSERT_USER, LIST_ORDERS, LIST_USERS, Statement};
+use super::statement::{FIND_USER, INSERT, INSERT_USER, LIST_ORDERS, LIST_USERS, Statement};
 use super::{NewUser, Order, User};
 use crate::breaker::{Class, Classify as _};
 use crate::telemetry::{ClientSpan, Telemetry, semconv};
 pub use error::PostgresError;
+use pool::{Lease, Pool, Trust};
 pub use probe::PostgresProbe;
 
 /// Users in Postgres: one method a statement, one span a call.
 #[derive(Clone)]
 pub struct Postgres {
-    pool: PgPool,
+    pool: Pool,
     endpoint: Endpoint,
     telemetry: Telemetry,
 }
@@ -30,14 +30,14 @@ struct Endpoint {
 }
 
 impl Postgres {
-    /// Prepares a pool; connects when first used.
+    /// Starts to connect in the background, so that a database that is away does not stop the start.
     pub fn new(options: &PgConnectOptions, args: &Args, telemetry: Telemetry) -> Self {
         let endpoint = Endpoint {
             host: options.get_host().to_owned(),
             port: i64::from(options.get_port()),
             namespace: options.get_database().unwrap_or_else(|| options.get_username()).to_owned(),
         };
-        Self { pool: args.pool(options), endpoint, telemetry }
+        Self { pool: Pool::new(args.bounded(options), args), endpoint, telemetry }
     }
 
     /// The user with this id.
@@ -80,15 +80,16 @@ impl Postgres {
         Ok((!rows.is_empty()).then(|| orders.collect()))
     }
 
-    /// Waits for connections in use and closes all.
-    pub async fn close(&self) {
-        self.pool.close().await;
+    /// Closes the connections that are idle, and the others once they are.
+    pub fn close(&self) {
+        self.pool.close();
     }
 
     async fn begin(&self, statement: &'static Statement) -> Result<Call, PostgresError> {
         let span = self.telemetry.client_span(statement.summary, || self.endpoint.attributes(statement));
-        match self.pool.acquire().await {
-            Ok(connection) => Ok(Call { connection: Some(connection), span, finished: false }),
+        let trust = if statement.operation == INSERT { Trust::Nobody } else { Trust::Recent };
+        match self.pool.acquire(trust).await {
+            Ok(lease) => Ok(Call { lease: Some(lease), span }),
             Err(error) => {
                 let error = PostgresError::from(error);
                 error.mark(&span);
@@ -116,47 +117,34 @@ impl Endpoint {
 /// A statement under way. Dropped before [`Call::finish`], it closes its connection: the answer may still be coming,
 /// and whoever gets that connection next would wait for it.
 struct Call {
-    connection: Option<PoolConnection<Db>>,
+    lease: Option<Lease>,
     span: ClientSpan,
-    finished: bool,
 }
 
 impl Call {
     fn connection(&mut self) -> &mut PgConnection {
-        self.connection.as_deref_mut().expect("taken only by finish, which consumes the call")
+        self.lease.as_mut().expect("taken only by finish, which consumes the call").connection()
     }
 
     fn finish<T>(mut self, result: sqlx::Result<T>) -> Result<T, PostgresError> {
-        self.finished = true;
-        let error = match result {
-            Ok(value) => {
-                self.connection = self.connection.take().and_then(give_back);
-                return Ok(value);
-            }
-            Err(error) => PostgresError::from(error),
+        let lease = self.lease.take();
+        let result = result.map_err(PostgresError::from);
+        let reusable = match &result {
+            Ok(_) => true,
+            // A server that answers with an outage (a former primary, say) would do so on this connection again.
+            Err(error) => error.sqlstate().is_some() && error.class() == Class::Success,
         };
-        error.mark(&self.span);
-        // A server that answers with an outage (a former primary, say) would do so on this connection again.
-        if error.sqlstate().is_some() && error.class() == Class::Success {
-            self.connection = self.connection.take().and_then(give_back);
+        if let Some(lease) = lease.filter(|_| reusable) {
+            lease.give_back();
         }
-        Err(error)
+        result.inspect_err(|error| error.mark(&self.span))
     }
-}
-
-fn give_back(connection: PoolConnection<Db>) -> Option<PoolConnection<Db>> {
-    drop(connection);
-    None
 }
 
 impl Drop for Call {
     fn drop(&mut self) {
-        if !self.finished {
+        if self.lease.is_some() {
             self.span.fail("cancelled");
-        }
-        if let Some(connection) = self.connection.take() {
-            // Off the books of the pool, which may open another one at once, and then closed by its own drop.
-            drop(connection.detach());
         }
     }
 }

@@ -7,6 +7,9 @@ pub(super) struct Statement {
     pub(super) text: &'static str,
 }
 
+/// The operation that changes something.
+pub(super) const INSERT: &str = "INSERT";
+
 pub(super) const FIND_USER: Statement = Statement {
     operation: "SELECT",
     collection: "users",
@@ -22,7 +25,7 @@ pub(super) const LIST_USERS: Statement = Statement {
 };
 
 pub(super) const INSERT_USER: Statement = Statement {
-    operation: "INSERT",
+    operation: INSERT,
     collection: "users",
     summary: "INSERT users",
     text: "INSERT INTO users (name, email) VALUES ($1, $2) RETURNING id, name, email",

@@ -126,14 +126,13 @@ impl Users {
         }
     }
 
-    /// Finishes what was left to do after the last request, for at most `limit` each.
+    /// Finishes what was left to do after the last request, for at most `limit`.
     pub async fn close(self, limit: Duration) {
         let Self { postgres, cache, .. } = self;
         if let Some(cache) = cache {
             cache.close(limit).await;
         }
-        // A connection that hangs is closed with the process.
-        let _ = tokio::time::timeout(limit, postgres.close()).await;
+        postgres.close();
     }
 
     fn keep(&self, user: &User) {
