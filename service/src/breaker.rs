@@ -141,6 +141,11 @@ impl Breaker {
         self.circuit.state()
     }
 
+    /// Whether a trial closed the circuit no longer than `time` ago: the moment when everybody comes back at once.
+    pub fn closed_within(&self, time: Duration) -> bool {
+        self.circuit.closed_within(time)
+    }
+
     /// Sets a state by hand, for a drill. It stays until another is set, unless that is one of the automatic ones:
     /// `Closed` begins anew, with nothing counted; `Open` and `HalfOpen` are refused with `false`.
     pub fn force(&self, state: State) -> bool {

@@ -39,7 +39,7 @@ use edge::Edge;
 pub use layer::{Answering, TraceLayer, Traced};
 pub use metrics::Metrics;
 use propagation::Propagators;
-pub use span::{ClientSpan, annotate};
+pub use span::{ClientSpan, annotate, is_sampled};
 
 /// A handle to the traces of this process. Clones share it.
 #[derive(Clone)]

@@ -5,6 +5,7 @@
 
 mod cache;
 mod database;
+mod flights;
 mod metrics;
 mod orders;
 mod postgres;

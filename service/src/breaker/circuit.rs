@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
@@ -21,6 +22,8 @@ pub(super) struct Circuit {
     started: Instant,
     judge: Judge,
     gate: Arc<Gate<Machine>>,
+    /// When a trial closed it for the last time, in nanoseconds; zero if that never happened.
+    closed_at: AtomicU64,
     metrics: CircuitMetrics,
 }
 
@@ -36,11 +39,16 @@ impl Circuit {
         let judge = Judge::new(&args);
         let gate = Arc::new(Gate::closed(Machine::new(args.breaker_open_for)));
         let metrics = metrics.circuit(name, &gate);
-        Self { name, args, started: Instant::now(), judge, gate, metrics }
+        Self { name, args, started: Instant::now(), judge, gate, closed_at: AtomicU64::new(0), metrics }
     }
 
     pub(super) fn state(&self) -> State {
         self.gate.state()
+    }
+
+    pub(super) fn closed_within(&self, time: Duration) -> bool {
+        let at = self.closed_at.load(Ordering::Relaxed);
+        at != 0 && self.nanos(Instant::now()).saturating_sub(at) < time.as_nanos() as u64
     }
 
     pub(super) fn admit(&self) -> Result<Admission<'_>, Duration> {
@@ -90,6 +98,9 @@ impl Circuit {
 
     /// Tells of a transition; called without the lock, since a log or an exporter may take its time.
     fn announce(&self, from: State, to: State) {
+        if (from, to) == (State::HalfOpen, State::Closed) {
+            self.closed_at.store(self.nanos(Instant::now()), Ordering::Relaxed);
+        }
         self.metrics.transition(from, to);
         let (breaker, from, to) = (self.name, from.as_str(), to.as_str());
         tracing::warn!(breaker, from, to, "circuit breaker changed state");

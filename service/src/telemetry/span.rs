@@ -52,3 +52,8 @@ pub fn annotate(key: &'static str, value: impl Into<Value>) {
         }
     });
 }
+
+/// Whether the current request is sampled.
+pub fn is_sampled() -> bool {
+    Context::map_current(|context| context.span().span_context().is_sampled())
+}

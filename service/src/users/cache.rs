@@ -40,6 +40,7 @@ const QUEUE: usize = 1_024;
 #[derive(Clone)]
 pub struct Cache {
     commands: Commands,
+    refresh: Refresh,
     queue: mpsc::Sender<Snapshot>,
     writer: TaskTracker,
     closing: CancellationToken,
@@ -67,18 +68,22 @@ impl Cache {
         let (writer, closing) = (TaskTracker::new(), CancellationToken::new());
         let work = Writer {
             commands: commands.clone(),
-            refresh: Refresh::new(args.cache_refresh),
             late: args.cache_refresh,
             metrics: metrics.clone(),
             closing: closing.clone(),
         };
         writer.spawn(work.run(copies));
         writer.close();
-        Self { commands, queue, writer, closing, metrics: metrics.clone() }
+        let refresh = Refresh::new(args.cache_refresh);
+        Self { commands, refresh, queue, writer, closing, metrics: metrics.clone() }
     }
 
-    /// Hands a copy to the writer. Never waits: if the queue is full, the copy is dropped and counted.
+    /// Hands a copy that is due to the writer. Never waits: if the queue is full, the copy is dropped and counted.
     pub(super) fn keep(&self, user: &User) {
+        // Asked here, since waking the writer costs more than all the rest.
+        if !self.refresh.is_due(user.id) {
+            return;
+        }
         let copy = Snapshot { user: user.clone(), at: SystemTime::now(), cause: Context::current() };
         if self.queue.try_send(copy).is_err() {
             self.metrics.cache_write(CopyFate::queue_full);
@@ -101,7 +106,6 @@ impl Cache {
 
 struct Writer {
     commands: Commands,
-    refresh: Refresh,
     /// A copy that has waited this long is not written any more: one read later there is a fresher one, and a Redis
     /// that comes back is not to be run over by all that was queued without it.
     late: Duration,
@@ -110,7 +114,7 @@ struct Writer {
 }
 
 impl Writer {
-    async fn run(mut self, mut copies: mpsc::Receiver<Snapshot>) {
+    async fn run(self, mut copies: mpsc::Receiver<Snapshot>) {
         loop {
             tokio::select! {
                 // What is queued by then is still received.
@@ -123,10 +127,10 @@ impl Writer {
         }
     }
 
-    async fn write(&mut self, copy: Snapshot) {
+    async fn write(&self, copy: Snapshot) {
         if copy.at.elapsed().is_ok_and(|age| age > self.late) {
             self.metrics.cache_write(CopyFate::late);
-        } else if self.refresh.is_due(copy.user.id) {
+        } else {
             let written = self.commands.set(copy).await;
             self.metrics.cache_write(if written { CopyFate::written } else { CopyFate::failed });
         }

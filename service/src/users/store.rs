@@ -1,9 +1,10 @@
 use std::time::Duration;
 
+use super::flights::{Flights, Part};
 use super::metrics::{Fallback, Metrics};
 use super::{Cache, NewUser, Order, Postgres, PostgresError, User};
 use crate::breaker::{Breaker, CallError, Class, Classify as _};
-use crate::telemetry::annotate;
+use crate::telemetry::{annotate, is_sampled};
 
 /// Users: Postgres behind the breaker, else what the fallback of each question is.
 #[derive(Clone)]
@@ -11,6 +12,7 @@ pub struct Users {
     postgres: Postgres,
     cache: Option<Cache>,
     breaker: Breaker,
+    flights: Flights<Read>,
     metrics: Metrics,
 }
 
@@ -58,6 +60,8 @@ pub enum StoreError {
 
 /// Advice while the circuit is still closed: the next call may work.
 const SOON: Duration = Duration::from_secs(1);
+/// How long after an outage the same question is asked once at a time.
+const RECOVERY: Duration = Duration::from_secs(10);
 
 const CACHE_OUTCOME: &str = "app.cache.outcome";
 const FALLBACK: &str = "app.fallback";
@@ -65,19 +69,16 @@ const FALLBACK: &str = "app.fallback";
 impl Users {
     /// Puts the parts together; without a cache, lookups have no fallback.
     pub fn new(postgres: Postgres, cache: Option<Cache>, breaker: Breaker, metrics: Metrics) -> Self {
-        Self { postgres, cache, breaker, metrics }
+        Self { postgres, cache, breaker, flights: Flights::new(), metrics }
     }
 
     /// One user, or else the copy in the cache.
     pub async fn find(&self, id: i64) -> Result<Lookup, StoreError> {
         annotate("app.user.id", id);
-        let failure = match self.breaker.call(self.postgres.find(id)).await {
-            Ok(Some(user)) => {
-                self.keep(&user);
-                return Ok(Lookup::Live(user));
-            }
-            Ok(None) => return Ok(Lookup::Unknown),
-            Err(error) => unavailable(error)?,
+        let failure = match self.read(id).await? {
+            Read::User(user) => return Ok(Lookup::Live(user)),
+            Read::Nobody => return Ok(Lookup::Unknown),
+            Read::Unavailable(retry) => retry,
         };
         let cached = match &self.cache {
             Some(cache) => cache.read(id).await,
@@ -90,6 +91,36 @@ impl Users {
         annotate(CACHE_OUTCOME, "hit");
         self.fall_back(Fallback::cached, "cached");
         Ok(Lookup::Stale { user: cached.user, age: cached.age })
+    }
+
+    /// Right after the circuit has closed, when everybody comes at once, a user is read once at a time. Not always: the
+    /// circuit is to see every call. A request that is sampled asks for itself, so that its trace is whole.
+    async fn read(&self, id: i64) -> Result<Read, StoreError> {
+        if !self.breaker.closed_within(RECOVERY) || is_sampled() {
+            return self.ask(id).await;
+        }
+        match self.flights.join(id) {
+            Part::Lead(lead) => {
+                let read = self.ask(id).await?;
+                lead.land(&read);
+                Ok(read)
+            }
+            Part::Follow(answer) => match answer.await {
+                Ok(read) => Ok(read),
+                Err(_) => self.ask(id).await,
+            },
+        }
+    }
+
+    async fn ask(&self, id: i64) -> Result<Read, StoreError> {
+        match self.breaker.call(self.postgres.find(id)).await {
+            Ok(Some(user)) => {
+                self.keep(&user);
+                Ok(Read::User(user))
+            }
+            Ok(None) => Ok(Read::Nobody),
+            Err(error) => Ok(Read::Unavailable(unavailable(error)?)),
+        }
     }
 
     /// Up to `limit` users after `after`, or else none.
@@ -152,7 +183,16 @@ impl Users {
     }
 }
 
+/// What Postgres says of one user; as good for one who asked as for another.
+#[derive(Clone)]
+enum Read {
+    User(User),
+    Nobody,
+    Unavailable(Retry),
+}
+
 /// When it is worth to ask Postgres again.
+#[derive(Clone, Copy)]
 struct Retry(Duration);
 
 /// Tells an outage, which has a fallback, from a statement that Postgres refused, which is our bug.

@@ -85,6 +85,31 @@ async fn while_open_the_database_is_left_alone_and_one_trial_closes_it() {
     assert!(service.metrics().await.contains(r#"from="half_open",to="closed"} 1"#));
 }
 
+/// Counted by Postgres: calls that wait for a lock there.
+#[tokio::test(flavor = "multi_thread")]
+async fn right_after_an_outage_many_readers_of_one_user_are_one_call() {
+    let (world, service) = seeded(&[("BREAKER_OPEN_FOR", "500ms")]).await;
+    world.postgres.set(Mode::Refuse);
+    open(&service).await;
+    world.postgres.set(Mode::Forward);
+    until("closed", seconds(10), async || service.get("/api/users/3").await.status == 200).await;
+    let mut holder = world.connect().await;
+    let mut lock = sqlx::Connection::begin(&mut holder).await.unwrap();
+    sqlx::query("LOCK TABLE users IN ACCESS EXCLUSIVE MODE").execute(&mut *lock).await.unwrap();
+    let asking = futures_util::future::join_all((0..40).map(|_| service.get("/api/users/4")));
+    let counting = async {
+        tokio::time::sleep(seconds(1)).await;
+        let mut other = world.connect().await;
+        let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'users'::regclass";
+        let waiting: i64 = sqlx::query_scalar(waiting).fetch_one(&mut other).await.unwrap();
+        lock.rollback().await.unwrap();
+        waiting
+    };
+    let (answers, waiting) = tokio::join!(asking, counting);
+    assert_eq!(waiting, 1, "calls at the database");
+    assert!(answers.iter().all(|answer| answer.status == 200 && answer.header("x-cache").is_none()));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_hangs_costs_at_most_the_deadline() {
     let (world, service) = seeded(&[("BREAKER_DEADLINE", "700ms"), ("DATABASE_ACQUIRE_TIMEOUT", "5s")]).await;
