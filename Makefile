@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help test kind-test kind-selftest kind-up kind-down images lint fmt deny bench soak generate
+.PHONY: help test kind-test kind-selftest kind-repeat kind-kill kind-bystander kind-up kind-down images lint fmt deny bench soak generate
 
 help: ## Print the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
@@ -17,6 +17,15 @@ kind-test: ## The gate in a real kind cluster, on the good build and on the bare
 
 kind-selftest: ## The gate on builds with one mistake each: refused by the check meant for it (about 45 min)
 	cluster/kind-selftest.sh
+
+kind-repeat: ## The gate on the good build five times in a row (about 35 min)
+	cluster/kind-repeat.sh
+
+kind-kill: ## The validator killed with -9 in the total outage: what comes back by itself, and when (about 12 min)
+	cluster/kill-test.sh
+
+kind-bystander: ## Another client of the same Postgres looks on through a whole gate (about 7 min)
+	cluster/bystander.sh
 
 kind-up: ## Start the cluster (engine, images, kind), or do nothing if it is up
 	cluster/up.sh

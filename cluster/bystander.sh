@@ -2,7 +2,6 @@
 # Another client of the same Postgres, with a steady query through a whole gate run: it may see no error and no query
 # slower than 100 ms because of us. Two clients ask side by side, one by the Service and one by the address of the
 # pod, where no agent of ours stands: what slows both in the same second is the machine.
-# Usage: after make images, with users and orders installed as kind-test.sh does.
 # shellcheck source=cluster/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=cluster/gate.sh
@@ -47,7 +46,8 @@ summary() {
 main() {
   trap stop_jobs EXIT
   trap 'exit 130' INT TERM
-  mkdir -p "$out"
+  prepare
+  step "install users and orders" "cluster/kubectl -n $namespace describe pods" install_users
   step "start the bystander" "cluster/kubectl -n $namespace describe pod $pod" start_pod
   ask &
   local client=$!
