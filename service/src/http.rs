@@ -7,6 +7,8 @@ mod overload;
 mod problem;
 mod users;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler as _;
@@ -24,8 +26,7 @@ use crate::users::{Orders, Users};
 /// Longest request body, far above any valid one.
 const BODY_LIMIT: usize = 64 * 1024;
 
-/// What handlers need.
-#[derive(Clone)]
+/// What handlers need. Shared, since axum clones its state for every layer of every request.
 pub struct Api {
     /// Where users are kept.
     pub users: Users,
@@ -41,10 +42,13 @@ pub fn router(api: Api, telemetry: Telemetry, health: Health, identity: Identity
         .route("/api/users/{id}/orders", get(orders::list))
         .fallback(problem::unknown_route)
         .method_not_allowed_fallback(problem::unknown_method)
-        .with_state(api)
-        .layer(from_fn(deadline::limit))
-        .layer(from_fn_with_state(room, overload::shed))
-        .layer(TraceLayer::new(telemetry))
+        .with_state(Arc::new(api))
+        // One stack, outermost first: the router boxes what each `layer` makes once more.
+        .layer((
+            TraceLayer::new(telemetry),
+            from_fn_with_state(room, overload::shed),
+            from_fn(deadline::limit),
+        ))
         .merge(health::routes(health))
         .layer(from_fn_with_state(identity, identity::sign))
 }

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
@@ -34,7 +35,7 @@ struct Draft {
 }
 
 pub(super) async fn find(
-    State(api): State<Api>,
+    State(api): State<Arc<Api>>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
     match api.users.find(user_id(id)?).await? {
@@ -45,7 +46,7 @@ pub(super) async fn find(
 }
 
 pub(super) async fn list(
-    State(api): State<Api>,
+    State(api): State<Arc<Api>>,
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(Page { after, limit }) =
@@ -61,7 +62,7 @@ pub(super) async fn list(
 }
 
 pub(super) async fn create(
-    State(api): State<Api>,
+    State(api): State<Arc<Api>>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let body = body.map_err(|error| Problem::new(error.status(), error.body_text()))?;

@@ -2,6 +2,7 @@ mod error;
 mod pool;
 mod probe;
 
+use futures_util::FutureExt as _;
 use opentelemetry::KeyValue;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 
@@ -15,6 +16,8 @@ use pool::{Lease, Pool, Trust};
 pub use probe::PostgresProbe;
 
 /// Users in Postgres: one method a statement, one span a call.
+///
+/// The futures of sqlx have seven kilobytes; each is boxed where it is made, or every wrapper around it would move it.
 #[derive(Clone)]
 pub struct Postgres {
     pool: Pool,
@@ -43,14 +46,19 @@ impl Postgres {
     /// The user with this id.
     pub async fn find(&self, id: i64) -> Result<Option<User>, PostgresError> {
         let mut call = self.begin(&FIND_USER).await?;
-        let row = sqlx::query_as(FIND_USER.text).bind(id).fetch_optional(call.connection()).await;
+        let row = sqlx::query_as(FIND_USER.text).bind(id).fetch_optional(call.connection()).boxed().await;
         call.finish(row)
     }
 
     /// Up to `limit` users with ids above `after`, in the order of ids.
     pub async fn list(&self, after: i64, limit: i64) -> Result<Vec<User>, PostgresError> {
         let mut call = self.begin(&LIST_USERS).await?;
-        let rows = sqlx::query_as(LIST_USERS.text).bind(after).bind(limit).fetch_all(call.connection()).await;
+        let rows = sqlx::query_as(LIST_USERS.text)
+            .bind(after)
+            .bind(limit)
+            .fetch_all(call.connection())
+            .boxed()
+            .await;
         call.finish(rows)
     }
 
@@ -61,6 +69,7 @@ impl Postgres {
             .bind(&user.name)
             .bind(&user.email)
             .fetch_one(call.connection())
+            .boxed()
             .await;
         call.finish(row)
     }
@@ -69,7 +78,7 @@ impl Postgres {
     pub async fn orders(&self, user: i64) -> Result<Option<Vec<Order>>, PostgresError> {
         type Row = (Option<i64>, Option<String>, Option<i64>);
         let mut call = self.begin(&LIST_ORDERS).await?;
-        let rows = sqlx::query_as(LIST_ORDERS.text).bind(user).fetch_all(call.connection()).await;
+        let rows = sqlx::query_as(LIST_ORDERS.text).bind(user).fetch_all(call.connection()).boxed().await;
         let rows: Vec<Row> = call.finish(rows)?;
         let orders = rows.iter().filter_map(|row| match row {
             (Some(id), Some(item), Some(total_cents)) => {

@@ -207,3 +207,6 @@ fn unavailable(error: CallError<PostgresError>) -> Result<Retry, StoreError> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use fred::clients::Client;
 use fred::interfaces::{ClientLike as _, KeysInterface as _};
 use fred::types::Expiration;
 use fred::types::config::{Config, Server};
+use futures_util::FutureExt as _;
 use opentelemetry::{Context, KeyValue};
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +12,7 @@ use super::{Args, Cached, Snapshot};
 use crate::telemetry::{ClientSpan, Telemetry, semconv};
 use crate::users::{User, redis};
 
-/// The two commands, each with its span.
+/// The two commands, each with its span. Futures of fred are large; boxed, they do not make those around them so.
 #[derive(Clone)]
 pub(super) struct Commands {
     client: Client,
@@ -53,7 +54,7 @@ impl Commands {
             span.fail("no_connection");
             return None;
         }
-        match self.client.get::<Option<String>, _>(key(id)).await {
+        match self.client.get::<Option<String>, _>(key(id)).boxed().await {
             Ok(text) => text.and_then(|text| serde_json::from_str::<Entry>(&text).ok()).map(Cached::from),
             Err(error) => {
                 span.fail(&kind(&error));
@@ -74,7 +75,8 @@ impl Commands {
         let text =
             serde_json::to_string(&Entry { user: copy.user, at }).expect("strings and numbers always encode");
         let expiry = Expiration::PX(self.ttl.as_millis() as i64);
-        let result = self.client.set::<(), _, _>(key(id), text, Some(expiry), None, false).await;
+        let set = self.client.set::<(), _, _>(key(id), text, Some(expiry), None, false);
+        let result = set.boxed().await;
         if let Err(error) = &result {
             span.fail(&kind(error));
         }

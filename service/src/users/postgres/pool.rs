@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use deadpool::managed::{self, Metrics, Object, PoolError, QueueMode, RecycleError, RecycleResult};
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
@@ -107,7 +108,7 @@ impl managed::Manager for Connector {
 
     async fn create(&self) -> sqlx::Result<PgConnection> {
         // Whoever waits for it may have no limit of their own.
-        let connect = PgConnection::connect_with(&self.options);
+        let connect = PgConnection::connect_with(&self.options).boxed();
         timeout(self.limit, connect).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
     }
 
@@ -123,7 +124,7 @@ impl managed::Manager for Connector {
 }
 
 async fn is_alive(connection: &mut PgConnection) -> bool {
-    matches!(timeout(PING_LIMIT, connection.ping()).await, Ok(Ok(())))
+    matches!(timeout(PING_LIMIT, connection.ping().boxed()).await, Ok(Ok(())))
 }
 
 /// Opens the fewest connections, once that is possible, and then closes what nobody uses.
