@@ -43,7 +43,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 
 pub use args::Args;
 use circuit::Circuit;
@@ -109,7 +109,7 @@ impl Breaker {
         let admission =
             self.circuit.admit().map_err(|retry_after| CallError::NotPermitted { retry_after })?;
         let deadline = self.circuit.args.breaker_deadline;
-        match timeout(deadline, AssertUnwindSafe(work).catch_unwind()).await {
+        match timeout_at(admission.since() + deadline, AssertUnwindSafe(work).catch_unwind()).await {
             Ok(Ok(result)) => {
                 admission
                     .settle(result.as_ref().err().map_or(Outcome::Success, |error| error.class().into()));

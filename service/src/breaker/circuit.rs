@@ -79,8 +79,9 @@ impl Circuit {
     }
 
     fn settle(&self, pass: Pass<'_>, now: Instant, outcome: Outcome) {
-        let open_until = self.nanos(now + self.args.breaker_open_for);
-        let settled = self.judge.settle(&self.gate, pass, outcome.class(), self.nanos(now), open_until);
+        let now = self.nanos(now);
+        let open_until = now + self.args.breaker_open_for.as_nanos() as u64;
+        let settled = self.judge.settle(&self.gate, pass, outcome.class(), now, open_until);
         self.metrics.call(if settled == Settled::Late { Outcome::Late } else { outcome });
         match settled {
             Settled::Late | Settled::Counted => {}
@@ -116,6 +117,11 @@ impl Circuit {
 }
 
 impl Admission<'_> {
+    /// When the call was admitted.
+    pub(super) fn since(&self) -> Instant {
+        self.since
+    }
+
     /// Records how the call went; a success later than the deadline is none.
     pub(super) fn settle(mut self, outcome: Outcome) {
         let Some(pass) = self.pass.take() else { return };
