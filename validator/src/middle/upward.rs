@@ -110,7 +110,8 @@ impl Upward<'_> {
             self.agent.export(export);
         }
         self.pass(passing).await?;
-        if self.agent.desk.is_target(self.source) { Ok(()) } else { self.pass_all().await }
+        let whole = self.passed == self.buffer.len();
+        if whole || self.agent.desk.is_target(self.source) { Ok(()) } else { self.pass_all().await }
     }
 
     /// Encryption that was agreed upon, or that begins without a word.
