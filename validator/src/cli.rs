@@ -35,7 +35,7 @@ pub enum Command {
     #[command(after_help = "Example:\n  validator judge golive-out/users.evidence.zst")]
     Judge(JudgeArgs),
     /// Remove what an interrupted run left behind, and undo its rolls
-    #[command(after_help = "Example:\n  validator cleanup -n demo")]
+    #[command(after_help = "Examples:\n  validator cleanup -n demo\n  validator cleanup -f golive.yaml")]
     Cleanup(CleanupArgs),
     /// List all checks
     #[command(after_help = "Example:\n  validator checks --markdown > docs/checks.md")]
@@ -77,10 +77,10 @@ pub struct GuardianArgs {
     /// Namespace of the run
     #[arg(long)]
     pub namespace: String,
-    /// Lease of the run
+    /// The run, as the holder of the Lease
     #[arg(long)]
-    pub lease: String,
-    /// Services whose selectors are to be restored when it lapses
+    pub run: String,
+    /// Services whose selectors are to be restored when it has lapsed
     #[arg(long)]
     pub service: Vec<String>,
 }
@@ -156,7 +156,10 @@ pub struct CleanupArgs {
     /// Cluster and namespace
     #[command(flatten)]
     pub cluster: ClusterArgs,
-    /// Clean up even if a run is at work there
+    /// The target file, for its namespace
+    #[arg(short, long, value_name = "FILE", required_unless_present = "namespace")]
+    pub file: Option<PathBuf>,
+    /// Clean up even if a run is at work there; it ends where it stands
     #[arg(long)]
     pub force: bool,
 }

@@ -4,6 +4,8 @@ mod agent_link;
 mod agents;
 mod api_link;
 mod collector;
+#[cfg(test)]
+mod fake;
 mod forward;
 mod guardian;
 mod interposition;
@@ -32,7 +34,7 @@ pub use agents::Agents;
 pub use collector::{Collector, PodBrief, PodTable};
 pub use guardian::guard;
 pub use interposition::Interposition;
-pub use lease::{HeldLease, hold_lease, no_other_run};
+pub use lease::{HeldLease, Takeover};
 pub use leftovers::{RUN_LABEL, clean_up};
 pub use permission::preflight;
 pub use rollout::{Candidate, RollEnd, Rollout, at_rest_again, delete_pod, keep};
@@ -43,6 +45,9 @@ use crate::failure::Failure;
 
 /// No single call to the API server may take longer.
 const CALL_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Stands for the context where there is no kubeconfig.
+const IN_CLUSTER: &str = "in-cluster";
 
 /// A connection to one namespace of one cluster.
 #[derive(Clone)]
@@ -78,6 +83,13 @@ impl Cluster {
     /// Name of the kubeconfig context, or `in-cluster`.
     pub fn context(&self) -> &str {
         &self.context
+    }
+
+    /// The command that cleans this namespace up, whole.
+    pub fn cleanup_command(&self) -> String {
+        let context =
+            if self.context == IN_CLUSTER { String::new() } else { format!(" --context {}", self.context) };
+        format!("validator cleanup{context} -n {}", self.namespace)
     }
 
     fn api<K>(&self) -> Api<K>
@@ -124,7 +136,7 @@ async fn load_config(context: Option<&str>) -> Result<(Config, String), Failure>
     let kubeconfig = match Kubeconfig::read() {
         Ok(kubeconfig) => kubeconfig,
         Err(error) if context.is_none() => {
-            return Config::incluster().map(|config| (config, "in-cluster".to_owned())).map_err(|_| {
+            return Config::incluster().map(|config| (config, IN_CLUSTER.to_owned())).map_err(|_| {
                 Failure::usage(format!("no cluster to talk to: {error}")).hint(
                     "set KUBECONFIG or pass --context; `make kind-up` starts a local cluster and \
                      `. cluster/env.sh` points KUBECONFIG at it",

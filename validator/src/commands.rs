@@ -16,10 +16,13 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::report::{Format, Report, ReportFile};
 
+/// Longest part of a holder's name: with what stands around it and is added to it, it stays below 63 characters.
+const MAX_PART: usize = 40;
+
 /// Runs the command and returns its exit code; failures are told on stderr.
 pub async fn run(cli: Cli) -> Exit {
     let result = match cli.command {
-        Command::Run(args) => run::run(*args).await,
+        Command::Run(args) => Box::pin(run::run(*args)).await,
         Command::Judge(args) => judge::judge(&args),
         Command::Cleanup(args) => cleanup::cleanup(&args).await,
         Command::Checks(args) => checks::list(&args),
@@ -37,6 +40,13 @@ pub async fn run(cli: Cli) -> Exit {
     })
 }
 
+/// A new name for whoever holds the Lease; what he creates is labelled with it, so it fits a label.
+fn holder(part: &str) -> String {
+    let part: String = part.chars().take(MAX_PART).collect();
+    let suffix = uuid::Uuid::new_v4().simple().to_string();
+    format!("golive-{}-{}", part.trim_end_matches(['-', '.']), &suffix[..6])
+}
+
 /// Writes the files asked for, then prints the report. A reader that has seen enough (`| head -1`) changes neither:
 /// the verdict is the exit code.
 fn publish(report: &Report, files: &[ReportFile]) -> Result<(), Failure> {
@@ -49,5 +59,18 @@ fn publish(report: &Report, files: &[ReportFile]) -> Result<(), Failure> {
     match report.write(Format::Terminal, &mut anstream::stdout().lock()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::holder;
+
+    #[test]
+    fn holders_fit_a_label_and_stay_apart() {
+        let long = holder(&"a".repeat(253));
+        assert!(long.len() < 60, "{long}");
+        assert_ne!(holder("users"), holder("users"));
+        assert!(holder("users").starts_with("golive-users-"));
     }
 }

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 use self::diary::Diary;
 use self::faults::Faults;
 use self::stage::Stage;
-use crate::cluster::{Agents, Candidate, Cluster, Collector, Interposition, Site, Target, hold_lease};
+use crate::cluster::{Agents, Candidate, Cluster, Collector, Interposition, Site, Target};
 use crate::evidence::{Evidence, Header, SCHEMA, Step};
 use crate::failure::Failure;
 use crate::moment::now;
@@ -52,7 +52,7 @@ pub struct Experiment<'a> {
 
 impl Experiment<'_> {
     /// Runs it; when the environment fails half-way, gives what was seen until then, and the failure.
-    /// Whatever happens, the caller owes the clean-up.
+    /// Whatever happens, the caller owes the clean-up. The caller holds the Lease under the run's name.
     ///
     /// # Errors
     /// Exit 3 when the environment fails; what the target does wrong is evidence, not an error.
@@ -62,7 +62,6 @@ impl Experiment<'_> {
     /// all of it. Faults end by themselves.
     pub async fn run(&self, progress: &mut Progress) -> Result<(Evidence, Option<Failure>), Failure> {
         let started = now();
-        let _lease = hold_lease(self.cluster, &self.plan.run).await?;
         progress.expect(self.estimate());
         progress.tell(&format!("starting {} load agents", self.plan.traffic.agents));
         let agents = Agents::deploy(self.cluster, self.plan, self.agent_image).await?;

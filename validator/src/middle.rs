@@ -1,7 +1,7 @@
 //! The middle agent: stands between a target and one dependency, counts, holds, breaks, and gives way.
 //!
-//! It forwards every connection to the dependency. Only connections whose source address is a pod of the target are
-//! looked into and may meet a fault; all others are forwarded untouched. Every fault carries its own end, and without
+//! It forwards every connection to the dependency. Only connections whose source address is a pod of the target may meet
+//! a fault; what all others send is passed on as it comes, and followed only to know when they are idle. Every fault carries its own end, and without
 //! a word from the validator for [`FAIL_OPEN`] the agent forwards everything.
 
 mod agent;

@@ -37,7 +37,7 @@ pub struct PodBrief {
     pub leaving: bool,
     /// Whether its condition Ready is true.
     pub ready: bool,
-    /// Why a container waits, if one does.
+    /// Why a container waits, in one word, if one does.
     pub waiting: Option<String>,
 }
 
@@ -159,9 +159,10 @@ fn update(pods: &mut PodTable, listed: &mut BTreeSet<String>, fact: &ObjectFact)
         leaving: object.pointer("/metadata/deletionTimestamp").is_some(),
         ready: conditions
             .is_some_and(|all| all.iter().any(|c| c["type"] == "Ready" && c["status"] == "True")),
-        waiting: containers.and_then(|all| all.iter().find_map(|c| c.pointer("/state/waiting"))).map(|w| {
-            format!("{}: {}", w["reason"].as_str().unwrap_or(""), w["message"].as_str().unwrap_or(""))
-        }),
+        waiting: containers
+            .and_then(|all| all.iter().find_map(|c| c.pointer("/state/waiting/reason")))
+            .and_then(|reason| reason.as_str())
+            .map(str::to_owned),
     };
     pods.insert(name, brief.clone()) != Some(brief)
 }

@@ -12,9 +12,10 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep};
 
+use super::guardian::Guardian;
 use super::middle_link::Middle;
 use super::site::{Place, Site};
-use super::{Cluster, PodTable, guardian, middle_objects, selector};
+use super::{Cluster, PodTable, middle_objects, selector};
 use crate::evidence::{Fact, MiddleFact, Millis, Trouble};
 use crate::failure::Failure;
 use crate::middle::{FaultOrder, HAND_BACK, MiddleStatus, Targets};
@@ -33,10 +34,14 @@ const PROPAGATION: Duration = Duration::from_secs(3);
 /// How often the selectors are looked at.
 const WATCH: Duration = Duration::from_secs(2);
 
+/// How often the guardian is looked at.
+const GUARDIAN: Duration = Duration::from_secs(5);
+
 /// The agents of one run.
 pub struct Interposition {
     cluster: Cluster,
     middles: Vec<Arc<Middle>>,
+    guardian: Option<Guardian>,
     impossible: Vec<Fact>,
     since: Millis,
     tasks: JoinSet<()>,
@@ -59,9 +64,11 @@ impl Interposition {
     ) -> Result<Self, Failure> {
         let places = || sites.iter().filter_map(|site| Some((&site.dependency, site.place.as_ref().ok()?)));
         let services: Vec<String> = places().map(|(dependency, _)| dependency.service.clone()).collect();
-        if !services.is_empty() {
-            guardian::create(cluster, &plan.run, image, &services).await?;
-        }
+        let guardian = if services.is_empty() {
+            None
+        } else {
+            Some(Guardian::create(cluster, &plan.run, image, &services).await?)
+        };
         for (dependency, place) in places() {
             middle_objects::create(cluster, plan, dependency, place, image).await?;
         }
@@ -72,14 +79,15 @@ impl Interposition {
             reachable(cluster, &dependency.service, &object, place).await?;
             middles.push(Middle::connect(cluster, dependency, &object, deadline).await?);
         }
-        if !services.is_empty() {
-            guardian::awake(cluster, &plan.run, deadline).await?;
+        if let Some(guardian) = &guardian {
+            guardian.awake().await?;
         }
         let (disturb, disturbed) = watch::channel(None);
         let impossible = sites.iter().filter_map(impossible).collect();
         Ok(Self {
             cluster: cluster.clone(),
             middles,
+            guardian,
             impossible,
             since: now(),
             tasks: JoinSet::new(),
@@ -111,6 +119,7 @@ impl Interposition {
             self.followed(middle, deadline).await?;
         }
         self.since = now();
+        self.guardian.clone().map(|guardian| self.tasks.spawn(look_after(guardian)));
         let guard = guard(self.cluster.clone(), self.middles.clone(), self.disturb.clone());
         self.guard = Some(self.tasks.spawn(guard));
         sleep(PROPAGATION).await;
@@ -265,6 +274,18 @@ async fn aim(middles: Vec<Arc<Middle>>, mut pods: watch::Receiver<PodTable>) {
         if pods.changed().await.is_err() {
             return;
         }
+    }
+}
+
+/// Keeps the guardian in its place, as long as there is something to guard.
+async fn look_after(guardian: Guardian) {
+    loop {
+        match guardian.look_after().await {
+            Ok(false) => {}
+            Ok(true) => tracing::warn!("the guardian's pod was gone; another one takes its place"),
+            Err(failure) => tracing::warn!(%failure, "the guardian's pod cannot be looked after"),
+        }
+        sleep(GUARDIAN).await;
     }
 }
 

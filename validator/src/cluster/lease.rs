@@ -1,99 +1,325 @@
-//! The Lease of a run: while it is renewed, the run is alive.
+//! The Lease of a namespace: whoever changes anything there holds it, one at a time.
+//!
+//! It has one name, so that the API server itself decides who comes first. It is taken over only from a holder that has
+//! not renewed it for [`LAPSE`] by the clock of whoever waits: two machines may disagree about the time.
 
 use std::time::Duration;
 
-use k8s_openapi::api::coordination::v1::Lease;
-use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Api, ResourceExt};
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::manifest::labels;
 use super::{Cluster, RUN_LABEL};
 use crate::failure::Failure;
 
-/// How often a run renews its Lease.
+/// The name, in every namespace.
+pub(super) const NAME: &str = "golive-validator";
+
+/// How often a holder renews it.
 const RENEWAL: Duration = Duration::from_secs(5);
+
+/// How often whoever waits looks at it.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// A Lease that was not renewed for this long has lapsed.
 pub(super) const LAPSE: Duration = Duration::from_mins(1);
 
-/// The Lease of a run that is alive: renewed until dropped, deleted by [`clean_up`](super::clean_up).
+/// Attempts when somebody else is faster again and again.
+const ATTEMPTS: usize = 5;
+
+/// The Lease while it is ours: renewed until dropped or released.
 pub struct HeldLease {
-    _renewing: JoinSet<()>,
+    cluster: Cluster,
+    holder: String,
+    renewing: JoinSet<()>,
+    lost: watch::Receiver<Option<String>>,
 }
 
-/// Creates the Lease of a run and keeps it renewed.
-pub async fn hold_lease(cluster: &Cluster, run: &str) -> Result<HeldLease, Failure> {
-    create(cluster, run).await?;
-    let mut renewing = JoinSet::new();
-    renewing.spawn(renew(cluster.clone(), run.to_owned()));
-    Ok(HeldLease { _renewing: renewing })
+/// What to do about a holder that may be alive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takeover {
+    /// Wait whether it renews the Lease; if it does, fail.
+    Lapsed,
+    /// Take the Lease away; the holder stops where it stands.
+    AtOnce,
 }
 
-async fn create(cluster: &Cluster, run: &str) -> Result<(), Failure> {
-    let api: Api<Lease> = cluster.api();
-    let lease: Lease = serde_json::from_value(json!({
-        "apiVersion": "coordination.k8s.io/v1",
-        "kind": "Lease",
-        "metadata": { "name": run, "labels": labels(run, "lease") },
-        "spec": {
-            "holderIdentity": run, "leaseDurationSeconds": LAPSE.as_secs(), "renewTime": now(),
-        },
-    }))?;
-    cluster.call("create the run's Lease", api.create(&PostParams::default(), &lease)).await.map(drop)
-}
+impl HeldLease {
+    /// Takes the Lease. `waiting` hears of a holder that may be dead.
+    ///
+    /// # Errors
+    /// Exit 3 while somebody else renews it, with his name and since when.
+    pub async fn take(
+        cluster: &Cluster,
+        holder: &str,
+        takeover: Takeover,
+        mut waiting: impl FnMut(&str),
+    ) -> Result<Self, Failure> {
+        for _ in 0..ATTEMPTS {
+            if create(cluster, holder).await? {
+                return Ok(Self::renewed(cluster, holder));
+            }
+            let Some(found) = read(cluster).await? else { continue };
+            if takeover == Takeover::Lapsed {
+                waiting(&format!(
+                    "{} holds the Lease; waiting up to 60 s to see whether it is alive",
+                    holder_of(&found)
+                ));
+                lapsed(cluster, &found).await?;
+            }
+            if take_over(cluster, holder, &found).await? {
+                return Ok(Self::renewed(cluster, holder));
+            }
+        }
+        Err(Failure::environment(format!("others take the Lease {NAME} again and again")))
+    }
 
-async fn renew(cluster: Cluster, run: String) {
-    let api: Api<Lease> = cluster.api();
-    loop {
-        sleep(RENEWAL).await;
-        let renewed = Patch::Merge(json!({ "spec": { "renewTime": now() } }));
-        let params = PatchParams::default();
-        let patch = api.patch(&run, &params, &renewed);
-        if let Err(failure) = cluster.call("renew the run's Lease", patch).await {
-            tracing::warn!(%failure, "the Lease was not renewed");
+    /// Waits until somebody else has the Lease, and says who; for ever while it is ours.
+    pub async fn lost(&self) -> Failure {
+        let mut lost = self.lost.clone();
+        match lost.wait_for(Option::is_some).await {
+            Ok(who) => taken(who.as_deref().unwrap_or_default()),
+            Err(_) => std::future::pending().await,
         }
     }
-}
 
-/// When the Lease was last renewed, in its own words; nothing if there is none.
-pub(super) async fn renewed(cluster: &Cluster, run: &str) -> Result<Option<String>, Failure> {
-    let api: Api<Lease> = cluster.api();
-    let lease = cluster.call("read the run's Lease", api.get_opt(run)).await?;
-    Ok(lease.map(|lease| stamp(&lease)))
-}
-
-/// Fails if another run works in the namespace: one whose Lease is renewed while we look. Clocks are not compared,
-/// since two machines may disagree about the time.
-pub async fn no_other_run(cluster: &Cluster) -> Result<(), Failure> {
-    let before = leases(cluster).await?;
-    if before.is_empty() {
-        return Ok(());
+    /// Why it is no longer ours, if it is not.
+    pub fn loss(&self) -> Option<Failure> {
+        self.lost.borrow().as_deref().map(taken)
     }
-    sleep(RENEWAL * 3).await;
-    let after = leases(cluster).await?;
-    let alive = after.iter().find(|(run, stamp)| before.iter().any(|(r, s)| r == run && s != stamp));
-    match alive {
-        None => Ok(()),
-        Some((run, _)) => Err(Failure::environment(format!("run {run} is at work in this namespace"))
-            .hint("one run at a time: wait for it, or end it with SIGINT")),
+
+    /// Ends the renewal and deletes the Lease, if it is ours.
+    pub async fn release(mut self) -> Result<(), Failure> {
+        self.renewing.shutdown().await;
+        let api: Api<Lease> = self.cluster.api();
+        for _ in 0..ATTEMPTS {
+            let Some(found) = read(&self.cluster).await?.filter(|lease| holder_of(lease) == self.holder)
+            else {
+                return Ok(());
+            };
+            // Somebody may take it between the two calls.
+            let preconditions =
+                Preconditions { resource_version: found.resource_version(), uid: found.uid() };
+            let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+            let deleted = unless(&[404, 409], api.delete(NAME, &params));
+            if self.cluster.call("delete the Lease", deleted).await?.is_some() {
+                return Ok(());
+            }
+        }
+        Err(Failure::environment(format!("the Lease {NAME} changes faster than it can be deleted")))
+    }
+
+    fn renewed(cluster: &Cluster, holder: &str) -> Self {
+        let (loss, lost) = watch::channel(None);
+        let mut renewing = JoinSet::new();
+        renewing.spawn(renew(cluster.clone(), holder.to_owned(), loss));
+        Self { cluster: cluster.clone(), holder: holder.to_owned(), renewing, lost }
     }
 }
 
-async fn leases(cluster: &Cluster) -> Result<Vec<(String, String)>, Failure> {
-    let api: Api<Lease> = cluster.api();
-    let ours = ListParams::default().labels(RUN_LABEL);
-    let list = cluster.call("list Leases of runs", api.list(&ours)).await?;
-    Ok(list.iter().map(|lease| (lease.name_any(), stamp(lease))).collect())
+/// When this holder last renewed the Lease.
+pub(super) enum Renewal {
+    /// Then, in the words of the Lease.
+    At(String),
+    /// Another one has it.
+    Other,
+    /// There is none.
+    Gone,
 }
 
-fn stamp(lease: &Lease) -> String {
-    let time = lease.spec.as_ref().and_then(|spec| spec.renew_time.clone());
-    time.map(|time| time.0.to_string()).unwrap_or_default()
+/// Looks at the Lease for one holder.
+pub(super) async fn renewal(cluster: &Cluster, holder: &str) -> Result<Renewal, Failure> {
+    Ok(match read(cluster).await? {
+        None => Renewal::Gone,
+        Some(lease) if holder_of(&lease) != holder => Renewal::Other,
+        Some(lease) => Renewal::At(time(&lease, |spec| spec.renew_time.clone())),
+    })
+}
+
+async fn read(cluster: &Cluster) -> Result<Option<Lease>, Failure> {
+    let api: Api<Lease> = cluster.api();
+    cluster.call("read the Lease", api.get_opt(NAME)).await
+}
+
+/// Says whether there was none.
+async fn create(cluster: &Cluster, holder: &str) -> Result<bool, Failure> {
+    let api: Api<Lease> = cluster.api();
+    let lease: Lease = serde_json::from_value(json!({
+        "metadata": { "name": NAME, "labels": labels(holder, "lease") },
+        "spec": {
+            "holderIdentity": holder, "leaseDurationSeconds": LAPSE.as_secs(),
+            "acquireTime": now(), "renewTime": now(),
+        },
+    }))?;
+    let post = PostParams::default();
+    let created = unless(&[409], api.create(&post, &lease));
+    Ok(cluster.call("create the Lease", created).await?.is_some())
+}
+
+/// Waits until the Lease as it was found has not changed for [`LAPSE`].
+async fn lapsed(cluster: &Cluster, found: &Lease) -> Result<(), Failure> {
+    let deadline = Instant::now() + LAPSE;
+    while Instant::now() < deadline {
+        sleep(LOOK).await;
+        match read(cluster).await? {
+            None => return Ok(()),
+            Some(present) if present.resource_version() != found.resource_version() => {
+                return Err(busy(cluster, &present));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn busy(cluster: &Cluster, lease: &Lease) -> Failure {
+    let (holder, since) = (holder_of(lease), time(lease, |spec| spec.acquire_time.clone()));
+    let namespace = cluster.namespace();
+    Failure::environment(format!("{holder} has been at work in namespace `{namespace}` since {since}"))
+        .hint("one at a time: wait for it, or end it with SIGINT")
+}
+
+fn taken(who: &str) -> Failure {
+    Failure::environment(format!("{who} has taken the Lease {NAME} away from this run"))
+        .hint("nothing was cleaned up here: that is left to whoever holds the Lease")
+}
+
+/// Takes a Lease that is still as it was found; says whether it was.
+async fn take_over(cluster: &Cluster, holder: &str, found: &Lease) -> Result<bool, Failure> {
+    let version = found.resource_version().unwrap_or_default();
+    let run = format!("/metadata/labels/{}", RUN_LABEL.replace('/', "~1"));
+    let operations = json!([
+        { "op": "test", "path": "/metadata/resourceVersion", "value": version },
+        { "op": "add", "path": run, "value": holder },
+        { "op": "add", "path": "/spec/holderIdentity", "value": holder },
+        { "op": "add", "path": "/spec/acquireTime", "value": now() },
+        { "op": "add", "path": "/spec/renewTime", "value": now() },
+    ]);
+    Ok(patch(cluster, "take the Lease over", operations).await?.is_some())
+}
+
+/// Renews until somebody else has the Lease, and tells who.
+async fn renew(cluster: Cluster, holder: String, loss: watch::Sender<Option<String>>) {
+    loop {
+        sleep(RENEWAL).await;
+        let operations = json!([
+            { "op": "test", "path": "/spec/holderIdentity", "value": holder },
+            { "op": "replace", "path": "/spec/renewTime", "value": now() },
+        ]);
+        let renewed = patch(&cluster, "renew the Lease", operations).await;
+        if matches!(renewed, Ok(Some(()))) {
+            continue;
+        }
+        let who = match read(&cluster).await {
+            Ok(Some(lease)) if holder_of(&lease) != holder => holder_of(&lease),
+            Ok(None) => "somebody who deleted it".to_owned(),
+            // It could not be renewed: whether it is lost shows at the next attempt.
+            Ok(Some(_)) | Err(_) => {
+                tracing::warn!("the Lease was not renewed");
+                continue;
+            }
+        };
+        loss.send_replace(Some(who));
+        return;
+    }
+}
+
+/// Applies a JSON Patch; nothing if a test in it failed or there is no Lease.
+async fn patch(cluster: &Cluster, doing: &str, operations: Value) -> Result<Option<()>, Failure> {
+    let api: Api<Lease> = cluster.api();
+    let operations: json_patch::Patch = serde_json::from_value(operations)?;
+    let (params, patch) = (PatchParams::default(), Patch::Json::<()>(operations));
+    let patched = unless(&[404, 409, 422], api.patch(NAME, &params, &patch));
+    Ok(cluster.call(doing, patched).await?.map(drop))
+}
+
+/// Nothing, where the API server answers with one of these codes.
+async fn unless<T>(
+    codes: &[u16],
+    call: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<Option<T>, kube::Error> {
+    match call.await {
+        Ok(value) => Ok(Some(value)),
+        Err(kube::Error::Api(status)) if codes.contains(&status.code) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn holder_of(lease: &Lease) -> String {
+    lease.spec.as_ref().and_then(|spec| spec.holder_identity.clone()).unwrap_or_else(|| "nobody".to_owned())
+}
+
+fn time(lease: &Lease, of: impl Fn(&LeaseSpec) -> Option<MicroTime>) -> String {
+    lease.spec.as_ref().and_then(of).map(|time| time.0.to_string()).unwrap_or_default()
 }
 
 fn now() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fake::Fake;
+    use super::*;
+
+    const PATH: &str = "/apis/coordination.k8s.io/v1/namespaces/demo/leases/golive-validator";
+
+    async fn take(cluster: &Cluster, holder: &str) -> Result<HeldLease, Failure> {
+        HeldLease::take(cluster, holder, Takeover::Lapsed, |_| {}).await
+    }
+
+    fn holder(fake: &Fake) -> Value {
+        fake.get(PATH).unwrap()["spec"]["holderIdentity"].clone()
+    }
+
+    #[tokio::test]
+    async fn a_second_run_is_refused_with_the_name_of_the_first_and_since_when() {
+        let (fake, cluster) = Fake::start().await;
+        let first = take(&cluster, "golive-users-a").await.unwrap();
+        let refused = take(&cluster, "golive-users-b").await.err().unwrap();
+        let since = fake.get(PATH).unwrap()["spec"]["acquireTime"].as_str().unwrap()[..19].to_owned();
+        assert_eq!(refused.exit(), crate::exit::Exit::Inconclusive);
+        let text = refused.to_string();
+        assert!(text.contains("golive-users-a") && text.contains(&since), "{text}");
+        assert_eq!(holder(&fake), "golive-users-a");
+        first.release().await.unwrap();
+        assert_eq!(fake.paths(), Vec::<String>::new());
+        take(&cluster, "golive-users-b").await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn of_two_that_come_at_once_one_is_refused() {
+        let (_, cluster) = Fake::start().await;
+        let (one, two) = tokio::join!(take(&cluster, "a"), take(&cluster, "b"));
+        assert_eq!(usize::from(one.is_ok()) + usize::from(two.is_ok()), 1);
+    }
+
+    #[tokio::test]
+    async fn a_holder_notices_that_the_lease_was_taken_and_deletes_none_of_another() {
+        let (fake, cluster) = Fake::start().await;
+        let first = take(&cluster, "a").await.unwrap();
+        let second = HeldLease::take(&cluster, "b", Takeover::AtOnce, |_| {}).await.unwrap();
+        let lost = tokio::time::timeout(RENEWAL * 2, first.lost()).await.unwrap();
+        assert!(lost.to_string().contains("b has taken the Lease"), "{lost}");
+        assert!(first.loss().is_some() && second.loss().is_none());
+        first.release().await.unwrap();
+        assert_eq!(holder(&fake), "b");
+    }
+
+    #[tokio::test]
+    async fn a_lease_that_changed_meanwhile_is_not_taken_over() {
+        let (fake, cluster) = Fake::start().await;
+        drop(take(&cluster, "dead").await.unwrap());
+        let found = read(&cluster).await.unwrap().unwrap();
+        assert!(take_over(&cluster, "b", &found).await.unwrap());
+        assert!(!take_over(&cluster, "c", &found).await.unwrap());
+        assert_eq!(holder(&fake), "b");
+        assert!(matches!(renewal(&cluster, "dead").await.unwrap(), Renewal::Other));
+    }
 }

@@ -28,6 +28,9 @@ const ANSWER: Duration = Duration::from_secs(3);
 /// How long a pod that stopped answering is asked again before another one is looked for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How much later than here an order may begin at the agent: until then it ends there by itself, not by being left out.
+const LATE: Duration = Duration::from_secs(2);
+
 /// One agent.
 pub(super) struct Middle {
     pub(super) cluster: Cluster,
@@ -38,9 +41,40 @@ pub(super) struct Middle {
     link: Mutex<Linked>,
     status: watch::Sender<MiddleStatus>,
     // Held for one PUT: orders reach the agent in the order in which they were given.
-    orders: tokio::sync::Mutex<Vec<FaultOrder>>,
+    orders: tokio::sync::Mutex<Orders>,
     targets: watch::Sender<Targets>,
     troubles: Mutex<Vec<Fact>>,
+}
+
+/// The faults that one process of an agent was told of and that have not run out.
+#[derive(Default)]
+struct Orders {
+    instance: u64,
+    given: Vec<(FaultOrder, Instant)>,
+}
+
+impl Orders {
+    /// Changes them and gives what is to be in force now. One that has run out is not given again, and a process knows
+    /// nothing of those that the one before it was told of: its record of them has a hole in any case.
+    fn change(
+        &mut self,
+        instance: u64,
+        now: Instant,
+        change: impl FnOnce(&mut Vec<FaultOrder>),
+    ) -> Vec<FaultOrder> {
+        let before = std::mem::take(&mut self.given);
+        let known = self.instance == instance;
+        let left: Vec<_> = before.into_iter().filter(|(_, end)| known && *end > now).collect();
+        let mut present: Vec<FaultOrder> = left.iter().map(|(order, _)| order.clone()).collect();
+        change(&mut present);
+        let end = |order: &FaultOrder| {
+            let given = left.iter().find(|(old, _)| old.id == order.id).map(|(_, end)| *end);
+            given.unwrap_or(now + Duration::from_millis(order.for_ms) + LATE)
+        };
+        self.given = present.iter().map(|order| (order.clone(), end(order))).collect();
+        self.instance = instance;
+        present
+    }
 }
 
 #[derive(Clone)]
@@ -100,8 +134,9 @@ impl Middle {
     /// Changes the faults in force and tells it all of them.
     pub(super) async fn order(&self, change: impl FnOnce(&mut Vec<FaultOrder>)) -> Result<(), Failure> {
         let mut orders = self.orders.lock().await;
-        change(&mut orders);
-        let told = self.linked().api.send(Method::PUT, "/faults", &*orders).await;
+        let Linked { api, instance, .. } = self.linked();
+        let present = orders.change(instance, Instant::now(), change);
+        let told = api.send(Method::PUT, "/faults", &present).await;
         told.map_err(|error| self.lost(&error))
     }
 
@@ -218,4 +253,30 @@ async fn link(api: ApiLink) -> Result<Linked, String> {
     }
     let clock = api.clock().await?;
     Ok(Linked { api, instance: status.instance, clock })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::Fault;
+
+    fn order(id: u64, for_ms: u64) -> FaultOrder {
+        FaultOrder { id, pod: format!("pod-{id}"), fault: Fault::Hang, for_ms }
+    }
+
+    fn ids(orders: &[FaultOrder]) -> Vec<u64> {
+        orders.iter().map(|order| order.id).collect()
+    }
+
+    #[test]
+    fn what_has_run_out_or_was_told_to_another_process_is_not_ordered_again() {
+        let (mut orders, start) = (Orders::default(), Instant::now());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let present = orders.change(1, start, |all| all.extend([order(1, 1_000), order(2, 60_000)]));
+        assert_eq!(ids(&present), [1, 2]);
+        assert_eq!(ids(&orders.change(1, at(2), |_| {})), [1, 2], "it may have begun late");
+        assert_eq!(ids(&orders.change(1, at(4), |all| all.push(order(3, 60_000)))), [2, 3]);
+        assert_eq!(ids(&orders.change(2, at(5), |all| all.push(order(4, 60_000)))), [4], "another process");
+        assert!(orders.change(2, at(80), Vec::clear).is_empty());
+    }
 }

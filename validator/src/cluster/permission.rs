@@ -6,7 +6,7 @@ use k8s_openapi::api::authorization::v1::{
 use kube::Api;
 use kube::api::PostParams;
 
-use super::Cluster;
+use super::{Cluster, lease};
 use crate::failure::Failure;
 
 /// Verb, API group, resource, subresource: the whole Role of a run (docs/permissions.md).
@@ -27,7 +27,6 @@ const RIGHTS: &[(&str, &str, &str, &str)] = &[
     ("delete", "rbac.authorization.k8s.io", "rolebindings", ""),
     ("create", "coordination.k8s.io", "leases", ""),
     ("get", "coordination.k8s.io", "leases", ""),
-    ("list", "coordination.k8s.io", "leases", ""),
     ("patch", "coordination.k8s.io", "leases", ""),
     ("delete", "coordination.k8s.io", "leases", ""),
     ("get", "apps", "deployments", ""),
@@ -60,6 +59,8 @@ pub async fn preflight(cluster: &Cluster) -> Result<(), Failure> {
             verb: Some((*verb).to_owned()),
             group: Some((*group).to_owned()),
             resource: Some((*resource).to_owned()),
+            // One Lease is enough: a Role may name it.
+            name: (*resource == "leases" && *verb != "create").then(|| lease::NAME.to_owned()),
             subresource: (!subresource.is_empty()).then(|| (*subresource).to_owned()),
             ..ResourceAttributes::default()
         };

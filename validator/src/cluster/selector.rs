@@ -16,8 +16,12 @@ pub(super) const MIDDLE_LABEL: &str = "golive.dev/middle";
 /// Annotation of a Service while a middle agent stands before it: its own selector, as JSON.
 const ORIGINAL: &str = "golive.dev/original-selector";
 
+/// Attempts when something else of the Service changes between the look and the patch.
+const ATTEMPTS: usize = 3;
+
 /// Leads the Service to the agent. A JSON Patch with a test: a merge patch would merge the two maps, and somebody
-/// else's change in between would be overwritten.
+/// else's change in between would be overwritten. One that another run leads is refused: what stands there is not its
+/// own selector.
 pub(super) async fn lead(
     cluster: &Cluster,
     service: &str,
@@ -25,8 +29,25 @@ pub(super) async fn lead(
     agent: &str,
 ) -> Result<(), Failure> {
     let api: Api<Service> = cluster.api();
-    let present = cluster.call("read a dependency's Service", api.get(service)).await?;
+    let mut failed = None;
+    for _ in 0..ATTEMPTS {
+        let present = cluster.call("read a dependency's Service", api.get(service)).await?;
+        free(cluster, &present)?;
+        match patch(cluster, service, leading(&present, original, agent)?).await {
+            Ok(()) => return Ok(()),
+            Err(failure) => failed = Some(failure),
+        }
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+fn leading(
+    present: &Service,
+    original: &BTreeMap<String, String>,
+    agent: &str,
+) -> Result<Vec<Value>, Failure> {
     let mut operations = vec![
+        json!({ "op": "test", "path": "/metadata/resourceVersion", "value": present.resource_version() }),
         json!({ "op": "test", "path": "/spec/selector", "value": original }),
         json!({ "op": "replace", "path": "/spec/selector", "value": { MIDDLE_LABEL: agent } }),
     ];
@@ -35,7 +56,26 @@ pub(super) async fn lead(
     }
     let note = serde_json::to_string(original)?;
     operations.push(json!({ "op": "add", "path": pointer(), "value": note }));
-    patch(cluster, service, operations).await
+    Ok(operations)
+}
+
+/// Refuses a Service that an agent stands before, or did: its true selector is not the one that can be seen.
+pub(super) fn free(cluster: &Cluster, service: &Service) -> Result<(), Failure> {
+    if !is_led(service) && !service.annotations().contains_key(ORIGINAL) {
+        return Ok(());
+    }
+    let name = service.name_any();
+    Err(Failure::environment(format!("Service `{name}` still bears the marks of another run's middle agent"))
+        .hint(format!("{}; then run again", cluster.cleanup_command())))
+}
+
+/// Whether the Service leads to a middle agent, of whatever run.
+pub(super) fn is_led(service: &Service) -> bool {
+    service
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.selector.as_ref())
+        .is_some_and(|s| s.contains_key(MIDDLE_LABEL))
 }
 
 /// Gives the Service its own selector back, if one of ours stands there; says what was done.
@@ -46,7 +86,7 @@ pub(super) async fn give_back(cluster: &Cluster, service: &Service) -> Result<Op
     };
     let forget = json!({ "op": "remove", "path": pointer() });
     let present = service.spec.as_ref().and_then(|spec| spec.selector.clone()).unwrap_or_default();
-    if !present.contains_key(MIDDLE_LABEL) {
+    if !is_led(service) {
         patch(cluster, &name, vec![forget]).await?;
         return Ok(Some(format!("service/{name} had been given another selector meanwhile; it stays")));
     }
@@ -75,4 +115,28 @@ async fn patch(cluster: &Cluster, service: &str, operations: Vec<Value>) -> Resu
     let operations: json_patch::Patch = serde_json::from_value(operations.into())?;
     let (params, patch) = (PatchParams::default(), Patch::Json::<()>(operations));
     cluster.call("patch a dependency's Service", api.patch(service, &params, &patch)).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fake::Fake;
+    use super::*;
+
+    const PATH: &str = "/api/v1/namespaces/demo/services/redis";
+
+    #[tokio::test]
+    async fn a_service_that_another_run_leads_is_not_led_again() {
+        let (fake, cluster) = Fake::start().await;
+        let own = BTreeMap::from([("app".to_owned(), "redis".to_owned())]);
+        fake.put(PATH, json!({ "metadata": { "name": "redis" }, "spec": { "selector": own } }));
+        lead(&cluster, "redis", &own, "golive-users-a-redis").await.unwrap();
+        let foreign = BTreeMap::from([(MIDDLE_LABEL.to_owned(), "golive-users-a-redis".to_owned())]);
+        let refused = lead(&cluster, "redis", &foreign, "golive-users-b-redis").await.unwrap_err();
+        assert!(refused.to_string().contains("another run"), "{refused}");
+        let api: Api<Service> = cluster.api();
+        give_back(&cluster, &api.get("redis").await.unwrap()).await.unwrap();
+        let service = fake.get(PATH).unwrap();
+        assert_eq!(service["spec"]["selector"], json!({ "app": "redis" }));
+        assert_eq!(service["metadata"]["annotations"], json!({}));
+    }
 }

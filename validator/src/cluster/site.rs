@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{Pod, Service, ServicePort};
+use k8s_openapi::api::core::v1::{Pod, Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
 
-use super::Cluster;
+use super::{Cluster, selector};
 use crate::config::Dependency;
 use crate::failure::Failure;
 
@@ -38,7 +38,8 @@ pub(super) struct PlacePort {
 /// Looks at the Service of every dependency.
 ///
 /// # Errors
-/// Exit 2 when a Service does not exist, stands for two dependencies, or is the target's own.
+/// Exit 2 when a Service does not exist, stands for two dependencies, or is the target's own; exit 3 when another run's
+/// agent stands there.
 pub async fn find_sites(
     cluster: &Cluster,
     dependencies: &[Dependency],
@@ -64,6 +65,7 @@ pub async fn find_sites(
         let Some(found) = found else {
             return Err(missing(cluster, &api, name, service).await?);
         };
+        selector::free(cluster, &found)?;
         let place = place(cluster, &found).await?;
         sites.push(Site { dependency: dependency.clone(), place });
     }
@@ -85,20 +87,29 @@ async fn missing(
     .hint(format!("Services there: {}", names.join(", "))))
 }
 
+/// Why connections to this Service cannot be led to another pod.
+fn out_of_reach(spec: &ServiceSpec) -> Option<&'static str> {
+    if spec.type_.as_deref() == Some("ExternalName") {
+        return Some("its Service is an ExternalName: connections do not pass the cluster");
+    }
+    if spec.cluster_ip.as_deref() == Some("None") {
+        return Some("its Service is headless: clients connect to pods by name");
+    }
+    if spec.selector.as_ref().is_none_or(BTreeMap::is_empty) {
+        return Some("its Service has no selector: its endpoints are kept by somebody else");
+    }
+    if spec.internal_traffic_policy.as_deref() == Some("Local") {
+        return Some(
+            "its Service keeps connections on their node (internalTrafficPolicy: Local); one agent stands on one node",
+        );
+    }
+    None
+}
+
 async fn place(cluster: &Cluster, service: &Service) -> Result<Result<Place, String>, Failure> {
     let spec = service.spec.clone().unwrap_or_default();
     let selector = spec.selector.clone().unwrap_or_default();
-    let reason = match (spec.type_.as_deref(), spec.cluster_ip.as_deref()) {
-        (Some("ExternalName"), _) => {
-            Some("its Service is an ExternalName: connections do not pass the cluster")
-        }
-        (_, Some("None")) => Some("its Service is headless: clients connect to pods by name"),
-        _ if selector.is_empty() => {
-            Some("its Service has no selector: its endpoints are kept by somebody else")
-        }
-        _ => None,
-    };
-    if let Some(reason) = reason {
+    if let Some(reason) = out_of_reach(&spec) {
         return Ok(Err(reason.to_owned()));
     }
     let mut ports = Vec::new();
@@ -137,4 +148,42 @@ async fn number(
     let mut ports = containers.flat_map(|container| container.ports.iter().flatten());
     let port = ports.find(|port| port.name.as_deref() == Some(name.as_str()));
     Ok(port.and_then(|port| u16::try_from(port.container_port).ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::fake::Fake;
+    use super::*;
+
+    async fn found(service: Value) -> Result<Vec<Site>, Failure> {
+        let (fake, cluster) = Fake::start().await;
+        fake.put("/api/v1/namespaces/demo/services/redis", service);
+        let dependency = json!({ "name": "cache", "service": "redis", "protocol": "redis" });
+        let dependency: Dependency = serde_json::from_value(dependency).unwrap();
+        find_sites(&cluster, &[dependency], "users").await
+    }
+
+    fn redis(spec: &Value) -> Value {
+        json!({ "metadata": { "name": "redis" }, "spec": spec })
+    }
+
+    #[tokio::test]
+    async fn a_service_that_stays_on_its_node_is_no_place_for_an_agent() {
+        let spec = |policy: &str| json!({ "clusterIP": "10.0.0.1", "selector": { "app": "redis" }, "internalTrafficPolicy": policy, "ports": [{ "port": 6379 }] });
+        assert!(found(redis(&spec("Cluster"))).await.unwrap()[0].place.is_ok());
+        let reason = found(redis(&spec("Local"))).await.unwrap().remove(0).place.unwrap_err();
+        assert!(reason.contains("internalTrafficPolicy"), "{reason}");
+    }
+
+    #[tokio::test]
+    async fn the_selector_of_another_runs_agent_is_never_taken_for_the_services_own() {
+        let led = redis(&json!({ "selector": { "golive.dev/middle": "golive-users-a-redis" } }));
+        let failure = found(led).await.unwrap_err();
+        assert_eq!(failure.exit(), crate::exit::Exit::Inconclusive);
+        let mut noted = redis(&json!({ "selector": { "app": "redis" } }));
+        noted["metadata"]["annotations"] = json!({ "golive.dev/original-selector": "{}" });
+        assert!(found(noted).await.is_err());
+    }
 }

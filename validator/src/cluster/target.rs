@@ -1,7 +1,7 @@
 //! Finds the deployment, its Service and its endpoints, and reads what the static checks need.
 
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Container, HTTPGetAction, Node, Probe, Service};
+use k8s_openapi::api::core::v1::{Container, HTTPGetAction, Node, PodSpec, Probe, Service};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::api::ListParams;
@@ -47,12 +47,13 @@ pub async fn discover(
     let deployment = find_deployment(cluster, &check.spec.target.deployment).await?;
     at_rest(&deployment)?;
     let service = find_service(cluster, &deployment, check.spec.target.service.as_deref()).await?;
+    let name = deployment.name_any();
     let spec = deployment.spec.clone().unwrap_or_default();
     let pod = spec.template.spec.clone().unwrap_or_default();
+    own_network(&name, &pod)?;
     let (address, serving_port, container) = serving(&service, &pod.containers)?;
     let image = container.image.clone().unwrap_or_default();
     over_http(container)?;
-    let name = deployment.name_any();
     let plan = TargetPlan {
         namespace: cluster.namespace.clone(),
         service: service.name_any(),
@@ -204,6 +205,18 @@ fn resolve(port: &IntOrString, container: &Container) -> Option<u16> {
     u16::try_from(found.container_port).ok()
 }
 
+/// A pod is told by its address: on the network of its node it has none of its own, and a fault would meet whatever
+/// else runs there.
+fn own_network(deployment: &str, pod: &PodSpec) -> Result<(), Failure> {
+    if !pod.host_network.unwrap_or(false) {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("deployment `{deployment}` runs on the network of its nodes (hostNetwork)"))
+        .hint(
+            "its pods cannot be told from their nodes; give them addresses of their own to have them gated",
+        ))
+}
+
 /// What is asked past the Service is asked over HTTP.
 fn over_http(container: &Container) -> Result<(), Failure> {
     let probes = [&container.readiness_probe, &container.liveness_probe];
@@ -285,7 +298,7 @@ mod tests {
     use kube::core::Selector;
     use serde_json::{from_value, json};
 
-    use super::over_http;
+    use super::{over_http, own_network};
 
     #[test]
     fn a_selector_with_expressions_is_followed_whole() {
@@ -301,6 +314,14 @@ mod tests {
             text.contains("app=users") && text.contains("tier in (web)") && text.contains("!old"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn pods_on_the_network_of_their_node_are_refused() {
+        let pod = |host: bool| from_value(json!({ "containers": [], "hostNetwork": host })).unwrap();
+        assert!(own_network("users", &pod(false)).is_ok());
+        let refused = own_network("users", &pod(true)).unwrap_err();
+        assert_eq!(refused.exit(), crate::exit::Exit::Usage);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use kube::api::{ListParams, WatchEvent, WatchParams};
 use kube::{Api, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
@@ -150,7 +150,7 @@ where
 }
 
 /// The object as JSON, without what may hold secrets (values of environment variables, arguments,
-/// annotations of clients) and without the bookkeeping of field managers.
+/// annotations of clients, what a container said last) and without the bookkeeping of field managers.
 pub(super) fn redacted<K: Serialize>(object: &K) -> Value {
     let mut value = serde_json::to_value(object).unwrap_or(Value::Null);
     redact(&mut value);
@@ -160,29 +160,48 @@ pub(super) fn redacted<K: Serialize>(object: &K) -> Value {
 fn redact(value: &mut Value) {
     match value {
         Value::Object(map) => {
-            map.remove("managedFields");
-            if let Some(Value::Object(annotations)) = map.get_mut("annotations") {
-                annotations.retain(|key, _| {
-                    key.starts_with("deployment.kubernetes.io/") || key.starts_with("golive.dev/")
-                });
-            }
-            for key in ["args", "command"] {
-                if map.get(key).is_some_and(Value::is_array) {
-                    map.insert(key.to_owned(), Value::from(["(removed)"].as_slice()));
-                }
-            }
-            for key in ["env", "httpHeaders"] {
-                if let Some(Value::Array(pairs)) = map.get_mut(key) {
-                    for pair in pairs.iter_mut().filter_map(Value::as_object_mut) {
-                        pair.remove("value");
-                    }
-                }
-            }
+            redact_fields(map);
             map.values_mut().for_each(redact);
         }
         Value::Array(items) => items.iter_mut().for_each(redact),
         _ => {}
     }
+}
+
+fn redact_fields(map: &mut Map<String, Value>) {
+    map.remove("managedFields");
+    if let Some(Value::Object(annotations)) = map.get_mut("annotations") {
+        annotations
+            .retain(|key, _| key.starts_with("deployment.kubernetes.io/") || key.starts_with("golive.dev/"));
+    }
+    for key in ["args", "command"] {
+        if map.get(key).is_some_and(Value::is_array) {
+            map.insert(key.to_owned(), Value::from(["(removed)"].as_slice()));
+        }
+    }
+    for key in ["env", "httpHeaders"] {
+        items(map, key).for_each(|pair| drop(pair.remove("value")));
+    }
+    // The message of a container that ended is the end of its log (terminationMessagePolicy), and the runtime's message
+    // may quote a command line; the reason says enough.
+    for key in ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"] {
+        items(map, key).for_each(without_messages);
+    }
+}
+
+fn without_messages(status: &mut Map<String, Value>) {
+    for key in ["state", "lastState"] {
+        let states = status.get_mut(key).and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut);
+        for state in states.filter_map(Value::as_object_mut) {
+            state.remove("message");
+        }
+    }
+}
+
+/// The objects of a list.
+fn items<'m>(map: &'m mut Map<String, Value>, key: &str) -> impl Iterator<Item = &'m mut Map<String, Value>> {
+    let list = map.get_mut(key).and_then(Value::as_array_mut);
+    list.into_iter().flatten().filter_map(Value::as_object_mut)
 }
 
 #[cfg(test)]
@@ -203,5 +222,25 @@ mod tests {
         let text = object.to_string();
         assert!(!text.contains("s3cret"), "{text}");
         assert!(text.contains("DATABASE_URL"), "{text}");
+    }
+
+    #[test]
+    fn what_a_container_said_last_never_reaches_the_evidence() {
+        let terminated = |reason: &str| json!({ "terminated": { "reason": reason, "exitCode": 1, "message": "postgres://u:s3cret@db" } });
+        let waiting = json!({ "waiting": { "reason": "CreateContainerError", "message": "exec: s3cret" } });
+        let mut object = json!({ "status": {
+            "containerStatuses": [
+                { "name": "a", "state": waiting, "lastState": terminated("Error") },
+                { "name": "b", "state": terminated("OOMKilled"), "lastState": {} },
+            ],
+            "initContainerStatuses": [{ "name": "i", "state": terminated("Error") }],
+            "ephemeralContainerStatuses": [{ "name": "e", "lastState": terminated("Error") }],
+        } });
+        redact(&mut object);
+        let text = object.to_string();
+        assert!(!text.contains("s3cret"), "{text}");
+        assert!(
+            text.contains("OOMKilled") && text.contains("CreateContainerError") && text.contains("exitCode")
+        );
     }
 }

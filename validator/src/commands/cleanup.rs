@@ -3,18 +3,24 @@
 use std::io::Write;
 
 use crate::cli::CleanupArgs;
-use crate::cluster::{Cluster, clean_up, no_other_run};
+use crate::cluster::{Cluster, HeldLease, Takeover, clean_up};
+use crate::config::GoLiveCheck;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::progress::Progress;
 
 /// Cleans one namespace.
 pub(super) async fn cleanup(args: &CleanupArgs) -> Result<Exit, Failure> {
-    let namespace = args.cluster.namespace.as_deref().unwrap_or("default");
-    let cluster = Cluster::connect(args.cluster.context.as_deref(), namespace).await?;
-    if !args.force {
-        no_other_run(&cluster).await?;
-    }
-    let done = clean_up(&cluster).await?;
+    let namespace = namespace(args)?;
+    let cluster = Cluster::connect(args.cluster.context.as_deref(), &namespace).await?;
+    let takeover = if args.force { Takeover::AtOnce } else { Takeover::Lapsed };
+    let mut progress = Progress::new(false);
+    let holder = super::holder("cleanup");
+    let lease = HeldLease::take(&cluster, &holder, takeover, |line| progress.tell(line)).await?;
+    let cleaned = clean_up(&cluster).await;
+    // Also after an error: without a Lease the guardian of the dead run does its part at once.
+    lease.release().await?;
+    let done = cleaned?;
     let mut out = anstream::stdout().lock();
     if done.is_empty() {
         writeln!(out, "nothing of ours in namespace {namespace} of {}", cluster.context())?;
@@ -23,4 +29,13 @@ pub(super) async fn cleanup(args: &CleanupArgs) -> Result<Exit, Failure> {
         writeln!(out, "{line}")?;
     }
     Ok(Exit::Success)
+}
+
+/// Never a namespace that nobody named.
+fn namespace(args: &CleanupArgs) -> Result<String, Failure> {
+    match (&args.cluster.namespace, &args.file) {
+        (Some(namespace), _) => Ok(namespace.clone()),
+        (None, Some(file)) => GoLiveCheck::read(file).map(|check| check.metadata.namespace),
+        (None, None) => Err(Failure::usage("name a namespace: -n NAMESPACE or -f FILE")),
+    }
 }

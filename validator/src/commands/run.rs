@@ -9,8 +9,8 @@ use tokio::time::Instant;
 use crate::checks::ALL;
 use crate::cli::RunArgs;
 use crate::cluster::{
-    Candidate, Cluster, Site, Target, at_rest_again, clean_up, discover, find_sites, keep, no_other_run,
-    preflight,
+    Candidate, Cluster, HeldLease, Site, Takeover, Target, at_rest_again, clean_up, discover, find_sites,
+    keep, preflight,
 };
 use crate::config::{GoLiveCheck, Policy, RequestSpec};
 use crate::evidence::{Evidence, write};
@@ -36,34 +36,101 @@ pub(super) async fn run(args: RunArgs) -> Result<Exit, Failure> {
     let cluster = Cluster::connect(args.cluster.context.as_deref(), &check.metadata.namespace).await?;
     progress.tell(&format!("context {}, namespace {}", cluster.context(), cluster.namespace()));
     preflight(&cluster).await?;
-    no_other_run(&cluster).await?;
     let mut signals = Signals::listen()?;
-    let (target, sites, plan) = tokio::select! {
-        prepared = prepare(&args, &check, &cluster, &mut progress) => prepared?,
+    let run = super::holder(&check.spec.target.deployment);
+    let lease = {
+        let taken = HeldLease::take(&cluster, &run, Takeover::Lapsed, |line| progress.tell(line));
+        signals.unless(taken).await?
+    };
+    let mut gate = Gate { args: &args, cluster: &cluster, lease: &lease, signals, progress };
+    let (ended, left) = Box::pin(gate.run(&check, &run)).await;
+    match left {
+        Left::Clean => released(lease, ended).await,
+        // What still needs the Lease keeps it until it lapses; then the guardian does its part.
+        Left::Behind => ended,
+    }
+}
+
+fn clean(ended: Result<Exit, Failure>) -> Result<Exit, Failure> {
+    match ended {
+        Err(failure) if failure.exit() == Exit::Interrupted => Err(failure.hint("the clean-up is done")),
+        other => other,
+    }
+}
+
+/// A Lease that cannot be deleted lapses: no reason to hide how the run ended.
+async fn released(lease: HeldLease, ended: Result<Exit, Failure>) -> Result<Exit, Failure> {
+    if let Err(failure) = lease.release().await {
+        tracing::warn!(%failure, "the Lease lapses by itself");
+    }
+    ended
+}
+
+/// What a run leaves in the namespace.
+enum Left {
+    /// Nothing, as far as it is up to this run.
+    Clean,
+    /// Objects that a later clean-up must take away.
+    Behind,
+}
+
+/// One run that holds the Lease.
+struct Gate<'a> {
+    args: &'a RunArgs,
+    cluster: &'a Cluster,
+    lease: &'a HeldLease,
+    signals: Signals,
+    progress: Progress,
+}
+
+impl Gate<'_> {
+    /// Prepares, experiments, judges, cleans up.
+    async fn run(&mut self, check: &GoLiveCheck, run: &str) -> (Result<Exit, Failure>, Left) {
+        let (args, cluster, lease) = (self.args, self.cluster, self.lease);
+        let prepared = Box::pin(prepare(args, check, cluster, run, &mut self.progress));
         // What was left of the clean-up is left for the next run, as after any other end of this process.
-        () = signals.first() => return Err(Failure::interrupted()),
-    };
-    let outcome = tokio::select! {
-        outcome = experiment(&args, &cluster, &target, &sites, &plan, &mut progress) => outcome,
-        () = signals.first() => Err(Failure::interrupted()),
-    };
-    let ended = match outcome {
-        Ok((evidence, failed)) => conclude(&args, &evidence, failed, &mut progress),
-        Err(failure) => Err(failure),
-    };
-    let stays = args.keep || matches!(ended, Ok(Exit::Success));
-    let left = leave(&cluster, &target, stays, &mut progress).await;
-    match (ended, left) {
-        (Ok(exit), Ok(())) => Ok(exit),
-        (Err(failure), Ok(())) if failure.exit() == Exit::Interrupted => {
-            Err(failure.hint("the clean-up is done"))
+        let (target, sites, plan) = match alone(lease, &mut self.signals, prepared).await {
+            Ok(prepared) => prepared,
+            Err(failure) => return (Err(failure), Left::Clean),
+        };
+        let experiment = Box::pin(experiment(args, cluster, &target, &sites, &plan, &mut self.progress));
+        let ended = match alone(lease, &mut self.signals, experiment).await {
+            Ok((evidence, failed)) => conclude(args, &evidence, failed, &mut self.progress),
+            Err(failure) => Err(failure),
+        };
+        if let Some(lost) = lease.loss() {
+            return (Err(lost), Left::Behind);
         }
-        (Err(failure), Ok(())) | (Ok(_), Err(failure)) => Err(failure),
-        // The first failure is the one to act on; the second one says what is left to do.
-        (Err(failure), Err(left)) => {
-            progress.tell(&left.to_string());
-            Err(failure.hint("the clean-up was not finished: `validator cleanup` does the rest"))
+        let stays = args.keep || matches!(ended, Ok(Exit::Success));
+        match leave(cluster, &target, stays, &mut self.progress).await {
+            Ok(()) => (clean(ended), Left::Clean),
+            Err(failure) => (self.unclean(ended, failure), Left::Behind),
         }
+    }
+
+    /// The first failure is the one to act on; the second one says what is left to do.
+    fn unclean(&mut self, ended: Result<Exit, Failure>, left: Failure) -> Result<Exit, Failure> {
+        let hint =
+            format!("the clean-up was not finished; this does the rest: {}", self.cluster.cleanup_command());
+        match ended {
+            Ok(_) => Err(left.hint(hint)),
+            Err(failure) => {
+                self.progress.tell(&left.to_string());
+                Err(failure.hint(hint))
+            }
+        }
+    }
+}
+
+/// Works until a signal comes or somebody else takes the Lease.
+async fn alone<T>(
+    lease: &HeldLease,
+    signals: &mut Signals,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    tokio::select! {
+        done = signals.unless(work) => done,
+        lost = lease.lost() => Err(lost),
     }
 }
 
@@ -72,6 +139,7 @@ async fn prepare(
     args: &RunArgs,
     check: &GoLiveCheck,
     cluster: &Cluster,
+    run: &str,
     progress: &mut Progress,
 ) -> Result<(Target, Vec<Site>, Plan), Failure> {
     for line in clean_up(cluster).await? {
@@ -80,7 +148,7 @@ async fn prepare(
     }
     let target = discover(cluster, check, args.image.as_deref(), now()).await?;
     let sites = find_sites(cluster, &check.spec.dependencies, &target.plan.service).await?;
-    let plan = plan(check, &target);
+    let plan = plan(check, &target, run);
     Ok((target, sites, plan))
 }
 
@@ -173,6 +241,14 @@ impl Signals {
         Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
     }
 
+    /// Works until a signal comes.
+    async fn unless<T>(&mut self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        tokio::select! {
+            done = work => done,
+            () = self.first() => Err(Failure::interrupted()),
+        }
+    }
+
     async fn first(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
@@ -216,11 +292,10 @@ fn from_arguments(target: &str, args: &RunArgs) -> Result<GoLiveCheck, Failure> 
     Ok(check)
 }
 
-fn plan(check: &GoLiveCheck, target: &Target) -> Plan {
+fn plan(check: &GoLiveCheck, target: &Target, run: &str) -> Plan {
     let traffic = &check.spec.traffic;
-    let suffix = uuid::Uuid::new_v4().simple().to_string();
     Plan {
-        run: format!("golive-{}-{}", target.plan.deployment, &suffix[..6]),
+        run: run.to_owned(),
         trace_prefix: format!("{:08x}", fastrand::u32(1..)),
         target: target.plan.clone(),
         traffic: TrafficPlan {

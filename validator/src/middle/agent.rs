@@ -1,6 +1,6 @@
 //! A running agent: accepts connections and carries each to the dependency.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -126,6 +126,8 @@ impl Agent {
             server: to_server,
             asking: Asking::new(protocol),
             buffer: BytesMut::with_capacity(16 * 1024),
+            passed: 0,
+            begun: false,
             last_byte: Instant::now(),
         };
         let down = Downward {
@@ -197,16 +199,41 @@ async fn reach(agent: &Agent, ports: &[PortPlan]) {
     }
 }
 
+/// Listens on every address of both families, or of the one that there is.
+async fn bind(port: u16) -> std::io::Result<TcpListener> {
+    match TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).await {
+        Ok(listener) => Ok(listener),
+        Err(_) => TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await,
+    }
+}
+
 /// Opens the listeners of a plan and serves them until one fails.
 pub async fn listen(agent: &Arc<Agent>, ports: &[PortPlan]) -> std::io::Result<()> {
     let mut serving = tokio::task::JoinSet::new();
     for port in ports {
-        let listener = TcpListener::bind(("0.0.0.0", port.listen)).await?;
+        let listener = bind(port.listen).await?;
         serving.spawn(Arc::clone(agent).accept(listener, port.upstream));
     }
     reach(agent, ports).await;
     match serving.join_next().await {
         Some(ended) => ended.unwrap_or_else(|error| Err(std::io::Error::other(error))),
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn it_listens_to_both_families_where_there_are_both() {
+        let listener = bind(0).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
+        if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).await.is_ok() {
+            TcpStream::connect((Ipv6Addr::LOCALHOST, port)).await.unwrap();
+        }
     }
 }

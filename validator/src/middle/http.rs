@@ -24,7 +24,7 @@ pub(super) struct Requests {
 }
 
 impl Requests {
-    pub(super) fn head(&mut self, bytes: &[u8]) -> Head {
+    pub(super) fn head(&mut self, bytes: &[u8], wire: &Wire) -> Head {
         if self.body != Body::None {
             return self.body_part(bytes);
         }
@@ -36,6 +36,7 @@ impl Requests {
             _ => return Head::Raw, // HTTP/2, or nothing that we know
         };
         let (method, path) = (request.method.unwrap_or_default(), request.path.unwrap_or_default());
+        wire.requested(method == "HEAD");
         self.body = Body::of(request.headers, false);
         let spans = method == "POST" && path.ends_with("/v1/traces") && is_protobuf(request.headers);
         self.copy = (spans && self.body != Body::None).then(Vec::new);
@@ -102,9 +103,11 @@ impl Responses {
         match response.parse(&self.pending) {
             Ok(httparse::Status::Complete(length)) => {
                 let code = response.code.unwrap_or_default();
-                let bodiless = code < 200 || code == 204 || code == 304;
+                // 1xx is no answer yet: the request is still without one.
+                let to_head = code >= 200 && wire.answer_is_bodiless();
+                let bodiless = to_head || code < 200 || code == 204 || code == 304;
                 self.body = if bodiless { Body::None } else { Body::of(response.headers, true) };
-                // 1xx is no answer yet; 101 turns the connection into something else.
+                // 101 turns the connection into something else.
                 match (code, &self.body) {
                     (101, _) => wire.go_raw(),
                     (200.., Body::None) => wire.answered(1),
@@ -253,12 +256,12 @@ mod tests {
         let chunked = b"POST /v1/traces HTTP/1.1\r\ncontent-type: application/x-protobuf\r\ntransfer-encoding: chunked\r\n\r\n3;x=y\r\nhel\r\n2\r\nlo\r\n0\r\ntrailer: 1\r\n\r\n";
         for text in [plain.as_slice(), chunked.as_slice()] {
             for size in [1, 7, text.len()] {
-                let (mut requests, mut buffer) = (Requests::default(), Vec::new());
+                let (mut requests, mut buffer, wire) = (Requests::default(), Vec::new(), Wire::default());
                 let mut heads = 0;
                 for part in text.repeat(2).chunks(size) {
                     buffer.extend_from_slice(part);
                     loop {
-                        match requests.head(&buffer) {
+                        match requests.head(&buffer, &wire) {
                             Head::Pass(length) => drop(buffer.drain(..length)),
                             Head::Request { length, .. } => {
                                 heads += 1;
@@ -282,6 +285,20 @@ mod tests {
         assert!(traceparent(&format!("00-{trace}-0000000000000000-01")).is_none());
         assert!(traceparent(&format!("ff-{trace}-b7ad6b7169203331-01")).is_none());
         assert!(traceparent("nonsense").is_none());
+    }
+
+    #[test]
+    fn the_length_in_an_answer_to_head_announces_no_body() {
+        let (wire, mut requests, mut responses) =
+            (Wire::default(), Requests::default(), Responses::default());
+        for request in ["HEAD / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\n\r\n"] {
+            assert!(matches!(requests.head(request.as_bytes(), &wire), Head::Request { .. }));
+            wire.ask(1);
+        }
+        responses.read(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n", &wire);
+        assert!(!wire.is_idle(), "the second one is not answered");
+        responses.read(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello", &wire);
+        assert!(wire.is_idle() && !wire.is_raw());
     }
 
     #[test]

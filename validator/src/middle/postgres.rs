@@ -23,6 +23,8 @@ pub(super) struct Frontend {
     started: bool,
     /// Bytes of a long message that are still to pass.
     rest: usize,
+    /// Whether they are left out: something else was sent in place of the message.
+    dropping: bool,
     statements: HashMap<Vec<u8>, u64>,
     portals: HashMap<Vec<u8>, u64>,
 }
@@ -33,8 +35,13 @@ impl Frontend {
         if self.rest > 0 {
             let passed = self.rest.min(bytes.len());
             self.rest -= passed;
-            return if passed == 0 { Head::Partial } else { Head::Pass(passed) };
+            return match passed {
+                0 => Head::Partial,
+                _ if self.dropping => Head::Drop(passed),
+                _ => Head::Pass(passed),
+            };
         }
+        self.dropping = false;
         if !self.started {
             return self.startup(bytes, wire);
         }
@@ -45,7 +52,15 @@ impl Frontend {
             return Head::Partial;
         }
         self.rest = length - have;
-        let body = &bytes[5..have];
+        self.follow(kind, &bytes[5..have], have, wire)
+    }
+
+    /// What a message means; of a long one the begin is there.
+    fn follow(&mut self, kind: u8, body: &[u8], have: usize, wire: &Wire) -> Head {
+        // These are answered for good only when Sync has come, whatever Flush brings until then.
+        if matches!(kind, b'P' | b'B' | b'D' | b'E' | b'C' | b'H' | b'S') {
+            wire.unfinished(kind != b'S');
+        }
         match kind {
             b'P' => self.parse(body),
             b'B' => self.bind(body),
@@ -59,6 +74,10 @@ impl Frontend {
             _ => {}
         }
         Head::Pass(have)
+    }
+
+    pub(super) fn drop_rest(&mut self) {
+        self.dropping = self.rest > 0;
     }
 
     /// Before the startup message there is no type byte.
@@ -76,7 +95,7 @@ impl Frontend {
         match code {
             SSL_REQUEST | GSS_REQUEST => {
                 wire.set_encryption(Encryption::Asked);
-                Head::Pass(length)
+                Head::Ask(length, 1)
             }
             CANCEL_REQUEST => Head::Raw,
             _ => {
@@ -125,6 +144,7 @@ impl Backend {
         if wire.encryption() == Encryption::Asked && !bytes.is_empty() {
             let agreed = matches!(bytes[0], b'S' | b'G');
             wire.set_encryption(if agreed { Encryption::Agreed } else { Encryption::None });
+            wire.answered(1);
             bytes = &bytes[1..];
         }
         if wire.is_raw() || wire.encryption() == Encryption::Agreed {
@@ -164,6 +184,7 @@ impl Backend {
         if kind == b'Z' {
             wire.transaction(self.head[5] != b'I');
             wire.answered(1);
+            wire.forget_failing();
         }
         // An error whose head came in one piece can be replaced; one that was cut is passed as it is.
         if let (b'E', true, Some(passed), Some(code)) = (kind, fresh, passed.as_mut(), failing(kind, wire)) {
@@ -283,6 +304,52 @@ mod tests {
         let copy = message(b'd', &vec![7; 200_000]);
         assert_eq!(frontend.head(&copy[..1_000], &wire), Head::Pass(1_000));
         assert_eq!(frontend.head(&copy[1_000..], &wire), Head::Pass(copy.len() - 1_000));
+        assert_eq!(frontend.head(&message(b'S', b""), &wire), Head::Ask(5, 1));
+    }
+
+    #[test]
+    fn a_question_for_encryption_and_statements_before_sync_are_unanswered() {
+        let wire = Wire::default();
+        let mut question = 8_u32.to_be_bytes().to_vec();
+        question.extend(SSL_REQUEST.to_be_bytes());
+        let Head::Ask(8, answers) = Frontend::default().head(&question, &wire) else { panic!() };
+        wire.ask(answers);
+        assert!(!wire.is_idle());
+        Backend::default().read(b"N", &wire);
+        assert!(wire.is_idle());
+
+        let mut frontend = started(&wire);
+        frontend.head(&message(b'E', b"\0\0\0\0\0"), &wire);
+        frontend.head(&message(b'H', b""), &wire);
+        assert!(!wire.is_idle(), "Flush does not end it");
+        assert_eq!(frontend.head(&message(b'S', b""), &wire), Head::Ask(5, 1));
+        assert!(wire.is_idle(), "but for the answer to Sync");
+    }
+
+    #[test]
+    fn a_code_meets_no_error_but_that_of_its_own_statement() {
+        let (wire, mut backend) = (Wire::default(), Backend::default());
+        wire.fail(1, "53300".into());
+        wire.ask(1); // its Sync
+        wire.ask(1); // that of the next statements
+        backend.read(&message(b'Z', b"I"), &wire);
+        assert!(!wire.is_failing(), "the server had skipped it");
+        wire.fail(1, "53300".into());
+        assert_eq!(backend.read(&message(b'E', b"SERROR\0\0"), &wire), Some(message(b'E', b"SERROR\0\0")));
+        backend.read(&message(b'Z', b"I"), &wire);
+        let failed = backend.read(&message(b'E', b"SERROR\0\0"), &wire).unwrap();
+        assert!(failed.windows(5).any(|code| code == b"53300"));
+    }
+
+    #[test]
+    fn the_rest_of_a_replaced_message_is_dropped() {
+        let wire = Wire::default();
+        let mut frontend = started(&wire);
+        let query = message(b'Q', &vec![b' '; 200_000]);
+        assert!(matches!(frontend.head(&query[..MAX_READ], &wire), Head::Call { length: MAX_READ, .. }));
+        frontend.drop_rest();
+        assert_eq!(frontend.head(&query[MAX_READ..100_000], &wire), Head::Drop(100_000 - MAX_READ));
+        assert_eq!(frontend.head(&query[100_000..], &wire), Head::Drop(query.len() - 100_000));
         assert_eq!(frontend.head(&message(b'S', b""), &wire), Head::Ask(5, 1));
     }
 

@@ -34,8 +34,15 @@ impl Asking {
     pub(super) fn head(&mut self, bytes: &[u8], wire: &Wire) -> Head {
         match self {
             Self::Postgres(frontend) => frontend.head(bytes, wire),
-            Self::Redis(commands) => commands.head(bytes),
-            Self::Http(requests) => requests.head(bytes),
+            Self::Redis(commands) => commands.head(bytes, wire),
+            Self::Http(requests) => requests.head(bytes, wire),
+        }
+    }
+
+    /// What is still to come of the call that was just read is not to be passed on: something else was sent.
+    pub(super) fn drop_rest(&mut self) {
+        if let Self::Postgres(frontend) = self {
+            frontend.drop_rest();
         }
     }
 

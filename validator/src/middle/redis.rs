@@ -17,21 +17,23 @@ pub(super) struct Commands {
 }
 
 impl Commands {
-    pub(super) fn head(&mut self, bytes: &[u8]) -> Head {
+    pub(super) fn head(&mut self, bytes: &[u8], wire: &Wire) -> Head {
         if self.rest > 0 {
             let passed = self.rest.min(bytes.len());
             self.rest -= passed;
             return if passed == 0 { Head::Partial } else { Head::Pass(passed) };
         }
-        if bytes.is_empty() {
-            return Head::Partial;
+        match bytes.first() {
+            None => return Head::Partial,
+            Some(first) if !begins_command(*first) => return Head::Raw,
+            Some(_) => {}
         }
         match length(bytes, 0) {
-            Reading::Whole(length) => called(&bytes[..length], length),
+            Reading::Whole(length) => called(&bytes[..length], length, wire),
             // The value of a long SET: its head tells how much is to come.
             Reading::Partial(Some(length)) if bytes.len() >= MAX_READ => {
                 self.rest = length - bytes.len();
-                called(bytes, bytes.len())
+                called(bytes, bytes.len(), wire)
             }
             Reading::Partial(_) if bytes.len() < MAX_READ => Head::Partial,
             _ => Head::Raw,
@@ -39,15 +41,35 @@ impl Commands {
     }
 }
 
-fn called(bytes: &[u8], length: usize) -> Head {
-    let words: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
-    let command = words.get(2).copied().unwrap_or(bytes).trim_ascii().to_ascii_uppercase();
-    if matches!(command.as_slice(), b"SUBSCRIBE" | b"PSUBSCRIBE" | b"SSUBSCRIBE" | b"MONITOR") {
-        return Head::Raw;
+/// A command is an array of words, or a line typed by hand.
+fn begins_command(byte: u8) -> bool {
+    byte.is_ascii_graphic() || byte.is_ascii_whitespace()
+}
+
+fn called(bytes: &[u8], length: usize, wire: &Wire) -> Head {
+    match command(bytes).as_slice() {
+        b"SUBSCRIBE" | b"PSUBSCRIBE" | b"SSUBSCRIBE" | b"MONITOR" => return Head::Raw,
+        // What was watched or queued is lost with the connection.
+        b"MULTI" | b"WATCH" => wire.transaction(true),
+        b"EXEC" | b"DISCARD" | b"UNWATCH" | b"RESET" => wire.transaction(false),
+        _ => {}
     }
+    // To an empty line there is no answer.
+    let answers = i64::from(!bytes.trim_ascii().is_empty());
     let mut hasher = DefaultHasher::new();
     bytes[..length.min(1_024)].hash(&mut hasher);
-    Head::Call { length, mark: hasher.finish(), answers: 1 }
+    match answers {
+        0 => Head::Pass(length),
+        _ => Head::Call { length, mark: hasher.finish(), answers },
+    }
+}
+
+/// The name of a command, in capitals.
+fn command(bytes: &[u8]) -> Vec<u8> {
+    let mut lines = bytes.split(|byte| *byte == b'\n');
+    let word = if bytes.first() == Some(&b'*') { lines.nth(2) } else { lines.next() };
+    let word = word.unwrap_or_default().trim_ascii();
+    word.split(u8::is_ascii_whitespace).next().unwrap_or_default().to_ascii_uppercase()
 }
 
 /// Leads a read to keys that do not exist: of the same length, so that nothing else moves. Says whether it was a read.
@@ -128,9 +150,8 @@ enum Reading {
 const MAX_DEPTH: usize = 16;
 
 fn length(bytes: &[u8], depth: usize) -> Reading {
-    let Some(end) = bytes.windows(2).position(|pair| pair == b"\r\n") else { return Reading::Partial(None) };
-    let line = end + 2;
-    let count = || std::str::from_utf8(&bytes[1..end]).ok().and_then(|text| text.parse::<i64>().ok());
+    let Some(line) = line(bytes) else { return Reading::Partial(None) };
+    let count = || std::str::from_utf8(&bytes[1..line - 2]).ok().and_then(|text| text.parse::<i64>().ok());
     match bytes[0] {
         b'$' | b'=' | b'!' => match count() {
             Some(length) if length < 0 => Reading::Whole(line),
@@ -151,6 +172,14 @@ fn length(bytes: &[u8], depth: usize) -> Reading {
         // Simple strings, errors, numbers, nulls, booleans; and commands typed by hand.
         _ => Reading::Whole(line),
     }
+}
+
+/// The length of the first line. One that is typed by hand may end without a carriage return.
+fn line(bytes: &[u8]) -> Option<usize> {
+    if matches!(bytes.first()?, b'$' | b'=' | b'!' | b'*' | b'~' | b'>' | b'%' | b'|') {
+        return bytes.windows(2).position(|pair| pair == b"\r\n").map(|end| end + 2);
+    }
+    bytes.iter().position(|byte| *byte == b'\n').map(|end| end + 1)
 }
 
 fn nested(bytes: &[u8], line: usize, items: usize, depth: usize) -> Reading {
@@ -174,16 +203,40 @@ mod tests {
 
     #[test]
     fn commands_come_whole_in_parts_and_in_a_row() {
-        let mut commands = Commands::default();
+        let (mut commands, wire) = (Commands::default(), Wire::default());
         let get = b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n";
         for end in 0..get.len() {
-            assert_eq!(commands.head(&get[..end]), Head::Partial);
+            assert_eq!(commands.head(&get[..end], &wire), Head::Partial);
         }
         let two = [get.as_slice(), b"*1\r\n$4\r\nPING\r\n"].concat();
-        let Head::Call { length, mark, answers: 1 } = commands.head(&two) else { panic!() };
+        let Head::Call { length, mark, answers: 1 } = commands.head(&two, &wire) else { panic!() };
         assert_eq!(length, get.len());
-        let Head::Call { mark: ping, .. } = commands.head(&two[length..]) else { panic!() };
+        let Head::Call { mark: ping, .. } = commands.head(&two[length..], &wire) else { panic!() };
         assert_ne!(mark, ping);
+    }
+
+    #[test]
+    fn lines_typed_by_hand_are_commands_and_what_can_be_none_is_passed() {
+        let (mut commands, wire) = (Commands::default(), Wire::default());
+        assert!(matches!(commands.head(b"PING\nPING", &wire), Head::Call { length: 5, .. }));
+        assert!(matches!(commands.head(b"PING\r\n", &wire), Head::Call { length: 6, .. }));
+        assert_eq!(commands.head(b"\r\n", &wire), Head::Pass(2), "nobody answers to an empty line");
+        assert_eq!(commands.head(b"monitor\n", &wire), Head::Raw);
+        assert_eq!(commands.head(b"\x16\x03\x01", &wire), Head::Raw);
+    }
+
+    #[test]
+    fn between_multi_and_exec_a_connection_is_not_idle() {
+        let (mut commands, wire) = (Commands::default(), Wire::default());
+        for (command, idle) in [("WATCH a", false), ("MULTI", false), ("SET a 1", false), ("EXEC", true)] {
+            let bytes = format!("{command}\r\n");
+            assert!(matches!(commands.head(bytes.as_bytes(), &wire), Head::Call { .. }));
+            assert_eq!(wire.is_idle(), idle, "{command}");
+        }
+        commands.head(b"*1\r\n$5\r\nmulti\r\n", &wire);
+        assert!(!wire.is_idle());
+        commands.head(b"*1\r\n$7\r\ndiscard\r\n", &wire);
+        assert!(wire.is_idle());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::time::{Instant, sleep};
 
@@ -15,8 +15,17 @@ use super::protocol::Asking;
 use super::redis::blank_keys;
 use super::wire::{Encryption, Head, Wire};
 
-/// Bytes read ahead while a call waits; a client that sends more has to wait itself.
+/// Bytes read ahead; a client that sends more has to wait itself.
 const READ_AHEAD: usize = 256 * 1024;
+
+/// The same while a call waits: who gives up is noticed only behind what he has sent before.
+const WAIT_AHEAD: usize = 4 * 1024 * 1024;
+
+/// How often a client of whom no more is read is looked at.
+const HANG_UP_LOOK: Duration = Duration::from_millis(100);
+
+/// What TLS begins with: the type of a handshake record (RFC 8446, 5.1).
+const TLS_HANDSHAKE: u8 = 0x16;
 
 /// How often a connection that is to be handed back is looked at, and how long it must be idle.
 const HAND_BACK_LOOK: Duration = Duration::from_millis(50);
@@ -47,7 +56,12 @@ pub(super) struct Upward<'a> {
     pub(super) client: ReadHalf<'a>,
     pub(super) server: WriteHalf<'a>,
     pub(super) asking: Asking,
+    /// What is not understood yet.
     pub(super) buffer: BytesMut,
+    /// How many bytes at its begin have been passed on all the same: see [`Upward::pass_all`].
+    pub(super) passed: usize,
+    /// Whether the client has said something.
+    pub(super) begun: bool,
     pub(super) last_byte: Instant,
 }
 
@@ -63,6 +77,7 @@ impl Upward<'_> {
                 Passage::Silent => {
                     self.wire.silence();
                     self.buffer.clear();
+                    self.passed = 0;
                     Ok(())
                 }
                 Passage::Open if self.wire.was_silenced() => Err(End::Reset),
@@ -86,17 +101,35 @@ impl Upward<'_> {
         }
     }
 
-    /// Passes on what may be passed on, call by call.
+    /// Passes on what may be passed on, call by call. What is no pod of the target is passed on as it comes, and followed
+    /// only to know when its connection is idle.
     async fn forward(&mut self) -> Result<(), End> {
-        if self.wire.encryption() == Encryption::Agreed && !self.wire.is_raw() {
+        self.look_for_encryption();
+        let passing = self.follow().await?;
+        for export in self.asking.exports() {
+            self.agent.export(export);
+        }
+        self.pass(passing).await?;
+        let whole = self.passed == self.buffer.len();
+        if whole || self.agent.desk.is_target(self.source) { Ok(()) } else { self.pass_all().await }
+    }
+
+    /// Encryption that was agreed upon, or that begins without a word.
+    fn look_for_encryption(&mut self) {
+        let at_once = !self.begun && self.buffer.first() == Some(&TLS_HANDSHAKE);
+        self.begun |= !self.buffer.is_empty();
+        if (at_once || self.wire.encryption() == Encryption::Agreed) && !self.wire.is_raw() {
             self.wire.go_raw();
             self.agent.desk.encrypted(self.source);
         }
+    }
+
+    /// Gives how many bytes may be passed on.
+    async fn follow(&mut self) -> Result<usize, End> {
         let mut passing = 0;
         while passing < self.buffer.len() {
             if self.wire.is_raw() {
-                passing = self.buffer.len();
-                break;
+                return Ok(self.buffer.len());
             }
             match self.asking.head(&self.buffer[passing..], self.wire) {
                 Head::Partial => break,
@@ -104,6 +137,11 @@ impl Upward<'_> {
                 Head::Ask(length, answers) => {
                     self.wire.ask(answers);
                     passing += length;
+                }
+                Head::Drop(length) => {
+                    self.pass(passing).await?;
+                    self.leave_out(length);
+                    passing = 0;
                 }
                 Head::Raw => self.wire.go_raw(),
                 Head::Request { length, mark, context } => {
@@ -116,10 +154,7 @@ impl Upward<'_> {
                 }
             }
         }
-        for export in self.asking.exports() {
-            self.agent.export(export);
-        }
-        self.pass(passing).await
+        Ok(passing)
     }
 
     /// Does with a call what the verdict says; gives how many bytes may be passed on now.
@@ -161,24 +196,38 @@ impl Upward<'_> {
         }
     }
 
+    /// Passes on so many bytes of the buffer, but for those that have been.
     async fn pass(&mut self, length: usize) -> Result<(), End> {
         if length == 0 {
             return Ok(());
         }
-        let bytes = self.buffer.split_to(length);
-        self.server.write_all(&bytes).await.map_err(|_| End::Gone)
+        let (bytes, passed) = (self.buffer.split_to(length), self.passed.min(length));
+        self.passed -= passed;
+        self.server.write_all(&bytes[passed..]).await.map_err(|_| End::Gone)
+    }
+
+    /// Passes everything on, also what is not understood yet: that stays to be followed.
+    async fn pass_all(&mut self) -> Result<(), End> {
+        let fresh = &self.buffer[self.passed..];
+        self.server.write_all(fresh).await.map_err(|_| End::Gone)?;
+        self.passed = self.buffer.len();
+        Ok(())
+    }
+
+    fn leave_out(&mut self, length: usize) -> BytesMut {
+        self.passed = self.passed.saturating_sub(length);
+        self.buffer.split_to(length)
     }
 
     /// In place of the call, something that the server itself refuses at the right place of the protocol; its error
     /// is given the wanted code on the way back.
     async fn fail(&mut self, length: usize, sqlstate: String) -> Result<(), End> {
-        let call = self.buffer.split_to(length);
-        self.wire.fail_next(sqlstate);
-        let refused: &[u8] = if call.first() == Some(&b'Q') {
-            b"Q\0\0\0\x0bgolive\0"
-        } else {
-            b"E\0\0\0\x1egolive-no-such-portal\0\0\0\0\0"
-        };
+        let simple = self.leave_out(length).first() == Some(&b'Q');
+        self.asking.drop_rest();
+        // A query has asked for its answer; that of a statement comes after the Sync behind it.
+        self.wire.fail(i64::from(!simple), sqlstate);
+        let refused: &[u8] =
+            if simple { b"Q\0\0\0\x0bgolive\0" } else { b"E\0\0\0\x1egolive-no-such-portal\0\0\0\0\0" };
         self.server.write_all(refused).await.map_err(|_| End::Gone)
     }
 
@@ -193,7 +242,7 @@ impl Upward<'_> {
             tokio::select! {
                 biased;
                 () = &mut over => break,
-                read = self.client.read_buf(&mut self.buffer), if self.buffer.len() < READ_AHEAD => match read {
+                read = read_ahead(&mut self.client, &mut self.buffer) => match read {
                     Ok(0) | Err(_) => return Err(End::Gone),
                     Ok(_) => self.last_byte = Instant::now(),
                 }
@@ -220,6 +269,18 @@ impl Upward<'_> {
         };
         if idle { Err(End::Idle) } else { Ok(()) }
     }
+}
+
+/// Reads on while a call waits. Gives 0 when the client has closed its connection, whatever it has said before that
+/// nobody has read.
+async fn read_ahead(client: &mut ReadHalf<'_>, buffer: &mut BytesMut) -> std::io::Result<usize> {
+    if buffer.len() < WAIT_AHEAD {
+        return client.read_buf(buffer).await;
+    }
+    while !client.ready(Interest::READABLE).await?.is_read_closed() {
+        sleep(HANG_UP_LOOK).await;
+    }
+    Ok(0)
 }
 
 /// A call that waits; dropped before its wait is over, its caller has given up.

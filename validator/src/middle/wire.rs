@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What stands at the begin of the client's bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub(super) enum Head {
     Call { length: usize, mark: u64, answers: i64 },
     /// A request to an HTTP dependency.
     Request { length: usize, mark: u64, context: Option<(String, String)> },
+    /// So many bytes in whose place something else was sent.
+    Drop(usize),
     /// From here on nothing is understood; bytes are passed as they are.
     Raw,
 }
@@ -24,17 +26,23 @@ pub(super) enum Head {
 /// Shared by the two directions of one connection.
 #[derive(Default)]
 pub(super) struct Wire {
-    /// Answers that the client still waits for.
-    outstanding: AtomicI64,
+    /// Answers that the client waited for so far, and those that came.
+    asked: AtomicI64,
+    answered: AtomicI64,
+    /// Whether messages were sent whose answer must be asked for by another one (Postgres: before Sync).
+    unfinished: AtomicBool,
     /// Whether the last answer left a transaction open.
     in_transaction: AtomicBool,
     /// Whether bytes are passed without being understood.
     raw: AtomicBool,
     /// Whether the connection lived through a silence: what was swallowed is missing for ever.
     silenced: AtomicBool,
-    /// SQLSTATEs that the next errors of the server are given.
+    /// SQLSTATEs that errors of the server are given, each with the number of the answer that its error belongs to.
     // Guards a short list; held for one push or pop.
-    failing: Mutex<VecDeque<String>>,
+    failing: Mutex<VecDeque<(i64, String)>>,
+    /// Of requests that are not answered yet: whether the answer has no body whatever its head says (HTTP: HEAD).
+    // The same.
+    bodiless: Mutex<VecDeque<bool>>,
     /// The server's one-byte answer to a request for encryption: see [`Encryption`].
     encryption: AtomicU8,
 }
@@ -52,11 +60,16 @@ pub(super) enum Encryption {
 
 impl Wire {
     pub(super) fn ask(&self, answers: i64) {
-        self.outstanding.fetch_add(answers, Ordering::Relaxed);
+        self.asked.fetch_add(answers, Ordering::Relaxed);
     }
 
     pub(super) fn answered(&self, answers: i64) {
-        self.outstanding.fetch_sub(answers, Ordering::Relaxed);
+        self.answered.fetch_add(answers, Ordering::Relaxed);
+    }
+
+    /// More messages must come before the server answers for good.
+    pub(super) fn unfinished(&self, open: bool) {
+        self.unfinished.store(open, Ordering::Relaxed);
     }
 
     pub(super) fn transaction(&self, open: bool) {
@@ -91,23 +104,49 @@ impl Wire {
         self.encryption.store(encryption as u8, Ordering::Relaxed);
     }
 
-    /// The server's next error is to carry this code.
-    pub(super) fn fail_next(&self, sqlstate: String) {
-        self.failing.lock().unwrap_or_else(PoisonError::into_inner).push_back(sqlstate);
+    /// The error that comes before the answer after `later` more than were asked for is to carry this code.
+    pub(super) fn fail(&self, later: i64, sqlstate: String) {
+        let number = self.asked.load(Ordering::Relaxed) + later;
+        lock(&self.failing).push_back((number, sqlstate));
     }
 
-    /// The code that the server's next error is to carry, if it is one of ours.
+    /// The code that the server's error is to carry, if it belongs to one of ours.
     pub(super) fn failing(&self) -> Option<String> {
-        self.failing.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+        let next = self.answered.load(Ordering::Relaxed) + 1;
+        let mut failing = lock(&self.failing);
+        let ours = failing.front().is_some_and(|(number, _)| *number == next);
+        if ours { failing.pop_front().map(|(_, sqlstate)| sqlstate) } else { None }
+    }
+
+    /// Forgets codes whose answers have come without an error: the server had skipped the statement.
+    pub(super) fn forget_failing(&self) {
+        let answered = self.answered.load(Ordering::Relaxed);
+        lock(&self.failing).retain(|(number, _)| *number > answered);
     }
 
     /// Whether one is still to come.
     pub(super) fn is_failing(&self) -> bool {
-        !self.failing.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+        !lock(&self.failing).is_empty()
+    }
+
+    /// A request has gone by, and whether its answer has no body.
+    pub(super) fn requested(&self, bodiless: bool) {
+        lock(&self.bodiless).push_back(bodiless);
+    }
+
+    /// The answer to the oldest request has begun: whether it has no body.
+    pub(super) fn answer_is_bodiless(&self) -> bool {
+        lock(&self.bodiless).pop_front().unwrap_or_default()
     }
 
     /// Whether the client waits for nothing: the connection may be closed without anybody losing anything.
     pub(super) fn is_idle(&self) -> bool {
-        self.outstanding.load(Ordering::Relaxed) <= 0 && !self.in_transaction.load(Ordering::Relaxed)
+        self.asked.load(Ordering::Relaxed) <= self.answered.load(Ordering::Relaxed)
+            && !self.in_transaction.load(Ordering::Relaxed)
+            && !self.unfinished.load(Ordering::Relaxed)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

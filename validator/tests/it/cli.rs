@@ -44,6 +44,16 @@ fn a_missing_cluster_ends_with_2_and_names_the_next_command() {
 }
 
 #[test]
+fn a_clean_up_needs_a_namespace_that_somebody_named() {
+    let output = validator(&["cleanup"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("--file"), "{}", stderr(&output));
+    let file = scratch("named.yaml", include_bytes!("../../../golive.yaml"));
+    let output = validator(&["cleanup", "-f", file.to_str().unwrap()]);
+    assert!(stderr(&output).contains("no cluster"), "{}", stderr(&output));
+}
+
+#[test]
 fn a_target_without_its_kind_is_refused_with_the_right_spelling() {
     let output = validator(&["run", "users", "--get", "/"]);
     assert_eq!(output.status.code(), Some(2));

@@ -10,7 +10,7 @@ use std::net::TcpListener;
 
 pub(crate) use agent::{Before, POD, limits};
 pub(crate) use backends::{postgres_port, redis_port};
-pub(crate) use peer::{Postgres, Redis, database, from_elsewhere, web};
+pub(crate) use peer::{Postgres, Redis, database, echo, from_elsewhere, web};
 
 /// A port that nobody had a moment ago.
 pub(crate) fn free_port() -> u16 {

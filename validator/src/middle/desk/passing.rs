@@ -19,6 +19,11 @@ pub(in crate::middle) enum Passage {
 }
 
 impl Desk {
+    /// Whether a pod of the target is known at this address.
+    pub(in crate::middle) fn is_target(&self, ip: IpAddr) -> bool {
+        self.lock().targets.contains_key(&ip)
+    }
+
     /// A call has come. `mark` tells calls apart: those learned without load are pings.
     pub(in crate::middle) fn call(&self, ip: IpAddr, mark: u64) -> Verdict {
         let now = self.now();

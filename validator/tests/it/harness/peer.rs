@@ -90,6 +90,21 @@ pub(crate) async fn from_elsewhere(address: SocketAddr) -> SocketAddr {
     here
 }
 
+/// A server that says what it hears; its port.
+pub(crate) async fn echo() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let (mut from, mut to) = client.split();
+                tokio::io::copy(&mut from, &mut to).await
+            });
+        }
+    });
+    port
+}
+
 /// A web server; its port.
 pub(crate) async fn web(router: Router) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -139,9 +139,16 @@ async fn a_statement_fails_with_the_wanted_code_and_the_connection_goes_on() {
         let error = failed.unwrap_err();
         assert_eq!(error.as_database_error().unwrap().code().as_deref(), Some("53300"), "{error}");
     }
+    let long = "DELETE FROM notes".to_owned() + &" ".repeat(200_000);
+    let failed = pod.run_simple(Box::leak(long.into_boxed_str())).await.unwrap_err();
+    assert_eq!(
+        failed.as_database_error().unwrap().code().as_deref(),
+        Some("53300"),
+        "a long one too: {failed}"
+    );
     before.clear().await;
     assert_eq!(pod.number("SELECT count(*) FROM notes").await, 1);
-    assert_eq!(before.only_fault().await.hits, 2);
+    assert_eq!(before.only_fault().await.hits, 3);
 }
 
 #[tokio::test]

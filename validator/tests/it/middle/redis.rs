@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use golive_validator::config::Protocol;
-use golive_validator::evidence::Fault;
+use golive_validator::evidence::{Fact, Fault, Trouble};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::harness::{Before, Redis, from_elsewhere, limits, redis_port};
+use crate::harness::{Before, Redis, echo, from_elsewhere, limits, redis_port};
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -42,4 +44,66 @@ async fn commands_hang_while_learned_pings_are_answered() {
     assert_eq!(ping.ask(&["PING"]).await.unwrap(), "+PONG\r\n");
     before.clear().await;
     assert_eq!(question.await.unwrap(), "+OK\r\n");
+}
+
+/// Says something and reads as much.
+async fn heard(stream: &mut TcpStream, bytes: &[u8]) -> Option<Vec<u8>> {
+    stream.write_all(bytes).await.unwrap();
+    let mut heard = vec![0; bytes.len()];
+    timeout(Duration::from_secs(2), stream.read_exact(&mut heard)).await.ok()?.ok()?;
+    Some(heard)
+}
+
+/// What TLS begins with.
+const HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+
+fn encrypted(facts: &[Fact]) -> bool {
+    facts.iter().any(|fact| matches!(fact, Fact::Trouble(t) if t.trouble == Trouble::Encrypted))
+}
+
+#[tokio::test]
+async fn bytes_of_others_are_passed_as_they_come_whatever_they_are() {
+    let before = Before::new(Protocol::Redis, echo().await, limits()).await;
+    let elsewhere = from_elsewhere(before.address).await;
+    let half = b"*2\r\n$3\r\nGET\r\n$1".as_slice();
+    for bytes in [HELLO, half, b"PING", b"*1\r\n"] {
+        let mut other = TcpStream::connect(elsewhere).await.unwrap();
+        assert_eq!(heard(&mut other, bytes).await.as_deref(), Some(bytes));
+    }
+    let mut other = TcpStream::connect(elsewhere).await.unwrap();
+    for bytes in [half, b"\r\na\r\n", half] {
+        assert_eq!(heard(&mut other, bytes).await.as_deref(), Some(bytes), "each byte once");
+    }
+    assert!(!encrypted(&before.facts().await), "of others nothing is told");
+}
+
+#[tokio::test]
+async fn an_encrypted_connection_of_the_pod_goes_on_and_is_told() {
+    let before = Before::new(Protocol::Redis, echo().await, limits()).await;
+    let mut pod = TcpStream::connect(before.address).await.unwrap();
+    assert_eq!(heard(&mut pod, HELLO).await.as_deref(), Some(HELLO));
+    assert!(before.status().await.encrypted && encrypted(&before.facts().await));
+}
+
+#[tokio::test]
+async fn a_command_typed_by_hand_is_answered() {
+    let before = Before::new(Protocol::Redis, redis_port(), limits()).await;
+    let mut pod = TcpStream::connect(before.address).await.unwrap();
+    pod.write_all(b"PING\n").await.unwrap();
+    let mut answer = [0; 7];
+    timeout(Duration::from_secs(2), pod.read_exact(&mut answer)).await.unwrap().unwrap();
+    assert_eq!(&answer, b"+PONG\r\n");
+}
+
+#[tokio::test]
+async fn who_gives_up_is_noticed_behind_all_that_he_has_sent() {
+    let before = Before::new(Protocol::Redis, redis_port(), limits()).await;
+    before.fault(Fault::Hang, LONG).await;
+    let mut pod = TcpStream::connect(before.address).await.unwrap();
+    let many = b"*1\r\n$4\r\nPING\r\n".repeat(330_000);
+    timeout(Duration::from_secs(10), pod.write_all(&many)).await.unwrap().unwrap();
+    before.until("the first one waits", |pod| pod.calls == 1).await;
+    drop(pod);
+    before.until("it is gone", |pod| pod.open == 0).await;
+    assert!(before.only_fault().await.held[0].given_up);
 }
