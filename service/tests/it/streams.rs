@@ -38,14 +38,14 @@ async fn end_with(text: &str, answered: bool) -> (Option<i32>, Duration, String)
 async fn half_a_head_is_no_request_and_no_failure() {
     let (code, after, _) = end_with("GET /events HTTP/1.1\r\nhost: us", false).await;
     assert_eq!(code, Some(0));
-    assert!((2.0..4.0).contains(&after.as_secs_f64()), "{after:?}");
+    assert!((1.9..4.0).contains(&after.as_secs_f64()), "{after:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_stream_goes_on_through_the_drain_and_is_then_cut() {
     let (code, after, text) = end_with("GET /events HTTP/1.1\r\nhost: users\r\n\r\n", true).await;
     assert_eq!(code, Some(0));
-    assert!((3.0..4.0).contains(&after.as_secs_f64()), "{after:?}");
+    assert!((2.9..4.8).contains(&after.as_secs_f64()), "{after:?}");
     assert!(text.matches("data:").count() > 15, "{text}");
 }
 
@@ -53,7 +53,7 @@ async fn an_event_stream_goes_on_through_the_drain_and_is_then_cut() {
 async fn a_client_that_does_not_read_holds_nothing_up() {
     let (code, after, _) = end_with("GET /large HTTP/1.1\r\nhost: users\r\n\r\n", true).await;
     assert_eq!(code, Some(0));
-    assert!((3.0..4.0).contains(&after.as_secs_f64()), "{after:?}");
+    assert!((2.9..4.8).contains(&after.as_secs_f64()), "{after:?}");
 }
 
 /// It is in flight: it may still finish, until the exit is forced.
@@ -62,7 +62,7 @@ async fn half_a_body_is_waited_for_until_the_forced_exit() {
     let upload = "POST /upload HTTP/1.1\r\nhost: users\r\ncontent-length: 10\r\n\r\nhalf";
     let (code, after, _) = end_with(upload, false).await;
     assert_eq!(code, Some(1));
-    assert!((5.7..6.4).contains(&after.as_secs_f64()), "{after:?}");
+    assert!((5.7..6.8).contains(&after.as_secs_f64()), "{after:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

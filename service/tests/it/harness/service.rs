@@ -144,6 +144,13 @@ impl Service {
         get(self.management, "/metrics").await.expect("metrics").text()
     }
 
+    /// The value of one series, labels included in its name.
+    pub(crate) async fn metric(&self, series: &str) -> u64 {
+        let metrics = self.metrics().await;
+        let line = metrics.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("no {series} in\n{metrics}")).parse().unwrap()
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().expect("still running").to_string();
         let sent = std::process::Command::new("kill").args(["-s", name, &id]).status().unwrap();
