@@ -43,8 +43,9 @@ pub fn router(api: Api, telemetry: Telemetry, health: Health, identity: Identity
         .method_not_allowed_fallback(problem::unknown_method)
         .with_state(api)
         .layer(from_fn(deadline::limit))
-        .layer(from_fn_with_state(room, overload::shed))
         .layer(TraceLayer::new(telemetry))
+        // Outside: to turn away must cost little, or under overload nothing is left for those inside.
+        .layer(from_fn_with_state(room, overload::shed))
         .merge(health::routes(health))
         .layer(from_fn_with_state(identity, identity::sign))
 }
