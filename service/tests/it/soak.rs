@@ -1,5 +1,7 @@
 //! The long ones: `make soak`, in a release build.
 
+mod overload;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
