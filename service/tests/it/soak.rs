@@ -1,6 +1,8 @@
 //! The long ones: `make soak`, in a release build.
 
 mod overload;
+mod probes;
+mod throttled;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
