@@ -1,5 +1,6 @@
 //! The long ones: `make soak`, in a release build.
 
+mod cycles;
 mod overload;
 mod probes;
 mod throttled;
