@@ -3,6 +3,7 @@
 mod cycles;
 mod overload;
 mod probes;
+mod spans;
 mod throttled;
 
 use std::sync::Arc;
