@@ -36,7 +36,7 @@ use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider};
 
 pub use args::{Args, Error, LogFormat};
 use edge::Edge;
-pub use layer::{Answering, TraceLayer, Traced};
+pub use layer::{Answering, TraceLayer, Traced, Untold};
 pub use metrics::Metrics;
 use propagation::Propagators;
 pub use span::{ClientSpan, annotate, is_sampled};

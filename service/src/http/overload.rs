@@ -10,6 +10,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 
 use super::Problem;
+use crate::telemetry::Untold;
 
 /// Advice to those who are turned away: another instance, or this one a moment later, can answer.
 const SOON: Duration = Duration::from_secs(1);
@@ -46,7 +47,10 @@ pub(super) async fn shed(State(room): State<Room>, request: Request, next: Next)
     let Ok(_place) = room.places.try_acquire() else {
         room.turned_away.inc();
         let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many requests are under way");
-        return problem.retry_after(SOON).into_response();
+        let mut response = problem.retry_after(SOON).into_response();
+        // A line for each would leave less for those inside.
+        response.extensions_mut().insert(Untold);
+        return response;
     };
     next.run(request).await
 }

@@ -1,7 +1,6 @@
 use std::pin::Pin;
 use std::task::{Context as Wake, Poll, ready};
 
-use ::http::StatusCode;
 use axum::extract::{MatchedPath, Request};
 use axum::response::Response;
 use opentelemetry::Context;
@@ -29,6 +28,10 @@ pub struct Traced<S> {
     inner: S,
     telemetry: Telemetry,
 }
+
+/// On a response: a failure that is told elsewhere, as by a counter, and is not to be a line in the log as well.
+#[derive(Clone, Copy, Debug)]
+pub struct Untold;
 
 pin_project! {
     /// The answer of a [`Traced`] service. Dropped before its end, it ends the span and measures nothing.
@@ -87,7 +90,7 @@ impl<F: Future<Output = Result<Response, E>>, E> Future for Answering<F> {
             let _current = this.exchange.context.clone().attach();
             ready!(this.answer.poll(wake))?
         };
-        this.exchange.finish(response.status());
+        this.exchange.finish(&response);
         Poll::Ready(Ok(response))
     }
 }
@@ -110,11 +113,12 @@ impl Exchange {
         Self { telemetry: telemetry.clone(), context, method, route, since }
     }
 
-    fn finish(&self, status: StatusCode) {
+    fn finish(&self, response: &Response) {
+        let status = response.status();
         http::finish(&self.context, status);
         let metrics = &self.telemetry.traces.metrics;
         metrics.request(self.method, self.route.as_ref(), status.as_u16(), self.since.elapsed());
-        if status.is_server_error() {
+        if status.is_server_error() && response.extensions().get::<Untold>().is_none() {
             // Attached so that the line carries the ids of the trace.
             let _current = self.context.clone().attach();
             let route = self.route.as_ref().map_or("", MatchedPath::as_str);

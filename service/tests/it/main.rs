@@ -15,6 +15,7 @@ mod health;
 mod hostile;
 mod migrations;
 mod orders;
+mod outage;
 mod overload;
 mod propagation;
 mod restart;

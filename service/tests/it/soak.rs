@@ -1,5 +1,11 @@
 //! The long ones: `make soak`, in a release build.
 
+mod cycles;
+mod overload;
+mod probes;
+mod spans;
+mod throttled;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};

@@ -1,4 +1,5 @@
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -26,7 +27,16 @@ pub(crate) struct Received {
 
 impl Collector {
     pub(crate) async fn start() -> Self {
+        Self::slow(Duration::ZERO).await
+    }
+
+    /// Answers so long after it has received.
+    pub(crate) async fn slow(delay: Duration) -> Self {
         let received: Arc<Mutex<Vec<Received>>> = Arc::default();
+        let receive = async move |state: State<_>, body: Bytes| {
+            receive(state, body);
+            tokio::time::sleep(delay).await;
+        };
         let app = Router::new().route("/v1/traces", post(receive)).with_state(Arc::clone(&received));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/v1/traces", listener.local_addr().unwrap());
@@ -49,7 +59,7 @@ impl Collector {
     }
 }
 
-async fn receive(State(received): State<Arc<Mutex<Vec<Received>>>>, body: Bytes) {
+fn receive(State(received): State<Arc<Mutex<Vec<Received>>>>, body: Bytes) {
     let request = ExportTraceServiceRequest::decode(body).expect("OTLP");
     for spans in request.resource_spans {
         let resource = spans.resource.unwrap_or_default().attributes;

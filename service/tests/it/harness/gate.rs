@@ -10,7 +10,13 @@ use tokio::sync::watch;
 pub(crate) struct Gate {
     pub(crate) port: u16,
     mode: watch::Sender<Mode>,
-    accepted: Arc<AtomicUsize>,
+    counts: Arc<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    accepted: AtomicUsize,
+    asked: AtomicUsize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,8 +24,16 @@ pub(crate) enum Mode {
     Forward,
     /// Connections are closed, old and new ones.
     Refuse,
+    /// As above, and nobody listens: the system refuses new connections.
+    Gone,
     /// Connections stay, and nothing moves.
     Hang,
+}
+
+impl Mode {
+    fn closes(self) -> bool {
+        matches!(self, Self::Refuse | Self::Gone)
+    }
 }
 
 impl Gate {
@@ -27,15 +41,9 @@ impl Gate {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (mode, watched) = watch::channel(first);
-        let accepted = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&accepted);
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                count.fetch_add(1, Ordering::SeqCst);
-                tokio::spawn(forward(client, target, watched.clone()));
-            }
-        });
-        Self { port, mode, accepted }
+        let counts = Arc::<Counts>::default();
+        tokio::spawn(listen(listener, target, watched, Arc::clone(&counts)));
+        Self { port, mode, counts }
     }
 
     pub(crate) fn set(&self, mode: Mode) {
@@ -43,12 +51,46 @@ impl Gate {
     }
 
     pub(crate) fn accepted(&self) -> usize {
-        self.accepted.load(Ordering::SeqCst)
+        self.counts.accepted.load(Ordering::SeqCst)
+    }
+
+    /// Messages of clients, as far as one write is one message.
+    pub(crate) fn asked(&self) -> usize {
+        self.counts.asked.load(Ordering::SeqCst)
     }
 }
 
-async fn forward(client: TcpStream, target: u16, mode: watch::Receiver<Mode>) {
-    if *mode.borrow() == Mode::Refuse {
+async fn listen(first: TcpListener, target: u16, mode: watch::Receiver<Mode>, counts: Arc<Counts>) {
+    let (address, mut listener) = (first.local_addr().unwrap(), first);
+    let mut watched = mode.clone();
+    loop {
+        tokio::select! {
+            client = listener.accept() => {
+                let Ok((client, _)) = client else { return };
+                counts.accepted.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(forward(client, target, mode.clone(), Arc::clone(&counts)));
+            }
+            gone = reached(&mut watched, |mode| mode == Mode::Gone) => {
+                if !gone {
+                    return;
+                }
+                drop(listener);
+                if !reached(&mut watched, |mode| mode != Mode::Gone).await {
+                    return;
+                }
+                listener = TcpListener::bind(address).await.unwrap();
+            }
+        }
+    }
+}
+
+/// False if it never will be: the gate is gone.
+async fn reached(mode: &mut watch::Receiver<Mode>, is: impl Fn(Mode) -> bool) -> bool {
+    mode.wait_for(|mode| is(*mode)).await.is_ok()
+}
+
+async fn forward(client: TcpStream, target: u16, mode: watch::Receiver<Mode>, counts: Arc<Counts>) {
+    if mode.borrow().closes() {
         return;
     }
     let Ok(server) = TcpStream::connect(("127.0.0.1", target)).await else {
@@ -56,24 +98,33 @@ async fn forward(client: TcpStream, target: u16, mode: watch::Receiver<Mode>) {
     };
     let (client_reads, client_writes) = client.into_split();
     let (server_reads, server_writes) = server.into_split();
+    let answers = AtomicUsize::default();
     tokio::select! {
-        () = pump(client_reads, server_writes, mode.clone()) => {}
-        () = pump(server_reads, client_writes, mode) => {}
+        () = pump(client_reads, server_writes, mode.clone(), &counts.asked) => {}
+        () = pump(server_reads, client_writes, mode, &answers) => {}
     }
 }
 
-async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut mode: watch::Receiver<Mode>) {
+async fn pump(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut mode: watch::Receiver<Mode>,
+    messages: &AtomicUsize,
+) {
     let mut buffer = vec![0; 16 * 1024];
     let mut refused = mode.clone();
     loop {
         let read = tokio::select! {
             read = from.read(&mut buffer) => read.unwrap_or(0),
-            _ = refused.wait_for(|mode| *mode == Mode::Refuse) => return,
+            _ = refused.wait_for(|mode| mode.closes()) => return,
         };
+        if read > 0 {
+            messages.fetch_add(1, Ordering::SeqCst);
+        }
         let Ok(now) = mode.wait_for(|mode| *mode != Mode::Hang).await.map(|mode| *mode) else {
             return;
         };
-        if read == 0 || now == Mode::Refuse || to.write_all(&buffer[..read]).await.is_err() {
+        if read == 0 || now.closes() || to.write_all(&buffer[..read]).await.is_err() {
             return;
         }
     }

@@ -1,18 +1,22 @@
 //! What the tests stand on.
 
 mod backends;
+mod cgroup;
 mod client;
 mod collector;
 mod gate;
+mod pace;
 mod service;
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 pub(crate) use backends::{postgres_port, redis_port};
+pub(crate) use cgroup::Cgroup;
 pub(crate) use client::{Answer, flood, get, request};
 pub(crate) use collector::{Collector, Received};
 pub(crate) use gate::{Gate, Mode};
+pub(crate) use pace::{Pace, Paced, Sample, quantile, read};
 pub(crate) use service::{Service, World};
 
 /// A port that nobody had a moment ago.

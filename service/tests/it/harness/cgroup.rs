@@ -1,0 +1,55 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const PERIOD_US: u32 = 100_000;
+
+/// A control group of our own that holds one process and limits its processor time.
+pub(crate) struct Cgroup {
+    directory: PathBuf,
+}
+
+impl Cgroup {
+    /// Lets the process have `percent` of one core; `None` where no control group can be made.
+    pub(crate) fn throttle(process: u32, percent: u32) -> Option<Self> {
+        let quota = (PERIOD_US / 100 * percent).to_string();
+        let one = |root: &str| {
+            let directory = Path::new(root).join(format!("golive-{process}"));
+            fs::create_dir(&directory).ok()?;
+            let group = Self { directory };
+            let limited = if group.directory.join("cpu.cfs_quota_us").exists() {
+                group.write("cpu.cfs_period_us", &PERIOD_US.to_string())
+                    && group.write("cpu.cfs_quota_us", &quota)
+            } else {
+                group.write("cpu.max", &format!("{quota} {PERIOD_US}"))
+            };
+            (limited && group.write("cgroup.procs", &process.to_string())).then_some(group)
+        };
+        // Version 1, then version 2.
+        ["/sys/fs/cgroup/cpu", "/sys/fs/cgroup/cpu,cpuacct", "/sys/fs/cgroup"].into_iter().find_map(one)
+    }
+
+    /// Periods in which the process wanted more than it got.
+    pub(crate) fn throttled(&self) -> u64 {
+        let stat = fs::read_to_string(self.directory.join("cpu.stat")).unwrap();
+        let value = stat.lines().find_map(|line| line.strip_prefix("nr_throttled "));
+        value.expect("a line").parse().unwrap()
+    }
+
+    fn write(&self, file: &str, text: &str) -> bool {
+        fs::write(self.directory.join(file), text).is_ok()
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        // Only an empty one can be removed.
+        if let (Ok(inside), Some(parent)) =
+            (fs::read_to_string(self.directory.join("cgroup.procs")), self.directory.parent())
+        {
+            for process in inside.lines() {
+                let _ = fs::write(parent.join("cgroup.procs"), process);
+            }
+        }
+        let _ = fs::remove_dir(&self.directory);
+    }
+}
