@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help test kind-test kind-selftest kind-repeat kind-kill kind-bystander kind-up kind-down images lint fmt deny bench soak generate
+.PHONY: help test kind-test kind-selftest kind-repeat kind-kill kind-bystander kind-up kind-down images lint fmt deny bench fuzz soak generate
 
 help: ## Print the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
@@ -53,6 +53,9 @@ bench: ## Benchmarks: criterion, and whole processes beside their peer
 	service/tests/backends.sh
 	cargo build --locked --release -p golive-service --examples
 	cargo bench --locked --workspace
+
+fuzz: ## Fuzz the headers that strangers send; RUNS inputs (default 200000) from a fixed seed
+	service/fuzz/run.sh
 
 soak: ## The long tests (about 40 min), in release builds
 	service/tests/backends.sh

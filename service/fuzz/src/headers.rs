@@ -1,0 +1,125 @@
+//! Headers of a request as a stranger sends them, through the propagators of the service. A line of the input is a
+//! header: its first byte says which, the rest is the value. `service/fuzz/run.sh` builds and runs it.
+
+#![no_main]
+
+use std::collections::BTreeMap;
+
+use http::{HeaderMap, HeaderValue};
+use libfuzzer_sys::fuzz_target;
+use opentelemetry::Context;
+use opentelemetry::baggage::BaggageExt as _;
+use opentelemetry::trace::{SpanContext, TraceContextExt as _};
+use opentelemetry_http::{HeaderExtractor, HeaderInjector};
+
+// The files of the service themselves: of its whole library only these few crates are built, and nothing is public
+// for the sake of this.
+#[path = "../../src/telemetry"]
+mod telemetry {
+    mod propagation;
+    mod tracecontext;
+
+    use super::{Context, HeaderExtractor, HeaderInjector, HeaderMap};
+    use propagation::Propagators;
+
+    pub(super) fn extract(headers: &HeaderMap) -> Context {
+        Propagators::named(None).extract(&HeaderExtractor(headers))
+    }
+
+    pub(super) fn inject(context: &Context) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        Propagators::named(None).inject(context, &mut HeaderInjector(&mut headers));
+        headers
+    }
+}
+
+/// Section 3.3.1.1 of W3C Trace Context.
+const STATE_MEMBERS: usize = 32;
+/// The limits of W3C Baggage.
+const BAGGAGE_MEMBERS: usize = 64;
+const BAGGAGE_LENGTH: usize = 8_192;
+
+fuzz_target!(|input: &[u8]| check(&headers(input)));
+
+fn headers(input: &[u8]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for line in input.split(|byte| *byte == b'\n') {
+        let name = match line.first() {
+            Some(b't') => "traceparent",
+            Some(b's') => "tracestate",
+            Some(b'b') => "baggage",
+            _ => continue,
+        };
+        // What is no value does not get past the server.
+        if let Ok(value) = HeaderValue::from_bytes(&line[1..]) {
+            headers.append(name, value);
+        }
+    }
+    headers
+}
+
+fn check(received: &HeaderMap) {
+    let taken = telemetry::extract(received);
+    let sent = telemetry::inject(&taken);
+    let again = telemetry::extract(&sent);
+    check_parent(&parent(&taken), received, &sent);
+    assert_eq!(parent(&taken), parent(&again), "{received:?} went out as {sent:?}");
+    check_baggage(&taken, &again, received, &sent);
+}
+
+fn parent(context: &Context) -> SpanContext {
+    context.span().span_context().clone()
+}
+
+fn check_parent(parent: &SpanContext, received: &HeaderMap, sent: &HeaderMap) {
+    if !parent.is_valid() {
+        assert_eq!(*parent, SpanContext::NONE, "{received:?}");
+        assert!(!sent.contains_key("traceparent"), "{sent:?}");
+        return;
+    }
+    assert!(parent.is_remote());
+    assert!(parent.trace_flags().to_u8() <= 1, "{received:?}");
+    let state = parent.trace_state().header();
+    assert!(state.split(',').count() <= STATE_MEMBERS, "{received:?}");
+    assert!(state.is_empty() || state == members_of_state(received), "neither all nor nothing: {received:?}");
+    // Section 3.2 once more, by other means than the parser's: one header, and what goes out has every digit of it.
+    // (What is no text, opentelemetry-http does not show to a propagator.)
+    let values = received.get_all("traceparent").iter().filter_map(|value| value.to_str().ok());
+    let values: Vec<_> = values.collect();
+    let [value] = values[..] else { panic!("{values:?}") };
+    let value = value.trim_matches([' ', '\t']);
+    assert_eq!(value[3..52], sent["traceparent"].as_bytes()[3..52].escape_ascii().to_string());
+    let flags = u8::from_str_radix(&value[53..55], 16).unwrap_or_else(|_| panic!("{value:?}"));
+    assert_eq!(parent.is_sampled(), flags & 1 == 1, "{value:?}");
+    let (version, rest) = (&value[..2], &value[55..]);
+    assert!(version != "ff" && (rest.is_empty() || version != "00" && rest.starts_with('-')), "{value:?}");
+}
+
+fn members_of_state(received: &HeaderMap) -> String {
+    let texts = received.get_all("tracestate").iter().filter_map(|value| value.to_str().ok());
+    let members = texts.flat_map(|text| text.split(',')).map(|member| member.trim_matches([' ', '\t']));
+    members.filter(|member| !member.is_empty()).collect::<Vec<_>>().join(",")
+}
+
+fn check_baggage(taken: &Context, again: &Context, received: &HeaderMap, sent: &HeaderMap) {
+    let (members, length) = members_of_baggage(taken);
+    assert!(members.len() <= BAGGAGE_MEMBERS && length <= BAGGAGE_LENGTH, "{received:?}");
+    // What the SDK has decoded it does not always encode: the percent sign itself, and anything in a property.
+    let escaped = received.get("baggage").is_some_and(|value| value.as_bytes().contains(&b'%'));
+    let fits = sent.get("baggage").is_none_or(|value| value.len() <= BAGGAGE_LENGTH);
+    if fits && !escaped {
+        assert_eq!(members, members_of_baggage(again).0, "{received:?} went out as {sent:?}");
+    }
+}
+
+/// Name to value and properties, and the length of all.
+fn members_of_baggage(context: &Context) -> (BTreeMap<String, (String, String)>, usize) {
+    let baggage = context.baggage().iter();
+    let members: BTreeMap<_, _> = baggage
+        .map(|(name, (value, properties))| {
+            (name.to_string(), (value.to_string(), properties.as_str().to_owned()))
+        })
+        .collect();
+    let length = members.iter().map(|(name, (value, rest))| name.len() + value.len() + rest.len()).sum();
+    (members, length)
+}
