@@ -26,6 +26,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     if databases.count() == 0 {
         return Ok(Finding::skipped("the target file declares no database"));
     }
+    timeline.read_collector()?;
     if timeline.load.traces.is_empty() {
         return Err(timeline.no_traces());
     }

@@ -56,6 +56,24 @@ pub enum Trouble {
     Encrypted,
 }
 
+impl Trouble {
+    /// Why the agent's record is not to be believed; nothing if it still is.
+    pub fn disbelief(&self) -> Option<String> {
+        Some(match self {
+            Self::SelectorChanged => "somebody else changed the selector".to_owned(),
+            Self::Lost(why) => format!("the middle agent was lost: {why}"),
+            Self::FailedOpen => "the middle agent had no word from us and forwarded everything".to_owned(),
+            Self::Encrypted => "the connections are encrypted".to_owned(),
+            Self::Cut(_) => return None,
+        })
+    }
+
+    /// Whether only what was said is unknown: how many connections there were, and what became of them, is not.
+    pub fn hides_only_content(&self) -> bool {
+        matches!(self, Self::Encrypted)
+    }
+}
+
 /// One second of one pod at one dependency.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 pub struct CallFact {

@@ -2,7 +2,7 @@
 
 use super::{FaultView, LoadView, Unmeasured};
 use crate::config::{Breaker, Dependency};
-use crate::evidence::{Fault, FaultFact, Millis, Outcome, RequestFact};
+use crate::evidence::{Fault, FaultFact, Millis, Outcome, RequestFact, Step};
 
 /// A request that takes longer than this waited for the dependency; an open circuit answers at once.
 const SLOW_MS: f64 = 500.0;
@@ -153,6 +153,8 @@ impl<'a> super::Timeline<'a> {
         if self.breakers().next().is_none() {
             return Err(Unmeasured::NotDeclared("the target file declares no circuit breaker".into()));
         }
+        // Whoever was let go before the end of the hang has not shown what it does.
+        self.between(Step::Hang, Step::Hang)?;
         for (dependency, _) in self.breakers() {
             let name = dependency.name.as_str();
             if let Some(reason) = self.middle.why_not(name) {

@@ -164,8 +164,24 @@ fn said(evidence: &mut Evidence, pod: &str, target: ProbeTarget, at: Millis, sta
 }
 
 fn trouble(evidence: &mut Evidence, trouble: Trouble) {
-    let at = edge(evidence, Step::Quiet, Edge::Begin);
-    evidence.facts.push(Fact::Trouble(MiddleTrouble { at, dependency: "postgres".into(), trouble }));
+    let quiet = edge(evidence, Step::Quiet, Edge::Begin);
+    at(evidence, "postgres", trouble, quiet);
+}
+
+fn at(evidence: &mut Evidence, dependency: &str, trouble: Trouble, at: Millis) {
+    evidence.facts.push(Fact::Trouble(MiddleTrouble { at, dependency: dependency.into(), trouble }));
+}
+
+/// What the agent before a dependency saw from a moment on is missing, and it says why.
+fn blind(evidence: &mut Evidence, dependency: &str, trouble: Trouble, from: Millis) {
+    evidence.facts.retain(|fact| match fact {
+        Fact::Call(f) => f.dependency != dependency || f.at < from,
+        Fact::Outgoing(f) => f.dependency != dependency || f.at < from,
+        Fact::Fault(f) => f.dependency != dependency || f.began < from,
+        Fact::Trace(f) => dependency != "traces" || f.at < from,
+        _ => true,
+    });
+    at(evidence, dependency, trouble, from);
 }
 
 fn never_opens(evidence: &mut Evidence) {
@@ -486,7 +502,56 @@ const MUTATIONS: &[Mutation] = &[
     }),
     ("GL-E111", Outcome::Inconclusive, |e| trouble(e, Trouble::SelectorChanged)),
     ("GL-E111", Outcome::Pass, |e| trouble(e, Trouble::Cut(2))),
+    ("GL-T201", Outcome::Inconclusive, |e| {
+        // The agent could not be asked for what it had seen.
+        blind(e, "traces", Trouble::Lost("connection refused".into()), edge(e, Step::Baseline, Edge::Begin));
+    }),
+    ("GL-T202", Outcome::Inconclusive, |e| {
+        // Its pod was replaced after the tail: what it had copied is gone.
+        blind(e, "traces", Trouble::Lost("its pod is gone".into()), edge(e, Step::Roll2, Edge::Begin));
+    }),
+    ("GL-B201", Outcome::Inconclusive, |e| {
+        let hang = hang(e);
+        never_opens(e);
+        faults(e).filter(|f| f.fault == Fault::Hang).for_each(|f| f.ended = f.began + 2_000);
+        at(e, "postgres", Trouble::FailedOpen, hang.began + 2_000);
+    }),
+    ("GL-B201", Outcome::Inconclusive, |e| {
+        let hang = hang(e);
+        never_opens(e);
+        at(e, "postgres", Trouble::SelectorChanged, hang.began + 2_000);
+    }),
+    ("GL-B201", Outcome::Inconclusive, |e| {
+        // The run ended while the calls hung.
+        never_opens(e);
+        e.facts.retain(|f| !matches!(f, Fact::Step(s) if s.step == Step::Hang && s.edge == Edge::End));
+    }),
 ];
+
+/// Everything that takes the belief in an agent's record away.
+fn disbeliefs() -> [Trouble; 4] {
+    let lost = Trouble::Lost("its pod is gone".into());
+    [Trouble::SelectorChanged, lost, Trouble::FailedOpen, Trouble::Encrypted]
+}
+
+#[test]
+fn what_an_agent_did_not_see_is_never_held_against_the_target() {
+    let good = good();
+    let names: Vec<String> = good.plan().dependencies.iter().map(|d| d.name.clone()).collect();
+    let since =
+        [Step::Baseline, Step::Quiet, Step::Hang, Step::Blackout].map(|s| edge(&good, s, Edge::Begin));
+    for (turn, dependency) in names.iter().enumerate() {
+        for (trouble, from) in disbeliefs().into_iter().zip(since.iter().cycle().skip(turn)) {
+            let mut mutated = good.clone();
+            blind(&mut mutated, dependency, trouble.clone(), *from);
+            let report = judge(&mutated, ALL);
+            let failed = report.checks.iter().find(|line| line.finding.outcome == Outcome::Fail);
+            let told = failed.map(|line| (&line.id, &line.finding.summary));
+            assert_eq!(told, None, "{dependency}: {trouble:?} from {from}");
+            assert_eq!(report.verdict, Verdict::Inconclusive, "{dependency}: {trouble:?} from {from}");
+        }
+    }
+}
 
 #[test]
 fn a_good_run_passes_every_check() {
