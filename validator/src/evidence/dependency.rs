@@ -54,6 +54,10 @@ pub enum Trouble {
     Cut(u64),
     /// The connections are encrypted: statements cannot be counted.
     Encrypted,
+    /// The target said something that the agent cannot read, for this reason: it was passed on and is not counted.
+    Unread(String),
+    /// Something was seen and not kept, for this reason.
+    Incomplete(String),
 }
 
 impl Trouble {
@@ -64,13 +68,15 @@ impl Trouble {
             Self::Lost(why) => format!("the middle agent was lost: {why}"),
             Self::FailedOpen => "the middle agent had no word from us and forwarded everything".to_owned(),
             Self::Encrypted => "the connections are encrypted".to_owned(),
+            Self::Unread(why) => format!("what the target says cannot be read: {why}"),
+            Self::Incomplete(why) => format!("the record is incomplete: {why}"),
             Self::Cut(_) => return None,
         })
     }
 
     /// Whether only what was said is unknown: how many connections there were, and what became of them, is not.
     pub fn hides_only_content(&self) -> bool {
-        matches!(self, Self::Encrypted)
+        matches!(self, Self::Encrypted | Self::Unread(_))
     }
 }
 

@@ -78,7 +78,7 @@ impl Frontend {
                 wire.set_encryption(Encryption::Asked);
                 Head::Pass(length)
             }
-            CANCEL_REQUEST => Head::Raw,
+            CANCEL_REQUEST => Head::Stream,
             _ => {
                 self.started = true;
                 Head::Ask(length, 1)

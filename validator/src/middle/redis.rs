@@ -43,7 +43,7 @@ fn called(bytes: &[u8], length: usize) -> Head {
     let words: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
     let command = words.get(2).copied().unwrap_or(bytes).trim_ascii().to_ascii_uppercase();
     if matches!(command.as_slice(), b"SUBSCRIBE" | b"PSUBSCRIBE" | b"SSUBSCRIBE" | b"MONITOR") {
-        return Head::Raw;
+        return Head::Stream;
     }
     let mut hasher = DefaultHasher::new();
     bytes[..length.min(1_024)].hash(&mut hasher);
@@ -110,7 +110,7 @@ impl Replies {
         }
         self.pending.drain(..done);
         if self.pending.len() > 64 * MAX_READ {
-            wire.go_raw();
+            wire.go_unread();
             self.pending = Vec::new();
         }
     }

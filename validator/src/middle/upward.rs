@@ -105,7 +105,8 @@ impl Upward<'_> {
                     self.wire.ask(answers);
                     passing += length;
                 }
-                Head::Raw => self.wire.go_raw(),
+                Head::Raw => self.wire.go_unread(),
+                Head::Stream => self.wire.go_raw(),
                 Head::Request { length, mark, context } => {
                     let verdict = self.agent.request(self.source, mark, context);
                     passing = self.call(passing, length, 1, verdict).await?;
@@ -117,7 +118,10 @@ impl Upward<'_> {
             }
         }
         for export in self.asking.exports() {
-            self.agent.export(export);
+            self.agent.export(self.source, export);
+        }
+        if self.wire.take_unread() {
+            self.agent.unread(self.source);
         }
         self.pass(passing).await
     }

@@ -123,6 +123,8 @@ mod tests {
             Trouble::SelectorChanged,
             Trouble::FailedOpen,
             Trouble::Lost("its pod is gone".into()),
+            Trouble::Unread("it is HTTP/2".into()),
+            Trouble::Incomplete("too many spans".into()),
         ];
         for trouble in disturbed {
             let told = why_not(Ok(clock), Some(trouble.clone())).unwrap();
