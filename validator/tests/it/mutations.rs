@@ -607,7 +607,8 @@ const MUTATIONS: &[Mutation] = &[
     ("GL-B207", Outcome::Fail, |e| {
         breaker(e).open_for = Seconds(2.0);
         let (hang, end) = (hang(e), edge(e, Step::Tail, Edge::End));
-        silence(e, &hang, (end - 3_000, end - 1_000));
+        // Two whole seconds: longer than 80 % of the open time, shorter than the 3 s of a long one.
+        silence(e, &hang, (end - 3_000, end - 2_000));
     }),
     ("GL-B207", Outcome::Inconclusive, |e| {
         let quiet = edge(e, Step::Quiet, Edge::Begin);
