@@ -1,5 +1,6 @@
 //! The target file (`golive.yaml`): what to gate and how its users behave.
 
+mod breaker;
 mod dependency;
 mod policy;
 mod quantity;
@@ -10,7 +11,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-pub use dependency::{Breaker, Dependency, Protocol};
+pub use breaker::Breaker;
+pub use dependency::{Dependency, Protocol};
 pub use policy::Policy;
 pub use quantity::{Rate, Seconds};
 pub use request::{Method, RequestSpec};
@@ -67,7 +69,7 @@ pub struct Spec {
     /// The load that stands for its users.
     pub traffic: Traffic,
     /// What the service calls.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "dependency::distinct")]
     pub dependencies: Vec<Dependency>,
     /// What readiness promises while a dependency is away.
     #[serde(default)]
@@ -206,6 +208,34 @@ mod tests {
     fn a_rate_of_zero_is_refused_with_its_line() {
         let error = GoLiveCheck::parse(&USERS.replace("rate: 200", "rate: 0")).unwrap_err();
         assert!(error.contains("rate") && error.contains("line"), "{error}");
+    }
+
+    #[test]
+    fn a_breaker_that_cannot_be_judged_is_refused_with_its_line() {
+        let cases = [
+            ("errorRate: 0.5", "errorRate: 50", "up to 1"),
+            ("errorRate: 0.5", "errorRate: 0", "up to 1"),
+            ("window: 10s", "window: 2h", "1s to 60s"),
+            ("deadline: 3s", "deadline: 9500ms", "at most 9s"),
+            ("deadline: 3s", "deadline: 1e30s", "duration"),
+            ("openFor: 30s", "openFor: 1e30s", "duration"),
+            ("openFor: 30s", "openFor: 10m", "at most 300s"),
+            ("openFor: 30s", "openFor: 5s", "at least 6.1s"),
+            ("trials: 1", "trials: 0", "at least 1"),
+        ];
+        for (right, wrong, told) in cases {
+            let error = GoLiveCheck::parse(&USERS.replace(right, wrong)).unwrap_err();
+            assert!(error.contains(told) && error.contains("line"), "{wrong}: {error}");
+        }
+        assert!(GoLiveCheck::parse(&USERS.replace("openFor: 30s", "openFor: 7s")).is_ok());
+    }
+
+    #[test]
+    fn a_dependency_has_its_name_and_its_service_for_itself() {
+        for (right, wrong) in [("name: redis", "name: postgres"), ("service: redis", "service: postgres")] {
+            let error = GoLiveCheck::parse(&USERS.replace(right, wrong)).unwrap_err();
+            assert!(error.contains("two dependencies") && error.contains("line"), "{error}");
+        }
     }
 
     #[test]

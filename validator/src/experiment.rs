@@ -17,7 +17,7 @@ use self::diary::Diary;
 use self::faults::Faults;
 use self::stage::Stage;
 use crate::cluster::{Agents, Candidate, Cluster, Collector, Interposition, Site, Target};
-use crate::evidence::{Evidence, Header, SCHEMA, Step};
+use crate::evidence::{Evidence, Fact, Header, SCHEMA, Step};
 use crate::failure::Failure;
 use crate::moment::now;
 use crate::plan::Plan;
@@ -78,9 +78,11 @@ impl Experiment<'_> {
         prober.abort();
         let stopped = agents.stop().await;
         progress.tell("fetching the evidence");
+        let load = agents.evidence().await;
         let mut facts = self.target.facts.clone();
         facts.extend(diary.facts());
-        facts.extend(agents.evidence().await?);
+        let (load, failure) = kept(load, ran.and(stopped));
+        facts.extend(load);
         facts.extend(middle.finish().await);
         facts.extend(collector.finish().await);
         let header = Header {
@@ -89,7 +91,7 @@ impl Experiment<'_> {
             started,
             plan: self.plan.clone(),
         };
-        Ok((Evidence::new(header, facts), ran.and(stopped).err()))
+        Ok((Evidence::new(header, facts), failure))
     }
 
     async fn steps(
@@ -150,5 +152,28 @@ impl Experiment<'_> {
         let trials = breaker.map_or(0.0, |b| 2.5 * b.open_for.0 + 2.0 * b.window.0 + 30.0);
         let fixed = Duration::from_mins(2) + QUIET * 2;
         fixed + self.target.expected_roll * 2 + Duration::from_secs_f64(trials)
+    }
+}
+
+/// What the load agents saw, and the first failure: one lost agent takes nothing along of what all others saw.
+fn kept(load: Result<Vec<Fact>, Failure>, ran: Result<(), Failure>) -> (Vec<Fact>, Option<Failure>) {
+    match (load, ran) {
+        (Ok(facts), ran) => (facts, ran.err()),
+        (Err(lost), ran) => (Vec::new(), Some(ran.err().unwrap_or(lost))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::kept;
+    use crate::failure::Failure;
+
+    #[test]
+    fn a_lost_load_agent_is_a_failure_and_the_first_failure_is_told() {
+        let failed = |text: &str| Err(Failure::environment(text));
+        let told = |failure: Option<Failure>| failure.map(|failure| failure.to_string()).unwrap_or_default();
+        assert!(kept(Ok(Vec::new()), Ok(())).1.is_none());
+        assert!(told(kept(failed("agent").map(|()| Vec::new()), Ok(())).1).contains("agent"));
+        assert!(told(kept(failed("agent").map(|()| Vec::new()), failed("step")).1).contains("step"));
     }
 }

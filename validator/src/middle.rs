@@ -8,6 +8,7 @@ mod agent;
 mod counts;
 mod desk;
 mod downward;
+mod export;
 mod http;
 mod in_force;
 mod postgres;

@@ -103,15 +103,17 @@ impl<'a> Timeline<'a> {
         self.evidence.plan()
     }
 
-    /// One step, if it began.
+    /// One step, if it began; the first time of several.
     pub fn step(&self, step: Step) -> Option<&StepSpan> {
         self.steps.iter().find(|span| span.step == step)
     }
 
-    /// Begin and end of a step that ended.
+    /// Begin and end of a step that ended; of one that was done for one dependency after another, the first begin and
+    /// the last end.
     pub fn span(&self, step: Step) -> Option<(Millis, Millis)> {
-        let span = self.step(step)?;
-        Some((span.begin, span.end?))
+        let times = self.steps.iter().filter(|span| span.step == step);
+        let begin = times.clone().next()?.begin;
+        Some((begin, times.map(|span| span.end).collect::<Option<Vec<_>>>()?.into_iter().max()?))
     }
 
     /// From the begin of one step to the end of a later one; a check cannot say anything without them.
@@ -187,7 +189,8 @@ fn steps(evidence: &Evidence) -> Vec<StepSpan> {
                 spans.push(StepSpan { step, begin, end: None, trouble: None, least_ms, line });
             }
             Edge::End => {
-                if let Some(span) = spans.iter_mut().find(|span| span.step == fact.step) {
+                let mut open = spans.iter_mut().filter(|span| span.step == fact.step && span.end.is_none());
+                if let Some(span) = open.next() {
                     span.end = Some(fact.at);
                     span.trouble.clone_from(&fact.trouble);
                     span.line = line;

@@ -11,12 +11,12 @@ pub(super) const CHECK: Check = Check {
     area: Area::Breaker,
     severity: Severity::Minor,
     why: "A network that stands still for a second happens every day; a circuit that opens for it turns one second into the whole open time.",
-    how: "Everything to the database of one pod stands still for 1, 2 and 5 s; calls that stop for 5 s afterwards mean that the circuit opened. A restart of the database, 2 s without connections, is told beside it.",
+    how: "Everything to the database of one pod stands still for 1, 2 and 5 s; calls that stop for 5 s afterwards (80 % of openFor if that is less) mean that the circuit opened. A restart of the database, 2 s without connections, is told beside it.",
     remedy: "Widen the window or raise errorRate, so that a hiccup stays below the share that opens.",
     judge,
 };
 
-/// Calls that stop for so long after a hiccup were stopped by the circuit.
+/// Calls that stop for so long after a hiccup were stopped by the circuit, if the open time is not shorter.
 const OPEN_MS: Millis = 5_000;
 
 /// Looked at after a hiccup; the next one comes 12 s after it at the earliest.
@@ -44,28 +44,33 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     if brief.is_empty() {
         return Err(Unmeasured::NotSeen("no brief hiccup was made".into()));
     }
-    let opened: Vec<_> = brief.iter().filter(|(_, f)| pause(timeline, f) >= OPEN_MS).collect();
-    let fail = opened.first().map(|(_, f)| {
-        let open_for =
-            timeline.breakers().find(|(d, _)| d.name == f.dependency).map_or(0.0, |(_, b)| b.open_for.0);
-        format!(
-            "a hiccup of {:.1} s opened the circuit for {open_for} s: widen the window or raise errorRate",
-            seconds(f)
-        )
-    });
-    let pass = format!(
-        "{} hiccups of up to {} s opened no circuit",
-        brief.len(),
-        timeline.plan().policy.max_hiccup_s
-    );
+    brief.iter().try_for_each(|(_, f)| timeline.telling_pause(&f.dependency, OPEN_MS).map(drop))?;
+    let opened: Vec<_> = brief.iter().filter(|(_, f)| has_opened(timeline, f)).collect();
+    let fail = opened.first().map(|(_, f)| advice(timeline, f));
+    let limit_s = timeline.plan().policy.max_hiccup_s;
+    let pass = format!("{} hiccups of up to {limit_s} s opened no circuit", brief.len());
     Ok(Finding::when(opened.is_empty(), pass, fail.unwrap_or_default())
         .measured(format!("{} of {} opened it", opened.len(), brief.len()), "0")
         .details(hiccups.iter().map(|(_, fault)| told(timeline, fault)))
         .lines(opened.iter().map(|(line, _)| *line)))
 }
 
+fn advice(timeline: &Timeline, fault: &FaultFact) -> String {
+    let declared = timeline.breakers().find(|(d, _)| d.name == fault.dependency);
+    let open_for = declared.map_or(0.0, |(_, breaker)| breaker.open_for.0);
+    let took = seconds(fault);
+    format!(
+        "a hiccup of {took:.1} s opened the circuit for {open_for} s: widen the window or raise errorRate"
+    )
+}
+
 fn seconds(fault: &FaultFact) -> f64 {
     (fault.ended - fault.began) as f64 / 1000.0
+}
+
+/// Whether calls stopped after a hiccup for as long as only a circuit stops them.
+fn has_opened(timeline: &Timeline, fault: &FaultFact) -> bool {
+    timeline.telling_pause(&fault.dependency, OPEN_MS).is_ok_and(|limit| pause(timeline, fault) >= limit)
 }
 
 /// The longest pause of calls after a hiccup, before the next fault.
@@ -87,7 +92,7 @@ fn told(timeline: &Timeline, fault: &FaultFact) -> String {
             format!(" over {:.1} s", (last - first) as f64 / 1000.0)
         });
     let circuit =
-        if pause(timeline, fault) >= OPEN_MS { "the circuit opened" } else { "the circuit stayed closed" };
+        if has_opened(timeline, fault) { "the circuit opened" } else { "the circuit stayed closed" };
     format!(
         "{kind} of {:.1} s: {} of {} requests failed{over}, slowest {slowest:.1} s, {circuit}",
         seconds(fault),

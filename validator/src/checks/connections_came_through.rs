@@ -25,8 +25,8 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     if dependencies.is_empty() {
         return Err(Unmeasured::NotDeclared("the target file declares no dependency".into()));
     }
-    if let Some(reason) = dependencies.iter().find_map(|dependency| timeline.middle.why_not(&dependency.name))
-    {
+    let mut unknown = dependencies.iter().filter_map(|d| timeline.middle.why_no_connections(&d.name));
+    if let Some(reason) = unknown.next() {
         return Err(Unmeasured::NotSeen(reason));
     }
     let quiet = timeline.between(Step::Quiet, Step::Quiet)?;

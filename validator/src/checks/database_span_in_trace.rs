@@ -12,10 +12,14 @@ pub(super) const CHECK: Check = Check {
     area: Area::Tracing,
     severity: Severity::Blocker,
     why: "A trace that ends at the service's door does not tell whether the database was slow.",
-    how: "In each trace of a sampled request, a client span with db.system.name must descend from the server span.",
+    how: "In each trace of a sampled request, a span with the db.system.name of a declared store must descend from the server span: of the database, or of the cache that answered in its place. Of a database that was called at all, some span must be seen.",
     remedy: "Wrap database calls in client spans with db.system.name (OpenTelemetry semantic conventions for databases).",
     judge,
 };
+
+/// Values of db.system.name (semantic conventions for databases).
+const POSTGRES: &str = "postgresql";
+const REDIS: &str = "redis";
 
 fn judge(timeline: &Timeline) -> Finding {
     measure(timeline).unwrap_or_else(Finding::from)
@@ -26,25 +30,41 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     if databases.count() == 0 {
         return Ok(Finding::skipped("the target file declares no database"));
     }
+    timeline.read_collector()?;
     if timeline.load.traces.is_empty() {
         return Err(timeline.no_traces());
     }
-    let sampled = timeline.load.sampled(timeline.copied()?);
-    let has_database = |request: &RequestFact| {
-        let spans = timeline.load.spans_of(request);
-        let queries = || spans.iter().filter(|s| s.db_system.as_deref() == Some("postgresql"));
-        timeline.load.servers_of(request).any(|server| queries().any(|s| descends(spans, s, &server.id)))
-    };
-    let without: Vec<usize> =
-        sampled.iter().filter(|(_, request)| !has_database(request)).map(|(line, _)| *line).collect();
+    let copied = timeline.copied()?;
+    let sampled = timeline.load.sampled(copied);
+    let stores: Vec<Vec<&str>> = sampled.iter().map(|(_, request)| asked(timeline, request)).collect();
     let total = sampled.len();
+    let queried = stores.iter().filter(|systems| systems.contains(&POSTGRES)).count();
+    if queried == 0 && !timeline.was_called(Protocol::Postgres, copied)? {
+        return Err(Unmeasured::NotSeen("no statement came to a database, with a span or without".into()));
+    }
+    let without = sampled.iter().zip(&stores).filter(|(_, systems)| systems.is_empty());
+    let without: Vec<usize> = without.map(|((line, _), _)| *line).collect();
+    let spanned = total - without.len();
     let summary = format!(
-        "{} of {total} sampled requests have a Postgres span under their server span",
-        total - without.len()
+        "{spanned} of {total} sampled requests have a store's span under their server span, {queried} a Postgres span"
     );
-    Ok(Finding::when(without.is_empty() && total > 0, summary.clone(), summary)
-        .measured(format!("{} without", without.len()), "0")
+    Ok(Finding::when(without.is_empty() && queried > 0, summary.clone(), summary)
+        .measured(format!("{} without a store's span, {queried} with Postgres", without.len()), "0, some")
         .lines(without))
+}
+
+/// The declared stores of which a span descends from the server span of a request.
+fn asked<'a>(timeline: &'a Timeline, request: &RequestFact) -> Vec<&'a str> {
+    let declared = |protocol| timeline.data_stores().any(|store| store.protocol == protocol);
+    let spans = timeline.load.spans_of(request);
+    let under =
+        |span: &Span| timeline.load.servers_of(request).any(|server| descends(spans, span, &server.id));
+    let systems = [(POSTGRES, Protocol::Postgres), (REDIS, Protocol::Redis)].into_iter();
+    let seen = systems.filter(|(system, protocol)| {
+        let mine = |span: &&&Span| span.db_system.as_deref() == Some(*system);
+        declared(*protocol) && spans.iter().filter(mine).any(|span| under(span))
+    });
+    seen.map(|(system, _)| system).collect()
 }
 
 fn descends(spans: &[&Span], span: &Span, ancestor: &str) -> bool {

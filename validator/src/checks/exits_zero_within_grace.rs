@@ -1,7 +1,7 @@
 //! Every replaced container exits with 0 within its grace period.
 
 use crate::check::{Area, Check, Finding, Severity};
-use crate::timeline::Timeline;
+use crate::timeline::{PodLife, Termination, Timeline};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -20,26 +20,7 @@ fn judge(timeline: &Timeline) -> Finding {
     if terminations.is_empty() {
         return Finding::inconclusive("no pod was terminated");
     }
-    let mut faults = Vec::new();
-    let mut unseen = Vec::new();
-    let mut longest = 0.0_f64;
-    for (pod, termination) in &terminations {
-        let Some(exit) = &termination.exit else {
-            unseen.push(termination.line);
-            continue;
-        };
-        let took = (exit.at - termination.at) as f64 / 1000.0;
-        longest = longest.max(took);
-        if exit.code != 0 || took > termination.grace_s as f64 {
-            faults.push((
-                exit.line,
-                format!(
-                    "{}: exit {} ({}) after {took:.1} s of {} s",
-                    pod.name, exit.code, exit.reason, termination.grace_s
-                ),
-            ));
-        }
-    }
+    let (faults, unseen, longest) = ends(&terminations);
     let total = terminations.len();
     if faults.is_empty() && !unseen.is_empty() {
         let summary = format!("the end of {} of {total} pods was not seen", unseen.len());
@@ -54,4 +35,23 @@ fn judge(timeline: &Timeline) -> Finding {
     .measured(format!("{} faults, longest {longest:.1} s", faults.len()), "0 faults")
     .details(faults.iter().take(6).map(|(_, text)| text.clone()))
     .lines(faults.iter().map(|(line, _)| *line))
+}
+
+/// What was wrong with which end, which ends were not seen, and how long the longest took in seconds.
+fn ends(terminations: &[(&PodLife, &Termination)]) -> (Vec<(usize, String)>, Vec<usize>, f64) {
+    let (mut faults, mut unseen, mut longest) = (Vec::new(), Vec::new(), 0.0_f64);
+    for (pod, termination) in terminations {
+        let Some(exit) = &termination.exit else {
+            unseen.push(termination.line);
+            continue;
+        };
+        let took = (exit.at - termination.at) as f64 / 1000.0;
+        longest = longest.max(took);
+        if exit.code != 0 || took > termination.grace_s as f64 {
+            let (name, code, reason, grace) = (&pod.name, exit.code, &exit.reason, termination.grace_s);
+            let text = format!("{name}: exit {code} ({reason}) after {took:.1} s of {grace} s");
+            faults.push((exit.line, text));
+        }
+    }
+    (faults, unseen, longest)
 }

@@ -34,13 +34,15 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         .iter()
         .map(|(_, f)| format!("{} on {} -> {} touched nothing", f.fault.name(), f.pod, f.dependency))
         .collect();
+    let empty = all.iter().filter(|(_, fault)| fault.fault == Fault::Miss && fault.hits == 0).count();
     let finding = match texts.first() {
         Some(text) => Finding::inconclusive(text.clone()),
-        None => Finding::pass(format!("{} faults took effect", all.len())),
+        None => Finding::pass(format!("{} faults took effect", all.len() - empty)),
     };
+    let unread = format!("{empty} times no cache was read: no read could be made to miss");
     Ok(finding
         .measured(format!("{} without effect", idle.len()), "0")
-        .details(texts.into_iter().skip(1).take(5))
+        .details(texts.into_iter().skip(1).take(5).chain((empty > 0).then_some(unread)))
         .lines(idle.iter().map(|(line, _)| *line)))
 }
 
@@ -48,7 +50,7 @@ fn took_effect(timeline: &Timeline, fault: &FaultFact) -> bool {
     let deleted = timeline.deleted(&fault.pod);
     let within = if has_time(timeline, fault) { fault.ended } else { fault.began + limit_ms(timeline) };
     match fault.first_hit {
-        // Whoever never reads a cache has nothing to miss.
+        // Whoever never reads a cache has nothing to miss: no effect, and no flaw of the run.
         _ if fault.fault == Fault::Miss => true,
         Some(hit) => hit <= within,
         // A pod that was leaving, or had not begun, has nothing to be hit.

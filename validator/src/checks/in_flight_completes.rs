@@ -11,7 +11,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Shutdown,
     severity: Severity::Major,
     why: "A statement that is given up at SIGTERM may have been done or not: the user does not know, and neither does anybody else.",
-    how: "In the second roll some answers of the database are held for 2 s; of those under way at the deletion of their pod, none may be given up.",
+    how: "In the second roll some answers of the database are held for 2 s; of those under way at the deletion of their pod, or begun by it later, none may be given up.",
     remedy: "Wait for requests in flight before the pool is closed; the shutdown budget is there for it.",
     judge,
 };
@@ -27,7 +27,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     let mut given_up = Vec::new();
     let mut total = 0;
     for (pod, termination) in timeline.terminations() {
-        let under_way = |held: &&Held| (held.from..=held.to).contains(&termination.at);
+        let under_way = |held: &&Held| held.to >= termination.at;
         for (line, fault) in timeline.faults.of_kind(|fault| matches!(fault, Fault::Hold { .. })) {
             if fault.pod != pod.name {
                 continue;
@@ -41,8 +41,10 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     if total == 0 {
         return Err(Unmeasured::NotSeen("no statement was under way when a pod was told to stop".into()));
     }
-    let summary =
-        format!("{} of {total} statements under way at the deletion were finished", total - given_up.len());
+    let summary = format!(
+        "{} of {total} statements under way at the deletion or later were finished",
+        total - given_up.len()
+    );
     Ok(Finding::when(given_up.is_empty(), summary.clone(), summary)
         .measured(format!("{} given up", given_up.len()), "0")
         .lines(given_up))

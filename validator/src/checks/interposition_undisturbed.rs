@@ -28,14 +28,11 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         });
     }
     let told = |trouble: &Trouble| match trouble {
-        Trouble::SelectorChanged => "somebody else changed the selector".to_owned(),
-        Trouble::Lost(why) => format!("the middle agent was lost: {why}"),
-        Trouble::FailedOpen => "the middle agent had no word from us and forwarded everything".to_owned(),
         Trouble::Cut(connections) => format!("{connections} connections were cut at the hand-back"),
-        Trouble::Encrypted => "the connections are encrypted".to_owned(),
+        other => other.disbelief().unwrap_or_default(),
     };
     let (cut, real): (Vec<_>, Vec<_>) =
-        timeline.middle.troubles.iter().partition(|(_, t)| matches!(t.trouble, Trouble::Cut(_)));
+        timeline.middle.troubles.iter().partition(|(_, t)| t.trouble.disbelief().is_none());
     let text =
         |(_, t): &(usize, &crate::evidence::MiddleTrouble)| format!("{}: {}", t.dependency, told(&t.trouble));
     let finding = match real.first() {

@@ -30,6 +30,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     if let Some(reason) = called(timeline).find_map(|d| timeline.middle.why_not(&d.name)) {
         return Err(Unmeasured::NotSeen(reason));
     }
+    timeline.read_collector()?;
     if timeline.load.traces.is_empty() {
         return Err(timeline.no_traces());
     }

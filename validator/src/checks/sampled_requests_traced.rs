@@ -24,6 +24,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     if sampled.is_empty() {
         return Ok(Finding::inconclusive("no sampled request was answered"));
     }
+    timeline.read_collector()?;
     if timeline.load.traces.is_empty() {
         let collector = timeline.silent_collector()?;
         let summary =

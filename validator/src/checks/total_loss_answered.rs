@@ -1,9 +1,9 @@
 //! A pod that has lost its database altogether still answers at once.
 
 use crate::check::{Area, Check, Finding, Severity};
-use crate::config::Breaker;
-use crate::evidence::{Fault, FaultFact};
-use crate::timeline::{Timeline, Unmeasured};
+use crate::config::{Breaker, Readiness};
+use crate::evidence::{Class, Fault, FaultFact, Millis, Step};
+use crate::timeline::{Fallback, Loss, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -12,8 +12,8 @@ pub(super) const CHECK: Check = Check {
     area: Area::Breaker,
     severity: Severity::Major,
     why: "Refused connections fail fast, a black hole does not: both must open the circuit, and a lost cache must not make it worse.",
-    how: "Pod by pod while its database refuses, resets or swallows everything: from the latest moment of the opening on, every answer below 500 or 503 with Retry-After and at once, but for one trial per open time.",
-    remedy: "Count refused connections and time-outs as failures; bound the cache's calls below the answer's time.",
+    how: "Pod by pod while its database refuses, resets or swallows everything: from the latest moment of the opening on, every answer below 500 or 503 with Retry-After and at once, but for one trial per open time. With readiness degraded-ok users through the Service must fare as well while every pod has lost everything. Connections tried at a database that refuses them are counted: many of them are a warning.",
+    remedy: "Count refused connections and time-outs as failures; bound the cache's calls below the answer's time; wait between attempts to connect.",
     judge,
 };
 
@@ -23,57 +23,115 @@ fn judge(timeline: &Timeline) -> Finding {
 
 fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     timeline.tested_circuits()?;
-    let (mut wrong, mut answers, mut slowest) = (Vec::new(), 0, 0.0_f64);
-    for loss in timeline.losses()? {
-        for (line, fault) in &loss.faults {
-            let Some((_, breaker)) = timeline.breakers().find(|(d, _)| d.name == fault.dependency) else {
-                continue;
-            };
-            let result = Answers::new(timeline, fault, breaker);
-            answers += result.total;
-            slowest = slowest.max(result.p99);
-            wrong.extend(
-                result.text.map(|text| (*line, format!("{} without {}: {text}", loss.pod, fault.dependency))),
-            );
-        }
-    }
-    if answers == 0 {
+    let losses = timeline.losses()?;
+    let mut all = pod_by_pod(timeline, &losses);
+    if all.iter().all(|one| one.total == 0) {
         return Err(Unmeasured::NotSeen(
             "no request was sent to a pod alone while its database was away".into(),
         ));
     }
-    let fail = wrong.first().map(|(_, text)| text.clone()).unwrap_or_default();
+    if timeline.plan().readiness_policy == Readiness::DegradedOk {
+        all.push(through_the_service(timeline, &losses)?);
+    }
+    let answers: u64 = all.iter().map(|one| one.total).sum();
+    let slowest = all.iter().map(|one| one.p99).fold(0.0, f64::max);
+    let wrong: Vec<_> = all.iter().filter_map(|one| Some((one.line, one.text.clone()?))).collect();
+    let hammered: Vec<_> = losses.iter().flat_map(|loss| hammering(timeline, loss)).collect();
     let pass = format!("{answers} answers of pods without their database, p99 {slowest:.1} ms");
-    Ok(Finding::when(wrong.is_empty(), pass, fail)
-        .measured(format!("p99 {slowest:.1} ms"), format!("< {} ms", timeline.plan().policy.max_lost_p99_ms))
-        .details(wrong.iter().skip(1).map(|(_, text)| text.clone()))
-        .lines(wrong.iter().map(|(line, _)| *line)))
+    let finding = match (wrong.first(), hammered.first()) {
+        (Some((_, text)), _) => Finding::fail(text.clone()),
+        (None, Some((_, text))) => Finding::warn(text.clone()),
+        (None, None) => Finding::pass(pass),
+    };
+    let limit = timeline.plan().policy.max_lost_p99_ms;
+    let told = wrong.iter().chain(&hammered);
+    Ok(finding
+        .measured(format!("p99 {slowest:.1} ms"), format!("< {limit} ms"))
+        .details(told.clone().skip(1).map(|(_, text)| text.clone()))
+        .lines(told.map(|(line, _)| *line)))
 }
 
+/// What each pod answered past the Service while it had lost a database.
+fn pod_by_pod(timeline: &Timeline, losses: &[Loss]) -> Vec<Answers> {
+    let faults = losses.iter().flat_map(|loss| &loss.faults);
+    let databases = faults.filter_map(|(line, fault)| {
+        let (_, breaker) = timeline.breakers().find(|(d, _)| d.name == fault.dependency)?;
+        Some((*line, *fault, breaker))
+    });
+    databases.map(|(line, fault, breaker)| Answers::of_pod(timeline, line, fault, breaker)).collect()
+}
+
+/// What users met while every pod had lost everything: under degraded-ok the endpoints stay.
+fn through_the_service(timeline: &Timeline, losses: &[Loss]) -> Result<Answers, Unmeasured> {
+    let (begin, end) = timeline.between(Step::Blackout, Step::Blackout)?;
+    let open_ms = timeline.breakers().map(|(_, breaker)| open_by_ms(timeline, breaker)).max();
+    let window = (begin + open_ms.unwrap_or_default(), end);
+    let load = timeline.load.fallback(window, |second| second.class != Class::Direct);
+    if load.total == 0 {
+        return Err(Unmeasured::NotSeen("no user came while every pod had lost everything".into()));
+    }
+    let users = timeline.load.requests.iter().filter(|(_, r)| r.class != Class::Direct);
+    let during = users.filter(|(_, r)| (window.0..=window.1).contains(&r.due));
+    let slow = during.filter(|(_, r)| r.took_ms > 1_000.0).count();
+    let faults = losses.iter().flat_map(|loss| &loss.faults);
+    let due = |fault: &FaultFact| {
+        let breaker = timeline.breakers().find(|(d, _)| d.name == fault.dependency);
+        breaker.map_or(0, |(_, breaker)| trials(fault, breaker))
+    };
+    let trials = faults.map(|(_, fault)| due(fault)).sum();
+    let line = timeline.step(Step::Blackout).map_or(0, |span| span.line);
+    Ok(Answers::new(timeline, line, "users of the Service in the blackout", &load, slow, trials))
+}
+
+/// Attempts to connect to a database that refuses them; its own word for it is one hit each.
+fn hammering(timeline: &Timeline, loss: &Loss) -> Vec<(usize, String)> {
+    let limit = timeline.plan().policy.max_reconnects_per_s;
+    let refused = loss.faults.iter().filter(|(_, fault)| fault.fault == Fault::Refuse);
+    let rates = refused.map(|(line, fault)| {
+        let seconds = (fault.ended - fault.began).max(1_000) as f64 / 1000.0;
+        (line, fault, fault.hits as f64 / seconds)
+    });
+    let many = rates.filter(|(.., rate)| *rate > limit);
+    let text = |fault: &FaultFact, rate: f64| {
+        format!("{} tried {} {rate:.0} times a second although it refuses", loss.pod, fault.dependency)
+    };
+    many.map(|(line, fault, rate)| (*line, text(fault, rate))).collect()
+}
+
+/// When the circuit has to be open, from the begin of a loss on.
+fn open_by_ms(timeline: &Timeline, breaker: &Breaker) -> Millis {
+    let open_by_s = breaker.opens_between_s().1 + 2.0 * timeline.plan().policy.opening_late_s;
+    (open_by_s * 1000.0) as Millis
+}
+
+/// Answers without a database, and what is wrong with them.
 struct Answers {
+    line: usize,
     total: u64,
     p99: f64,
     text: Option<String>,
 }
 
 impl Answers {
-    fn new(timeline: &Timeline, fault: &FaultFact, breaker: &Breaker) -> Self {
-        let policy = &timeline.plan().policy;
-        let open_by_s = breaker.opens_between_s().1 + 2.0 * policy.opening_late_s;
-        let window = (fault.began + (open_by_s * 1000.0) as i64, fault.ended);
+    fn of_pod(timeline: &Timeline, line: usize, fault: &FaultFact, breaker: &Breaker) -> Self {
+        let window = (fault.began + open_by_ms(timeline, breaker), fault.ended);
         let load = timeline.load.fallback(window, |second| second.pod.as_deref() == Some(fault.pod.as_str()));
         let direct = timeline.load.direct_requests(&fault.pod, window);
         let slow = direct.filter(|(_, r)| r.took_ms > 1_000.0).count();
+        let who = format!("{} without {}", fault.pod, fault.dependency);
+        Self::new(timeline, line, &who, &load, slow, trials(fault, breaker))
+    }
+
+    fn new(timeline: &Timeline, line: usize, who: &str, load: &Fallback, slow: usize, trials: usize) -> Self {
         let p99 = load.times.quantile_ms(0.99);
-        let trials = trials(fault, breaker);
         let text = if load.wrong > 0 {
             load.reasons()
         } else if slow > trials {
             Some(format!("{slow} answers took longer than 1 s, {trials} trials were due"))
         } else {
-            (p99 >= policy.max_lost_p99_ms).then(|| format!("p99 {p99:.1} ms"))
+            (p99 >= timeline.plan().policy.max_lost_p99_ms).then(|| format!("p99 {p99:.1} ms"))
         };
-        Self { total: load.total, p99, text }
+        Self { line, total: load.total, p99, text: text.map(|text| format!("{who}: {text}")) }
     }
 }
 

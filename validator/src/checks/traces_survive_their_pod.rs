@@ -23,6 +23,7 @@ fn judge(timeline: &Timeline) -> Finding {
 }
 
 fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
+    timeline.read_collector()?;
     if timeline.load.traces.is_empty() {
         return Err(timeline.no_traces());
     }

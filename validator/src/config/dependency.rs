@@ -1,8 +1,9 @@
 //! What the target calls: one entry per arrow that leaves the service.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
-use super::Seconds;
+use super::Breaker;
 
 /// One declared dependency.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -51,34 +52,16 @@ impl Protocol {
     }
 }
 
-/// The declared circuit breaker.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Breaker {
-    /// Share of failures that opens, 0 to 1.
-    pub error_rate: f64,
-    /// Over which time.
-    pub window: Seconds,
-    /// Below this number of calls in the window it never opens.
-    pub min_calls: u32,
-    /// Deadline of one call.
-    pub deadline: Seconds,
-    /// How long it stays open.
-    pub open_for: Seconds,
-    /// Trial calls when half-open.
-    pub trials: u32,
-}
-
-impl Breaker {
-    /// When the circuit of a warm service under steady load opens after its calls began to hang, in seconds:
-    /// the earliest and the latest moment that the declaration allows.
-    ///
-    /// A service that counts a call when it *begins* has seen `t` of `window` seconds hang at moment `t`, and opens
-    /// at `errorRate * window`. One that counts a call when it *ends* knows the failures only a deadline `d` later,
-    /// and the calls in between are in no count: the share is `(t - d) / (window - d)`, so that it opens at
-    /// `errorRate * window + (1 - errorRate) * d`. Both are right; faster is as wrong as slower.
-    pub fn opens_between_s(&self) -> (f64, f64) {
-        let earliest = self.error_rate * self.window.0;
-        (earliest, earliest + (1.0 - self.error_rate) * self.deadline.0)
+/// Dependencies of which each has a name and a Service of its own: a Service has room for one middle agent.
+pub(super) fn distinct<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Dependency>, D::Error> {
+    let all = Vec::<Dependency>::deserialize(from)?;
+    for (at, one) in all.iter().enumerate() {
+        if all[..at].iter().any(|other| other.name == one.name) {
+            return Err(D::Error::custom(format!("two dependencies have the name `{}`", one.name)));
+        }
+        if all[..at].iter().any(|other| other.service == one.service) {
+            return Err(D::Error::custom(format!("two dependencies have the Service `{}`", one.service)));
+        }
     }
+    Ok(all)
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Breaker;
+
 /// The organisation's defaults.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(default)]
@@ -34,6 +36,8 @@ pub struct Policy {
     pub max_fallback_p99_ms: f64,
     /// The same while every data store of the pod is lost: its cache is gone as well.
     pub max_lost_p99_ms: f64,
+    /// Connections that a pod may try per second, over a whole loss, at a dependency that refuses them.
+    pub max_reconnects_per_s: f64,
     /// What a request may take beyond the declared deadline.
     pub max_beyond_deadline_s: f64,
     /// A hiccup up to this long must not open a circuit.
@@ -71,12 +75,13 @@ impl Default for Policy {
             min_baseline_share: 0.99,
             max_clock_uncertainty_ms: 50.0,
             max_ready_after_deletion_s: 2.0,
-            opening_early_s: 0.6,
-            opening_late_s: 0.5,
+            opening_early_s: Breaker::EARLY_S,
+            opening_late_s: Breaker::LATE_S,
             trial_early_s: 1.0,
             trial_late_s: 2.0,
             max_fallback_p99_ms: 100.0,
             max_lost_p99_ms: 250.0,
+            max_reconnects_per_s: 20.0,
             max_beyond_deadline_s: 0.5,
             max_hiccup_s: 2.0,
             max_stampede_factor: 2.0,

@@ -55,6 +55,7 @@ impl std::str::FromStr for Seconds {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const MAX_SECONDS: f64 = 86_400.0; // a day: nothing that a gate waits for
         let expected = || format!("`{text}`: expected a duration such as 250ms, 3s or 2m");
         let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
         let number: f64 = digits.parse().map_err(|_| expected())?;
@@ -65,7 +66,8 @@ impl std::str::FromStr for Seconds {
             "h" => 3600.0,
             _ => return Err(expected()),
         };
-        if number > 0.0 { Ok(Self(number * factor)) } else { Err(expected()) }
+        let seconds = number * factor;
+        if seconds > 0.0 && seconds <= MAX_SECONDS { Ok(Self(seconds)) } else { Err(expected()) }
     }
 }
 
@@ -97,7 +99,7 @@ mod tests {
     fn durations_need_a_unit_and_a_positive_number() {
         assert_eq!("250ms".parse(), Ok(Seconds(0.25)));
         assert_eq!("2m".parse(), Ok(Seconds(120.0)));
-        for wrong in ["3", "s", "-1s", "0s", "3 days", ""] {
+        for wrong in ["3", "s", "-1s", "0s", "3 days", "", "1e30s", "25h"] {
             assert!(wrong.parse::<Seconds>().is_err(), "{wrong}");
         }
     }

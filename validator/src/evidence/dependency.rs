@@ -54,6 +54,30 @@ pub enum Trouble {
     Cut(u64),
     /// The connections are encrypted: statements cannot be counted.
     Encrypted,
+    /// The target said something that the agent cannot read, for this reason: it was passed on and is not counted.
+    Unread(String),
+    /// Something was seen and not kept, for this reason.
+    Incomplete(String),
+}
+
+impl Trouble {
+    /// Why the agent's record is not to be believed; nothing if it still is.
+    pub fn disbelief(&self) -> Option<String> {
+        Some(match self {
+            Self::SelectorChanged => "somebody else changed the selector".to_owned(),
+            Self::Lost(why) => format!("the middle agent was lost: {why}"),
+            Self::FailedOpen => "the middle agent had no word from us and forwarded everything".to_owned(),
+            Self::Encrypted => "the connections are encrypted".to_owned(),
+            Self::Unread(why) => format!("what the target says cannot be read: {why}"),
+            Self::Incomplete(why) => format!("the record is incomplete: {why}"),
+            Self::Cut(_) => return None,
+        })
+    }
+
+    /// Whether only what was said is unknown: how many connections there were, and what became of them, is not.
+    pub fn hides_only_content(&self) -> bool {
+        matches!(self, Self::Encrypted | Self::Unread(_))
+    }
 }
 
 /// One second of one pod at one dependency.

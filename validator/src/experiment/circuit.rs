@@ -17,19 +17,21 @@ pub(super) struct Circuit {
     pub(super) earliest: Duration,
     /// And after this at the latest.
     pub(super) latest: Duration,
+    /// How long its calls are made to hang.
+    pub(super) hang: Duration,
 }
 
 impl Circuit {
     pub(super) fn new(breaker: &Breaker) -> Self {
         let of = |seconds: f64| Duration::from_secs_f64(seconds.max(0.0));
-        let Breaker { error_rate, window, deadline, open_for, .. } = breaker;
-        let healthy = error_rate * window.0;
+        let (earliest, latest) = breaker.opens_between_s();
         Self {
-            deadline: of(deadline.0),
-            open_for: of(open_for.0),
-            window: of(window.0),
-            earliest: of(healthy - 0.6),
-            latest: of(healthy + (1.0 - error_rate) * deadline.0 + 0.5),
+            deadline: of(breaker.deadline.0),
+            open_for: of(breaker.open_for.0),
+            window: of(breaker.window.0),
+            earliest: of(earliest - Breaker::EARLY_S),
+            latest: of(latest + Breaker::LATE_S),
+            hang: of(breaker.hang_s()),
         }
     }
 }

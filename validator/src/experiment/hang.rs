@@ -13,9 +13,6 @@ use crate::evidence::{Fault, Step, TrialEnd};
 use crate::failure::Failure;
 use crate::progress::Progress;
 
-/// How long before the first possible trial the agents are told to expect it.
-const AHEAD: Duration = Duration::from_millis(1_500);
-
 /// How long the trial's answer is held: long enough for a second call to show itself, below the deadline of a call.
 pub(super) fn hold(circuit: &Circuit) -> Duration {
     Duration::from_secs(2).min(circuit.deadline * 2 / 3)
@@ -45,11 +42,10 @@ async fn hang(
     circuit: &Circuit,
     pods: &[String],
 ) -> Result<(), Failure> {
-    let open = (circuit.earliest + circuit.open_for).saturating_sub(AHEAD);
-    stage.diary.begin(Step::Hang, open);
+    stage.diary.begin(Step::Hang, circuit.hang);
     let all = pods.iter().map(|pod| (pod.as_str(), Fault::Hang));
-    stage.faults.set(dependency, all, open + circuit.open_for * 3).await?;
-    sleep(open).await;
+    stage.faults.set(dependency, all, circuit.hang + circuit.open_for * 3).await?;
+    sleep(circuit.hang).await;
     stage.diary.end(Step::Hang);
     Ok(())
 }

@@ -10,11 +10,12 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::desk::{Desk, Limits, Passage};
 use super::downward::Downward;
+use super::export::Export;
 use super::in_force::Verdict;
 use super::protocol::{Answering, Asking};
 use super::spans::Spans;
 use super::upward::{End, Upward};
-use super::wire::Wire;
+use super::wire::{Context, Wire};
 use super::{MiddlePlan, PortPlan};
 use crate::config::Protocol;
 use crate::evidence::Fact;
@@ -30,15 +31,15 @@ const LAST_WORDS: Duration = Duration::from_secs(30);
 
 /// One agent before one dependency.
 pub struct Agent {
-    pub(super) desk: Desk,
+    pub(super) desk: Arc<Desk>,
     spans: Spans,
 }
 
 impl Agent {
     /// An agent that knows no target yet: it forwards everything. Its clock-driven work ends with the runtime.
     pub fn start(plan: MiddlePlan, limits: Limits) -> Arc<Self> {
-        let spans = Spans::start(&plan.trace_prefix);
-        let agent = Arc::new(Self { desk: Desk::new(plan, limits), spans });
+        let desk = Arc::new(Desk::new(plan, limits));
+        let agent = Arc::new(Self { spans: Spans::start(Arc::clone(&desk)), desk });
         let ticking = Arc::clone(&agent);
         tokio::spawn(async move {
             loop {
@@ -72,22 +73,32 @@ impl Agent {
     }
 
     /// A request to an HTTP dependency, or an export to the collector, has come by.
-    pub(super) fn request(&self, source: IpAddr, mark: u64, context: Option<(String, String)>) -> Verdict {
+    pub(super) fn request(&self, source: IpAddr, mark: u64, context: Option<Context>) -> Verdict {
         // Exports go on for a while after the load has ended: they are no pings.
         let mark = if self.desk.plan.protocol == Protocol::Otlp { 0 } else { mark };
         let verdict = self.desk.call(source, mark);
         let prefix = &self.desk.plan.trace_prefix;
-        let ours = context.as_ref().is_none_or(|(trace, _)| trace.starts_with(prefix));
+        let ours = context.as_ref().is_none_or(|context| context.trace_id.starts_with(prefix));
         if self.desk.plan.protocol == Protocol::Http && ours {
-            self.desk.outgoing(source, context);
+            self.desk.outgoing(source, mark, context);
         }
         verdict
     }
 
-    pub(super) fn export(&self, body: Vec<u8>) {
+    pub(super) fn export(&self, source: IpAddr, export: Export) {
         if self.desk.plan.protocol == Protocol::Otlp {
-            self.spans.export(self.desk.now(), body);
+            self.spans.export(&self.desk, source, export);
         }
+    }
+
+    /// A connection has turned out to be nothing that is understood.
+    pub(super) fn unread(&self, source: IpAddr) {
+        let expected = match self.desk.plan.protocol {
+            Protocol::Postgres => "it is not the protocol of Postgres",
+            Protocol::Redis => "it is no RESP, or a value too long to be read",
+            Protocol::Otlp | Protocol::Http => "it is no HTTP/1.1, but HTTP/2, gRPC or TLS",
+        };
+        self.desk.unread(source, expected);
     }
 
     async fn carry(self: Arc<Self>, mut client: TcpStream, source: IpAddr, upstream: SocketAddr) {

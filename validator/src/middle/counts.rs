@@ -6,14 +6,21 @@ use std::net::IpAddr;
 use super::PodNow;
 use crate::evidence::{CallFact, Millis};
 
-/// Seconds kept in all; four hours of some pods.
+/// Seconds kept in all; an hour of a hundred pods.
 const MAX_SECONDS: usize = 500_000;
+
+/// So long it may take until we are told that an address is a pod of the target. What others did is forgotten then.
+const UNKNOWN_MS: Millis = 60_000;
 
 /// All addresses that have connected.
 #[derive(Default)]
 pub(super) struct Counts {
     sources: BTreeMap<IpAddr, Source>,
     kept: usize,
+    /// The last second that was looked at.
+    ticked: i64,
+    /// Since when seconds are missing.
+    pub(super) overflown: Option<Millis>,
 }
 
 #[derive(Default)]
@@ -77,11 +84,26 @@ impl Counts {
     }
 
     /// A second in which an address has connections open is a second to tell of, even if nothing happens.
-    pub(super) fn tick(&mut self, at: Millis) {
+    pub(super) fn tick(&mut self, at: Millis, is_target: impl Fn(&IpAddr) -> bool) {
+        if at.div_euclid(1_000) == self.ticked {
+            return;
+        }
+        self.ticked = at.div_euclid(1_000);
+        self.forget(at, is_target);
         let busy: Vec<IpAddr> = self.sources.iter().filter(|(_, s)| s.open > 0).map(|(ip, _)| *ip).collect();
         for ip in busy {
             self.second(ip, at, |_| {});
         }
+    }
+
+    /// Forgets what addresses did that turned out to be somebody else's.
+    fn forget(&mut self, at: Millis, is_target: impl Fn(&IpAddr) -> bool) {
+        for (_, source) in self.sources.iter_mut().filter(|(ip, _)| !is_target(ip)) {
+            let kept = source.seconds.split_off(&(at - UNKNOWN_MS));
+            self.kept -= source.seconds.len();
+            source.seconds = kept;
+        }
+        self.sources.retain(|ip, source| source.open > 0 || !source.seconds.is_empty() || is_target(ip));
     }
 
     /// Every second of every address that `name` knows as a pod.
@@ -114,6 +136,7 @@ impl Counts {
         let start = at - at.rem_euclid(1_000);
         if !source.seconds.contains_key(&start) {
             if self.kept >= MAX_SECONDS {
+                self.overflown.get_or_insert(start);
                 return;
             }
             self.kept += 1;
@@ -121,5 +144,37 @@ impl Counts {
         let second = source.seconds.entry(start).or_default();
         change(second);
         second.open = source.open;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bystander_uses_up_no_room_and_a_pod_keeps_every_second() {
+        let (pod, other) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
+        let mut counts = Counts::default();
+        for ip in [pod, other] {
+            counts.opened(ip, 0);
+        }
+        for second in 0..200 {
+            for ip in [pod, other] {
+                counts.call(ip, second * 1_000 + 100);
+            }
+            counts.tick(second * 1_000 + 500, |ip| *ip == pod);
+        }
+        assert_eq!(counts.kept, 200 + 60);
+        assert_eq!(counts.open(&other), 1, "its connection is still there");
+        let facts = counts.facts("db", |ip, _| (ip == pod).then(|| "a".to_owned()));
+        assert_eq!((facts.len(), counts.overflown), (200, None));
+    }
+
+    #[test]
+    fn what_is_not_kept_is_told() {
+        let pod = IpAddr::from([10, 0, 0, 1]);
+        let mut counts = Counts::default();
+        (0..=MAX_SECONDS as Millis).for_each(|second| counts.call(pod, second * 1_000));
+        assert_eq!(counts.overflown, Some(MAX_SECONDS as Millis * 1_000));
     }
 }

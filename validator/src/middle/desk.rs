@@ -1,5 +1,6 @@
 //! What all connections of an agent share: who is the target, what is to be broken, what was seen.
 
+mod outgoing;
 mod passing;
 mod telling;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use self::outgoing::Outgoing;
 pub(super) use self::passing::Passage;
 use super::counts::Counts;
 use super::in_force::InForce;
@@ -18,8 +20,11 @@ use super::{ABANDONED, FAIL_OPEN, FaultOrder, HAND_BACK, MiddlePlan, Targets};
 use crate::evidence::{Fact, Millis, Trouble};
 use crate::load::AgentClock;
 
-/// Outgoing contexts and troubles kept.
-const MAX_FACTS: usize = 100_000;
+/// Outgoing contexts kept.
+const MAX_OUTGOING: usize = 100_000;
+
+/// Addresses kept whose bytes were not understood.
+const MAX_UNREAD: usize = 1_000;
 
 /// The times after which an agent acts by itself.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +67,12 @@ struct State {
     handing_back: Option<Instant>,
     cut: u64,
     encrypted: bool,
+    /// What was not understood of each address, and since when; whose pod it is may be told later.
+    unread: BTreeMap<IpAddr, (Millis, String)>,
+    /// Why something that was seen is not told.
+    incomplete: BTreeMap<&'static str, Millis>,
     reached: bool,
+    outgoing: Outgoing,
     facts: Vec<Fact>,
 }
 
@@ -82,7 +92,10 @@ impl Desk {
             handing_back: None,
             cut: 0,
             encrypted: false,
+            unread: BTreeMap::new(),
+            incomplete: BTreeMap::new(),
             reached: false,
+            outgoing: Outgoing::default(),
             facts: Vec::new(),
         };
         let (changed, _) = watch::channel(());
@@ -180,12 +193,28 @@ impl Desk {
         }
     }
 
+    /// Something of this address was passed on and not understood.
+    pub(super) fn unread(&self, ip: IpAddr, why: impl Into<String>) {
+        let now = self.now();
+        let mut state = self.lock();
+        if state.unread.len() < MAX_UNREAD {
+            state.unread.entry(ip).or_insert_with(|| (now, why.into()));
+        }
+    }
+
+    /// Something that was seen is not going to be told.
+    pub(super) fn incomplete(&self, why: &'static str) {
+        let now = self.now();
+        self.lock().incomplete.entry(why).or_insert(now);
+    }
+
     /// Does what time has made due: ends of faults, fail-open, hand-back of an abandoned agent.
     pub(super) fn tick(&self) {
         let now = Instant::now();
         let at = self.now();
         let mut state = self.lock();
-        state.counts.tick(at);
+        let State { counts, history, .. } = &mut *state;
+        counts.tick(at, |ip| history.iter().any(|(_, known, _)| known == ip));
         let over = state.faults.extract_if(.., |_, fault| fault.ends <= now);
         let ended: Vec<InForce> = over.map(|(_, fault)| fault).collect();
         let mut change = !ended.is_empty();

@@ -44,6 +44,9 @@ impl Downward<'_> {
                 _ if self.wire.was_silenced() => return End::Reset,
                 _ => {
                     let rewritten = self.answering.read(&bytes, self.wire);
+                    if self.wire.take_unread() {
+                        self.agent.unread(self.source);
+                    }
                     if self.client.write_all(rewritten.as_deref().unwrap_or(&bytes)).await.is_err() {
                         return End::Gone;
                     }

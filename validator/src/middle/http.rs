@@ -2,7 +2,8 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::wire::{Head, Wire};
+use super::export::Export;
+use super::wire::{Context, Head, Wire};
 
 /// Heads longer than this are not looked into.
 const MAX_HEAD: usize = 64 * 1024;
@@ -10,17 +11,14 @@ const MAX_HEAD: usize = 64 * 1024;
 /// Header fields of a head that is looked into.
 const MAX_FIELDS: usize = 100;
 
-/// Bodies copied for the collector's spans.
-const MAX_COPY: usize = 4 * 1024 * 1024;
-
 /// What the client of one connection says.
 #[derive(Default)]
 pub(super) struct Requests {
     body: Body,
     /// The body of an export of spans, while it comes.
-    copy: Option<Vec<u8>>,
-    /// Whole exports that came.
-    pub(super) exports: Vec<Vec<u8>>,
+    copy: Option<Export>,
+    /// Exports that have come whole.
+    pub(super) exports: Vec<Export>,
 }
 
 impl Requests {
@@ -38,8 +36,7 @@ impl Requests {
         let (method, path) = (request.method.unwrap_or_default(), request.path.unwrap_or_default());
         wire.requested(method == "HEAD");
         self.body = Body::of(request.headers, false);
-        let spans = method == "POST" && path.ends_with("/v1/traces") && is_protobuf(request.headers);
-        self.copy = (spans && self.body != Body::None).then(Vec::new);
+        self.copy = Export::of(method, path, request.headers).filter(|_| self.body != Body::None);
         let mut hasher = DefaultHasher::new();
         (method, path).hash(&mut hasher);
         let context = field(request.headers, "traceparent").and_then(traceparent);
@@ -52,8 +49,8 @@ impl Requests {
         }
         let mut copied = self.copy.take();
         let Some(length) = self.body.take(bytes, |part| {
-            if let Some(copy) = copied.as_mut().filter(|copy| copy.len() + part.len() <= MAX_COPY) {
-                copy.extend_from_slice(part);
+            if let Some(copy) = &mut copied {
+                copy.extend(part);
             }
         }) else {
             return Head::Raw;
@@ -88,39 +85,44 @@ impl Responses {
 
     /// One head or one part of a body; nothing when more must come.
     fn step(&mut self, wire: &Wire) -> Option<usize> {
-        if self.body != Body::None {
-            let Some(length) = self.body.take(&self.pending, |_| {}) else {
-                wire.go_raw();
-                return None;
-            };
-            if self.body == Body::None {
-                wire.answered(1);
-            }
-            return Some(length);
+        if self.body == Body::None {
+            return self.head(wire);
         }
+        let Some(length) = self.body.take(&self.pending, |_| {}) else {
+            wire.go_unread();
+            return None;
+        };
+        if self.body == Body::None {
+            wire.answered(1);
+        }
+        Some(length)
+    }
+
+    fn head(&mut self, wire: &Wire) -> Option<usize> {
         let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
         let mut response = httparse::Response::new(&mut fields);
-        match response.parse(&self.pending) {
-            Ok(httparse::Status::Complete(length)) => {
-                let code = response.code.unwrap_or_default();
-                // 1xx is no answer yet: the request is still without one.
-                let to_head = code >= 200 && wire.answer_is_bodiless();
-                let bodiless = to_head || code < 200 || code == 204 || code == 304;
-                self.body = if bodiless { Body::None } else { Body::of(response.headers, true) };
-                // 101 turns the connection into something else.
-                match (code, &self.body) {
-                    (101, _) => wire.go_raw(),
-                    (200.., Body::None) => wire.answered(1),
-                    _ => {}
-                }
-                Some(length)
-            }
-            Ok(httparse::Status::Partial) if self.pending.len() < MAX_HEAD => None,
+        let length = match response.parse(&self.pending) {
+            Ok(httparse::Status::Complete(length)) => length,
+            Ok(httparse::Status::Partial) if self.pending.len() < MAX_HEAD => return None,
             _ => {
-                wire.go_raw();
-                None
+                wire.go_unread();
+                return None;
             }
+        };
+        let code = response.code.unwrap_or_default();
+        // 1xx is no answer yet: the request is still without one.
+        let to_head = code >= 200 && wire.answer_is_bodiless();
+        let bodiless = to_head || code < 200 || code == 204 || code == 304;
+        self.body = if bodiless { Body::None } else { Body::of(response.headers, true) };
+        let to_http_2 = || field(response.headers, "upgrade").is_some_and(|to| to.contains("h2c"));
+        // 101 turns the connection into something else: a stream, or HTTP/2 with calls.
+        match (code, &self.body) {
+            (101, _) if to_http_2() => wire.go_unread(),
+            (101, _) => wire.go_raw(),
+            (200.., Body::None) => wire.answered(1),
+            _ => {}
         }
+        Some(length)
     }
 }
 
@@ -187,63 +189,66 @@ impl Body {
 fn chunked(mut chunk: Chunk, bytes: &[u8], data: &mut impl FnMut(&[u8])) -> Option<(usize, Option<Chunk>)> {
     let mut at = 0;
     while at < bytes.len() {
-        let byte = bytes[at];
-        chunk = match chunk {
-            Chunk::Data(left) => {
-                let taken = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len() - at);
-                data(&bytes[at..at + taken]);
-                at += taken;
-                let left = left - taken as u64;
-                chunk = if left == 0 { Chunk::AfterData } else { Chunk::Data(left) };
-                continue;
-            }
-            Chunk::Size(size, _) if byte == b'\n' => {
-                if size == 0 {
-                    Chunk::Trailer(0)
-                } else {
-                    Chunk::Data(size)
-                }
-            }
-            Chunk::Size(size, extension) => match (byte as char).to_digit(16) {
-                Some(digit) if !extension => {
-                    Chunk::Size(size.checked_mul(16)?.checked_add(digit.into())?, false)
-                }
-                _ => Chunk::Size(size, true),
-            },
-            Chunk::AfterData if byte == b'\n' => Chunk::Size(0, false),
-            Chunk::AfterData => Chunk::AfterData,
-            Chunk::Trailer(0) if byte == b'\n' => return Some((at + 1, None)),
-            Chunk::Trailer(length) => match byte {
-                b'\n' => Chunk::Trailer(0),
-                b'\r' => Chunk::Trailer(length),
-                _ => Chunk::Trailer(length + 1),
-            },
-        };
+        if let Chunk::Data(left) = chunk {
+            let taken = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len() - at);
+            data(&bytes[at..at + taken]);
+            at += taken;
+            let left = left - taken as u64;
+            chunk = if left == 0 { Chunk::AfterData } else { Chunk::Data(left) };
+            continue;
+        }
         at += 1;
+        if chunk == Chunk::Trailer(0) && bytes[at - 1] == b'\n' {
+            return Some((at, None));
+        }
+        chunk = chunk.after(bytes[at - 1])?;
     }
     Some((at, Some(chunk)))
 }
 
-fn field<'v>(fields: &[httparse::Header<'v>], name: &str) -> Option<&'v str> {
+impl Chunk {
+    /// Where we are after one more byte that is no data; nothing when the size is none.
+    fn after(self, byte: u8) -> Option<Self> {
+        Some(match self {
+            Self::Size(0, _) if byte == b'\n' => Self::Trailer(0),
+            Self::Size(size, _) if byte == b'\n' => Self::Data(size),
+            Self::Size(size, extension) => match (byte as char).to_digit(16) {
+                Some(digit) if !extension => {
+                    Self::Size(size.checked_mul(16)?.checked_add(digit.into())?, false)
+                }
+                _ => Self::Size(size, true),
+            },
+            Self::AfterData if byte == b'\n' => Self::Size(0, false),
+            Self::Trailer(length) => match byte {
+                b'\n' => Self::Trailer(0),
+                b'\r' => Self::Trailer(length),
+                _ => Self::Trailer(length + 1),
+            },
+            Self::Data(_) | Self::AfterData => self,
+        })
+    }
+}
+
+pub(super) fn field<'v>(fields: &[httparse::Header<'v>], name: &str) -> Option<&'v str> {
     let found = fields.iter().find(|field| field.name.eq_ignore_ascii_case(name))?;
     std::str::from_utf8(found.value).ok()
 }
 
-fn is_protobuf(fields: &[httparse::Header]) -> bool {
-    let plain = field(fields, "content-encoding").is_none_or(|encoding| encoding == "identity");
-    plain && field(fields, "content-type").is_some_and(|kind| kind.starts_with("application/x-protobuf"))
-}
-
-/// Trace id and parent id of a `traceparent` of version 00 (W3C Trace Context).
-fn traceparent(value: &str) -> Option<(String, String)> {
+/// A `traceparent` of version 00 (W3C Trace Context).
+fn traceparent(value: &str) -> Option<Context> {
     let mut parts = value.trim().split('-');
     let (version, trace, parent) = (parts.next()?, parts.next()?, parts.next()?);
+    let flags = parts.next().and_then(|flags| u8::from_str_radix(flags, 16).ok()).unwrap_or_default();
     let hex = |text: &str, length| {
         text.len() == length
             && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
             && text.bytes().any(|b| b != b'0')
     };
-    (version == "00" && hex(trace, 32) && hex(parent, 16)).then(|| (trace.to_owned(), parent.to_owned()))
+    (version == "00" && hex(trace, 32) && hex(parent, 16)).then(|| Context {
+        trace_id: trace.to_owned(),
+        parent_id: parent.to_owned(),
+        sampled: flags & 1 == 1,
+    })
 }
 
 #[cfg(test)]
@@ -273,7 +278,7 @@ mod tests {
                     }
                 }
                 assert_eq!((heads, requests.exports.len()), (2, 2));
-                assert!(requests.exports.iter().all(|body| body == b"hello"));
+                assert!(requests.exports.iter().all(|export| export.body() == b"hello"));
             }
         }
     }

@@ -97,7 +97,7 @@ impl Frontend {
                 wire.set_encryption(Encryption::Asked);
                 Head::Ask(length, 1)
             }
-            CANCEL_REQUEST => Head::Raw,
+            CANCEL_REQUEST => Head::Stream,
             _ => {
                 self.started = true;
                 Head::Ask(length, 1)

@@ -1,5 +1,6 @@
 //! What an agent understands of each protocol, one value per connection and direction.
 
+use super::export::Export;
 use super::http::{Requests, Responses};
 use super::postgres::{Backend, Frontend};
 use super::redis::{Commands, Replies};
@@ -47,7 +48,7 @@ impl Asking {
     }
 
     /// Exports of spans that have come whole since the last time.
-    pub(super) fn exports(&mut self) -> Vec<Vec<u8>> {
+    pub(super) fn exports(&mut self) -> Vec<Export> {
         match self {
             Self::Http(requests) => std::mem::take(&mut requests.exports),
             Self::Postgres(_) | Self::Redis(_) => Vec::new(),

@@ -48,7 +48,7 @@ fn begins_command(byte: u8) -> bool {
 
 fn called(bytes: &[u8], length: usize, wire: &Wire) -> Head {
     match command(bytes).as_slice() {
-        b"SUBSCRIBE" | b"PSUBSCRIBE" | b"SSUBSCRIBE" | b"MONITOR" => return Head::Raw,
+        b"SUBSCRIBE" | b"PSUBSCRIBE" | b"SSUBSCRIBE" | b"MONITOR" => return Head::Stream,
         // What was watched or queued is lost with the connection.
         b"MULTI" | b"WATCH" => wire.transaction(true),
         b"EXEC" | b"DISCARD" | b"UNWATCH" | b"RESET" => wire.transaction(false),
@@ -132,7 +132,7 @@ impl Replies {
         }
         self.pending.drain(..done);
         if self.pending.len() > 64 * MAX_READ {
-            wire.go_raw();
+            wire.go_unread();
             self.pending = Vec::new();
         }
     }

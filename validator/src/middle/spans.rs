@@ -1,15 +1,16 @@
 //! Copies of the spans that pass on their way to the collector: those of our own traces.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
-use opentelemetry_proto::tonic::trace::v1::ResourceSpans;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind as OtlpKind;
-use prost::Message as _;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span as OtlpSpan};
 use tokio::sync::mpsc;
 
+use super::desk::Desk;
+use super::export::{Export, Unknown};
 use crate::evidence::{Fact, Millis, Span, SpanKind, TraceFact};
 
 /// Exports that may wait to be read; beyond that they are forwarded all the same and not copied.
@@ -20,9 +21,16 @@ const MAX_SPANS: usize = 300_000;
 
 /// The copies of one agent.
 pub(super) struct Spans {
-    queue: mpsc::Sender<(Millis, Vec<u8>)>,
+    queue: mpsc::Sender<Passed>,
     // Guards the copies; held while one export is added or all are told.
     kept: Arc<Mutex<Kept>>,
+}
+
+/// An export that has passed.
+struct Passed {
+    at: Millis,
+    source: IpAddr,
+    export: Export,
 }
 
 #[derive(Default)]
@@ -32,16 +40,22 @@ struct Kept {
 }
 
 impl Spans {
-    /// Starts the task that reads exports; it ends with the agent.
-    pub(super) fn start(prefix: &str) -> Self {
-        let (queue, mut exports) = mpsc::channel::<(Millis, Vec<u8>)>(QUEUE);
+    /// Starts the task that reads exports; it ends with the agent. The desk is told of what could not be copied.
+    pub(super) fn start(desk: Arc<Desk>) -> Self {
+        let (queue, mut exports) = mpsc::channel::<Passed>(QUEUE);
         let kept = Arc::new(Mutex::new(Kept::default()));
-        let (keep, prefix) = (Arc::clone(&kept), prefix.to_owned());
+        let keep = Arc::clone(&kept);
         tokio::spawn(async move {
-            while let Some((at, body)) = exports.recv().await {
-                if let Ok(export) = ExportTraceServiceRequest::decode(body.as_slice()) {
-                    let mut kept = keep.lock().unwrap_or_else(PoisonError::into_inner);
-                    export.resource_spans.iter().for_each(|spans| kept.add(at, spans, &prefix));
+            while let Some(Passed { at, source, export }) = exports.recv().await {
+                match export.read() {
+                    Ok(resources) => {
+                        let mut kept = keep.lock().unwrap_or_else(PoisonError::into_inner);
+                        for spans in &resources {
+                            kept.add(at, spans, &desk);
+                        }
+                    }
+                    Err(Unknown::Unread(why)) => desk.unread(source, why),
+                    Err(Unknown::TooMuch) => desk.incomplete("an export of spans was longer than is copied"),
                 }
             }
         });
@@ -49,9 +63,9 @@ impl Spans {
     }
 
     /// An export has passed.
-    pub(super) fn export(&self, at: Millis, body: Vec<u8>) {
-        if self.queue.try_send((at, body)).is_err() {
-            tracing::warn!("an export of spans was not copied: the queue is full");
+    pub(super) fn export(&self, desk: &Desk, source: IpAddr, export: Export) {
+        if self.queue.try_send(Passed { at: desk.now(), source, export }).is_err() {
+            desk.incomplete("exports of spans came faster than they could be copied");
         }
     }
 
@@ -63,37 +77,44 @@ impl Spans {
 }
 
 impl Kept {
-    fn add(&mut self, at: Millis, resource: &ResourceSpans, prefix: &str) {
+    fn add(&mut self, at: Millis, resource: &ResourceSpans, desk: &Desk) {
         let attributes = resource.resource.as_ref().map(|r| r.attributes.as_slice()).unwrap_or_default();
         let service = text(attributes, "service.name").unwrap_or_default();
         let version = text(attributes, "service.version");
         for span in resource.scope_spans.iter().flat_map(|scope| &scope.spans) {
             let trace_id = hex(&span.trace_id);
-            if !trace_id.starts_with(prefix) || self.spans >= MAX_SPANS {
+            if !trace_id.starts_with(&desk.plan.trace_prefix) {
                 continue;
+            }
+            if self.spans >= MAX_SPANS {
+                return desk.incomplete("more spans than are kept");
             }
             self.spans += 1;
             let trace = self.traces.entry(trace_id.clone());
             let trace = trace.or_insert_with(|| TraceFact { at, trace_id, spans: Vec::new() });
-            let duration = span.end_time_unix_nano.saturating_sub(span.start_time_unix_nano);
-            trace.spans.push(Span {
-                id: hex(&span.span_id),
-                parent: (!span.parent_span_id.is_empty()).then(|| hex(&span.parent_span_id)),
-                name: span.name.clone(),
-                kind: match span.kind() {
-                    OtlpKind::Server => SpanKind::Server,
-                    OtlpKind::Client => SpanKind::Client,
-                    _ => SpanKind::Other,
-                },
-                service: service.clone(),
-                version: version.clone(),
-                start_us: (span.start_time_unix_nano / 1_000) as i64,
-                duration_us: (duration / 1_000) as i64,
-                server: text(&span.attributes, "server.address"),
-                db_system: text(&span.attributes, "db.system.name")
-                    .or_else(|| text(&span.attributes, "db.system")),
-            });
+            trace.spans.push(reduced(span, &service, version.as_ref()));
         }
+    }
+}
+
+/// What checks need of a span.
+fn reduced(span: &OtlpSpan, service: &str, version: Option<&String>) -> Span {
+    let duration = span.end_time_unix_nano.saturating_sub(span.start_time_unix_nano);
+    Span {
+        id: hex(&span.span_id),
+        parent: (!span.parent_span_id.is_empty()).then(|| hex(&span.parent_span_id)),
+        name: span.name.clone(),
+        kind: match span.kind() {
+            OtlpKind::Server => SpanKind::Server,
+            OtlpKind::Client => SpanKind::Client,
+            _ => SpanKind::Other,
+        },
+        service: service.to_owned(),
+        version: version.cloned(),
+        start_us: (span.start_time_unix_nano / 1_000) as i64,
+        duration_us: (duration / 1_000) as i64,
+        server: text(&span.attributes, "server.address"),
+        db_system: text(&span.attributes, "db.system.name").or_else(|| text(&span.attributes, "db.system")),
     }
 }
 

@@ -107,7 +107,10 @@ impl Upward<'_> {
         self.look_for_encryption();
         let passing = self.follow().await?;
         for export in self.asking.exports() {
-            self.agent.export(export);
+            self.agent.export(self.source, export);
+        }
+        if self.wire.take_unread() {
+            self.agent.unread(self.source);
         }
         self.pass(passing).await?;
         let whole = self.passed == self.buffer.len();
@@ -143,7 +146,8 @@ impl Upward<'_> {
                     self.leave_out(length);
                     passing = 0;
                 }
-                Head::Raw => self.wire.go_raw(),
+                Head::Raw => self.wire.go_unread(),
+                Head::Stream => self.wire.go_raw(),
                 Head::Request { length, mark, context } => {
                     let verdict = self.agent.request(self.source, mark, context);
                     passing = self.call(passing, length, 1, verdict).await?;

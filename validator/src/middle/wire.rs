@@ -16,11 +16,21 @@ pub(super) enum Head {
     /// A call: its bytes, its mark, and the answers that it expects.
     Call { length: usize, mark: u64, answers: i64 },
     /// A request to an HTTP dependency.
-    Request { length: usize, mark: u64, context: Option<(String, String)> },
+    Request { length: usize, mark: u64, context: Option<Context> },
     /// So many bytes in whose place something else was sent.
     Drop(usize),
     /// From here on nothing is understood; bytes are passed as they are.
     Raw,
+    /// From here on it is understood that no more calls come, as after SUBSCRIBE; bytes are passed as they are.
+    Stream,
+}
+
+/// The trace context of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Context {
+    pub(super) trace_id: String,
+    pub(super) parent_id: String,
+    pub(super) sampled: bool,
 }
 
 /// Shared by the two directions of one connection.
@@ -35,6 +45,8 @@ pub(super) struct Wire {
     in_transaction: AtomicBool,
     /// Whether bytes are passed without being understood.
     raw: AtomicBool,
+    /// Whether it has become so for want of understanding, which nobody has told of yet.
+    unread: AtomicBool,
     /// Whether the connection lived through a silence: what was swallowed is missing for ever.
     silenced: AtomicBool,
     /// SQLSTATEs that errors of the server are given, each with the number of the answer that its error belongs to.
@@ -78,6 +90,17 @@ impl Wire {
 
     pub(super) fn go_raw(&self) {
         self.raw.store(true, Ordering::Relaxed);
+    }
+
+    /// Calls may come that are not understood.
+    pub(super) fn go_unread(&self) {
+        self.unread.store(true, Ordering::Relaxed);
+        self.go_raw();
+    }
+
+    /// Whether calls may come that are not understood; yes only once.
+    pub(super) fn take_unread(&self) -> bool {
+        self.unread.swap(false, Ordering::Relaxed)
     }
 
     pub(super) fn is_raw(&self) -> bool {

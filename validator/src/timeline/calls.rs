@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::config::Protocol;
 use crate::evidence::{CallFact, Evidence, Fact, Millis, Step};
 
 /// Length of the stretches in which calls are counted.
@@ -101,6 +102,11 @@ impl<'a> Calls<'a> {
         self.seconds_in(window).map(|(_, call)| call.open).max().unwrap_or(0)
     }
 
+    /// Health pings in a window.
+    pub fn pings(self, window: (Millis, Millis)) -> u64 {
+        self.seconds_in(window).map(|(_, call)| u64::from(call.pings)).sum()
+    }
+
     /// Lines of the seconds of a window.
     pub fn lines(self, window: (Millis, Millis)) -> impl Iterator<Item = usize> {
         self.seconds_in(window).map(|(line, _)| *line)
@@ -116,6 +122,21 @@ impl<'a> Calls<'a> {
 }
 
 impl super::Timeline<'_> {
+    /// Whether any pod called a dependency of this protocol in a window, health pings apart.
+    pub fn was_called(
+        &self,
+        protocol: Protocol,
+        window: (Millis, Millis),
+    ) -> Result<bool, super::Unmeasured> {
+        let mut asked = self.plan().dependencies.iter().filter(|d| d.protocol == protocol);
+        if let Some(reason) = asked.clone().find_map(|d| self.middle.why_not(&d.name)) {
+            return Err(super::Unmeasured::NotSeen(reason));
+        }
+        let called =
+            |name: &str| self.pods.iter().any(|pod| self.calls.of(name, &pod.name).within(window) > 0);
+        Ok(asked.any(|dependency| called(&dependency.name)))
+    }
+
     /// Calls per second that each pod made at a dependency in the quiet phase; the pod with the fewest.
     pub fn quiet_calls_per_s(&self, dependency: &str) -> Result<f64, super::Unmeasured> {
         let quiet = self.between(Step::Quiet, Step::Quiet)?;

@@ -2,13 +2,22 @@
 
 use super::{FaultView, LoadView, Unmeasured};
 use crate::config::{Breaker, Dependency};
-use crate::evidence::{Fault, FaultFact, Millis, Outcome, RequestFact};
+use crate::evidence::{Fault, FaultFact, Millis, Outcome, RequestFact, Step};
 
 /// A request that takes longer than this waited for the dependency; an open circuit answers at once.
 const SLOW_MS: f64 = 500.0;
 
-/// So long nothing may wait any more before the circuit counts as open.
-const QUIET_MS: Millis = 3_000;
+/// So long nothing may wait any more before the circuit counts as open, if the open time leaves as much.
+const QUIET_S: f64 = 3.0;
+
+/// Calls missing in a row that are no chance.
+const PAUSED_CALLS: f64 = 15.0;
+
+/// The share of its open time that a circuit surely lets no call through.
+const OPEN_SHARE: f64 = 0.8;
+
+/// Requests to each pod past the Service.
+const DIRECT_PER_S: f64 = 10.0;
 
 /// One circuit under [`Fault::Hang`].
 #[derive(Clone, Debug)]
@@ -88,7 +97,7 @@ pub(super) fn circuits<'a>(
         let Some((dependency, breaker)) = declared.and_then(|d| Some((d, d.breaker.as_ref()?))) else {
             continue;
         };
-        let opening = opening(hang, load);
+        let opening = opening(hang, breaker, load);
         let opened = if let Opening::At(at) = opening { Some(at) } else { None };
         circuits.push(Circuit {
             dependency: &dependency.name,
@@ -104,7 +113,8 @@ pub(super) fn circuits<'a>(
 }
 
 /// The last request that waited, given that for some seconds after it none did.
-fn opening(hang: &FaultFact, load: &LoadView) -> Opening {
+fn opening(hang: &FaultFact, breaker: &Breaker, load: &LoadView) -> Opening {
+    let quiet_ms = (breaker.quiet_s().min(QUIET_S) * 1000.0) as Millis;
     let window = (hang.began, hang.ended);
     let seconds: Vec<_> = load.direct_seconds(&hang.pod, window).collect();
     if seconds.iter().all(|(_, second)| second.due == 0) {
@@ -127,7 +137,7 @@ fn opening(hang: &FaultFact, load: &LoadView) -> Opening {
         seen += second.due;
         waited += second.times.slower_than(SLOW_MS);
     }
-    if hang.ended - last < QUIET_MS || seen == 0 || waited > 0 { Opening::Never } else { Opening::At(last) }
+    if hang.ended - last < quiet_ms || seen == 0 || waited > 0 { Opening::Never } else { Opening::At(last) }
 }
 
 fn trials<'a>(hang: &FaultFact, opened: Option<Millis>, faults: &FaultView<'a>) -> Vec<Trial<'a>> {
@@ -153,6 +163,8 @@ impl<'a> super::Timeline<'a> {
         if self.breakers().next().is_none() {
             return Err(Unmeasured::NotDeclared("the target file declares no circuit breaker".into()));
         }
+        // Whoever was let go before the end of the hang has not shown what it does.
+        self.between(Step::Hang, Step::Hang)?;
         for (dependency, _) in self.breakers() {
             let name = dependency.name.as_str();
             if let Some(reason) = self.middle.why_not(name) {
@@ -162,7 +174,42 @@ impl<'a> super::Timeline<'a> {
                 return Err(Unmeasured::NotSeen(format!("the calls to {name} were not made to hang")));
             }
         }
+        self.breakers().try_for_each(|(dependency, breaker)| self.calls_enough(&dependency.name, breaker))?;
         Ok(&self.circuits)
+    }
+
+    /// Whether the load makes as many calls as a circuit needs to open. A call makes one statement at least, and so
+    /// does a request.
+    fn calls_enough(&self, dependency: &str, breaker: &Breaker) -> Result<(), Unmeasured> {
+        let plan = self.plan();
+        let requests = plan.traffic.rate / f64::from(plan.target.replicas.max(1)) + DIRECT_PER_S;
+        let calls = self.quiet_calls_per_s(dependency)?.min(requests) * breaker.window.0;
+        let few = || {
+            let (window, min) = (breaker.window, breaker.min_calls);
+            format!(
+                "{calls:.0} calls in {window} to {dependency} are fewer than minCalls {min}: raise the rate"
+            )
+        };
+        if calls < f64::from(breaker.min_calls) { Err(Unmeasured::NotSeen(few())) } else { Ok(()) }
+    }
+
+    /// How long calls of a pod must stop for it to look like an open circuit: this long, or less when the open time is
+    /// shorter. Nothing can be said if the pod makes so few calls that the stretch may be chance.
+    pub fn telling_pause(&self, dependency: &str, at_most: Millis) -> Result<Millis, Unmeasured> {
+        let breaker = self.breakers().find(|(declared, _)| declared.name == dependency);
+        let open_ms = breaker.map_or(f64::MAX, |(_, breaker)| breaker.open_for.0 * 1000.0);
+        let pause = at_most.min((open_ms * OPEN_SHARE) as Millis);
+        let rate = self.quiet_calls_per_s(dependency)?;
+        let few = || {
+            let pause_s = pause as f64 / 1000.0;
+            format!(
+                "{rate:.1} calls per second and pod at {dependency} are too few to tell a pause of {pause_s} s"
+            )
+        };
+        if rate * pause as f64 / 1000.0 < PAUSED_CALLS {
+            return Err(Unmeasured::NotSeen(few()));
+        }
+        Ok(pause)
     }
 
     /// Every circuit and when it opened; without an answer if one did not, which is for its own check to say.
@@ -181,6 +228,7 @@ impl<'a> super::Timeline<'a> {
 #[cfg(test)]
 mod tests {
     use super::Opening;
+    use crate::config::Seconds;
     use crate::evidence::{
         Class, Evidence, Fact, Fault, FaultFact, Histogram, Outcome, RequestFact, SecondFact,
     };
@@ -238,7 +286,22 @@ mod tests {
     }
 
     fn opening(facts: Vec<Fact>) -> Opening {
-        Timeline::new(&Evidence::new(header(), facts)).circuits[0].opening.clone()
+        opening_of(30.0, facts)
+    }
+
+    fn opening_of(open_for: f64, facts: Vec<Fact>) -> Opening {
+        let mut header = header();
+        header.plan.dependencies[0].breaker.as_mut().unwrap().open_for = Seconds(open_for);
+        Timeline::new(&Evidence::new(header, facts)).circuits[0].opening.clone()
+    }
+
+    #[test]
+    fn a_short_open_time_leaves_a_short_stretch_and_that_is_enough() {
+        // Opened at the latest moment that the declaration allows, and hung as long as the experiment does.
+        let mut facts = vec![hang(9_890), slow(100), slow(6_900)];
+        facts.extend((7..9).map(|s| second(s * 1_000, 2.0)));
+        assert_eq!(opening_of(7.0, facts.clone()), Opening::At(6_900));
+        assert_eq!(opening_of(30.0, facts), Opening::Never);
     }
 
     #[test]

@@ -17,6 +17,14 @@ pub struct Fallback {
 }
 
 impl Fallback {
+    /// Adds the answers of another window.
+    pub fn merge(&mut self, other: &Self) {
+        self.total += other.total;
+        self.wrong += other.wrong;
+        self.without_retry_after += other.without_retry_after;
+        self.times.merge(&other.times);
+    }
+
     /// What was wrong with the wrong ones.
     pub fn reasons(&self) -> Option<String> {
         let bare = self.without_retry_after;

@@ -104,8 +104,9 @@ impl<'a> LoadView<'a> {
 
     /// Connections of a class that were open in the second of a moment, over all agents.
     pub fn open_at(&self, class: Class, moment: Millis) -> u64 {
-        let second = moment / 1000 * 1000;
-        let of = self.seconds.iter().filter(|(_, s)| s.class == class && s.at == second);
+        // Whole seconds of an agent's clock are none of ours.
+        let holds = |s: &SecondFact| s.at <= moment && moment < s.at + 1_000;
+        let of = self.seconds.iter().filter(|(_, s)| s.class == class && holds(s));
         of.map(|(_, s)| u64::from(s.open)).sum()
     }
 
@@ -173,4 +174,38 @@ fn spans<'a>(traces: &[(usize, &'a TraceFact)]) -> BTreeMap<&'a str, Vec<&'a Spa
         }
     }
     by_trace
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timeline::tests::header;
+
+    #[test]
+    fn open_connections_are_found_whatever_the_offset_of_an_agents_clock() {
+        let second = |agent: &str, at, open| {
+            let (agent, node) = (agent.to_owned(), "n".to_owned());
+            Fact::Second(SecondFact {
+                at,
+                agent,
+                node,
+                class: Class::Busy,
+                due: 1,
+                on_time: 1,
+                lost: 0,
+                outcomes: Vec::new(),
+                open,
+                times: Histogram::default(),
+                pod: None,
+                without_retry_after: 0,
+            })
+        };
+        let facts = [second("a", 10_000, 3), second("a", 11_000, 9), second("b", 9_963, 4)]
+            .into_iter()
+            .map(|fact| fact.shifted(37));
+        let evidence = Evidence::new(header(), facts.collect());
+        let view = LoadView::new(&evidence);
+        assert_eq!(view.open_at(Class::Busy, 10_500), 7);
+        assert_eq!(view.open_at(Class::Busy, 10_980), 9);
+    }
 }

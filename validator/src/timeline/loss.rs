@@ -71,7 +71,7 @@ impl<'a> Timeline<'a> {
         let Some(collector) = collectors.next() else {
             return Err(Unmeasured::NotDeclared("the target file declares no collector".into()));
         };
-        if let Some(reason) = self.middle.why_not(&collector.name) {
+        if let Some(reason) = self.middle.why_no_connections(&collector.name) {
             return Err(Unmeasured::NotSeen(reason));
         }
         let away = self.faults.of_kind(Fault::is_loss).filter(|(_, f)| f.dependency == collector.name);

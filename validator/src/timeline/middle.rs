@@ -32,8 +32,18 @@ impl<'a> MiddleView<'a> {
         view
     }
 
-    /// Why nothing can be said of a dependency; nothing if an agent stood before it and could read.
+    /// Why nothing can be said of what the target told a dependency, or was told; nothing if an agent stood before it,
+    /// undisturbed, and could read. A record with a hole in it is none: what is missing would be held against the target.
     pub fn why_not(&self, dependency: &str) -> Option<String> {
+        self.disbelief(dependency, |_| true)
+    }
+
+    /// Why not even the connections to a dependency are known, and what was done to them.
+    pub fn why_no_connections(&self, dependency: &str) -> Option<String> {
+        self.disbelief(dependency, |trouble| !trouble.hides_only_content())
+    }
+
+    fn disbelief(&self, dependency: &str, heeded: fn(&Trouble) -> bool) -> Option<String> {
         let standing = self.standings.iter().rfind(|(_, middle)| middle.dependency == dependency);
         let Some((_, standing)) = standing else {
             return Some(format!("no middle agent stood before {dependency}"));
@@ -41,33 +51,44 @@ impl<'a> MiddleView<'a> {
         if let Err(reason) = &standing.standing {
             return Some(format!("no middle agent can stand before {dependency}: {reason}"));
         }
-        let mut troubles = self.troubles.iter().filter(|(_, t)| t.dependency == dependency);
-        let unreadable = troubles.any(|(_, t)| t.trouble == Trouble::Encrypted);
-        // Who speaks TLS to the collector or over HTTP still shows the fate of its connections.
-        let counts = matches!(standing.protocol, Protocol::Postgres | Protocol::Redis);
-        (unreadable && counts).then(|| format!("the connections to {dependency} are encrypted"))
+        let mine = self.troubles.iter().map(|(_, t)| t).filter(|t| t.dependency == dependency);
+        let told = mine.filter(|t| heeded(&t.trouble)).find_map(|t| t.trouble.disbelief());
+        told.map(|told| format!("{dependency}: {told}"))
     }
 }
 
 impl super::Timeline<'_> {
+    /// The collector whose agent has seen, and read, whatever the pods exported.
+    ///
+    /// # Errors
+    /// Why a span would not have been seen.
+    pub fn read_collector(&self) -> Result<&str, Unmeasured> {
+        let of_kind = |d: &&Dependency| d.protocol == Protocol::Otlp;
+        let mut collectors = self.plan().dependencies.iter().filter(of_kind);
+        if let Some(reason) = collectors.clone().find_map(|d| self.middle.why_not(&d.name)) {
+            return Err(Unmeasured::NotSeen(reason));
+        }
+        let Some(Dependency { name, .. }) = collectors.next() else {
+            let remedy = "no collector is declared: add a dependency with protocol otlp";
+            return Err(Unmeasured::NotSeen(remedy.into()));
+        };
+        Ok(name)
+    }
+
     /// The collector past which no span of ours came, although one would have been seen.
     ///
     /// # Errors
     /// Why a span would not have been seen.
     pub fn silent_collector(&self) -> Result<&str, Unmeasured> {
-        let collector = self.plan().dependencies.iter().find(|d| d.protocol == Protocol::Otlp);
-        let Some(Dependency { name, .. }) = collector else {
-            let remedy = "no collector is declared: add a dependency with protocol otlp";
-            return Err(Unmeasured::NotSeen(remedy.into()));
-        };
+        let name = self.read_collector()?;
         let connections: u32 =
             self.pods.iter().map(|pod| self.calls.of(name, &pod.name).most_open(EVER)).sum();
         let exports: u64 = self.pods.iter().map(|pod| self.calls.of(name, &pod.name).within(EVER)).sum();
-        let reason = self.middle.why_not(name).or_else(|| {
-            let unread = connections > 0 && exports == 0;
-            unread.then(|| format!("what goes to {name} cannot be read: it is no OTLP over plain HTTP/1.1"))
-        });
-        reason.map_or(Ok(name), |reason| Err(Unmeasured::NotSeen(reason)))
+        if connections > 0 && exports == 0 {
+            let unread = format!("what goes to {name} cannot be read: it is no OTLP over plain HTTP/1.1");
+            return Err(Unmeasured::NotSeen(unread));
+        }
+        Ok(name)
     }
 
     /// Why there is no trace at all.
@@ -97,7 +118,18 @@ mod tests {
         let clock = MiddleClock { offset_ms: 0.0, uncertainty_ms: 0.1 };
         assert_eq!(why_not(Ok(clock), None), None);
         assert_eq!(why_not(Ok(clock), Some(Trouble::Cut(1))), None);
-        assert!(why_not(Ok(clock), Some(Trouble::Encrypted)).unwrap().contains("encrypted"));
+        let disturbed = [
+            Trouble::Encrypted,
+            Trouble::SelectorChanged,
+            Trouble::FailedOpen,
+            Trouble::Lost("its pod is gone".into()),
+            Trouble::Unread("it is HTTP/2".into()),
+            Trouble::Incomplete("too many spans".into()),
+        ];
+        for trouble in disturbed {
+            let told = why_not(Ok(clock), Some(trouble.clone())).unwrap();
+            assert_eq!(told, format!("postgres: {}", trouble.disbelief().unwrap()));
+        }
         assert!(why_not(Err("it has no selector".into()), None).unwrap().ends_with("it has no selector"));
         assert!(MiddleView::default().why_not("postgres").unwrap().starts_with("no middle agent"));
     }

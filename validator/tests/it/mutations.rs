@@ -8,10 +8,11 @@ use std::path::Path;
 
 use golive_validator::check::Outcome;
 use golive_validator::checks::ALL;
-use golive_validator::config::Readiness;
+use golive_validator::config::{Breaker, Readiness, Seconds};
 use golive_validator::evidence::{
-    self, CallFact, Class, Edge, Evidence, Fact, Fault, FaultFact, Gap, MiddleTrouble, Millis, ObjectKind,
-    ProbeFact, ProbeTarget, RequestFact, SecondFact, SpanKind, Step, TrialEnd, Trouble,
+    self, CallFact, Class, Edge, Evidence, Fact, Fault, FaultFact, Gap, Held, MiddleTrouble, Millis,
+    ObjectFact, ObjectKind, ProbeFact, ProbeTarget, RequestFact, SecondFact, SpanKind, Step, StepFact,
+    TrialEnd, Trouble,
 };
 use golive_validator::judge::judge;
 use golive_validator::report::{Format, Report, Verdict};
@@ -164,14 +165,93 @@ fn said(evidence: &mut Evidence, pod: &str, target: ProbeTarget, at: Millis, sta
 }
 
 fn trouble(evidence: &mut Evidence, trouble: Trouble) {
-    let at = edge(evidence, Step::Quiet, Edge::Begin);
-    evidence.facts.push(Fact::Trouble(MiddleTrouble { at, dependency: "postgres".into(), trouble }));
+    let quiet = edge(evidence, Step::Quiet, Edge::Begin);
+    at(evidence, "postgres", trouble, quiet);
+}
+
+fn at(evidence: &mut Evidence, dependency: &str, trouble: Trouble, at: Millis) {
+    evidence.facts.push(Fact::Trouble(MiddleTrouble { at, dependency: dependency.into(), trouble }));
+}
+
+/// What the agent before a dependency saw from a moment on is missing, and it says why.
+fn blind(evidence: &mut Evidence, dependency: &str, trouble: Trouble, from: Millis) {
+    evidence.facts.retain(|fact| match fact {
+        Fact::Call(f) => f.dependency != dependency || f.at < from,
+        Fact::Outgoing(f) => f.dependency != dependency || f.at < from,
+        Fact::Fault(f) => f.dependency != dependency || f.began < from,
+        Fact::Trace(f) => dependency != "traces" || f.at < from,
+        _ => true,
+    });
+    at(evidence, dependency, trouble, from);
 }
 
 fn never_opens(evidence: &mut Evidence) {
     let hang = hang(evidence);
     let request = RequestFact { due: hang.ended - 500, pod: Some(hang.pod), ..slow_request(evidence) };
     evidence.facts.push(Fact::Request(request));
+}
+
+fn breaker(evidence: &mut Evidence) -> &mut Breaker {
+    evidence.header.plan.dependencies[0].breaker.as_mut().unwrap()
+}
+
+/// Some traces show the cache in place of the database.
+fn spans_of_redis(evidence: &mut Evidence, which: impl Fn(usize) -> bool) {
+    let traces =
+        evidence.facts.iter_mut().filter_map(|f| if let Fact::Trace(t) = f { Some(t) } else { None });
+    for (_, trace) in traces.enumerate().filter(|(number, _)| which(*number)) {
+        let stores = trace.spans.iter_mut().filter(|span| span.db_system.is_some());
+        stores.for_each(|span| span.db_system = Some("redis".into()));
+    }
+}
+
+/// A second database with a breaker that hangs once the first one is through its trials: what happened in those steps
+/// happens again, and everything after it is that much later.
+fn second_breaker(evidence: &mut Evidence) {
+    let mut ledger = evidence.header.plan.dependencies[0].clone();
+    (ledger.name, ledger.service) = ("ledger".into(), "ledger".into());
+    evidence.header.plan.dependencies.push(ledger);
+    let (from, to) =
+        (edge(evidence, Step::Hang, Edge::Begin) - 500, edge(evidence, Step::Trials, Edge::End) + 500);
+    let later = (to - from) / 1_000 * 1_000 + 1_000;
+    let mut again = Vec::new();
+    for fact in &mut evidence.facts {
+        let at = fact.at();
+        let mine = matches!(fact, Fact::Fault(f) if f.dependency == "postgres")
+            || matches!(fact, Fact::Step(_) | Fact::Second(_) | Fact::Request(_));
+        if mine && (from..to).contains(&at) {
+            again.push(moved(fact, later));
+        } else if at >= to {
+            *fact = moved(fact, later);
+        }
+    }
+    let standing = evidence.facts.iter().find_map(|f| match f {
+        Fact::Middle(m) if m.dependency == "postgres" => Some(m.clone()),
+        _ => None,
+    });
+    again.extend(standing.map(Fact::Middle));
+    for fact in &mut again {
+        match fact {
+            Fact::Fault(f) => f.dependency = "ledger".into(),
+            Fact::Middle(f) => f.dependency = "ledger".into(),
+            _ => {}
+        }
+    }
+    let counted =
+        evidence.facts.iter().filter_map(|f| if let Fact::Call(c) = f { Some(c.clone()) } else { None });
+    let ledgers =
+        counted.filter(|c| c.dependency == "postgres").map(|c| CallFact { dependency: "ledger".into(), ..c });
+    again.extend(ledgers.map(Fact::Call));
+    evidence.facts.extend(again);
+    *evidence = Evidence::new(evidence.header.clone(), std::mem::take(&mut evidence.facts));
+}
+
+fn moved(fact: &Fact, later: Millis) -> Fact {
+    match fact.clone() {
+        Fact::Step(f) => Fact::Step(StepFact { at: f.at + later, ..f }),
+        Fact::Object(f) => Fact::Object(ObjectFact { at: f.at + later, ..f }),
+        other => other.shifted(-later),
+    }
 }
 
 const MUTATIONS: &[Mutation] = &[
@@ -486,7 +566,124 @@ const MUTATIONS: &[Mutation] = &[
     }),
     ("GL-E111", Outcome::Inconclusive, |e| trouble(e, Trouble::SelectorChanged)),
     ("GL-E111", Outcome::Pass, |e| trouble(e, Trouble::Cut(2))),
+    ("GL-T201", Outcome::Inconclusive, |e| {
+        // The agent could not be asked for what it had seen.
+        blind(e, "traces", Trouble::Lost("connection refused".into()), edge(e, Step::Baseline, Edge::Begin));
+    }),
+    ("GL-T202", Outcome::Inconclusive, |e| {
+        // Its pod was replaced after the tail: what it had copied is gone.
+        blind(e, "traces", Trouble::Lost("its pod is gone".into()), edge(e, Step::Roll2, Edge::Begin));
+    }),
+    ("GL-B201", Outcome::Inconclusive, |e| {
+        let hang = hang(e);
+        never_opens(e);
+        faults(e).filter(|f| f.fault == Fault::Hang).for_each(|f| f.ended = f.began + 2_000);
+        at(e, "postgres", Trouble::FailedOpen, hang.began + 2_000);
+    }),
+    ("GL-B201", Outcome::Inconclusive, |e| {
+        let hang = hang(e);
+        never_opens(e);
+        at(e, "postgres", Trouble::SelectorChanged, hang.began + 2_000);
+    }),
+    ("GL-B201", Outcome::Inconclusive, |e| {
+        // A rate at which the declared circuit has no right to open.
+        never_opens(e);
+        breaker(e).min_calls = 5_000;
+    }),
+    ("GL-T202", Outcome::Pass, |e| spans_of_redis(e, |number| number % 2 == 0)),
+    ("GL-T202", Outcome::Fail, |e| spans_of_redis(e, |_| true)),
+    ("GL-H207", Outcome::Inconclusive, |e| {
+        let hang = hang(e);
+        said(e, &hang.pod, ProbeTarget::Readiness, hang.began + 9_000, 503);
+        calls(e, &hang, (hang.began - 1_000, hang.ended + 1_000), |call| call.pings = 0);
+    }),
+    ("GL-S204", Outcome::Fail, |e| {
+        // A request that the pod took on while it was draining.
+        let hold = faults(e).filter(|f| matches!(f.fault, Fault::Hold { .. })).last().unwrap();
+        let (from, to) = (hold.ended - 2_000, hold.ended - 1_000);
+        hold.held.push(Held { from, to, given_up: true });
+    }),
+    ("GL-B205", Outcome::Pass, second_breaker),
+    ("GL-B207", Outcome::Fail, |e| {
+        breaker(e).open_for = Seconds(2.0);
+        let (hang, end) = (hang(e), edge(e, Step::Tail, Edge::End));
+        // Two whole seconds: longer than 80 % of the open time, shorter than the 3 s of a long one.
+        silence(e, &hang, (end - 3_000, end - 2_000));
+    }),
+    ("GL-B207", Outcome::Inconclusive, |e| {
+        let quiet = edge(e, Step::Quiet, Edge::Begin);
+        let pod = hang(e);
+        let old = fault(e, |f| matches!(f.fault, Fault::Hold { .. }));
+        for pod in [pod, old] {
+            calls(e, &pod, (quiet, quiet + 10_000), |call| call.calls = [0; 10]);
+        }
+    }),
+    ("GL-B208", Outcome::Fail, |e| {
+        breaker(e).open_for = Seconds(2.0);
+        let stall = fault(e, |f| f.fault == Fault::Stall);
+        silence(e, &stall, (stall.ended, stall.ended + 2_000));
+    }),
+    // Endpoints that leave are no answer when the service promised to stay.
+    ("GL-B211", Outcome::Fail, |e| e.header.plan.readiness_policy = Readiness::DegradedOk),
+    ("GL-B211", Outcome::Pass, |e| {
+        e.header.plan.readiness_policy = Readiness::DegradedOk;
+        let window = (edge(e, Step::Blackout, Edge::Begin), edge(e, Step::Blackout, Edge::End));
+        e.facts.retain(|f| !matches!(f, Fact::Request(r) if r.class != Class::Direct && (window.0..window.1).contains(&r.due)));
+        for second in seconds(e, window).filter(|s| s.class != Class::Direct) {
+            second.outcomes = vec![(evidence::Outcome::Answered(200), second.due)];
+            (second.without_retry_after, second.times) = (0, evidence::Histogram::default());
+            (0..second.due).for_each(|_| second.times.record(3.0));
+        }
+    }),
+    ("GL-B211", Outcome::Warn, |e| {
+        faults(e).filter(|f| f.fault == Fault::Refuse).for_each(|f| f.hits = 5_000);
+    }),
+    ("GL-B201", Outcome::Inconclusive, |e| {
+        // The run ended while the calls hung.
+        never_opens(e);
+        e.facts.retain(|f| !matches!(f, Fact::Step(s) if s.step == Step::Hang && s.edge == Edge::End));
+    }),
 ];
+
+/// Everything that takes the belief in an agent's record away.
+fn disbeliefs() -> [Trouble; 6] {
+    let (lost, unread) = (Trouble::Lost("its pod is gone".into()), Trouble::Unread("it is HTTP/2".into()));
+    let incomplete = Trouble::Incomplete("more spans than are kept".into());
+    [Trouble::SelectorChanged, lost, Trouble::FailedOpen, Trouble::Encrypted, unread, incomplete]
+}
+
+#[test]
+fn a_read_that_nobody_made_was_not_made_to_miss() {
+    let (good, mut read) = (good(), good());
+    faults(&mut read).filter(|f| f.fault == Fault::Miss).for_each(|f| f.hits = 7);
+    let told = |evidence: &Evidence| {
+        let report = judge(evidence, ALL);
+        report.checks.into_iter().find(|line| line.id == "GL-E109").unwrap().finding.summary
+    };
+    let all = good.facts.iter().filter(|f| matches!(f, Fact::Fault(_))).count();
+    let missed = good.facts.iter().filter(|f| matches!(f, Fact::Fault(f) if f.fault == Fault::Miss)).count();
+    assert_eq!(told(&good), format!("{} faults took effect", all - missed));
+    assert_eq!(told(&read), format!("{all} faults took effect"));
+}
+
+#[test]
+fn what_an_agent_did_not_see_is_never_held_against_the_target() {
+    let good = good();
+    let names: Vec<String> = good.plan().dependencies.iter().map(|d| d.name.clone()).collect();
+    let since =
+        [Step::Baseline, Step::Quiet, Step::Hang, Step::Blackout].map(|s| edge(&good, s, Edge::Begin));
+    for (turn, dependency) in names.iter().enumerate() {
+        for (trouble, from) in disbeliefs().into_iter().zip(since.iter().cycle().skip(turn)) {
+            let mut mutated = good.clone();
+            blind(&mut mutated, dependency, trouble.clone(), *from);
+            let report = judge(&mutated, ALL);
+            let failed = report.checks.iter().find(|line| line.finding.outcome == Outcome::Fail);
+            let told = failed.map(|line| (&line.id, &line.finding.summary));
+            assert_eq!(told, None, "{dependency}: {trouble:?} from {from}");
+            assert_eq!(report.verdict, Verdict::Inconclusive, "{dependency}: {trouble:?} from {from}");
+        }
+    }
+}
 
 #[test]
 fn a_good_run_passes_every_check() {

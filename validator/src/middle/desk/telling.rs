@@ -2,25 +2,12 @@
 
 use std::net::IpAddr;
 
-use super::{Desk, MAX_FACTS, State};
-use crate::evidence::{Fact, FaultFact, MiddleTrouble, Millis, OutgoingFact, Trouble};
+use super::{Desk, State};
+use crate::evidence::{Fact, FaultFact, MiddleTrouble, Millis, Trouble};
 use crate::middle::MiddleStatus;
 use crate::middle::in_force::InForce;
 
 impl Desk {
-    /// A request to an HTTP dependency has come by.
-    pub(in crate::middle) fn outgoing(&self, ip: IpAddr, context: Option<(String, String)>) {
-        let at = self.now();
-        let mut state = self.lock();
-        let Some(pod) = state.targets.get(&ip).cloned() else { return };
-        let (trace_id, parent_id) = context.unzip();
-        let dependency = self.plan.dependency.clone();
-        let fact = Fact::Outgoing(OutgoingFact { at, dependency, pod, trace_id, parent_id });
-        if state.facts.len() < MAX_FACTS {
-            state.facts.push(fact);
-        }
-    }
-
     pub(in crate::middle) fn status(&self) -> MiddleStatus {
         let state = self.lock();
         let mut status = MiddleStatus {
@@ -55,16 +42,25 @@ impl Desk {
                 .retain(|fact| !matches!(fact, Fact::Trouble(t) if matches!(t.trouble, Trouble::Cut(_))));
             state.facts.push(cut);
         }
-        // An address may belong to one pod after another: a second belongs to the one that was known then, or to the
-        // first that was told of later.
-        let name = |ip: IpAddr, at: Millis| {
-            let mut known = state.history.iter().filter(|(_, known, _)| *known == ip);
-            let (earlier, later): (Vec<_>, Vec<_>) =
-                known.by_ref().partition(|(since, _, _)| *since <= at + 999);
-            earlier.last().or(later.first()).map(|(_, _, pod)| pod.clone())
-        };
-        let calls = state.counts.facts(&self.plan.dependency, name);
-        calls.into_iter().map(Fact::Call).chain(state.facts.iter().cloned()).collect()
+        let calls = state.counts.facts(&self.plan.dependency, |ip, at| state.pod_of(ip, at));
+        let outgoing = state.outgoing.facts(&self.plan.dependency, &state.learned);
+        let told = calls.into_iter().map(Fact::Call).chain(outgoing.map(Fact::Outgoing));
+        told.chain(self.holes(&state)).chain(state.facts.iter().cloned()).collect()
+    }
+
+    /// What is missing in the record.
+    fn holes(&self, state: &State) -> Vec<Fact> {
+        let unread = state.unread.iter().filter_map(|(ip, (at, why))| {
+            state.pod_of(*ip, *at).map(|pod| (*at, Trouble::Unread(format!("{why} ({pod})"))))
+        });
+        let overflown = state.counts.overflown.map(|at| (at, "more calls than are kept"));
+        let overflown = overflown.into_iter().chain(state.outgoing.overflown());
+        let incomplete = state.incomplete.iter().map(|(why, at)| (*at, *why)).chain(overflown);
+        let incomplete = incomplete.map(|(at, why)| (at, Trouble::Incomplete(why.to_owned())));
+        let dependency = &self.plan.dependency;
+        let fact =
+            |(at, trouble)| Fact::Trouble(MiddleTrouble { at, dependency: dependency.clone(), trouble });
+        unread.chain(incomplete).map(fact).collect()
     }
 
     pub(super) fn end_all(&self, state: &mut State) {
@@ -87,5 +83,15 @@ impl Desk {
     pub(super) fn trouble(&self, trouble: Trouble) -> Fact {
         let (at, dependency) = (self.now(), self.plan.dependency.clone());
         Fact::Trouble(MiddleTrouble { at, dependency, trouble })
+    }
+}
+
+impl State {
+    /// An address may belong to one pod after another: what it did belongs to the one that was known then, or to the
+    /// first that was told of later.
+    fn pod_of(&self, ip: IpAddr, at: Millis) -> Option<String> {
+        let known = self.history.iter().filter(|(_, known, _)| *known == ip);
+        let (earlier, later): (Vec<_>, Vec<_>) = known.partition(|(since, _, _)| *since <= at + 999);
+        earlier.last().or(later.first()).map(|(_, _, pod)| pod.clone())
     }
 }

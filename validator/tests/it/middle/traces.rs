@@ -87,3 +87,61 @@ async fn the_context_of_outgoing_requests_is_noted() {
     assert_eq!(seen[1].trace_id, None);
     assert_eq!(before.counted().await.0, 2);
 }
+
+/// Why the agent says that its record is not to be believed.
+async fn disbeliefs(before: &Before) -> Vec<String> {
+    let facts = before.facts().await.into_iter();
+    facts.filter_map(|f| if let Fact::Trouble(t) = f { t.trouble.disbelief() } else { None }).collect()
+}
+
+#[tokio::test]
+async fn spans_that_came_in_another_form_are_told_of() {
+    let collector = || Router::new().fallback(|| async { StatusCode::OK });
+    let metrics = "POST /v1/metrics HTTP/1.1\r\ncontent-type: application/json";
+    let zipkin = "POST /api/v2/spans HTTP/1.1\r\ncontent-type: application/json";
+    let thrift = "POST /v1/traces HTTP/1.1\r\ncontent-type: application/x-thrift";
+    let grpc = "PRI * HTTP/2.0\r\n\r\nSM";
+    let cases =
+        [(metrics, None), (zipkin, Some("/api/v2/spans")), (thrift, Some("thrift")), (grpc, Some("gRPC"))];
+    for (head, expected) in cases {
+        let before = Before::new(Protocol::Otlp, web(collector()).await, limits()).await;
+        send(&before, head, b"[]").await;
+        let told = disbeliefs(&before).await;
+        assert_eq!(told.len(), usize::from(expected.is_some()), "{head}: {told:?}");
+        assert!(expected.is_none_or(|word| told[0].contains(word) && told[0].contains(POD)), "{told:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_http_dependency_that_is_spoken_to_by_http_2_is_told_of_once() {
+    let before = Before::new(Protocol::Http, web(Router::new()).await, limits()).await;
+    for _ in 0..2 {
+        send(&before, "PRI * HTTP/2.0\r\n\r\nSM", b"").await;
+    }
+    let told = disbeliefs(&before).await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("HTTP/2"), "{told:?}");
+}
+
+#[tokio::test]
+async fn health_pings_and_unsampled_requests_are_no_outgoing_calls() {
+    let other = Router::new().fallback(|| async { "ok" });
+    let before = Before::new(Protocol::Http, web(other).await, limits()).await;
+    let ping = "GET /health HTTP/1.1";
+    send(&before, ping, b"").await;
+    before.learn(true).await;
+    send(&before, ping, b"").await;
+    before.learn(false).await;
+    send(&before, ping, b"").await;
+    let unsampled = format!("GET /orders HTTP/1.1\r\ntraceparent: 00-{OURS}-00000000000000aa-00");
+    send(&before, &unsampled, b"").await;
+    for _ in 0..50 {
+        send(&before, "GET /orders HTTP/1.1", b"").await;
+    }
+    let bare = |f: &Fact| matches!(f, Fact::Outgoing(o) if o.trace_id.is_none());
+    let all = |f: &Fact| matches!(f, Fact::Outgoing(_));
+    let facts = before.facts().await;
+    let (bare, all) = (facts.iter().filter(|f| bare(f)).count(), facts.iter().filter(|f| all(f)).count());
+    assert_eq!(bare, all, "an unsampled request leaves no span");
+    assert!((15..=50).contains(&bare), "{bare} of 50: the more there are, the fewer are told");
+}
