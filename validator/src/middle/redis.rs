@@ -221,7 +221,7 @@ mod tests {
         assert!(matches!(commands.head(b"PING\nPING", &wire), Head::Call { length: 5, .. }));
         assert!(matches!(commands.head(b"PING\r\n", &wire), Head::Call { length: 6, .. }));
         assert_eq!(commands.head(b"\r\n", &wire), Head::Pass(2), "nobody answers to an empty line");
-        assert_eq!(commands.head(b"monitor\n", &wire), Head::Raw);
+        assert_eq!(commands.head(b"monitor\n", &wire), Head::Stream);
         assert_eq!(commands.head(b"\x16\x03\x01", &wire), Head::Raw);
     }
 
