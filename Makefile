@@ -54,7 +54,7 @@ bench: ## Benchmarks: criterion, and whole processes beside their peer
 	cargo build --locked --release -p golive-service --examples
 	cargo bench --locked --workspace
 
-soak: ## The long tests (about 40 min), in release builds
+soak: ## The long tests (about 50 min), in release builds
 	service/tests/backends.sh
 	ulimit -n "$$(ulimit -Hn)"; timeout 6000 cargo test --locked --release -p golive-service --features golive-service/flawed --test it -- --ignored --nocapture --test-threads 1
 
