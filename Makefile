@@ -57,7 +57,7 @@ bench: ## Benchmarks: criterion, and whole processes beside their peer
 fuzz: ## Fuzz the headers that strangers send; RUNS inputs (default 200000) from a fixed seed
 	service/fuzz/run.sh
 
-soak: ## The long tests (about 40 min), in release builds
+soak: ## The long tests (about 50 min), in release builds
 	service/tests/backends.sh
 	ulimit -n "$$(ulimit -Hn)"; timeout 6000 cargo test --locked --release -p golive-service --features golive-service/flawed --test it -- --ignored --nocapture --test-threads 1
 

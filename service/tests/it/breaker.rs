@@ -9,7 +9,7 @@ const WRITTEN: &str = r#"cache_writes_total{outcome="written"}"#;
 
 async fn seeded(settings: &[(&str, &str)]) -> (World, Service) {
     let world = World::new().await;
-    let service = world.ready(&[&[("SEED_USERS", "20")], settings].concat()).await;
+    let service = world.ready(&[&[("SEED_USERS", "20"), ("CACHE_TIMEOUT", "2s")], settings].concat()).await;
     // Once read, a user has a copy in Redis.
     copied(&service).await;
     (world, service)

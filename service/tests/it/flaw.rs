@@ -67,8 +67,12 @@ async fn late_deadline_answers_in_time_and_counts_only_what_comes_back_as_an_err
     for (flaw, after_the_hang) in [("", "open"), ("late-deadline", "closed")] {
         let world = World::new().await;
         // A pool that gives up before the deadline would tell the breaker in its place.
-        let hasty =
-            [("BREAKER_DEADLINE", "700ms"), ("DATABASE_ACQUIRE_TIMEOUT", "300ms"), ("SEED_USERS", "5")];
+        let hasty = [
+            ("BREAKER_DEADLINE", "700ms"),
+            ("DATABASE_ACQUIRE_TIMEOUT", "300ms"),
+            ("SEED_USERS", "5"),
+            ("CACHE_TIMEOUT", "2s"),
+        ];
         let service = world.ready(&[&hasty[..], &[("FLAW", flaw)]].concat()).await;
         until("a copy", seconds(10), async || {
             assert_eq!(service.get("/api/users/1").await.status, 200);

@@ -19,7 +19,6 @@ async fn cycle(world: &World, service: &Service) {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "2 minutes"]
-#[expect(clippy::print_stderr, reason = "the growth is a result, shown by --nocapture")]
 async fn memory_does_not_grow_over_a_thousand_cycles_of_the_circuit() {
     let world = World::new().await;
     let settings = [("BREAKER_OPEN_FOR", "10ms"), ("BREAKER_MIN_CALLS", "1"), ("SEED_USERS", "5")];

@@ -13,7 +13,6 @@ fn ready(_: u64) -> Request<Full<Bytes>> {
 /// A thousand probes a second in all, over connections that are kept, while one dependency hangs.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "half a minute"]
-#[expect(clippy::print_stderr, reason = "the times are a result, shown by --nocapture")]
 async fn a_thousand_probes_a_second_neither_wait_for_a_dependency_nor_reach_one() {
     let world = World::new().await;
     // No spare connections: what reaches a gate are the pings of health alone.

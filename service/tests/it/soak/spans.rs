@@ -31,7 +31,6 @@ fn ask(number: u64) -> Request<Full<Bytes>> {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "half a minute"]
-#[expect(clippy::print_stderr, reason = "the rate is a result, shown by --nocapture")]
 async fn no_span_is_lost_at_five_percent_and_the_highest_rate_with_a_collector_100_ms_away() {
     let (collector, world) = (Collector::slow(Duration::from_millis(100)).await, World::new().await);
     let settings = [
