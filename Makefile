@@ -51,6 +51,7 @@ deny: ## Licences, bans, sources; advisories where their database can be had
 
 bench: ## Benchmarks: criterion, and whole processes beside their peer
 	service/tests/backends.sh
+	service/benches/valgrind.sh
 	cargo build --locked --release -p golive-service --examples
 	cargo bench --locked --workspace
 

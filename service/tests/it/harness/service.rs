@@ -1,5 +1,5 @@
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -51,7 +51,13 @@ impl World {
     /// The same, around the gates.
     #[allow(dead_code, reason = "for the benchmarks")]
     pub(crate) fn direct(&self) -> Vec<(String, String)> {
-        self.variables(postgres_port(), redis_port())
+        self.by_way_of(postgres_port())
+    }
+
+    /// The same, with something of the benchmark before Postgres.
+    #[allow(dead_code, reason = "for the benchmarks")]
+    pub(crate) fn by_way_of(&self, postgres: u16) -> Vec<(String, String)> {
+        self.variables(postgres, redis_port())
     }
 
     fn variables(&self, postgres: u16, redis: u16) -> Vec<(String, String)> {
@@ -83,19 +89,29 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn start(environment: Vec<(String, String)>, settings: &[(&str, &str)]) -> Self {
-        Self::run(Path::new(env!("CARGO_BIN_EXE_users")), environment, settings)
+        Self::run(Command::new(Self::program(None)), environment, settings)
     }
 
-    /// One of the examples, which cargo builds beside the binary.
+    /// One of the examples.
     pub(crate) fn example(name: &str, environment: Vec<(String, String)>, settings: &[(&str, &str)]) -> Self {
-        let examples = Path::new(env!("CARGO_BIN_EXE_users")).with_file_name("examples");
-        Self::run(&examples.join(name), environment, settings)
+        Self::run(Command::new(Self::program(Some(name))), environment, settings)
     }
 
-    fn run(program: &Path, environment: Vec<(String, String)>, settings: &[(&str, &str)]) -> Self {
+    /// The service itself, or one of the examples, which cargo builds beside it.
+    pub(crate) fn program(example: Option<&str>) -> PathBuf {
+        let service = Path::new(env!("CARGO_BIN_EXE_users"));
+        example.map_or_else(|| service.to_owned(), |name| service.with_file_name("examples").join(name))
+    }
+
+    /// What `command` starts: one of the programs by way of another that takes its place.
+    pub(crate) fn run(
+        mut command: Command,
+        environment: Vec<(String, String)>,
+        settings: &[(&str, &str)],
+    ) -> Self {
         let (port, management) = (free_port(), free_port());
         let log = tempfile::NamedTempFile::new().unwrap();
-        let child = Command::new(program)
+        let child = command
             .env_clear()
             .envs(environment)
             .env("PORT", port.to_string())
