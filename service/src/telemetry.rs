@@ -13,6 +13,7 @@
 //! Names follow semantic conventions 1.44 (HTTP and database stable, Redis in development).
 
 mod args;
+mod baggage;
 mod edge;
 mod exporter;
 mod http;

@@ -1,10 +1,9 @@
-use http::{HeaderMap, HeaderName};
+use http::HeaderMap;
 use opentelemetry::Context;
-use opentelemetry::propagation::{Injector, TextMapPropagator as _};
+use opentelemetry::propagation::Injector;
 use opentelemetry::trace::TraceContextExt as _;
-use opentelemetry_http::HeaderExtractor;
-use opentelemetry_sdk::propagation::BaggagePropagator;
 
+use super::baggage::Baggage;
 use super::tracecontext::TraceContext;
 
 /// The propagators that `OTEL_PROPAGATORS` names, a variable that the SDK does not read.
@@ -12,11 +11,10 @@ pub(super) struct Propagators(Vec<Propagator>);
 
 enum Propagator {
     TraceContext(TraceContext),
-    Baggage(BaggagePropagator),
+    Baggage,
 }
 
 const DEFAULT: &str = "tracecontext,baggage";
-const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
 
 impl Propagators {
     /// Parses a comma-separated list; unknown names are warned of and skipped, as the specification asks.
@@ -31,7 +29,7 @@ impl Propagators {
             seen.push(name);
             match name {
                 "tracecontext" => propagators.push(Propagator::TraceContext(TraceContext::default())),
-                "baggage" => propagators.push(Propagator::Baggage(BaggagePropagator::new())),
+                "baggage" => propagators.push(Propagator::Baggage),
                 "none" => return Self(Vec::new()),
                 unknown => {
                     tracing::warn!(unknown, "OTEL_PROPAGATORS names a propagator that is not built in")
@@ -48,10 +46,7 @@ impl Propagators {
                 Some(parent) => context.with_remote_span_context(parent),
                 None => context,
             },
-            Propagator::Baggage(baggage) if headers.contains_key(BAGGAGE) => {
-                baggage.extract_with_context(&context, &HeaderExtractor(headers))
-            }
-            Propagator::Baggage(_) => context,
+            Propagator::Baggage => Baggage::extract(context, headers),
         })
     }
 
@@ -59,7 +54,7 @@ impl Propagators {
         for each in &self.0 {
             match each {
                 Propagator::TraceContext(trace) => trace.inject(context, carrier),
-                Propagator::Baggage(baggage) => baggage.inject_context(context, carrier),
+                Propagator::Baggage => Baggage::inject(context, carrier),
             }
         }
     }

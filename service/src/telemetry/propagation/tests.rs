@@ -87,7 +87,30 @@ fn tracestate_is_kept_and_a_malformed_one_is_left_out() {
 }
 
 #[test]
-fn two_traceparents_are_none() {
+fn baggage_goes_out_as_it_came_or_not_at_all() {
+    let sent = |lists: &[&str]| {
+        let mut map = HeaderMap::new();
+        for list in lists {
+            map.append("baggage", HeaderValue::from_str(list).unwrap());
+        }
+        let propagators = Propagators::named(None);
+        let mut out = HeaderMap::new();
+        propagators.inject(&propagators.extract(&map), &mut HeaderInjector(&mut out));
+        out.get("baggage").map(|list| list.to_str().unwrap().to_owned())
+    };
+    assert_eq!(sent(&["a=b;x%2Cc=d", "e=%2541"]).as_deref(), Some("a=b;x%2Cc=d,e=%2541"));
+    assert_eq!(sent(&["a=b,".repeat(65).as_str()]), None, "too many members");
+    assert_eq!(sent(&[&format!("a={}", "b".repeat(8_192))]), None, "too long");
+    assert_eq!(sent(&[" "]), None);
+}
+
+#[test]
+fn two_traceparents_are_none_readable_or_not() {
+    let mut map = HeaderMap::new();
+    map.append("traceparent", HeaderValue::from_str(&format!("00-{TRACE}-{SPAN}-01")).unwrap());
+    map.append("traceparent", HeaderValue::from_bytes(b"\xff").unwrap());
+    assert!(!Propagators::named(None).extract(&map).span().span_context().is_valid());
+
     let (one, two) = (format!("00-{TRACE}-{SPAN}-01"), format!("00-{TRACE}-{SPAN}-00"));
     assert!(!extracted(&[("traceparent", &one), ("traceparent", &two)]).is_valid());
 }
