@@ -13,12 +13,13 @@ pub(super) const CHECK: Check = Check {
     area: Area::Health,
     severity: Severity::Blocker,
     why: "A liveness endpoint that fails during the drain can have the pod killed in the middle of it; one that does not exist sees no deadlock.",
-    how: "An agent asks the liveness endpoint of each pod every 250 ms, from Ready until 2 s before its container ended.",
+    how: "An agent asks the liveness endpoint of each pod every 250 ms, from Ready until its container ended (2 s before that was seen, or the second before it happened).",
     remedy: "Serve GET /health: 200 while the process works, also while it drains; declare it as the livenessProbe.",
     judge,
 };
 
-/// The exit is seen some time after it happened: answers this close to it do not count.
+/// The exit is seen some time after it happened: answers this close to it do not count, nor do those after the second
+/// in which the kubelet says that it happened.
 const EXIT_MS: i64 = 2_000;
 
 fn judge(timeline: &Timeline) -> Finding {
@@ -27,7 +28,7 @@ fn judge(timeline: &Timeline) -> Finding {
     for pod in &timeline.pods {
         let Some(ready) = pod.became_ready() else { continue };
         // What faults do to liveness has a check of its own: GL-H206.
-        let end = end_of(pod).map_or(i64::MAX, |at| at - EXIT_MS).min(timeline.peace_ends());
+        let end = end_of(pod).unwrap_or(i64::MAX).min(timeline.peace_ends());
         let deleted = pod.termination.as_ref().map_or(i64::MAX, |t| t.at);
         let mine = timeline
             .load
@@ -55,5 +56,7 @@ fn judge(timeline: &Timeline) -> Finding {
 
 fn end_of(pod: &PodLife) -> Option<i64> {
     let termination = pod.termination.as_ref()?;
-    termination.exit.as_ref().map(|exit| exit.at).or(termination.gone)
+    let seen = termination.exit.as_ref().map(|exit| exit.at).or(termination.gone);
+    let finished = termination.exit.as_ref().and_then(|exit| exit.finished);
+    Some((seen? - EXIT_MS).min(finished.unwrap_or(i64::MAX)))
 }

@@ -27,8 +27,9 @@ const HANG_UP_LOOK: Duration = Duration::from_millis(100);
 /// What TLS begins with: the type of a handshake record (RFC 8446, 5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
 
-/// How often a connection that is to be handed back is looked at, and how long it must be idle.
-const HAND_BACK_LOOK: Duration = Duration::from_millis(50);
+/// How often a connection that is to be handed back is looked at, and how long it must be idle: less than the pauses of a
+/// busy connection, or it never is.
+const HAND_BACK_LOOK: Duration = Duration::from_millis(5);
 
 /// A connection that is not understood is idle after this time without a byte.
 const RAW_IDLE: Duration = Duration::from_secs(1);

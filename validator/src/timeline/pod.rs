@@ -51,6 +51,8 @@ pub struct ContainerExit {
     pub reason: String,
     /// When it was seen.
     pub at: Millis,
+    /// When it happened, by the clock of its node and in whole seconds.
+    pub finished: Option<Millis>,
     /// On which line.
     pub line: usize,
 }
@@ -149,6 +151,9 @@ fn learn_exit(termination: &mut Termination, fact: &ObjectFact, line: usize) {
         code: t["exitCode"].as_i64().unwrap_or(-1),
         reason: t["reason"].as_str().unwrap_or_default().to_owned(),
         at: fact.at,
+        finished: text(t, "/finishedAt")
+            .and_then(|at| at.parse::<jiff::Timestamp>().ok())
+            .map(|at| at.as_millisecond()),
         line,
     });
 }
