@@ -3,7 +3,7 @@
 //! `recloser` is the state machine and the timer of the open period, nothing more: by itself it has no time window,
 //! counts eleven calls where ten were asked for, and lets every waiting caller through as a trial. Around it stand
 //!
-//! - ten buckets, together as long as the window, with a running total (constant cost at any rate);
+//! - ten buckets, together as long as the window, counted without a lock (constant cost at any rate);
 //! - a gate: an atomic word of state and generation that answers *closed* and *open* without asking the machine, and
 //!   one slot for the trial, given back when the trial is cancelled;
 //! - the generation, so that a call admitted before a transition is not counted after it;

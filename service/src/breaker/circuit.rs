@@ -48,7 +48,9 @@ impl Circuit {
 
     pub(super) fn closed_within(&self, time: Duration) -> bool {
         let at = self.closed_at.load(Ordering::Relaxed);
-        at != 0 && self.nanos(Instant::now()).saturating_sub(at) < time.as_nanos() as u64
+        at != 0
+            && self.state() == State::Closed
+            && self.nanos(Instant::now()).saturating_sub(at) < time.as_nanos() as u64
     }
 
     pub(super) fn admit(&self) -> Result<Admission<'_>, Duration> {

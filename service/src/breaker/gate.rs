@@ -1,17 +1,17 @@
 use super::state::{Epoch, State, Word};
 use super::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
 
-/// Decides who passes, on one atomic word; `judge` is what decides on transitions.
+/// Decides who passes, on one atomic word; transitions are made under the lock of the machine.
 ///
 /// Its file is compiled a second time by the model test, with the primitives of `loom`. Hence no clock of its own:
 /// times are nanoseconds on whatever clock the caller has.
-pub(super) struct Gate<J> {
+pub(super) struct Gate<M> {
     word: Word,
     /// End of the open period. Written before the word says *open*.
     open_until: AtomicU64,
     trial_running: AtomicBool,
     /// Held for a few additions, never across an await.
-    judge: Mutex<J>,
+    machine: Mutex<M>,
 }
 
 /// The right to make one call.
@@ -44,13 +44,13 @@ pub(super) enum Settled {
     Moved(State, State),
 }
 
-impl<J> Gate<J> {
-    pub(super) fn closed(judge: J) -> Self {
+impl<M> Gate<M> {
+    pub(super) fn closed(machine: M) -> Self {
         Self {
             word: Word::closed(),
             open_until: AtomicU64::new(0),
             trial_running: AtomicBool::new(false),
-            judge: Mutex::new(judge),
+            machine: Mutex::new(machine),
         }
     }
 
@@ -58,11 +58,11 @@ impl<J> Gate<J> {
         self.word.load().state
     }
 
-    /// Asks for a pass. `now` is called, and `due` asks the judge whether the open period is over, only if not closed.
+    /// Asks for a pass. `now` is called, and `due` asks the machine whether the open period is over, only if not closed.
     pub(super) fn admit(
         &self,
         now: impl FnOnce() -> u64,
-        due: impl FnOnce(&J) -> bool,
+        due: impl FnOnce(&M) -> bool,
     ) -> Result<Pass<'_>, Refusal> {
         let epoch = self.word.load();
         match epoch.state {
@@ -84,9 +84,9 @@ impl<J> Gate<J> {
         }
     }
 
-    fn admit_trial(&self, now: u64, due: impl FnOnce(&J) -> bool) -> Result<Pass<'_>, Refusal> {
+    fn admit_trial(&self, now: u64, due: impl FnOnce(&M) -> bool) -> Result<Pass<'_>, Refusal> {
         let slot = Slot::take(&self.trial_running).ok_or(Refusal::Trial)?;
-        let judge = self.lock();
+        let machine = self.lock();
         let epoch = self.word.load();
         match epoch.state {
             // The last trial ended between our look and our slot.
@@ -96,7 +96,7 @@ impl<J> Gate<J> {
             State::Open => {
                 // It may have opened again since our look.
                 self.wait_is_over(now)?;
-                if !due(&judge) {
+                if !due(&machine) {
                     return Err(Refusal::Trial);
                 }
                 Ok(Pass::trial(self.word.advance(State::HalfOpen), slot, true))
@@ -114,32 +114,32 @@ impl<J> Gate<J> {
     pub(super) fn settle(
         &self,
         pass: Pass<'_>,
-        decide: impl FnOnce(&J, Epoch) -> Option<(State, u64)>,
+        decide: impl FnOnce(&M, Epoch) -> Option<(State, u64)>,
     ) -> Settled {
-        let judge = self.lock();
+        let machine = self.lock();
         let epoch = self.word.load();
         let settled = if epoch.generation != pass.generation {
             Settled::Late
-        } else if let Some((to, until)) = decide(&judge, epoch) {
+        } else if let Some((to, until)) = decide(&machine, epoch) {
             self.move_to(to, until);
             Settled::Moved(epoch.state, to)
         } else {
             Settled::Counted
         };
-        drop(judge);
+        drop(machine);
         // The slot of a trial ends here, after the state it decided.
         drop(pass);
         settled
     }
 
     /// Moves to `to` whatever the state is, after `prepare`; returns the state before, `None` if it was the same.
-    pub(super) fn force(&self, to: State, prepare: impl FnOnce(&mut J)) -> Option<State> {
-        let mut judge = self.lock();
+    pub(super) fn force(&self, to: State, prepare: impl FnOnce(&mut M)) -> Option<State> {
+        let mut machine = self.lock();
         let from = self.state();
         if from == to {
             return None;
         }
-        prepare(&mut judge);
+        prepare(&mut machine);
         self.move_to(to, 0);
         Some(from)
     }
@@ -149,8 +149,8 @@ impl<J> Gate<J> {
         self.word.advance(to);
     }
 
-    fn lock(&self) -> MutexGuard<'_, J> {
-        self.judge.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, M> {
+        self.machine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

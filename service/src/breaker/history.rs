@@ -156,3 +156,14 @@ fn a_transition_empties_the_window_for_good() {
     window.add(3, 9_000 * MS, true);
     assert_eq!(window.counts(4, 9_000 * MS), Counts { total: 1, failed: 0 });
 }
+
+/// A success that is a moment ahead begins the oldest bucket anew: its failures are as old as its calls.
+#[test]
+fn the_failures_of_a_bucket_leave_with_its_calls() {
+    let window = Window::new(WINDOW_MS * MS);
+    (0..100).for_each(|_| window.add(0, 500 * MS, true));
+    (0..900).for_each(|_| window.add(0, 500 * MS, false));
+    window.add(0, 10_000 * MS, false);
+    window.add(0, 9_999 * MS, true);
+    assert_eq!(window.counts(0, 9_999 * MS), Counts { total: 1, failed: 1 });
+}

@@ -44,11 +44,17 @@ impl Window {
     /// What the window holds at `now`.
     pub(super) fn counts(&self, generation: u64, now: u64) -> Counts {
         let newest = self.stamp(generation, now);
-        let sum = |row: &[Bucket]| -> u64 {
-            let stamps = newest.saturating_sub(BUCKETS - 1)..=newest;
-            stamps.map(|stamp| row[(stamp % BUCKETS) as usize].count(stamp)).sum()
-        };
-        Counts { total: sum(&self.calls), failed: sum(&self.failures) }
+        let mut counts = Counts::default();
+        for stamp in newest.saturating_sub(BUCKETS - 1)..=newest {
+            let index = (stamp % BUCKETS) as usize;
+            // Somebody whose clock is a moment ahead may have begun the bucket anew, but not that of the failures.
+            let total = self.calls[index].count(stamp);
+            if total > 0 {
+                counts.total += total;
+                counts.failed += self.failures[index].count(stamp);
+            }
+        }
+        counts
     }
 
     fn stamp(&self, generation: u64, now: u64) -> u64 {

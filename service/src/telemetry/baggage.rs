@@ -20,7 +20,8 @@ impl Baggage {
         }
         let lists: Option<Vec<_>> =
             headers.get_all(BAGGAGE).iter().map(|list| list.to_str().ok().map(str::trim)).collect();
-        let lists = lists.unwrap_or_default().join(",");
+        let lists: Vec<_> = lists.into_iter().flatten().filter(|list| !list.is_empty()).collect();
+        let lists = lists.join(",");
         let fits = (1..=LENGTH).contains(&lists.len()) && lists.split(',').count() <= MEMBERS;
         if fits { context.with_value(Self(lists)) } else { context }
     }

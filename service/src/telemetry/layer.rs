@@ -4,6 +4,7 @@ use std::task::{Context as Wake, Poll, ready};
 use axum::extract::{MatchedPath, Request};
 use axum::response::Response;
 use opentelemetry::Context;
+use opentelemetry::trace::TraceContextExt as _;
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 use tower_layer::Layer;
@@ -124,6 +125,13 @@ impl Exchange {
             let route = self.route.as_ref().map_or("", MatchedPath::as_str);
             tracing::warn!(method = self.method, route, status = status.as_u16(), "request failed");
         }
+    }
+}
+
+/// Ends the span of a request whose client went away, whoever else still holds the context.
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.context.span().end();
     }
 }
 

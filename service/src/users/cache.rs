@@ -66,15 +66,16 @@ impl Cache {
         let commands = Commands::connect(config, args, telemetry);
         let (queue, copies) = mpsc::channel(QUEUE);
         let (writer, closing) = (TaskTracker::new(), CancellationToken::new());
+        let refresh = Refresh::new(args.cache_refresh);
         let work = Writer {
             commands: commands.clone(),
+            refresh: refresh.clone(),
             late: args.cache_refresh,
             metrics: metrics.clone(),
             closing: closing.clone(),
         };
         writer.spawn(work.run(copies));
         writer.close();
-        let refresh = Refresh::new(args.cache_refresh);
         Self { commands, refresh, queue, writer, closing, metrics: metrics.clone() }
     }
 
@@ -86,6 +87,7 @@ impl Cache {
         }
         let copy = Snapshot { user: user.clone(), at: SystemTime::now(), cause: Context::current() };
         if self.queue.try_send(copy).is_err() {
+            self.refresh.forget(user.id);
             self.metrics.cache_write(CopyFate::queue_full);
         }
     }
@@ -106,6 +108,7 @@ impl Cache {
 
 struct Writer {
     commands: Commands,
+    refresh: Refresh,
     /// A copy that has waited this long is not written any more: one read later there is a fresher one, and a Redis
     /// that comes back is not to be run over by all that was queued without it.
     late: Duration,
@@ -129,6 +132,7 @@ impl Writer {
 
     async fn write(&self, copy: Snapshot) {
         if copy.at.elapsed().is_ok_and(|age| age > self.late) {
+            self.refresh.forget(copy.user.id);
             self.metrics.cache_write(CopyFate::late);
         } else {
             let written = self.commands.set(copy).await;

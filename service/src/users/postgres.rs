@@ -96,7 +96,7 @@ impl Postgres {
 
     async fn begin(&self, statement: &'static Statement) -> Result<Call, PostgresError> {
         let span = self.telemetry.client_span(statement.summary, || self.endpoint.attributes(statement));
-        let trust = if statement.operation == INSERT { Trust::Nobody } else { Trust::Recent };
+        let trust = if statement.operation == INSERT { Trust::Asked } else { Trust::Recent };
         match self.pool.acquire(trust).await {
             Ok(lease) => Ok(Call { lease: Some(lease), span }),
             Err(error) => {

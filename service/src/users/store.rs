@@ -99,16 +99,20 @@ impl Users {
         if !self.breaker.closed_within(RECOVERY) || is_sampled() {
             return self.ask(id).await;
         }
-        match self.flights.join(id) {
-            Part::Lead(lead) => {
-                let read = self.ask(id).await?;
-                lead.land(&read);
-                Ok(read)
+        loop {
+            match self.flights.join(id) {
+                Part::Lead(lead) => {
+                    let read = self.ask(id).await?;
+                    lead.land(&read);
+                    return Ok(read);
+                }
+                // Whoever led may have gone away: then one of those who waited leads.
+                Part::Follow(answer) => {
+                    if let Ok(read) = answer.await {
+                        return Ok(read);
+                    }
+                }
             }
-            Part::Follow(answer) => match answer.await {
-                Ok(read) => Ok(read),
-                Err(_) => self.ask(id).await,
-            },
         }
     }
 

@@ -102,20 +102,23 @@ async fn while_open_the_database_is_left_alone_and_one_trial_closes_it() {
 /// Counted by Postgres: calls that wait for a lock there.
 #[tokio::test(flavor = "multi_thread")]
 async fn right_after_an_outage_many_readers_of_one_user_are_one_call() {
-    let (world, service) = seeded(&[("BREAKER_OPEN_FOR", "500ms")]).await;
+    let (world, service) = seeded(&[("BREAKER_OPEN_FOR", "500ms"), ("BREAKER_DEADLINE", "9s")]).await;
     world.postgres.set(Mode::Refuse);
     open(&service).await;
     world.postgres.set(Mode::Forward);
     until("closed", seconds(10), async || service.get("/api/users/3").await.status == 200).await;
-    let mut holder = world.connect().await;
+    let (mut holder, other) = (world.connect().await, tokio::sync::Mutex::new(world.connect().await));
     let mut lock = sqlx::Connection::begin(&mut holder).await.unwrap();
     sqlx::query("LOCK TABLE users IN ACCESS EXCLUSIVE MODE").execute(&mut *lock).await.unwrap();
+    let waiting = async || -> i64 {
+        let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'users'::regclass";
+        sqlx::query_scalar(waiting).fetch_one(&mut *other.lock().await).await.unwrap()
+    };
     let asking = futures_util::future::join_all((0..40).map(|_| service.get("/api/users/4")));
     let counting = async {
+        until("a call waits", seconds(4), async || waiting().await > 0).await;
         tokio::time::sleep(seconds(1)).await;
-        let mut other = world.connect().await;
-        let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'users'::regclass";
-        let waiting: i64 = sqlx::query_scalar(waiting).fetch_one(&mut other).await.unwrap();
+        let waiting = waiting().await;
         lock.rollback().await.unwrap();
         waiting
     };

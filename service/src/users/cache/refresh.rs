@@ -6,6 +6,8 @@ use tokio::time::Instant;
 
 /// Ids remembered before the expired ones are swept out.
 const SWEEP_AT: usize = 10_000;
+/// Ids remembered at most; beyond that all are forgotten, and some copies are written once more than they need.
+const MOST: usize = 100_000;
 
 /// Says which copies are old enough to be written again: at most one write an id and interval. Clones share it.
 #[derive(Clone)]
@@ -34,11 +36,19 @@ impl Refresh {
             written.at.retain(|_, at| now.duration_since(*at) < self.interval);
             written.swept = now;
         }
+        if written.at.len() >= MOST {
+            written.at.clear();
+        }
         let due = written.at.get(&id).is_none_or(|at| now.duration_since(*at) >= self.interval);
         if due {
             written.at.insert(id, now);
         }
         due
+    }
+
+    /// The copy was not written after all: the next one is due.
+    pub(super) fn forget(&self, id: i64) {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner).at.remove(&id);
     }
 }
 
@@ -51,6 +61,8 @@ mod tests {
         let refresh = Refresh::new(Duration::from_secs(1));
         assert!(refresh.is_due(1));
         assert!(!refresh.is_due(1));
+        assert!(refresh.is_due(2));
+        refresh.forget(2);
         assert!(refresh.is_due(2));
         tokio::time::advance(Duration::from_secs(1)).await;
         assert!(refresh.is_due(1));

@@ -1,4 +1,5 @@
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use deadpool::managed::{self, Metrics, Object, PoolError, QueueMode, RecycleError, RecycleResult};
 use futures_util::FutureExt as _;
@@ -19,6 +20,8 @@ const OLDEST: Duration = Duration::from_mins(30);
 const IDLE: Duration = Duration::from_mins(10);
 const TEND_INTERVAL: Duration = Duration::from_mins(1);
 const RETRY: Duration = Duration::from_secs(1);
+/// Attempts to open the fewest connections; after that the calls open what they need.
+const WARM_UPS: usize = 30;
 
 /// Connections for requests.
 ///
@@ -37,7 +40,7 @@ pub(super) enum Trust {
     /// For reads, which have a fallback: if it was in use a moment ago.
     Recent,
     /// For writes: it is asked in any case.
-    Nobody,
+    Asked,
 }
 
 /// A connection lent to one statement; closed when dropped, since an answer may still be on its way.
@@ -46,6 +49,9 @@ pub(super) struct Lease(Option<Object<Connector>>);
 struct Connector {
     options: PgConnectOptions,
     limit: Duration,
+    /// When a connection was found dead for the last time.
+    // Guards one instant; held for a look.
+    found_dead: Mutex<Option<Instant>>,
 }
 
 impl Pool {
@@ -53,7 +59,7 @@ impl Pool {
     pub(super) fn new(options: PgConnectOptions, args: &DatabaseArgs) -> Self {
         let most = args.database_max_connections as usize;
         let acquire_timeout = args.acquire_timeout();
-        let connections = managed::Pool::builder(Connector { options, limit: acquire_timeout })
+        let connections = managed::Pool::builder(Connector::new(options, acquire_timeout))
             .max_size(most)
             .queue_mode(QueueMode::Lifo)
             .build()
@@ -116,10 +122,28 @@ impl managed::Manager for Connector {
         if usage.age() > OLDEST {
             return Err(RecycleError::message("old"));
         }
-        if usage.last_used() < TRUSTED || is_alive(connection).await {
+        if usage.last_used() < TRUSTED {
             return Ok(());
         }
+        // What was lost silently was lost together: asking each would take as many limits.
+        if self.last_death() > Some(usage.recycled.unwrap_or(usage.created)) {
+            return Err(RecycleError::message("not used since another one was found dead"));
+        }
+        if is_alive(connection).await {
+            return Ok(());
+        }
+        *self.found_dead.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         Err(RecycleError::message("dead"))
+    }
+}
+
+impl Connector {
+    fn new(options: PgConnectOptions, limit: Duration) -> Self {
+        Self { options, limit, found_dead: Mutex::new(None) }
+    }
+
+    fn last_death(&self) -> Option<Instant> {
+        *self.found_dead.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -127,17 +151,24 @@ async fn is_alive(connection: &mut PgConnection) -> bool {
     matches!(timeout(PING_LIMIT, connection.ping().boxed()).await, Ok(Ok(())))
 }
 
-/// Opens the fewest connections, once that is possible, and then closes what nobody uses.
+/// Opens the fewest connections, if that is possible soon, and then closes what is old or what nobody uses.
 async fn tend(pool: managed::Pool<Connector>, fewest: usize) {
-    // All at once, since one that is given back would be taken again.
-    while !pool.is_closed() && join_all((0..fewest).map(|_| pool.get())).await.iter().any(Result::is_err) {
+    for _ in 0..WARM_UPS {
+        // All at once, since one that is given back would be taken again.
+        let opened = join_all((0..fewest).map(|_| pool.get())).await;
+        if pool.is_closed() || opened.iter().all(Result::is_ok) {
+            break;
+        }
+        drop(opened);
         sleep(RETRY).await;
     }
     while !pool.is_closed() {
-        let mut kept = 0;
+        // Those that were idle longest come first.
+        let mut surplus = pool.status().available.saturating_sub(fewest);
         pool.retain(|_, usage| {
-            kept += 1;
-            kept <= fewest || usage.last_used() < IDLE
+            let goes = usage.age() > OLDEST || surplus > 0 && usage.last_used() >= IDLE;
+            surplus = surplus.saturating_sub(usize::from(goes));
+            !goes
         });
         sleep(TEND_INTERVAL).await;
     }

@@ -1,4 +1,5 @@
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 const PERIOD_US: u32 = 100_000;
@@ -36,7 +37,9 @@ impl Cgroup {
     }
 
     fn write(&self, file: &str, text: &str) -> bool {
-        fs::write(self.directory.join(file), text).is_ok()
+        // Not made anew: in a folder that is no control group it would be a file like any other.
+        let file = fs::OpenOptions::new().write(true).open(self.directory.join(file));
+        file.and_then(|mut file| file.write_all(text.as_bytes())).is_ok()
     }
 }
 
