@@ -153,7 +153,7 @@ fn learn_exit(termination: &mut Termination, fact: &ObjectFact, line: usize) {
         at: fact.at,
         finished: text(t, "/finishedAt")
             .and_then(|at| at.parse::<jiff::Timestamp>().ok())
-            .map(|at| at.as_millisecond()),
+            .map(jiff::Timestamp::as_millisecond),
         line,
     });
 }
