@@ -136,7 +136,7 @@ async fn turn(subject: Subject, client: &mut Client, collector: &Collector, requ
         ask(client, number, subject).await;
     }
     let expected = before + sampled * SPANS / BATCH * BATCH;
-    until("whole batches of spans", seconds(20), async || collector.all().len() >= expected).await;
+    until("whole batches of spans", seconds(120), async || collector.all().len() >= expected).await;
 }
 
 /// Postgres, whose every answer comes late.
