@@ -70,6 +70,27 @@ fn probes(evidence: &mut Evidence, target: ProbeTarget, answer: &Result<u16, Str
     }
 }
 
+/// Containers that ended 6 s before that was seen, as on a busy machine, and were still asked in between.
+fn ended_long_before_it_was_seen(evidence: &mut Evidence) {
+    let mut asked = Vec::new();
+    for fact in &mut evidence.facts {
+        let Fact::Object(object) = fact else { continue };
+        let pod = object.object.pointer("/metadata/name").and_then(Value::as_str).map(str::to_owned);
+        let Some(state) = object.object.pointer_mut("/status/containerStatuses/0/state/terminated") else {
+            continue;
+        };
+        let finished = jiff::Timestamp::from_millisecond(object.at - 6_000).unwrap();
+        state["finishedAt"] = json!(finished.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+        let (from, to) = (object.at - 5_500, object.at - 3_000);
+        let answer = Err("refused".to_owned());
+        let probe =
+            ProbeFact { from, to, pod: pod.unwrap(), target: ProbeTarget::Liveness, answer, samples: 10 };
+        asked.push(Fact::Probe(probe));
+    }
+    assert!(!asked.is_empty());
+    evidence.facts.extend(asked);
+}
+
 fn terminated(evidence: &mut Evidence, change: impl Fn(&mut Value)) {
     objects(evidence, ObjectKind::Pod, |pod| {
         if let Some(state) = pod.pointer_mut("/status/containerStatuses/0/state/terminated") {
@@ -288,6 +309,7 @@ const MUTATIONS: &[Mutation] = &[
     }),
     ("GL-H201", Outcome::Fail, |e| probes(e, ProbeTarget::Readiness, &Ok(404))),
     ("GL-H202", Outcome::Fail, |e| probes(e, ProbeTarget::Liveness, &Err("refused".into()))),
+    ("GL-H202", Outcome::Pass, ended_long_before_it_was_seen),
     ("GL-H203", Outcome::Fail, |e| {
         for fact in &mut e.facts {
             if let Fact::Probe(probe) = fact
