@@ -124,7 +124,7 @@ async fn plain_axum_loses_requests_and_a_service_that_took_the_pillars_does_not(
 
 /// `make soak`: a release build, at the rate of the issue over all lags, or what the machine holds.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "20 minutes"]
+#[ignore = "9 minutes"]
 async fn no_request_is_lost_in_fifty_restarts() {
     let plan = |lag| Plan {
         program: Program::Users,
