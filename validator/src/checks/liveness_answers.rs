@@ -56,7 +56,6 @@ fn judge(timeline: &Timeline) -> Finding {
 
 fn end_of(pod: &PodLife) -> Option<i64> {
     let termination = pod.termination.as_ref()?;
-    let seen = termination.exit.as_ref().map(|exit| exit.at).or(termination.gone);
     let finished = termination.exit.as_ref().and_then(|exit| exit.finished);
-    Some((seen? - EXIT_MS).min(finished.unwrap_or(i64::MAX)))
+    Some((termination.ended()? - EXIT_MS).min(finished.unwrap_or(i64::MAX)))
 }

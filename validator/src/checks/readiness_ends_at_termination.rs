@@ -29,7 +29,7 @@ fn judge(timeline: &Timeline) -> Finding {
             .filter(|(_, p)| p.pod == pod.name && p.target == ProbeTarget::Readiness);
         let after: Vec<_> = answers.filter(|(_, p)| p.to > termination.at).collect();
         // Who was gone before anybody could ask had nothing to say.
-        let left_at_once = ended(termination).is_some_and(|at| seconds_after(termination, at) <= limit_s);
+        let left_at_once = termination.ended().is_some_and(|at| seconds_after(termination, at) <= limit_s);
         told += usize::from(left_at_once || after.iter().any(|(_, p)| is_out(p)));
         for (line, probe) in after.iter().filter(|(_, p)| !is_out(p)) {
             let seconds = seconds_after(termination, probe.to);
@@ -54,10 +54,6 @@ fn judge(timeline: &Timeline) -> Finding {
 /// 503, or a door that is shut: both keep users away.
 fn is_out(probe: &ProbeFact) -> bool {
     matches!(probe.answer, Ok(503) | Err(_))
-}
-
-fn ended(termination: &Termination) -> Option<Millis> {
-    termination.exit.as_ref().map(|exit| exit.at).or(termination.gone)
 }
 
 fn seconds_after(termination: &Termination, at: Millis) -> f64 {

@@ -57,6 +57,13 @@ pub struct ContainerExit {
     pub line: usize,
 }
 
+impl Termination {
+    /// When its end was seen: that of its container, or else that of the object.
+    pub fn ended(&self) -> Option<Millis> {
+        self.exit.as_ref().map(|exit| exit.at).or(self.gone)
+    }
+}
+
 impl PodLife {
     /// First time the pod was Ready.
     pub fn became_ready(&self) -> Option<Millis> {
