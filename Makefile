@@ -9,7 +9,7 @@ help: ## Print the targets
 
 test: ## All tests that need no cluster; installs Postgres and Redis where they are missing
 	service/tests/backends.sh
-	ulimit -n "$$(ulimit -Hn)"; timeout 1500 cargo test --locked --workspace --features golive-service/flawed
+	service/tests/all.sh
 	charts/test.sh
 
 kind-test: ## The gate in a real kind cluster, on the good build and on the bare one; from nothing

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use sqlx::Connection as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 use super::{Answer, Gate, Mode, free_port, get, postgres_port, redis_port, request, seconds, until};
@@ -41,6 +43,18 @@ impl World {
     /// The database, around the gate.
     pub(crate) fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/test_{}", postgres_port(), self.number)
+    }
+
+    /// How many keys Redis holds, asked around the gate.
+    #[allow(dead_code, reason = "not for the benchmarks")]
+    pub(crate) async fn copies(&self) -> u64 {
+        let mut redis = TcpStream::connect(("127.0.0.1", redis_port())).await.unwrap();
+        let ask = format!("SELECT {}\r\nDBSIZE\r\nQUIT\r\n", self.number);
+        redis.write_all(ask.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        redis.read_to_string(&mut answer).await.unwrap();
+        let size = answer.lines().find_map(|line| line.strip_prefix(':'));
+        size.unwrap_or_else(|| panic!("{answer}")).parse().unwrap()
     }
 
     /// The variables that lead a service here.
