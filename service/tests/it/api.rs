@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::harness::{Mode, World, get, seconds, until};
+use super::harness::{Mode, World, eventually, get};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn users_are_created_found_and_listed() {
@@ -105,7 +105,7 @@ async fn without_identity_headers_and_metrics_everything_else_is_the_same() {
     assert_eq!(get(service.management, "/metrics").await.unwrap().status, 404);
     assert_eq!(get(service.management, "/ready").await.unwrap().status, 200);
     // Readiness has a connection of its own to Redis; that of the copies may come later.
-    until("a copy in Redis", seconds(20), async || {
+    eventually("a copy in Redis", async || {
         assert_eq!(service.get("/api/users/1").await.json()["id"], 1);
         world.copies().await > 0
     })

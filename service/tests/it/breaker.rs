@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::harness::{Mode, Service, World, get, request, seconds, until};
+use super::harness::{Mode, Service, World, eventually, get, request, seconds, until};
 
 const WRITTEN: &str = r#"cache_writes_total{outcome="written"}"#;
 
@@ -17,7 +17,7 @@ async fn seeded(settings: &[(&str, &str)]) -> (World, Service) {
 
 /// Reads until a copy is written: on a busy machine one may come too late for that.
 async fn copied(service: &Service) {
-    until("a copy", seconds(10), async || {
+    eventually("a copy", async || {
         assert_eq!(service.get("/api/users/1").await.status, 200);
         // Not at once again: each of these counts as a success of the circuit.
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -27,7 +27,7 @@ async fn copied(service: &Service) {
 }
 
 async fn open(service: &Service) {
-    until("open", seconds(10), async || {
+    eventually("open", async || {
         service.get("/api/users/2").await;
         service.metric(r#"breaker_state{breaker="postgres",state="open"}"#).await == 1
     })
@@ -106,7 +106,7 @@ async fn right_after_an_outage_many_readers_of_one_user_are_one_call() {
     world.postgres.set(Mode::Refuse);
     open(&service).await;
     world.postgres.set(Mode::Forward);
-    until("closed", seconds(10), async || service.get("/api/users/3").await.status == 200).await;
+    eventually("closed", async || service.get("/api/users/3").await.status == 200).await;
     let (mut holder, other) = (world.connect().await, tokio::sync::Mutex::new(world.connect().await));
     let mut lock = sqlx::Connection::begin(&mut holder).await.unwrap();
     sqlx::query("LOCK TABLE users IN ACCESS EXCLUSIVE MODE").execute(&mut *lock).await.unwrap();
@@ -151,7 +151,7 @@ async fn copies_that_had_to_wait_for_redis_are_not_written_any_more() {
     let paths: Vec<_> = (2..=20).map(|id| format!("/api/users/{id}")).collect();
     join_all(paths.iter().map(|path| service.get(path))).await;
     let late = async || service.metric(r#"cache_writes_total{outcome="late"}"#).await;
-    until("late copies are dropped", seconds(10), async || late().await >= before + 15).await;
+    eventually("late copies are dropped", async || late().await >= before + 15).await;
     world.redis.set(Mode::Forward);
     service.until_ready().await;
     assert_eq!(service.metric(WRITTEN).await, written);

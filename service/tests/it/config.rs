@@ -1,7 +1,7 @@
 use std::process::{Command, Output};
 
-use super::harness::{Service, World, until};
-use super::harness::{free_port, get, seconds};
+use super::harness::{Service, World, eventually};
+use super::harness::{free_port, get};
 
 const DATABASE: (&str, &str) = ("DATABASE_URL", "postgres://me:s3cr3t@127.0.0.1:1/users");
 const REDIS: (&str, &str) = ("REDIS_URL", "redis://:s3cr3t@127.0.0.1:1");
@@ -86,7 +86,7 @@ async fn a_taken_port_is_named_and_the_exit_code_is_1() {
 async fn the_probe_command_tells_good_from_bad() {
     let world = World::new().await;
     let service = world.ready(&[]).await;
-    until("metrics", seconds(5), async || get(service.management, "/metrics").await.is_some()).await;
+    eventually("metrics", async || get(service.management, "/metrics").await.is_some()).await;
     let probe = |url: String| users(&[], &["probe", &url]).status.code();
     assert_eq!(probe(format!("http://127.0.0.1:{}/ready", service.port)), Some(0));
     assert_eq!(probe(format!("http://127.0.0.1:{}/nothing", service.port)), Some(1));

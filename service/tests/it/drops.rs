@@ -1,6 +1,6 @@
 //! Spans that never arrive are counted, each of them.
 
-use super::harness::{Service, World, free_port, seconds, until};
+use super::harness::{Service, World, eventually, free_port};
 
 const REQUESTS: u64 = 60;
 
@@ -36,7 +36,7 @@ async fn traced_to(endpoint: &str, queue: &str) -> (World, Service) {
 async fn every_span_that_a_dead_collector_refuses_is_counted() {
     let refusing = format!("http://127.0.0.1:{}/v1/traces", free_port());
     let (_world, service) = traced_to(&refusing, "10000").await;
-    until("every span", seconds(20), async || dropped(&service).await[1] >= 2 * REQUESTS).await;
+    eventually("every span", async || dropped(&service).await[1] >= 2 * REQUESTS).await;
     assert_eq!(dropped(&service).await[0], 0, "there was room for all");
 }
 
@@ -46,7 +46,6 @@ async fn every_span_that_finds_the_queue_full_is_counted() {
     let hanging = format!("http://{}/v1/traces", silent.local_addr().unwrap());
     let (_world, service) = traced_to(&hanging, "5").await;
     // Whatever does not find room is dropped at once; what was in the queue, when the export is given up.
-    until("every span", seconds(20), async || dropped(&service).await.iter().sum::<u64>() >= 2 * REQUESTS)
-        .await;
+    eventually("every span", async || dropped(&service).await.iter().sum::<u64>() >= 2 * REQUESTS).await;
     assert!(dropped(&service).await[0] > 0, "{:?}", dropped(&service).await);
 }

@@ -1,12 +1,12 @@
 use std::time::{Duration, Instant};
 
-use super::harness::{Collector, Mode, Service, World, get, seconds, until};
+use super::harness::{Collector, Mode, Service, World, eventually, get, seconds};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_bare_build_has_users_and_nothing_else() {
     let world = World::new().await;
     let mut service = world.start(&[("FLAW", "bare"), ("SEED_USERS", "5")]);
-    until("serving", seconds(10), async || get(service.port, "/api/users/1").await.is_some()).await;
+    eventually("serving", async || get(service.port, "/api/users/1").await.is_some()).await;
     assert_eq!(service.get("/api/users/1").await.json()["id"], 1);
     for path in ["/health", "/ready", "/metrics"] {
         assert_eq!(service.get(path).await.status, 404, "{path}");
@@ -74,7 +74,7 @@ async fn late_deadline_answers_in_time_and_counts_only_what_comes_back_as_an_err
             ("CACHE_TIMEOUT", "2s"),
         ];
         let service = world.ready(&[&hasty[..], &[("FLAW", flaw)]].concat()).await;
-        until("a copy", seconds(10), async || {
+        eventually("a copy", async || {
             assert_eq!(service.get("/api/users/1").await.status, 200);
             tokio::time::sleep(Duration::from_millis(300)).await;
             service.metric(r#"cache_writes_total{outcome="written"}"#).await > 0

@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use super::harness::{Mode, World, get, seconds, until};
+use super::harness::{Mode, World, eventually, get, seconds, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_start_without_backends_recovers_by_itself() {
@@ -16,7 +16,7 @@ async fn a_start_without_backends_recovers_by_itself() {
     let error = ready.json()["error"].as_str().unwrap().to_owned();
     assert!(error.contains("postgres: ") && error.contains("redis: "), "{error}");
     world.postgres.set(Mode::Forward);
-    until("only redis is missing", seconds(10), async || {
+    eventually("only redis is missing", async || {
         let error = service.readiness().await.unwrap().json()["error"].to_string();
         error.contains("redis") && !error.contains("postgres")
     })

@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::harness::{Answer, Mode, World, get, seconds, until};
+use super::harness::{Answer, Mode, World, eventually, get, seconds, until};
 
 /// Lets requests wait for a database that hangs.
 const PATIENT: [(&str, &str); 2] = [("DATABASE_ACQUIRE_TIMEOUT", "9s"), ("BREAKER_DEADLINE", "9s")];
@@ -107,7 +107,7 @@ async fn connections_beyond_the_limit_are_told_and_closed_and_the_next_one_is_se
         idle.push(connect().await);
     }
     let refused = async || service.metric("http_server_connections_refused_total").await;
-    until("one too many", seconds(10), async || refused().await > 0).await;
+    eventually("one too many", async || refused().await > 0).await;
     let mut text = String::new();
     let _ = connect().await.read_to_string(&mut text).await;
     assert!(text.starts_with("HTTP/1.1 503") && text.contains("retry-after: 1"), "{text}");

@@ -10,7 +10,7 @@ use http::{HeaderMap, Method};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 
-use super::harness::{Collector, Mode, Received, World, request, seconds, until};
+use super::harness::{Collector, Mode, Received, World, eventually, request};
 
 const TRACES: usize = 10_000;
 const CLIENTS: usize = 20;
@@ -112,7 +112,7 @@ async fn ten_thousand_traces_go_through_with_our_server_span_between() {
     });
     join_all(clients).await.into_iter().for_each(|client| client.unwrap());
     let server_spans = || collector.all().into_iter().filter(|each| each.span.kind() == SpanKind::Server);
-    until("every server span", seconds(20), async || server_spans().count() >= TRACES).await;
+    eventually("every server span", async || server_spans().count() >= TRACES).await;
     let metrics = users.metrics().await;
     for reason in ["queue_full", "export_failed"] {
         let line = format!(r#"telemetry_spans_dropped_total{{reason="{reason}"}} 0"#);
@@ -154,6 +154,6 @@ async fn spans_of_failures_keep_to_the_conventions_too() {
     world.postgres.set(Mode::Refuse);
     users.get("/api/users/2").await;
     let server_spans = || collector.all().into_iter().filter(|each| each.span.kind() == SpanKind::Server);
-    until("every server span", seconds(10), async || server_spans().count() >= 8).await;
+    eventually("every server span", async || server_spans().count() >= 8).await;
     collector.all().iter().for_each(check);
 }

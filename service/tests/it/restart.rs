@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
-use super::harness::{Mode, Service, World, get, until};
+use super::harness::{Mode, Service, World, eventually, get};
 use load::{Class, Load};
 use switch::Switch;
 
@@ -40,7 +40,7 @@ impl Program {
             Self::Example(name) => Service::example(name, world.environment(), &[]),
         };
         let answers = async || get(service.port, path).await.is_some_and(|answer| answer.status == 200);
-        until("an answer", Duration::from_secs(20), answers).await;
+        eventually("an answer", answers).await;
         service
     }
 }

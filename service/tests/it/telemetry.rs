@@ -7,7 +7,7 @@ use http::{HeaderMap, Method};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 
-use super::harness::{Answer, Collector, Mode, Service, World, free_port, request, seconds, until};
+use super::harness::{Answer, Collector, Mode, Service, World, eventually, free_port, request, seconds};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const CALLER: &str = "b7ad6b7169203331";
@@ -120,7 +120,7 @@ async fn an_unsampled_request_makes_no_span_and_passes_its_context_on() {
 
     // Without a parent the ratio decides, here for always; probes are never traced.
     users.get("/api/users/4").await;
-    until("a new trace", seconds(5), async || collector.all().len() > spans.len()).await;
+    eventually("a new trace", async || collector.all().len() > spans.len()).await;
     assert!(collector.all().iter().all(|each| !each.span.name.contains("ready")));
 }
 

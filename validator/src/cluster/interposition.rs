@@ -16,6 +16,7 @@ use super::guardian::Guardian;
 use super::middle_link::Middle;
 use super::site::{Place, Site};
 use super::{Cluster, PodTable, middle_objects, selector};
+use crate::config::Dependency;
 use crate::evidence::{Fact, MiddleFact, Millis, Trouble};
 use crate::failure::Failure;
 use crate::middle::{FaultOrder, HAND_BACK, MiddleStatus, Targets};
@@ -62,23 +63,13 @@ impl Interposition {
         sites: &[Site],
         image: &str,
     ) -> Result<Self, Failure> {
-        let places = || sites.iter().filter_map(|site| Some((&site.dependency, site.place.as_ref().ok()?)));
-        let services: Vec<String> = places().map(|(dependency, _)| dependency.service.clone()).collect();
+        let services: Vec<String> = places(sites).map(|(dependency, _)| dependency.service.clone()).collect();
         let guardian = if services.is_empty() {
             None
         } else {
             Some(Guardian::create(cluster, &plan.run, image, &services).await?)
         };
-        for (dependency, place) in places() {
-            middle_objects::create(cluster, plan, dependency, place, image).await?;
-        }
-        let deadline = Instant::now() + START;
-        let mut middles = Vec::new();
-        for (dependency, place) in places() {
-            let object = middle_objects::name(&plan.run, dependency);
-            reachable(cluster, &dependency.service, &object, place).await?;
-            middles.push(Middle::connect(cluster, dependency, &object, deadline).await?);
-        }
+        let middles = start(cluster, plan, sites, image).await?;
         if let Some(guardian) = &guardian {
             guardian.awake().await?;
         }
@@ -108,9 +99,7 @@ impl Interposition {
             self.tasks.spawn(Arc::clone(middle).keep());
         }
         self.tasks.spawn(aim(self.middles.clone(), pods));
-        for (middle, place) in
-            self.middles.iter().zip(sites.iter().filter_map(|site| site.place.as_ref().ok()))
-        {
+        for (middle, (_, place)) in self.middles.iter().zip(places(sites)) {
             selector::lead(&self.cluster, &middle.dependency.service, &place.selector, &middle.object)
                 .await?;
         }
@@ -216,6 +205,31 @@ impl Interposition {
         Err(Failure::environment(format!("the endpoints of Service `{service}` did not follow its selector"))
             .hint("is another controller keeping its EndpointSlices?"))
     }
+}
+
+/// The dependencies that an agent can stand before.
+fn places(sites: &[Site]) -> impl Iterator<Item = (&Dependency, &Place)> {
+    sites.iter().filter_map(|site| Some((&site.dependency, site.place.as_ref().ok()?)))
+}
+
+/// All are created before the first is waited for.
+async fn start(
+    cluster: &Cluster,
+    plan: &Plan,
+    sites: &[Site],
+    image: &str,
+) -> Result<Vec<Arc<Middle>>, Failure> {
+    for (dependency, place) in places(sites) {
+        middle_objects::create(cluster, plan, dependency, place, image).await?;
+    }
+    let deadline = Instant::now() + START;
+    let mut middles = Vec::new();
+    for (dependency, place) in places(sites) {
+        let object = middle_objects::name(&plan.run, dependency);
+        reachable(cluster, &dependency.service, &object, place).await?;
+        middles.push(Middle::connect(cluster, dependency, &object, deadline).await?);
+    }
+    Ok(middles)
 }
 
 fn impossible(site: &Site) -> Option<Fact> {

@@ -2,13 +2,14 @@
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::Api;
 use kube::api::PostParams;
 use serde_json::{Value, json};
 
 use super::manifest::{labels, object_name, pod_spec};
 use super::selector::MIDDLE_LABEL;
-use super::site::Place;
+use super::site::{Place, PlacePort};
 use super::{Cluster, RUN_LABEL};
 use crate::config::Dependency;
 use crate::failure::Failure;
@@ -59,24 +60,8 @@ fn agent(
     address: &str,
     image: &str,
 ) -> Result<Deployment, Failure> {
-    let mut args: Vec<String> =
-        ["middle", "--dependency", &dependency.name, "--protocol", dependency.protocol.name()]
-            .map(str::to_owned)
-            .to_vec();
-    args.extend(["--trace-prefix".to_owned(), plan.trace_prefix.clone()]);
-    for port in &place.ports {
-        args.extend(["--port".to_owned(), format!("{}={}", port.number, upstream(address, port.port.port))]);
-    }
-    let ports: Vec<Value> = place
-        .ports
-        .iter()
-        .map(|p| match &p.port.target_port {
-            Some(k8s_openapi::apimachinery::pkg::util::intstr::IntOrString::String(name)) => {
-                json!({ "name": name, "containerPort": p.number })
-            }
-            _ => json!({ "containerPort": p.number }),
-        })
-        .collect();
+    let args = arguments(plan, dependency, place, address);
+    let ports: Vec<Value> = place.ports.iter().map(container_port).collect();
     let mut labels = labels(&plan.run, "middle");
     labels[MIDDLE_LABEL] = json!(object);
     Ok(serde_json::from_value(json!({
@@ -90,6 +75,23 @@ fn agent(
             },
         },
     }))?)
+}
+
+fn arguments(plan: &Plan, dependency: &Dependency, place: &Place, address: &str) -> Vec<String> {
+    let (name, protocol) = (dependency.name.as_str(), dependency.protocol.name());
+    let fixed =
+        ["middle", "--dependency", name, "--protocol", protocol, "--trace-prefix", &plan.trace_prefix];
+    let ports = place.ports.iter().flat_map(|port| {
+        ["--port".to_owned(), format!("{}={}", port.number, upstream(address, port.port.port))]
+    });
+    fixed.map(str::to_owned).into_iter().chain(ports).collect()
+}
+
+fn container_port(place: &PlacePort) -> Value {
+    match &place.port.target_port {
+        Some(IntOrString::String(name)) => json!({ "name": name, "containerPort": place.number }),
+        _ => json!({ "containerPort": place.number }),
+    }
 }
 
 fn upstream(address: &str, port: i32) -> String {

@@ -53,25 +53,8 @@ const RIGHTS: &[(&str, &str, &str, &str)] = &[
 pub async fn preflight(cluster: &Cluster) -> Result<(), Failure> {
     let reviews: Api<SelfSubjectAccessReview> = Api::all(cluster.client.clone());
     let mut missing = Vec::new();
-    for (verb, group, resource, subresource) in RIGHTS {
-        let attributes = ResourceAttributes {
-            namespace: Some(cluster.namespace.clone()),
-            verb: Some((*verb).to_owned()),
-            group: Some((*group).to_owned()),
-            resource: Some((*resource).to_owned()),
-            // One Lease is enough: a Role may name it.
-            name: (*resource == "leases" && *verb != "create").then(|| lease::NAME.to_owned()),
-            subresource: (!subresource.is_empty()).then(|| (*subresource).to_owned()),
-            ..ResourceAttributes::default()
-        };
-        let review = SelfSubjectAccessReview {
-            spec: SelfSubjectAccessReviewSpec {
-                resource_attributes: Some(attributes),
-                ..SelfSubjectAccessReviewSpec::default()
-            },
-            ..SelfSubjectAccessReview::default()
-        };
-        let params = PostParams::default();
+    for right @ (verb, _, resource, subresource) in RIGHTS {
+        let (review, params) = (review(&cluster.namespace, right), PostParams::default());
         let answer = cluster.call("review its own rights", reviews.create(&params, &review)).await?;
         if !answer.status.is_some_and(|status| status.allowed) {
             let slash = if subresource.is_empty() { "" } else { "/" };
@@ -81,10 +64,28 @@ pub async fn preflight(cluster: &Cluster) -> Result<(), Failure> {
     if missing.is_empty() {
         return Ok(());
     }
-    Err(Failure::environment(format!(
-        "missing rights in namespace `{}`: {}",
-        cluster.namespace,
-        missing.join(", ")
-    ))
-    .hint("docs/permissions.md holds the Role that a run needs"))
+    let missing = missing.join(", ");
+    Err(Failure::environment(format!("missing rights in namespace `{}`: {missing}", cluster.namespace))
+        .hint("docs/permissions.md holds the Role that a run needs"))
+}
+
+fn review(
+    namespace: &str,
+    (verb, group, resource, subresource): &(&str, &str, &str, &str),
+) -> SelfSubjectAccessReview {
+    let attributes = ResourceAttributes {
+        namespace: Some(namespace.to_owned()),
+        verb: Some((*verb).to_owned()),
+        group: Some((*group).to_owned()),
+        resource: Some((*resource).to_owned()),
+        // One Lease is enough: a Role may name it.
+        name: (*resource == "leases" && *verb != "create").then(|| lease::NAME.to_owned()),
+        subresource: (!subresource.is_empty()).then(|| (*subresource).to_owned()),
+        ..ResourceAttributes::default()
+    };
+    let spec = SelfSubjectAccessReviewSpec {
+        resource_attributes: Some(attributes),
+        ..SelfSubjectAccessReviewSpec::default()
+    };
+    SelfSubjectAccessReview { spec, ..SelfSubjectAccessReview::default() }
 }

@@ -73,9 +73,11 @@ where
     }
 
     async fn list(&self, facts: &mpsc::Sender<Fact>) -> Result<String, String> {
-        let mut params = ListParams::default();
-        params.label_selector.clone_from(&self.labels);
-        params.field_selector = self.name.as_ref().map(|name| format!("metadata.name={name}"));
+        let params = ListParams {
+            label_selector: self.labels.clone(),
+            field_selector: self.field_selector(),
+            ..ListParams::default()
+        };
         let list = self.api.list(&params).await.map_err(|e| e.to_string())?;
         for object in &list {
             self.send(facts, Change::Listed, object).await.ok(); // a gone receiver shows at the next step
@@ -105,10 +107,7 @@ where
         facts: &mpsc::Sender<Fact>,
         whole_until: &mut Option<Millis>,
     ) -> Option<Broken> {
-        let mut params = WatchParams { bookmarks: true, timeout: Some(240), ..WatchParams::default() };
-        params.label_selector.clone_from(&self.labels);
-        params.field_selector = self.name.as_ref().map(|name| format!("metadata.name={name}"));
-        let events = match self.api.watch(&params, version).await {
+        let events = match self.api.watch(&self.watch_params(), version).await {
             Ok(events) => events,
             Err(error) => return Some(Broken::Lost(error.to_string())),
         };
@@ -122,31 +121,59 @@ where
                 return Some(Broken::Lost(format!("no word for {} s", SILENCE.as_secs())));
             };
             *whole_until = Some(now());
-            let (change, object) = match event {
-                None => return Some(Broken::Ended),
-                Some(Err(error)) => return Some(Broken::Lost(error.to_string())),
-                Some(Ok(WatchEvent::Error(status))) => return Some(Broken::Lost(status.message.clone())),
-                Some(Ok(WatchEvent::Bookmark(bookmark))) => {
-                    *version = bookmark.metadata.resource_version;
-                    continue;
+            match told(event) {
+                Err(broken) => return Some(broken),
+                Ok(Told { version: seen, change }) => {
+                    if let Some(seen) = seen {
+                        *version = seen;
+                    }
+                    if let Some((change, object)) = change {
+                        self.send(facts, change, &object).await.ok()?;
+                    }
                 }
-                Some(Ok(WatchEvent::Added(object))) => (Change::Added, object),
-                Some(Ok(WatchEvent::Modified(object))) => (Change::Modified, object),
-                Some(Ok(WatchEvent::Deleted(object))) => (Change::Deleted, object),
-            };
-            if let Some(seen) = object.resource_version() {
-                *version = seen;
-            }
-            if self.send(facts, change, &object).await.is_err() {
-                return None;
             }
         }
+    }
+
+    fn watch_params(&self) -> WatchParams {
+        WatchParams {
+            bookmarks: true,
+            timeout: Some(240),
+            label_selector: self.labels.clone(),
+            field_selector: self.field_selector(),
+            ..WatchParams::default()
+        }
+    }
+
+    fn field_selector(&self) -> Option<String> {
+        self.name.as_ref().map(|name| format!("metadata.name={name}"))
     }
 
     async fn send(&self, facts: &mpsc::Sender<Fact>, change: Change, object: &K) -> Result<(), ()> {
         let fact = ObjectFact { at: now(), kind: self.kind, change, object: redacted(object) };
         facts.send(Fact::Object(fact)).await.map_err(drop)
     }
+}
+
+/// What one event of a watch tells; a bookmark has a version and nothing else.
+struct Told<K> {
+    version: Option<String>,
+    change: Option<(Change, K)>,
+}
+
+fn told<K: ResourceExt>(event: Option<kube::Result<WatchEvent<K>>>) -> Result<Told<K>, Broken> {
+    let (change, object) = match event {
+        None => return Err(Broken::Ended),
+        Some(Err(error)) => return Err(Broken::Lost(error.to_string())),
+        Some(Ok(WatchEvent::Error(status))) => return Err(Broken::Lost(status.message.clone())),
+        Some(Ok(WatchEvent::Bookmark(bookmark))) => {
+            return Ok(Told { version: Some(bookmark.metadata.resource_version), change: None });
+        }
+        Some(Ok(WatchEvent::Added(object))) => (Change::Added, object),
+        Some(Ok(WatchEvent::Modified(object))) => (Change::Modified, object),
+        Some(Ok(WatchEvent::Deleted(object))) => (Change::Deleted, object),
+    };
+    Ok(Told { version: object.resource_version(), change: Some((change, object)) })
 }
 
 /// The object as JSON, without what may hold secrets (values of environment variables, arguments,

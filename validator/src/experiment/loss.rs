@@ -36,19 +36,27 @@ pub(super) async fn run(stage: &Stage<'_>, pods: &[String]) -> Result<(), Failur
     if stores.is_empty() {
         return Ok(());
     }
+    one_of_each(stage, &stores, pods).await?;
+    all_of_all(stage, &stores, pods).await?;
+    the_other_of_each(stage, &stores, pods).await?;
+    recover(stage, &stores, pods).await
+}
+
+async fn one_of_each(stage: &Stage<'_>, stores: &[&str], pods: &[String]) -> Result<(), Failure> {
     stage.diary.begin(Step::Loss, LOSS_MIN);
     for (number, pod) in pods.iter().enumerate() {
-        stage
-            .faults
-            .set(stores[first(number, stores.len())], [(pod.as_str(), mode(number))], AT_MOST)
-            .await?;
+        let store = stores[first(number, stores.len())];
+        stage.faults.set(store, [(pod.as_str(), mode(number))], AT_MOST).await?;
     }
     sleep(LOSS_MIN).await;
     if stage.plan.readiness_policy == Readiness::Strict {
         stage.wait_for(LOSS_MAX.saturating_sub(LOSS_MIN), Stage::all_out).await;
     }
     stage.diary.end(Step::Loss);
+    Ok(())
+}
 
+async fn all_of_all(stage: &Stage<'_>, stores: &[&str], pods: &[String]) -> Result<(), Failure> {
     stage.diary.begin(Step::Blackout, BLACKOUT);
     for (number, pod) in pods.iter().enumerate() {
         let lost = first(number, stores.len());
@@ -58,14 +66,17 @@ pub(super) async fn run(stage: &Stage<'_>, pods: &[String]) -> Result<(), Failur
     }
     sleep(BLACKOUT).await;
     stage.diary.end(Step::Blackout);
+    Ok(())
+}
 
+async fn the_other_of_each(stage: &Stage<'_>, stores: &[&str], pods: &[String]) -> Result<(), Failure> {
     stage.diary.begin(Step::Partial, PARTIAL);
     for (number, pod) in pods.iter().enumerate() {
         stage.faults.clear(stores[first(number, stores.len())], pod).await?;
     }
     sleep(PARTIAL).await;
     stage.diary.end(Step::Partial);
-    recover(stage, &stores, pods).await
+    Ok(())
 }
 
 async fn recover(stage: &Stage<'_>, stores: &[&str], pods: &[String]) -> Result<(), Failure> {

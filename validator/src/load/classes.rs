@@ -62,7 +62,7 @@ async fn tick(
     stop: CancellationToken,
     tasks: TaskTracker,
 ) {
-    let slots: Arc<Vec<Mutex<Option<Link>>>> = Arc::new((0..BUSY_LINKS).map(|_| Mutex::new(None)).collect());
+    let slots = Arc::new(Slots((0..BUSY_LINKS).map(|_| Mutex::new(None)).collect()));
     let in_flight = Arc::new(Semaphore::new(MAX_IN_FLIGHT));
     let start = Instant::now();
     let phase = fastrand::f64();
@@ -82,35 +82,39 @@ async fn tick(
             Ok(permit) => {
                 let (shooter, slots, aim) = (Arc::clone(&shooter), Arc::clone(&slots), aim.clone());
                 tasks.spawn(async move {
-                    shoot_on_free_slot(&shooter, &aim, due, &slots, number).await;
+                    slots.shoot(&shooter, &aim, due, number).await;
                     drop(permit);
                 });
             }
         }
     }
-    for slot in slots.iter() {
-        let link = slot.lock().await.take();
-        shooter.retire(aim.class, link).await;
-    }
+    slots.retire(&shooter, aim.class).await;
 }
 
-async fn shoot_on_free_slot(
-    shooter: &Shooter,
-    aim: &Aim,
-    due: Instant,
-    slots: &[Mutex<Option<Link>>],
-    number: usize,
-) {
-    if aim.class.keeps_connections() {
-        for step in 0..slots.len() {
-            if let Ok(mut slot) = slots[(number + step) % slots.len()].try_lock() {
-                return shooter.shoot(aim, due, &mut slot).await;
+/// The kept connections of one class, each used by one request at a time.
+struct Slots(Vec<Mutex<Option<Link>>>);
+
+impl Slots {
+    /// Sends a request on a free kept connection, or on one of its own.
+    async fn shoot(&self, shooter: &Shooter, aim: &Aim, due: Instant, number: usize) {
+        if aim.class.keeps_connections() {
+            for step in 0..self.0.len() {
+                if let Ok(mut slot) = self.0[(number + step) % self.0.len()].try_lock() {
+                    return shooter.shoot(aim, due, &mut slot).await;
+                }
             }
         }
+        let mut fresh = None;
+        shooter.shoot(aim, due, &mut fresh).await;
+        shooter.retire(aim.class, fresh).await;
     }
-    let mut fresh = None;
-    shooter.shoot(aim, due, &mut fresh).await;
-    shooter.retire(aim.class, fresh).await;
+
+    async fn retire(&self, shooter: &Shooter, class: Class) {
+        for slot in &self.0 {
+            let link = slot.lock().await.take();
+            shooter.retire(class, link).await;
+        }
+    }
 }
 
 fn start_idle(

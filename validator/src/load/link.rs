@@ -43,6 +43,10 @@ impl Exchange {
         Self { outcome: Outcome::Answered(status), error: None, retry_after }
     }
 
+    fn broken(error: &hyper::Error) -> Self {
+        Self::failed(outcome_of(error), describe(error))
+    }
+
     pub(super) fn failed(outcome: Outcome, error: impl Into<String>) -> Self {
         Self { outcome, error: Some(error.into()), retry_after: false }
     }
@@ -94,35 +98,34 @@ impl Link {
         request: Request<Full<Bytes>>,
         deadline: Instant,
     ) -> Result<Exchange, Untouched> {
-        let exchange = async {
-            if self.sender.ready().await.is_err() {
-                return Err(Untouched(Box::new(request)));
-            }
-            self.requests += 1;
-            let mut response = match self.sender.try_send_request(request).await {
-                Ok(response) => response,
-                Err(mut error) => {
-                    return match error.take_message() {
-                        Some(request) => {
-                            self.requests -= 1; // it carried nothing
-                            Err(Untouched(Box::new(request)))
-                        }
-                        None => Ok(Exchange::failed(outcome_of(error.error()), describe(error.error()))),
-                    };
-                }
-            };
-            self.announced |= says_close(&response);
-            while let Some(frame) = response.body_mut().frame().await {
-                if let Err(error) = frame {
-                    return Ok(Exchange::failed(outcome_of(&error), describe(&error)));
-                }
-            }
-            let retry_after = response.headers().contains_key(header::RETRY_AFTER);
-            Ok(Exchange::answered(response.status().as_u16(), retry_after))
-        };
-        timeout_at(deadline, exchange)
+        timeout_at(deadline, self.exchange_unbounded(request))
             .await
             .unwrap_or_else(|_| Ok(Exchange::failed(Outcome::Timeout, "no complete answer in time")))
+    }
+
+    async fn exchange_unbounded(&mut self, request: Request<Full<Bytes>>) -> Result<Exchange, Untouched> {
+        if self.sender.ready().await.is_err() {
+            return Err(Untouched(Box::new(request)));
+        }
+        self.requests += 1;
+        let mut response = match self.sender.try_send_request(request).await {
+            Ok(response) => response,
+            Err(mut error) => {
+                let Some(request) = error.take_message() else {
+                    return Ok(Exchange::broken(error.error()));
+                };
+                self.requests -= 1; // it carried nothing
+                return Err(Untouched(Box::new(request)));
+            }
+        };
+        self.announced |= says_close(&response);
+        while let Some(frame) = response.body_mut().frame().await {
+            if let Err(error) = frame {
+                return Ok(Exchange::broken(&error));
+            }
+        }
+        let retry_after = response.headers().contains_key(header::RETRY_AFTER);
+        Ok(Exchange::answered(response.status().as_u16(), retry_after))
     }
 }
 

@@ -72,20 +72,7 @@ impl Upward<'_> {
         let mut changes = self.agent.desk.changes();
         loop {
             changes.borrow_and_update();
-            let passed = match self.agent.desk.passage(self.source, !self.buffer.is_empty()) {
-                Passage::Refused => Err(End::Reset),
-                Passage::ResetAtByte if !self.buffer.is_empty() => Err(End::Reset),
-                Passage::Silent => {
-                    self.wire.silence();
-                    self.buffer.clear();
-                    self.passed = 0;
-                    Ok(())
-                }
-                Passage::Open if self.wire.was_silenced() => Err(End::Reset),
-                Passage::Open => self.forward().await,
-                Passage::Stalled | Passage::ResetAtByte => Ok(()),
-            };
-            if let Err(end) = passed.and_then(|()| self.handed_back()) {
+            if let Err(end) = self.go_on().await.and_then(|()| self.handed_back()) {
                 return end;
             }
             let handing_back = self.agent.desk.is_handing_back();
@@ -99,6 +86,23 @@ impl Upward<'_> {
                     Ok(_) => self.last_byte = Instant::now(),
                 }
             }
+        }
+    }
+
+    /// Does with what was read what the faults in force allow.
+    async fn go_on(&mut self) -> Result<(), End> {
+        match self.agent.desk.passage(self.source, !self.buffer.is_empty()) {
+            Passage::Refused => Err(End::Reset),
+            Passage::ResetAtByte if !self.buffer.is_empty() => Err(End::Reset),
+            Passage::Silent => {
+                self.wire.silence();
+                self.buffer.clear();
+                self.passed = 0;
+                Ok(())
+            }
+            Passage::Open if self.wire.was_silenced() => Err(End::Reset),
+            Passage::Open => self.forward().await,
+            Passage::Stalled | Passage::ResetAtByte => Ok(()),
         }
     }
 
@@ -180,10 +184,8 @@ impl Upward<'_> {
                 self.wait(&ticket).await?;
                 self.wire.ask(answers);
                 // Another fault may have come meanwhile; the call does not pass it unseen.
-                match self.agent.desk.passage(self.source, true) {
-                    Passage::Open => Ok(length),
-                    _ => Err(End::Reset),
-                }
+                let open = matches!(self.agent.desk.passage(self.source, true), Passage::Open);
+                if open { Ok(length) } else { Err(End::Reset) }
             }
             Verdict::Miss => {
                 if blank_keys(&mut self.buffer[passing..passing + length]) {

@@ -11,7 +11,7 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 
-use super::{seconds, until};
+use super::eventually;
 
 /// Receives OTLP over HTTP and keeps every span, with the resource it came from.
 pub(crate) struct Collector {
@@ -54,7 +54,7 @@ impl Collector {
             let all = self.all();
             all.into_iter().filter(|each| hex(&each.span.trace_id) == id).collect::<Vec<_>>()
         };
-        until(&format!("{count} spans of {id}"), seconds(10), async || of_trace().len() >= count).await;
+        eventually(&format!("{count} spans of {id}"), async || of_trace().len() >= count).await;
         of_trace()
     }
 }

@@ -37,6 +37,11 @@ pub(crate) async fn until<F: Future<Output = bool>>(
     }
 }
 
+/// Asks until the condition holds, where the time it takes is not what is tested: a busy machine may need long.
+pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, condition: impl FnMut() -> F) {
+    until(what, seconds(60), condition).await;
+}
+
 pub(crate) const fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
-use super::{Answer, Gate, Mode, free_port, get, postgres_port, redis_port, request, seconds, until};
+use super::{Answer, Gate, Mode, eventually, free_port, get, postgres_port, redis_port, request, seconds};
 
 /// A database and a Redis of its own for one test, each behind a gate.
 pub(crate) struct World {
@@ -153,21 +153,16 @@ impl Service {
     }
 
     pub(crate) async fn until_ready(&self) {
-        until("ready", seconds(20), async || {
-            self.readiness().await.is_some_and(|answer| answer.status == 200)
-        })
-        .await;
+        eventually("ready", async || self.readiness().await.is_some_and(|answer| answer.status == 200)).await;
     }
 
     pub(crate) async fn until_unready(&self) {
-        until("unready", seconds(10), async || {
-            self.readiness().await.is_some_and(|answer| answer.status == 503)
-        })
-        .await;
+        eventually("unready", async || self.readiness().await.is_some_and(|answer| answer.status == 503))
+            .await;
     }
 
     pub(crate) async fn until_listening(&self) {
-        until("listening", seconds(10), async || get(self.port, "/health").await.is_some()).await;
+        eventually("listening", async || get(self.port, "/health").await.is_some()).await;
     }
 
     pub(crate) async fn metrics(&self) -> String {

@@ -1,4 +1,4 @@
-use crate::harness::{Mode, Service, World, seconds, until};
+use crate::harness::{Mode, Service, World, eventually};
 
 const CYCLES: u64 = 1_000;
 const OPENED: &str = r#"breaker_transitions_total{breaker="postgres",from="closed",to="open"}"#;
@@ -9,7 +9,7 @@ async fn cycle(world: &World, service: &Service) {
     for (mode, series) in [(Mode::Refuse, OPENED), (Mode::Forward, CLOSED)] {
         let before = service.metric(series).await;
         world.postgres.set(mode);
-        until(series, seconds(10), async || {
+        eventually(series, async || {
             service.get("/api/users/1").await;
             service.metric(series).await > before
         })

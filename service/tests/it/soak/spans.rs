@@ -6,7 +6,7 @@ use http::Request;
 use http_body_util::Full;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 
-use crate::harness::{Collector, Pace, Service, World, seconds, until};
+use crate::harness::{Collector, Pace, Service, World, eventually, seconds};
 
 const RATIO: f64 = 0.05;
 
@@ -52,7 +52,7 @@ async fn no_span_is_lost_at_five_percent_and_the_highest_rate_with_a_collector_1
         let servers = collector.all().into_iter().filter(|each| each.span.kind() == SpanKind::Server);
         servers.map(|each| u64::from_be_bytes(each.span.trace_id[8..].try_into().unwrap())).collect()
     };
-    until("every sampled trace", seconds(15), async || arrived().len() >= wanted.len()).await;
+    eventually("every sampled trace", async || arrived().len() >= wanted.len()).await;
     let dropped = async |reason: &str| {
         service.metric(&format!(r#"telemetry_spans_dropped_total{{reason="{reason}"}}"#)).await
     };

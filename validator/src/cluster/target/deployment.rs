@@ -1,0 +1,92 @@
+//! The deployment itself: found, at rest, and such that its pods can be told apart.
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::PodSpec;
+use kube::api::ListParams;
+use kube::{Api, ResourceExt};
+
+use crate::cluster::Cluster;
+use crate::cluster::rollout::is_settled;
+use crate::failure::Failure;
+
+/// Reads it; the failure lists the deployments that there are.
+pub(super) async fn find(cluster: &Cluster, name: &str) -> Result<Deployment, Failure> {
+    let api: Api<Deployment> = cluster.api();
+    if let Some(found) = cluster.call("read the deployment", api.get_opt(name)).await? {
+        return Ok(found);
+    }
+    let all = cluster.call("list deployments", api.list(&ListParams::default())).await?;
+    let names: Vec<String> = all.iter().map(ResourceExt::name_any).collect();
+    let missing = Failure::usage(format!("no deployment `{name}` in namespace `{}`", cluster.namespace));
+    Err(if names.is_empty() {
+        missing.hint("there is no deployment at all in that namespace; is `-n NAMESPACE` right?")
+    } else {
+        missing.hint(format!("deployments there: {}", names.join(", ")))
+    })
+}
+
+/// A roll that is already under way would be measured as ours.
+pub(super) fn at_rest(deployment: &Deployment) -> Result<(), Failure> {
+    let name = deployment.name_any();
+    let spec = deployment.spec.as_ref();
+    let replicas = spec.and_then(|s| s.replicas).unwrap_or(1);
+    if replicas == 0 {
+        return Err(Failure::usage(format!("deployment `{name}` has 0 replicas"))
+            .hint(format!("kubectl scale deployment/{name} --replicas 3")));
+    }
+    if spec.and_then(|s| s.paused).unwrap_or(false) {
+        return Err(Failure::usage(format!("deployment `{name}` is paused"))
+            .hint(format!("kubectl rollout resume deployment/{name}")));
+    }
+    // Two rolls make two revisions: the one to go back to must outlive both.
+    if spec.and_then(|s| s.revision_history_limit).unwrap_or(10) < 2 {
+        return Err(Failure::usage(format!(
+            "deployment `{name}` keeps no two old revisions: it could not be rolled back"
+        ))
+        .hint(format!("kubectl patch deployment {name} -p '{{\"spec\":{{\"revisionHistoryLimit\":5}}}}'")));
+    }
+    if is_settled(deployment) {
+        return Ok(());
+    }
+    let available = deployment.status.as_ref().and_then(|s| s.available_replicas).unwrap_or(0);
+    Err(Failure::environment(format!(
+        "deployment `{name}` is not at rest: {available} of {replicas} replicas are available"
+    ))
+    .hint(format!("kubectl rollout status deployment/{name}, then run again")))
+}
+
+/// A pod is told by its address: on the network of its node it has none of its own, and a fault would meet whatever
+/// else runs there.
+pub(super) fn own_network(deployment: &str, pod: &PodSpec) -> Result<(), Failure> {
+    if !pod.host_network.unwrap_or(false) {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("deployment `{deployment}` runs on the network of its nodes (hostNetwork)"))
+        .hint(
+            "its pods cannot be told from their nodes; give them addresses of their own to have them gated",
+        ))
+}
+
+/// What to call the version of an image: its tag, or the label of the deployment.
+pub(super) fn version(image: &str, deployment: &Deployment) -> String {
+    let tag = image.rsplit_once(':').map(|(_, tag)| tag).filter(|tag| !tag.contains('/'));
+    let label = deployment.labels().get("app.kubernetes.io/version").map(String::as_str);
+    let text = tag.or(label).unwrap_or("unknown");
+    let digits = text.starts_with(|c: char| c.is_ascii_digit());
+    if digits { format!("v{text}") } else { text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{from_value, json};
+
+    use super::own_network;
+
+    #[test]
+    fn pods_on_the_network_of_their_node_are_refused() {
+        let pod = |host: bool| from_value(json!({ "containers": [], "hostNetwork": host })).unwrap();
+        assert!(own_network("users", &pod(false)).is_ok());
+        let refused = own_network("users", &pod(true)).unwrap_err();
+        assert_eq!(refused.exit(), crate::exit::Exit::Usage);
+    }
+}
