@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The gate on builds with one realistic mistake each: the check meant for it must refuse it, and no unrelated one.
-# At last the good build without its own headers and /metrics: the verdict may not depend on them.
-# Usage: kind-selftest.sh [FLAW...]; none means all, and the good build.
+# At last the good build, twice: without its own headers and /metrics, on which the verdict may not depend, and ready
+# while it lacks a dependency, so that a total loss is judged through the Service.
+# Usage: kind-selftest.sh [deaf|half-ready|late-deadline|no-flush|plain|degraded...]; none means all.
 # shellcheck source=cluster/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=cluster/gate.sh
@@ -40,15 +41,29 @@ plain() {
   expect plain '[.checks[] | select(.area != "run" and .outcome != "pass")] == []' "no other finding than with them"
 }
 
+# Ready without a dependency, and declared so.
+degraded() {
+  step "install users, ready while degraded" "cluster/kubectl -n $namespace describe pods" install_users --set readiness=degraded-ok
+  sed 's/^  readiness: strict$/  readiness: degraded-ok/' "$repo_dir/golive.yaml" >"$out/degraded.yaml"
+  grep -q '^  readiness: degraded-ok$' "$out/degraded.yaml" || die "golive.yaml declares no strict readiness" "look at degraded() in $0"
+  gate degraded "$out/degraded.yaml" 0
+  expect degraded '.verdict == "GO" and .passing == 4' "GO, 4/4"
+  expect degraded '[.checks[] | select(.id == "GL-B211" and .outcome == "pass")] | length == 1' "a total loss is answered through the Service"
+}
+
 main() {
   trap stop_jobs EXIT
   trap 'exit 130' INT TERM
-  local flaw all=("$@")
-  for flaw; do [[ -f $cluster_dir/selftest/$flaw.codes ]] || die "unknown flaw: $flaw" "one of: ${flaws[*]}"; done
-  (($#)) || all=("${flaws[@]}")
+  local build builds=("$@") known=" ${flaws[*]} plain degraded "
+  (($#)) || read -ra builds <<<"$known"
+  for build in "${builds[@]}"; do [[ $known == *" $build "* ]] || die "unknown build: $build" "one of:$known"; done
   prepare
-  for flaw in "${all[@]}"; do flawed "$flaw"; done
-  (($#)) || plain
+  for build in "${builds[@]}"; do
+    case $build in
+      plain | degraded) "$build" ;;
+      *) flawed "$build" ;;
+    esac
+  done
   step "uninstall users" "cluster/helm -n $namespace list" uninstall users
   say "kind-selftest passed in $SECONDS s; reports and evidence: golive-out/"
 }

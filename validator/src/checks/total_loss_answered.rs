@@ -12,7 +12,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Breaker,
     severity: Severity::Major,
     why: "Refused connections fail fast, a black hole does not: both must open the circuit, and a lost cache must not make it worse.",
-    how: "Pod by pod while its database refuses, resets or swallows everything: from the latest moment of the opening on, every answer below 500 or 503 with Retry-After and at once, but for one trial per open time. With readiness degraded-ok users through the Service must fare as well while every pod has lost everything. Connections tried at a database that refuses them are counted: many of them are a warning.",
+    how: "Pod by pod while its database refuses, resets or swallows everything: from the latest moment of the opening on, every answer below 500 or 503 with Retry-After and at once, but for one trial per open time. With readiness degraded-ok users through the Service must fare as well while every pod lacks one store, most of them a database. Connections tried at a database that refuses them are counted: many of them are a warning.",
     remedy: "Count refused connections and time-outs as failures; bound the cache's calls below the answer's time; wait between attempts to connect.",
     judge,
 };
@@ -61,14 +61,14 @@ fn pod_by_pod(timeline: &Timeline, losses: &[Loss]) -> Vec<Answers> {
     databases.map(|(line, fault, breaker)| Answers::of_pod(timeline, line, fault, breaker)).collect()
 }
 
-/// What users met while every pod had lost everything: under degraded-ok the endpoints stay.
+/// What users met while every pod lacked a store, most of them a database: under degraded-ok the endpoints stay.
 fn through_the_service(timeline: &Timeline, losses: &[Loss]) -> Result<Answers, Unmeasured> {
-    let (begin, end) = timeline.between(Step::Blackout, Step::Blackout)?;
+    let (begin, end) = timeline.between(Step::Loss, Step::Loss)?;
     let open_ms = timeline.breakers().map(|(_, breaker)| open_by_ms(timeline, breaker)).max();
     let window = (begin + open_ms.unwrap_or_default(), end);
     let load = timeline.load.fallback(window, |second| second.class != Class::Direct);
     if load.total == 0 {
-        return Err(Unmeasured::NotSeen("no user came while every pod had lost everything".into()));
+        return Err(Unmeasured::NotSeen("no user came while every pod lacked a store".into()));
     }
     let users = timeline.load.requests.iter().filter(|(_, r)| r.class != Class::Direct);
     let during = users.filter(|(_, r)| (window.0..=window.1).contains(&r.due));
@@ -79,8 +79,9 @@ fn through_the_service(timeline: &Timeline, losses: &[Loss]) -> Result<Answers, 
         breaker.map_or(0, |(_, breaker)| trials(fault, breaker))
     };
     let trials = faults.map(|(_, fault)| due(fault)).sum();
-    let line = timeline.step(Step::Blackout).map_or(0, |span| span.line);
-    Ok(Answers::new(timeline, line, "users of the Service in the blackout", &load, slow, trials))
+    let line = timeline.step(Step::Loss).map_or(0, |span| span.line);
+    let who = "users of the Service while each pod lacked a store";
+    Ok(Answers::new(timeline, line, who, &load, slow, trials))
 }
 
 /// Attempts to connect to a database that refuses them; its own word for it is one hit each.

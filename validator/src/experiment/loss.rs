@@ -15,6 +15,9 @@ const MODES: [Fault; 3] = [Fault::Refuse, Fault::Reset, Fault::Silence];
 /// A loss lasts at least this long, so that breakers are seen to open.
 const LOSS_MIN: Duration = Duration::from_secs(8);
 
+/// Where pods stay in the Service without a dependency, users are watched so long once every circuit has to be open.
+const WATCHED: Duration = Duration::from_secs(6);
+
 /// Endpoints that are not out after this time stay in.
 const LOSS_MAX: Duration = Duration::from_secs(25);
 
@@ -43,14 +46,15 @@ pub(super) async fn run(stage: &Stage<'_>, pods: &[String]) -> Result<(), Failur
 }
 
 async fn one_of_each(stage: &Stage<'_>, stores: &[&str], pods: &[String]) -> Result<(), Failure> {
-    stage.diary.begin(Step::Loss, LOSS_MIN);
+    let least = least(stage);
+    stage.diary.begin(Step::Loss, least);
     for (number, pod) in pods.iter().enumerate() {
         let store = stores[first(number, stores.len())];
         stage.faults.set(store, [(pod.as_str(), mode(number))], AT_MOST).await?;
     }
-    sleep(LOSS_MIN).await;
+    sleep(least).await;
     if stage.plan.readiness_policy == Readiness::Strict {
-        stage.wait_for(LOSS_MAX.saturating_sub(LOSS_MIN), Stage::all_out).await;
+        stage.wait_for(LOSS_MAX.saturating_sub(least), Stage::all_out).await;
     }
     stage.diary.end(Step::Loss);
     Ok(())
@@ -104,6 +108,15 @@ fn calls(stage: &Stage<'_>, pods: &[String]) -> Vec<u64> {
     let circuits = stage.circuits();
     let of = |pod: &String| circuits.iter().map(|(name, _)| stage.faults.now(name, pod).calls).sum();
     pods.iter().map(of).collect()
+}
+
+/// How long each pod lacks one dependency at least.
+fn least(stage: &Stage<'_>) -> Duration {
+    let latest = stage.circuits().iter().map(|(_, circuit)| circuit.latest).max();
+    match (stage.plan.readiness_policy, latest) {
+        (Readiness::DegradedOk, Some(latest)) => LOSS_MIN.max(latest + WATCHED),
+        _ => LOSS_MIN,
+    }
 }
 
 /// Which store a pod loses first: the second of two for every third pod.

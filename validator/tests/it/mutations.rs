@@ -646,10 +646,10 @@ const MUTATIONS: &[Mutation] = &[
         silence(e, &stall, (stall.ended, stall.ended + 2_000));
     }),
     // Endpoints that leave are no answer when the service promised to stay.
-    ("GL-B211", Outcome::Fail, |e| e.header.plan.readiness_policy = Readiness::DegradedOk),
+    ("GL-B211", Outcome::Fail, degraded_ok),
     ("GL-B211", Outcome::Pass, |e| {
-        e.header.plan.readiness_policy = Readiness::DegradedOk;
-        let window = (edge(e, Step::Blackout, Edge::Begin), edge(e, Step::Blackout, Edge::End));
+        degraded_ok(e);
+        let window = (edge(e, Step::Loss, Edge::Begin), edge(e, Step::Loss, Edge::End));
         e.facts.retain(|f| !matches!(f, Fact::Request(r) if r.class != Class::Direct && (window.0..window.1).contains(&r.due)));
         for second in seconds(e, window).filter(|s| s.class != Class::Direct) {
             second.outcomes = vec![(evidence::Outcome::Answered(200), second.due)];
@@ -666,6 +666,14 @@ const MUTATIONS: &[Mutation] = &[
         e.facts.retain(|f| !matches!(f, Fact::Step(s) if s.step == Step::Hang && s.edge == Edge::End));
     }),
 ];
+
+/// Declares that pods stay in the Service without a dependency, for which they are watched longer.
+fn degraded_ok(evidence: &mut Evidence) {
+    evidence.header.plan.readiness_policy = Readiness::DegradedOk;
+    let end = edge(evidence, Step::Blackout, Edge::End);
+    let steps = evidence.facts.iter_mut().filter_map(|f| if let Fact::Step(s) = f { Some(s) } else { None });
+    steps.filter(|s| s.step == Step::Loss && s.edge == Edge::End).for_each(|s| s.at = end);
+}
 
 /// Everything that takes the belief in an agent's record away.
 fn disbeliefs() -> [Trouble; 6] {
