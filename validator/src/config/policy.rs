@@ -58,7 +58,7 @@ pub struct Policy {
     pub max_fault_effect_s: f64,
     /// What the middle agents may add to the median.
     pub max_agent_latency_ms: f64,
-    /// Without a collector 99 % of answers may take this multiple of the time with one,
+    /// Without a collector answers may take this multiple of what 99 % took with one,
     pub max_slower_factor: f64,
     /// or this much more, whichever is more.
     pub max_slower_ms: f64,

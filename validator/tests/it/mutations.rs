@@ -453,6 +453,19 @@ const MUTATIONS: &[Mutation] = &[
         let mine = seconds(e, (away.began, away.ended)).filter(|s| s.pod.as_ref() == Some(&away.pod));
         mine.for_each(|s| (0..s.due).for_each(|_| s.times.record(400.0)));
     }),
+    ("GL-T206", Outcome::Fail, |e| {
+        // Only what is sampled waits for the collector.
+        let away = fault(e, |f| f.dependency == "traces");
+        let mine = seconds(e, (away.began, away.ended)).filter(|s| s.pod.as_ref() == Some(&away.pod));
+        mine.take(8).for_each(|s| s.times.record(1_000.0));
+    }),
+    ("GL-T206", Outcome::Pass, |e| {
+        // The machine stopped for a fifth of a second.
+        let away = fault(e, |f| f.dependency == "traces");
+        let mut mine = seconds(e, (away.began, away.ended)).filter(|s| s.pod.as_ref() == Some(&away.pod));
+        let second = mine.next().unwrap();
+        (0..2).for_each(|_| second.times.record(200.0));
+    }),
     ("GL-H204", Outcome::Fail, |e| {
         // Ready again with one dependency still away.
         let pod = fault(e, |f| f.fault == Fault::Silence && f.dependency == "redis").pod;
