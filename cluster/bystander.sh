@@ -51,7 +51,8 @@ main() {
   step "start the bystander" "cluster/kubectl -n $namespace describe pod $pod" start_pod
   ask &
   local client=$!
-  gate good "$repo_dir/golive.yaml" 0 >"$out/bystander.log" 2>&1 || die "the gate did not end in GO" "read $out/bystander.log"
+  # In the background, where its `exit` is not ours.
+  run gate good "$repo_dir/golive.yaml" 0 >"$out/bystander.log" 2>&1 || die "the gate did not end in GO" "read $out/bystander.log"
   sleep 5
   kubectl_ -n "$namespace" exec "$pod" -- touch /tmp/stop
   wait "$client" || die "the bystander did not end" "read $out/bystander.txt"

@@ -18,7 +18,7 @@ row() { # NAME
 
 once() { # NUMBER
   local name=good-$1
-  gate "$name" "$repo_dir/golive.yaml" 0 >"$out/$name.log" 2>&1 || { cat "$out/$name.log"; die "run $1 did not end in GO" "read $out/$name.txt"; }
+  run gate "$name" "$repo_dir/golive.yaml" 0 >"$out/$name.log" 2>&1 || { cat "$out/$name.log"; die "run $1 did not end in GO" "read $out/$name.txt"; }
   [[ ! -e $out/$name.inconclusive.txt ]] || die "run $1 was inconclusive at first" "read $out/$name.inconclusive.txt"
   expect "$name" '.verdict == "GO" and .passing == 4' "GO, 4/4"
   expect "$name" '[.checks[] | select(.id == "GL-S201" and .outcome == "pass")] | length == 1' "no request lost"
