@@ -15,7 +15,7 @@ test: ## All tests that need no cluster; installs Postgres and Redis where they 
 kind-test: ## The gate in a real kind cluster, on the good build and on the bare one; from nothing
 	cluster/kind-test.sh
 
-kind-selftest: ## The gate on builds with one mistake each: refused by the check meant for it (about 45 min)
+kind-selftest: ## The gate on builds with one mistake each, and on two good ones of another kind (about 40 min)
 	cluster/kind-selftest.sh
 
 kind-repeat: ## The gate on the good build five times in a row (about 35 min)
@@ -58,7 +58,7 @@ bench: ## Benchmarks: criterion, and whole processes beside their peer
 fuzz: ## Fuzz the headers that strangers send; RUNS inputs (default 200000) from a fixed seed
 	service/fuzz/run.sh
 
-soak: ## The long tests (about 50 min), in release builds
+soak: ## The long tests (about 35 min and the build), in release builds
 	service/tests/backends.sh
 	ulimit -n "$$(ulimit -Hn)"; timeout 6000 cargo test --locked --release -p golive-service --features golive-service/flawed --test it -- --ignored --nocapture --test-threads 1
 

@@ -123,7 +123,7 @@ pub struct RunArgs {
     /// No roll may end later than this after the start
     #[arg(long, default_value = "15m")]
     pub timeout: Seconds,
-    /// Image of the load agents
+    /// Image of all agents and of the guardian
     #[arg(long, env = "GOLIVE_AGENT_IMAGE", default_value = concat!("golive/validator:", env!("CARGO_PKG_VERSION")))]
     pub agent_image: String,
     /// Write the report to a file too: terminal=PATH or json=PATH; may be repeated

@@ -11,7 +11,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Shutdown,
     severity: Severity::Major,
     why: "A pool that reuses a connection at the moment the server closes it loses that request; Connection: close (RFC 9112, 9.6) tells it in time.",
-    how: "Every kept connection that the server ended during the rolls must have carried an answer with Connection: close before.",
+    how: "Every kept connection that the server ended while a pod was stopping in the rolls must have carried an answer with Connection: close before.",
     remedy: "From SIGTERM on send Connection: close with every HTTP/1.1 answer, and keep reading idle connections until the drain ends.",
     judge,
 };

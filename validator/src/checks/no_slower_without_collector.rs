@@ -11,7 +11,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Tracing,
     severity: Severity::Major,
     why: "Telemetry that blocks requests turns an outage of the monitoring into one of the service.",
-    how: "One pod's connections to the collector are refused: its pod-direct answers until its deletion that take more than twice the 99th percentile of the 5 s before, or 20 ms more, are counted. One in a hundred is usual, or as many as at pods without a fault in the same time; three standard deviations more are chance.",
+    how: "One pod's connections to the collector are refused: its pod-direct answers until its deletion that take more than twice the 99th percentile of the 5 s before, or 20 ms more, whichever is more, are counted. One in a hundred is usual, or as many as at pods without a fault in the same time; three standard deviations more are chance.",
     remedy: "Export from a background task with a bounded queue that drops when it is full.",
     judge,
 };

@@ -12,7 +12,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Health,
     severity: Severity::Blocker,
     why: "A pod that says ready without its database gets users it cannot serve; one that was declared to go on must not leave.",
-    how: "Each pod loses one data store, then all, then gets the first one back. Strict: the readiness endpoint must stop saying 200 soon, the EndpointSlice must follow within the probe's own timings, and both must stay so until everything is back. Degraded-ok: both must stay ready.",
+    how: "Each pod loses one data store, then all, then gets the first one back. Strict: the readiness endpoint must stop saying 200 soon, the EndpointSlice must follow within the probe's own timings, and both must stay so until everything is back. Degraded-ok: both must stay ready while one store is lost; without any the pod may leave.",
     remedy: "Confirm every data store in the loop behind /ready, each by a call of its own; declare readiness: degraded-ok if the service is meant to go on.",
     judge,
 };

@@ -12,7 +12,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Breaker,
     severity: Severity::Major,
     why: "Refused connections fail fast, a black hole does not: both must open the circuit, and a lost cache must not make it worse.",
-    how: "Pod by pod while its database refuses, resets or swallows everything: from the latest moment of the opening on, every answer below 500 or 503 with Retry-After and at once, but for one trial per open time. With readiness degraded-ok users through the Service must fare as well while every pod lacks one store, most of them a database. Connections tried at a database that refuses them are counted: many of them are a warning.",
+    how: "Pod by pod while its database refuses, resets or swallows everything: from the latest moment of the opening on, every answer below 500 or 503 with Retry-After and at once, but for one trial per open time. With readiness degraded-ok users through the Service must fare as well while every pod lacks one store, most of them the one declared first. Connections tried at a database that refuses them are counted: many of them are a warning.",
     remedy: "Count refused connections and time-outs as failures; bound the cache's calls below the answer's time; wait between attempts to connect.",
     judge,
 };
