@@ -139,7 +139,9 @@ impl Agent {
             buffer: BytesMut::with_capacity(16 * 1024),
             passed: 0,
             begun: false,
+            called: false,
             last_byte: Instant::now(),
+            idle_since: None,
         };
         let down = Downward {
             agent: self,

@@ -27,9 +27,12 @@ const HANG_UP_LOOK: Duration = Duration::from_millis(100);
 /// What TLS begins with: the type of a handshake record (RFC 8446, 5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
 
-/// How often a connection that is to be handed back is looked at, and how long it must be idle: less than the pauses of a
-/// busy connection, or it never is.
+/// How often a connection that is to be handed back is looked at, and how long it must be idle after an answer: less than
+/// the pauses of a busy connection, or it never is.
 const HAND_BACK_LOOK: Duration = Duration::from_millis(5);
+
+/// A connection without any call so far is idle after this time: its client is about to make the first one.
+const NEW_IDLE: Duration = Duration::from_secs(1);
 
 /// A connection that is not understood is idle after this time without a byte.
 const RAW_IDLE: Duration = Duration::from_secs(1);
@@ -63,7 +66,11 @@ pub(super) struct Upward<'a> {
     pub(super) passed: usize,
     /// Whether the client has said something.
     pub(super) begun: bool,
+    /// Whether there was a call.
+    pub(super) called: bool,
     pub(super) last_byte: Instant,
+    /// Since when it is seen to be idle, while it is to be handed back.
+    pub(super) idle_since: Option<Instant>,
 }
 
 impl Upward<'_> {
@@ -83,7 +90,7 @@ impl Upward<'_> {
                 read = self.client.read_buf(&mut self.buffer), if room => match read {
                     Ok(0) if self.server.shutdown().await.is_ok() => return End::Eof,
                     Ok(0) | Err(_) => return End::Gone,
-                    Ok(_) => self.last_byte = Instant::now(),
+                    Ok(_) => self.heard(),
                 }
             }
         }
@@ -154,10 +161,12 @@ impl Upward<'_> {
                 Head::Raw => self.wire.go_unread(),
                 Head::Stream => self.wire.go_raw(),
                 Head::Request { length, mark, context } => {
+                    self.called = true;
                     let verdict = self.agent.request(self.source, mark, context);
                     passing = self.call(passing, length, 1, verdict).await?;
                 }
                 Head::Call { length, mark, answers } => {
+                    self.called = true;
                     let verdict = self.agent.desk.call(self.source, mark);
                     passing = self.call(passing, length, answers, verdict).await?;
                 }
@@ -251,7 +260,7 @@ impl Upward<'_> {
                 () = &mut over => break,
                 read = read_ahead(&mut self.client, &mut self.buffer) => match read {
                     Ok(0) | Err(_) => return Err(End::Gone),
-                    Ok(_) => self.last_byte = Instant::now(),
+                    Ok(_) => self.heard(),
                 }
             }
         }
@@ -260,19 +269,27 @@ impl Upward<'_> {
         Ok(())
     }
 
+    fn heard(&mut self) {
+        (self.last_byte, self.idle_since) = (Instant::now(), None);
+    }
+
     /// Whether the connection is to be given back now.
-    fn handed_back(&self) -> Result<(), End> {
+    fn handed_back(&mut self) -> Result<(), End> {
         if !self.agent.desk.is_handing_back() {
             return Ok(());
         }
         if self.agent.desk.is_cutting() {
             return Err(End::Cut);
         }
-        let quiet = self.last_byte.elapsed();
         let idle = if self.wire.is_raw() {
-            quiet >= RAW_IDLE
+            self.last_byte.elapsed() >= RAW_IDLE
+        } else if self.buffer.is_empty() && self.wire.is_idle() {
+            // Not since its last byte: the answer may have come this very moment, and the next call be on its way.
+            let since = *self.idle_since.get_or_insert_with(Instant::now);
+            since.elapsed() >= if self.called { HAND_BACK_LOOK } else { NEW_IDLE }
         } else {
-            self.buffer.is_empty() && self.wire.is_idle() && quiet >= HAND_BACK_LOOK
+            self.idle_since = None;
+            false
         };
         if idle { Err(End::Idle) } else { Ok(()) }
     }

@@ -62,6 +62,21 @@ async fn a_connection_is_handed_back_when_it_is_idle_and_not_before() {
 }
 
 #[tokio::test]
+async fn a_new_connection_is_not_handed_back_before_its_first_query() {
+    let (name, _) = database().await;
+    let before = Before::new(Protocol::Postgres, postgres_port(), limits()).await;
+    before.hand_back().await;
+    // The Service may lead here for a moment more.
+    let mut new = Postgres::connect(before.address, &name).await.unwrap();
+    sleep(Duration::from_millis(300)).await;
+    new.run("SELECT 1").await.unwrap();
+    before.until("it is closed", |pod| pod.open == 0).await;
+    let unused = Postgres::connect(before.address, &name).await.unwrap();
+    before.until("one without any query is closed too", |pod| pod.open == 0).await;
+    drop(unused);
+}
+
+#[tokio::test]
 async fn what_is_never_idle_is_cut_at_the_end_and_that_is_told() {
     let (name, _) = database().await;
     let own = Limits { hand_back: Duration::from_millis(500), ..limits() };
