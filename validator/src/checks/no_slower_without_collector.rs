@@ -1,7 +1,7 @@
 //! Users do not feel that the collector is away.
 
 use crate::check::{Area, Check, Finding, Severity};
-use crate::evidence::{FaultFact, Millis};
+use crate::evidence::{FaultFact, Histogram, Millis};
 use crate::timeline::{Fallback, Timeline, Unmeasured};
 
 /// The check.
@@ -11,7 +11,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Tracing,
     severity: Severity::Major,
     why: "Telemetry that blocks requests turns an outage of the monitoring into one of the service.",
-    how: "One pod's connections to the collector are refused: its pod-direct answers until its deletion that take more than twice the 99th percentile of the 5 s before, or 20 ms more, whichever is more, are counted. One in a hundred is usual, or as many as at pods without a fault in the same time; three standard deviations more are chance.",
+    how: "One pod's connections to the collector are refused: its pod-direct answers until its deletion that take more than twice the 99th percentile of the 5 s before, or 20 ms more, whichever is more (from there to the next bound of the histogram), are counted. One in a hundred is usual, or as many as at pods without a fault in the same time; three standard deviations more are chance. Most of the sampled answers must not be among them.",
     remedy: "Export from a background task with a bounded queue that drops when it is full.",
     judge,
 };
@@ -21,6 +21,9 @@ const BEFORE_MS: Millis = 5_000;
 
 /// The share of answers that are slow without any reason.
 const USUAL: f64 = 0.01;
+
+/// Fewer sampled answers than this say nothing by themselves.
+const FEWEST_SAMPLED: usize = 3;
 
 /// Whoever needs this long at the median has other troubles than its collector.
 const STUCK_MS: f64 = 1_000.0;
@@ -45,7 +48,10 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
                 fault.pod
             )));
         }
-        let finding = compare(timeline, &before, &during, &undisturbed(timeline, fault, window));
+        let sampled = timeline.load.direct_requests(&fault.pod, window).filter(|(_, r)| r.trace_id.is_some());
+        let sampled = sampled.map(|(_, request)| request.took_ms).collect();
+        let calm = undisturbed(timeline, fault, window);
+        let finding = compare(timeline, &before, &Meanwhile { during, sampled, calm });
         return Ok(finding.lines([line]));
     }
     Err(Unmeasured::NotSeen("no request was sent to a pod alone while its collector was away".into()))
@@ -64,22 +70,35 @@ fn undisturbed(timeline: &Timeline, away: &FaultFact, (begin, end): (Millis, Mil
     timeline.load.fallback((begin, end), |second| second.pod.as_deref().is_some_and(calm))
 }
 
+/// While the collector was away from a pod.
+struct Meanwhile {
+    during: Fallback,
+    /// Times of its sampled answers: whoever exports within the request is slow in these alone.
+    sampled: Vec<f64>,
+    calm: Fallback,
+}
+
 /// Counts answers beyond the limit: of a hundred, the 99th percentile is the slowest but one, and chance decides. As many
 /// as there were meanwhile elsewhere, and one in a hundred at least, are expected; three standard deviations more are
 /// chance.
-fn compare(timeline: &Timeline, before: &Fallback, during: &Fallback, calm: &Fallback) -> Finding {
+fn compare(timeline: &Timeline, before: &Fallback, meanwhile: &Meanwhile) -> Finding {
+    let Meanwhile { during, sampled, calm } = meanwhile;
     let policy = &timeline.plan().policy;
     let of = |share: f64| (before.times.quantile_ms(share), during.times.quantile_ms(share));
     let ((p50, p50_without), (p99, p99_without)) = (of(0.5), of(0.99));
-    let limit = (p99 * policy.max_slower_factor).max(p99 + policy.max_slower_ms);
+    let limit = Histogram::bound_from((p99 * policy.max_slower_factor).max(p99 + policy.max_slower_ms));
     let slow = |answers: &Fallback| f64::from(answers.times.slower_than(limit));
-    let share = (slow(calm) / calm.total.max(1) as f64).max(USUAL);
-    let expected = during.total as f64 * share;
+    let expected = during.total as f64 * (slow(calm) / calm.total.max(1) as f64).max(USUAL);
     let most = (expected + 3.0 * expected.sqrt()).floor();
     let (slow, total) = (slow(during), during.total);
-    let summary = format!("{slow} of {total} answers without a collector took longer than {limit:.1} ms");
-    Finding::when(slow <= most, summary.clone(), summary).measured(
+    let slow_sampled = sampled.iter().filter(|took| **took > limit).count();
+    let blocked = sampled.len() >= FEWEST_SAMPLED && 2 * slow_sampled > sampled.len();
+    let summary = format!(
+        "{slow} of {total} answers without a collector, {slow_sampled} of {} sampled ones, took longer than {limit:.0} ms",
+        sampled.len()
+    );
+    Finding::when(slow <= most && !blocked, summary.clone(), summary).measured(
         format!("p50 {p50:.1} -> {p50_without:.1} ms, p99 {p99:.1} -> {p99_without:.1} ms, {slow} slow"),
-        format!("<= {most} slower than {limit:.1} ms"),
+        format!("<= {most} slower than {limit:.0} ms, nor most of those sampled"),
     )
 }

@@ -148,7 +148,9 @@ fn update(pods: &mut PodTable, listed: &mut BTreeSet<String>, fact: &ObjectFact)
     } else {
         listed.clear();
     }
-    if fact.change == Change::Deleted {
+    // One that has failed, as by an eviction, stays in the list until somebody deletes it.
+    let over = matches!(text("/status/phase").as_deref(), Some("Failed" | "Succeeded"));
+    if fact.change == Change::Deleted || over {
         return pods.remove(&name).is_some();
     }
     let conditions = object.pointer("/status/conditions").and_then(|v| v.as_array());
@@ -178,6 +180,13 @@ mod tests {
     fn pod(change: Change, name: &str) -> Fact {
         let object = json!({ "metadata": { "name": name } });
         Fact::Object(ObjectFact { at: 0, kind: ObjectKind::Pod, change, object })
+    }
+
+    #[tokio::test]
+    async fn a_pod_that_has_failed_is_none_of_those_that_a_roll_waits_for() {
+        let evicted = json!({ "metadata": { "name": "a" }, "status": { "phase": "Failed" } });
+        let evicted = ObjectFact { at: 0, kind: ObjectKind::Pod, change: Change::Listed, object: evicted };
+        assert_eq!(left([Fact::Object(evicted), pod(Change::Listed, "b")]).await, ["b"]);
     }
 
     fn gap() -> Fact {

@@ -11,13 +11,17 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use super::leftovers::{REVISION, ROLLBACK_TO, patch, remove_annotation};
+use super::leftovers::{REVISION, ROLLBACK_TO, ROLLS, annotation, patch, remove_notes};
 use super::{Cluster, PodTable, Target};
 use crate::failure::Failure;
 use crate::moment::now;
 
 /// How often the deployment is looked at.
 const PERIOD: Duration = Duration::from_millis(500);
+
+/// Attempts to let the candidate stay, and the pause between two.
+const KEEP_ATTEMPTS: usize = 3;
+const KEEP_PAUSE: Duration = Duration::from_secs(1);
 
 /// Reasons a container waits for that say its image cannot be had.
 const UNPULLABLE: &[&str] = &["ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"];
@@ -52,6 +56,7 @@ pub struct Rollout {
     name: String,
     container: String,
     pods: watch::Receiver<PodTable>,
+    rolls: u32,
 }
 
 impl Rollout {
@@ -65,10 +70,12 @@ impl Rollout {
         let api: Api<Deployment> = cluster.api();
         let deployment = cluster.call("read the deployment", api.get(&name)).await?;
         let revision = deployment.annotations().get(REVISION).cloned().unwrap_or_default();
-        let pointer = format!("/metadata/annotations/{}", ROLLBACK_TO.replace('/', "~1"));
-        let note = json!([{ "op": "add", "path": pointer, "value": revision }]);
+        let note = json!([
+            { "op": "add", "path": annotation(ROLLBACK_TO), "value": revision },
+            { "op": "add", "path": annotation(ROLLS), "value": "0" },
+        ]);
         patch(cluster, &name, note).await?;
-        Ok(Self { cluster: cluster.clone(), name, container: target.container.clone(), pods })
+        Ok(Self { cluster: cluster.clone(), name, container: target.container.clone(), pods, rolls: 0 })
     }
 
     /// Starts a roll and waits for its end; `progress` hears how many old pods are left.
@@ -99,7 +106,7 @@ impl Rollout {
         }
     }
 
-    async fn start(&self, candidate: &Candidate) -> Result<(), Failure> {
+    async fn start(&mut self, candidate: &Candidate) -> Result<(), Failure> {
         let api: Api<Deployment> = self.cluster.api();
         let deployment = self.cluster.call("read the deployment", api.get(&self.name)).await?;
         let template = deployment.spec.as_ref().map(|s| s.template.clone()).unwrap_or_default();
@@ -111,6 +118,8 @@ impl Rollout {
         } else {
             json!({ "op": "add", "path": pointer, "value": stamp })
         }];
+        self.rolls += 1;
+        operations.push(json!({ "op": "add", "path": annotation(ROLLS), "value": self.rolls.to_string() }));
         if let Candidate::Image(image) = candidate {
             let containers = template.spec.map(|s| s.containers).unwrap_or_default();
             let index = containers.iter().position(|c| c.name == self.container).unwrap_or_default();
@@ -144,14 +153,21 @@ pub async fn delete_pod(cluster: &Cluster, pod: &str) -> Result<(), Failure> {
     cluster.call("delete a pod of the target", pods.delete(pod, &DeleteParams::default())).await.map(drop)
 }
 
-/// Leaves the deployment as it is and forgets the revision noted on it.
+/// Leaves the deployment as it is and forgets the revision noted on it; tried some times, since a clean-up that finds the
+/// note takes the candidate back.
+///
+/// # Errors
+/// Exit 3 with the command that does it by hand.
 pub async fn keep(cluster: &Cluster, name: &str) -> Result<(), Failure> {
-    let api: Api<Deployment> = cluster.api();
-    let deployment = cluster.call("read the deployment", api.get(name)).await?;
-    if deployment.annotations().contains_key(ROLLBACK_TO) {
-        patch(cluster, name, json!([remove_annotation()])).await?;
+    for _ in 1..KEEP_ATTEMPTS {
+        if remove_notes(cluster, name).await.is_ok() {
+            return Ok(());
+        }
+        sleep(KEEP_PAUSE).await;
     }
-    Ok(())
+    let command = format!("kubectl annotate deployment/{name} {ROLLBACK_TO}- {ROLLS}-");
+    let hint = format!("before any clean-up, or the candidate is taken back: {command}");
+    remove_notes(cluster, name).await.map_err(|failure| failure.hint(hint))
 }
 
 /// Waits until the deployment is at rest, at most until the deadline; says whether it is.

@@ -128,6 +128,11 @@ impl Histogram {
         low
     }
 
+    /// The first bound at or above this time; the time itself beyond the last one.
+    pub fn bound_from(ms: f64) -> f64 {
+        Self::BOUNDS_MS.into_iter().find(|bound| *bound >= ms).unwrap_or(ms)
+    }
+
     /// Answers in the buckets that begin at or above this time.
     pub fn slower_than(&self, ms: f64) -> u32 {
         let first =

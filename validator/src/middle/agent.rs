@@ -138,6 +138,7 @@ impl Agent {
             asking: Asking::new(protocol),
             buffer: BytesMut::with_capacity(16 * 1024),
             passed: 0,
+            opened: Instant::now(),
             begun: false,
             called: false,
             last_byte: Instant::now(),

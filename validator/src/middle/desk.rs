@@ -65,6 +65,8 @@ struct State {
     heard: Option<Instant>,
     failed_open: u32,
     handing_back: Option<Instant>,
+    /// Since when nobody has said a word for too long.
+    abandoned: Option<Instant>,
     cut: u64,
     encrypted: bool,
     /// What was not understood of each address, and since when; whose pod it is may be told later.
@@ -90,6 +92,7 @@ impl Desk {
             heard: None,
             failed_open: 0,
             handing_back: None,
+            abandoned: None,
             cut: 0,
             encrypted: false,
             unread: BTreeMap::new(),
@@ -110,7 +113,8 @@ impl Desk {
 
     /// A word of the validator.
     pub(super) fn hear(&self) {
-        self.lock().heard = Some(Instant::now());
+        let mut state = self.lock();
+        (state.heard, state.abandoned) = (Some(Instant::now()), None);
     }
 
     pub(super) fn aim(&self, targets: Targets) {
@@ -158,13 +162,17 @@ impl Desk {
         self.changed.send_replace(());
     }
 
-    pub(super) fn is_handing_back(&self) -> bool {
-        self.lock().handing_back.is_some()
+    /// Whether a connection that was opened then is to be closed when it is idle. An abandoned agent closes only those
+    /// that it had: a Service whose selector nobody could give back still leads to it, and it goes on forwarding.
+    pub(super) fn is_handing_back(&self, opened: Instant) -> bool {
+        let state = self.lock();
+        state.handing_back.is_some() || state.abandoned.is_some_and(|since| opened < since)
     }
 
-    /// Whether what is still open is to be cut.
-    pub(super) fn is_cutting(&self) -> bool {
-        self.lock().handing_back.is_some_and(|since| since.elapsed() >= self.limits.hand_back)
+    /// Whether a connection that was opened then is to be cut, idle or not.
+    pub(super) fn is_cutting(&self, opened: Instant) -> bool {
+        let since = self.lock().handing_back;
+        since.is_some_and(|since| since.max(opened).elapsed() >= self.limits.hand_back)
     }
 
     pub(super) fn opened(&self, ip: IpAddr) {
@@ -228,9 +236,9 @@ impl Desk {
             change = true;
             tracing::warn!("no word from the validator: every fault is over");
         }
-        let abandoned = silence >= self.limits.abandoned && state.handing_back.is_none();
+        let abandoned = silence >= self.limits.abandoned && state.abandoned.is_none();
         if abandoned {
-            state.handing_back = Some(now);
+            state.abandoned = Some(now);
             tracing::warn!("no word from the validator: connections are handed back when they are idle");
         }
         change |= abandoned || state.handing_back.is_some_and(|since| now - since >= self.limits.hand_back);

@@ -64,6 +64,7 @@ pub(super) struct Upward<'a> {
     pub(super) buffer: BytesMut,
     /// How many bytes at its begin have been passed on all the same: see [`Upward::pass_all`].
     pub(super) passed: usize,
+    pub(super) opened: Instant,
     /// Whether the client has said something.
     pub(super) begun: bool,
     /// Whether there was a call.
@@ -82,7 +83,7 @@ impl Upward<'_> {
             if let Err(end) = self.go_on().await.and_then(|()| self.handed_back()) {
                 return end;
             }
-            let handing_back = self.agent.desk.is_handing_back();
+            let handing_back = self.agent.desk.is_handing_back(self.opened);
             let room = self.buffer.len() < READ_AHEAD;
             tokio::select! {
                 _ = changes.changed() => {}
@@ -275,10 +276,10 @@ impl Upward<'_> {
 
     /// Whether the connection is to be given back now.
     fn handed_back(&mut self) -> Result<(), End> {
-        if !self.agent.desk.is_handing_back() {
+        if !self.agent.desk.is_handing_back(self.opened) {
             return Ok(());
         }
-        if self.agent.desk.is_cutting() {
+        if self.agent.desk.is_cutting(self.opened) {
             return Err(End::Cut);
         }
         let idle = if self.wire.is_raw() {

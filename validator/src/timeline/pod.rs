@@ -121,7 +121,10 @@ fn learn(life: &mut PodLife, fact: &ObjectFact, line: usize) {
         if condition["type"] == "Ready" && life.ready.last().is_none_or(|(_, ready, _)| *ready != is_true) {
             life.ready.push((fact.at, is_true, line));
         }
-        if condition["type"] == "DisruptionTarget" && is_true {
+        // One that had been evicted before the run and was never deleted disturbs nothing.
+        let before =
+            fact.change == Change::Listed && object.pointer("/status/phase") == Some(&"Failed".into());
+        if condition["type"] == "DisruptionTarget" && is_true && !before {
             let reason = condition["reason"].as_str().unwrap_or("unknown").to_owned();
             life.disruption.get_or_insert((reason, line));
         }

@@ -155,6 +155,16 @@ fn slow_request(evidence: &mut Evidence) -> RequestFact {
     found.unwrap()
 }
 
+/// A slow sampled answer of the pod while the fault was in force.
+fn direct_request(evidence: &Evidence, fault: &FaultFact) -> RequestFact {
+    let mut requests =
+        evidence.facts.iter().filter_map(|f| if let Fact::Request(r) = f { Some(r) } else { None });
+    let mut like = requests.find(|r| r.class == Class::Direct).unwrap().clone();
+    (like.pod, like.due, like.took_ms) = (Some(fault.pod.clone()), fault.began + 2_000, 900.0);
+    like.trace_id = Some("0".repeat(32));
+    like
+}
+
 /// No calls of one pod at one dependency in a window.
 fn silence(evidence: &mut Evidence, like: &FaultFact, (from, to): (Millis, Millis)) {
     let inside = |c: &CallFact| {
@@ -458,6 +468,12 @@ const MUTATIONS: &[Mutation] = &[
         let away = fault(e, |f| f.dependency == "traces");
         let mine = seconds(e, (away.began, away.ended)).filter(|s| s.pod.as_ref() == Some(&away.pod));
         mine.take(8).for_each(|s| s.times.record(1_000.0));
+    }),
+    ("GL-T206", Outcome::Fail, |e| {
+        // The same, where hardly any request is sampled.
+        let away = fault(e, |f| f.dependency == "traces");
+        let like = direct_request(e, &away);
+        e.facts.extend((0..8).map(|_| Fact::Request(like.clone())));
     }),
     ("GL-T206", Outcome::Pass, |e| {
         // The machine stopped for a fifth of a second.

@@ -40,6 +40,25 @@ async fn without_a_word_everything_is_forwarded_and_later_the_connections_are_ha
 }
 
 #[tokio::test]
+async fn an_abandoned_agent_goes_on_forwarding_and_cuts_nothing() {
+    let (name, _) = database().await;
+    let own =
+        Limits { hand_back: Duration::from_millis(200), abandoned: Duration::from_millis(400), ..limits() };
+    let before = Before::new(Protocol::Postgres, postgres_port(), own).await;
+    let mut busy = Postgres::connect(before.address, &name).await.unwrap();
+    busy.run_simple("BEGIN").await.unwrap();
+    before.fault(Fault::Hang, Duration::from_millis(1)).await;
+    sleep(Duration::from_millis(1_500)).await;
+    busy.run("SELECT 1").await.unwrap();
+    let mut new = Postgres::connect(before.address, &name).await.unwrap();
+    for _ in 0..3 {
+        sleep(Duration::from_millis(300)).await;
+        new.run("SELECT 1").await.unwrap();
+    }
+    assert_eq!(before.status().await.cut, 0);
+}
+
+#[tokio::test]
 async fn a_connection_is_handed_back_when_it_is_idle_and_not_before() {
     let (name, direct) = database().await;
     let before = Before::new(Protocol::Postgres, postgres_port(), limits()).await;
