@@ -14,6 +14,7 @@
 
 mod args;
 mod baggage;
+mod combined;
 mod edge;
 mod exporter;
 mod http;

@@ -14,6 +14,7 @@ use opentelemetry_http::HeaderInjector;
 #[path = "../../src/telemetry"]
 mod telemetry {
     mod baggage;
+    mod combined;
     mod propagation;
     mod tracecontext;
 
@@ -104,8 +105,7 @@ fn check_baggage(received: &HeaderMap, sent: &HeaderMap) {
     let Some(list) = sent.get("baggage") else { return };
     let list = list.to_str().expect("text");
     assert!(list.len() <= BAGGAGE_LENGTH && list.split(',').count() <= BAGGAGE_MEMBERS, "{received:?}");
-    let lists: Vec<_> =
-        received.get_all("baggage").iter().map(|each| each.to_str().expect("text").trim()).collect();
-    let lists: Vec<_> = lists.into_iter().filter(|each| !each.is_empty()).collect();
+    let lists = received.get_all("baggage").iter().map(|each| each.to_str().expect("text").trim());
+    let lists: Vec<_> = lists.filter(|each| !each.is_empty()).collect();
     assert_eq!(list, lists.join(","));
 }

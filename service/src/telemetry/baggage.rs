@@ -2,6 +2,8 @@ use http::{HeaderMap, HeaderName};
 use opentelemetry::Context;
 use opentelemetry::propagation::Injector;
 
+use super::combined::combined;
+
 /// W3C Baggage, passed on as it came: nobody here reads it. The SDK's propagator decodes percent signs that it does not
 /// encode again, so that `a=b;x%2Cc=d` would go out with a member that its sender never wrote.
 #[derive(Debug)]
@@ -15,21 +17,15 @@ const LENGTH: usize = 8_192;
 impl Baggage {
     /// The context with what the headers bring; several of them are one list, in their order. All of it or nothing.
     pub(super) fn extract(context: Context, headers: &HeaderMap) -> Context {
-        if !headers.contains_key(BAGGAGE) {
-            return context;
-        }
-        let lists: Option<Vec<_>> =
-            headers.get_all(BAGGAGE).iter().map(|list| list.to_str().ok().map(str::trim)).collect();
-        let lists: Vec<_> = lists.into_iter().flatten().filter(|list| !list.is_empty()).collect();
-        let lists = lists.join(",");
-        let fits = (1..=LENGTH).contains(&lists.len()) && lists.split(',').count() <= MEMBERS;
-        if fits { context.with_value(Self(lists)) } else { context }
+        let list = combined(headers, &BAGGAGE).unwrap_or_default();
+        let fits = (1..=LENGTH).contains(&list.len()) && list.split(',').count() <= MEMBERS;
+        if fits { context.with_value(Self(list)) } else { context }
     }
 
     /// Writes it into the headers of an outgoing request.
     pub(super) fn inject(context: &Context, carrier: &mut dyn Injector) {
-        if let Some(Self(lists)) = context.get() {
-            carrier.set(BAGGAGE.as_str(), lists.clone());
+        if let Some(Self(list)) = context.get() {
+            carrier.set(BAGGAGE.as_str(), list.clone());
         }
     }
 }

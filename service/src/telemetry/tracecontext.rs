@@ -1,8 +1,10 @@
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName};
 use opentelemetry::Context;
 use opentelemetry::propagation::{Injector, TextMapPropagator as _};
 use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
+
+use super::combined::combined;
 
 /// W3C Trace Context. Writes as the SDK does; reads by the letter, since the SDK takes in capitals, short flags and the
 /// first of two `traceparent` headers (sections 2.2 and 3.2 of the recommendation).
@@ -28,7 +30,8 @@ impl TraceContext {
             return None;
         };
         let (trace, span, flags) = parse_parent(parent.as_bytes())?;
-        let state = extract_state(headers).unwrap_or_default();
+        let state = combined(headers, &TRACESTATE).filter(|list| !list.is_empty());
+        let state = state.and_then(|list| parse_state(&list)).unwrap_or_default();
         Some(SpanContext::new(trace, span, flags, true, state))
     }
 }
@@ -62,14 +65,6 @@ fn digit(character: u8) -> Option<u8> {
         b'a'..=b'f' => Some(character - b'a' + 10),
         _ => None,
     }
-}
-
-/// Several headers are one list, in their order.
-fn extract_state(headers: &HeaderMap) -> Option<TraceState> {
-    let lists: Option<Vec<_>> =
-        headers.get_all(TRACESTATE).iter().map(|list: &HeaderValue| list.to_str().ok()).collect();
-    let lists = lists.filter(|lists| !lists.is_empty())?;
-    parse_state(&lists.join(","))
 }
 
 /// All of it or nothing: a list with one malformed member cannot be trusted, and the parent stands without it.

@@ -1,29 +1,16 @@
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::harness::{Mode, Service, World, eventually, get, request, seconds, until};
-
-const WRITTEN: &str = r#"cache_writes_total{outcome="written"}"#;
+use super::harness::{Mode, Service, WRITTEN, World, eventually, get, request, seconds, until};
 
 async fn seeded(settings: &[(&str, &str)]) -> (World, Service) {
     let world = World::new().await;
     let service = world.ready(&[&[("SEED_USERS", "20"), ("CACHE_TIMEOUT", "2s")], settings].concat()).await;
     // Once read, a user has a copy in Redis.
-    copied(&service).await;
+    service.until_copied().await;
     (world, service)
-}
-
-/// Reads until a copy is written: on a busy machine one may come too late for that.
-async fn copied(service: &Service) {
-    eventually("a copy", async || {
-        assert_eq!(service.get("/api/users/1").await.status, 200);
-        // Not at once again: each of these counts as a success of the circuit.
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        service.metric(WRITTEN).await > 0
-    })
-    .await;
 }
 
 async fn open(service: &Service) {

@@ -74,12 +74,7 @@ async fn late_deadline_answers_in_time_and_counts_only_what_comes_back_as_an_err
             ("CACHE_TIMEOUT", "2s"),
         ];
         let service = world.ready(&[&hasty[..], &[("FLAW", flaw)]].concat()).await;
-        eventually("a copy", async || {
-            assert_eq!(service.get("/api/users/1").await.status, 200);
-            tokio::time::sleep(Duration::from_millis(300)).await;
-            service.metric(r#"cache_writes_total{outcome="written"}"#).await > 0
-        })
-        .await;
+        service.until_copied().await;
         world.postgres.set(Mode::Hang);
         let asked = Instant::now();
         let answers = futures_util::future::join_all((0..40).map(|_| service.get("/api/users/1"))).await;

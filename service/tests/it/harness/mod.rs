@@ -17,7 +17,7 @@ pub(crate) use client::{Answer, flood, get, request};
 pub(crate) use collector::{Collector, Received};
 pub(crate) use gate::{Gate, Mode};
 pub(crate) use pace::{Pace, Paced, Sample, quantile, read};
-pub(crate) use service::{Service, World};
+pub(crate) use service::{Service, WRITTEN, World};
 
 /// A port that nobody had a moment ago.
 pub(crate) fn free_port() -> u16 {

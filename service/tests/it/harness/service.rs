@@ -11,6 +11,9 @@ use tokio::process::{Child, Command};
 
 use super::{Answer, Gate, Mode, eventually, free_port, get, postgres_port, redis_port, request, seconds};
 
+/// The series of copies that reached Redis.
+pub(crate) const WRITTEN: &str = r#"cache_writes_total{outcome="written"}"#;
+
 /// A database and a Redis of its own for one test, each behind a gate.
 pub(crate) struct World {
     pub(crate) postgres: Gate,
@@ -163,6 +166,17 @@ impl Service {
 
     pub(crate) async fn until_listening(&self) {
         eventually("listening", async || get(self.port, "/health").await.is_some()).await;
+    }
+
+    /// Reads user 1 until a copy is written: on a busy machine one may come too late for that.
+    pub(crate) async fn until_copied(&self) {
+        eventually("a copy", async || {
+            assert_eq!(self.get("/api/users/1").await.status, 200);
+            // Not at once again: each of these counts as a success of the circuit.
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            self.metric(WRITTEN).await > 0
+        })
+        .await;
     }
 
     pub(crate) async fn metrics(&self) -> String {
