@@ -1,5 +1,7 @@
 //! Stands in the middle of every arrow that leaves the target: agents before its dependencies.
 
+mod keepers;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,9 +19,9 @@ use super::middle_link::Middle;
 use super::site::{Place, Site};
 use super::{Cluster, PodTable, middle_objects, selector};
 use crate::config::Dependency;
-use crate::evidence::{Fact, MiddleFact, Millis, Trouble};
+use crate::evidence::{Fact, MiddleFact, Millis};
 use crate::failure::Failure;
-use crate::middle::{FaultOrder, HAND_BACK, MiddleStatus, Targets};
+use crate::middle::{FaultOrder, HAND_BACK, MiddleStatus};
 use crate::moment::now;
 use crate::plan::Plan;
 
@@ -32,11 +34,8 @@ const FOLLOW: Duration = Duration::from_secs(20);
 /// How long every node may need to learn of new endpoints: twice the slowest propagation measured (1.3 s).
 const PROPAGATION: Duration = Duration::from_secs(3);
 
-/// How often the selectors are looked at.
-const WATCH: Duration = Duration::from_secs(2);
-
-/// How often the guardian is looked at.
-const GUARDIAN: Duration = Duration::from_secs(5);
+/// A connection that is opened while a Service is given back shows in the agents' words by then.
+const LAST_WORD: Duration = Duration::from_secs(2);
 
 /// The agents of one run.
 pub struct Interposition {
@@ -98,7 +97,7 @@ impl Interposition {
         for middle in &self.middles {
             self.tasks.spawn(Arc::clone(middle).keep());
         }
-        self.tasks.spawn(aim(self.middles.clone(), pods));
+        self.tasks.spawn(keepers::aim(self.middles.clone(), pods));
         for (middle, (_, place)) in self.middles.iter().zip(places(sites)) {
             selector::lead(&self.cluster, &middle.dependency.service, &place.selector, &middle.object)
                 .await?;
@@ -108,8 +107,8 @@ impl Interposition {
             self.followed(middle, deadline).await?;
         }
         self.since = now();
-        self.guardian.clone().map(|guardian| self.tasks.spawn(look_after(guardian)));
-        let guard = guard(self.cluster.clone(), self.middles.clone(), self.disturb.clone());
+        self.guardian.clone().map(|guardian| self.tasks.spawn(keepers::look_after(guardian)));
+        let guard = keepers::guard(self.cluster.clone(), self.middles.clone(), self.disturb.clone());
         self.guard = Some(self.tasks.spawn(guard));
         sleep(PROPAGATION).await;
         Ok(())
@@ -171,7 +170,7 @@ impl Interposition {
         }
         let deadline = Instant::now() + HAND_BACK + Duration::from_secs(5);
         let open = |middle: &Arc<Middle>| middle.status().connections + middle.status().others > 0;
-        sleep(WATCH).await;
+        sleep(LAST_WORD).await;
         while self.middles.iter().any(open) && Instant::now() < deadline {
             sleep(Duration::from_millis(250)).await;
         }
@@ -270,55 +269,4 @@ async fn ready_endpoints(cluster: &Cluster, service: &str) -> Result<Vec<String>
         .filter(|e| e.conditions.as_ref().and_then(|c| c.ready).unwrap_or(true))
         .filter_map(|e| e.target_ref.and_then(|target| target.name));
     Ok(ready.collect())
-}
-
-/// Keeps every agent told which addresses are the target's.
-async fn aim(middles: Vec<Arc<Middle>>, mut pods: watch::Receiver<PodTable>) {
-    loop {
-        let targets: Targets = pods
-            .borrow_and_update()
-            .iter()
-            .filter_map(|(pod, brief)| Some((brief.ip?, pod.clone())))
-            .collect();
-        for middle in &middles {
-            if let Err(error) = middle.aim(targets.clone()).await {
-                tracing::warn!(%error, agent = middle.object, "it does not take the list of pods");
-            }
-        }
-        if pods.changed().await.is_err() {
-            return;
-        }
-    }
-}
-
-/// Keeps the guardian in its place, as long as there is something to guard.
-async fn look_after(guardian: Guardian) {
-    loop {
-        match guardian.look_after().await {
-            Ok(false) => {}
-            Ok(true) => tracing::warn!("the guardian's pod was gone; another one takes its place"),
-            Err(failure) => tracing::warn!(%failure, "the guardian's pod cannot be looked after"),
-        }
-        sleep(GUARDIAN).await;
-    }
-}
-
-/// Watches the selectors: whoever else changes one ends the run.
-async fn guard(cluster: Cluster, middles: Vec<Arc<Middle>>, disturb: watch::Sender<Option<String>>) {
-    let api: Api<Service> = cluster.api();
-    loop {
-        for middle in &middles {
-            let name = &middle.dependency.service;
-            let read = cluster.call("read a Service", api.get_opt(name)).await;
-            if matches!(&read, Ok(Some(service)) if selector::leads_to(service, &middle.object))
-                || read.is_err()
-            {
-                continue;
-            }
-            middle.trouble(Trouble::SelectorChanged);
-            disturb.send_replace(Some(format!("somebody else changed the selector of Service `{name}`")));
-            return;
-        }
-        sleep(WATCH).await;
-    }
 }

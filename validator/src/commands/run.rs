@@ -1,11 +1,13 @@
 //! `validator run`: discover, experiment, judge, clean up.
 
+mod signals;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
+use self::signals::Signals;
 use crate::checks::ALL;
 use crate::cli::RunArgs;
 use crate::cluster::{
@@ -227,34 +229,6 @@ async fn leave(
         progress.tell(&format!("deployment/{name} is not at rest yet; see `kubectl rollout status`"));
     }
     Ok(())
-}
-
-/// SIGTERM and SIGINT, kept from the moment they are listened for until they are asked for.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn listen() -> Result<Self, Failure> {
-        let listen = |kind| signal(kind).map_err(|e| Failure::environment(format!("no signal handler: {e}")));
-        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
-    }
-
-    /// Works until a signal comes.
-    async fn unless<T>(&mut self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-        tokio::select! {
-            done = work => done,
-            () = self.first() => Err(Failure::interrupted()),
-        }
-    }
-
-    async fn first(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
 }
 
 fn target_file(args: &RunArgs) -> Result<GoLiveCheck, Failure> {

@@ -1,0 +1,90 @@
+//! Mutations for the checks of health.
+
+use golive_validator::check::Outcome;
+use golive_validator::config::Readiness;
+use golive_validator::evidence::{Edge, Fact, Fault, ObjectKind, ProbeTarget, Step};
+use serde_json::json;
+
+use super::Mutation;
+use super::change::{
+    calls, edge, ended_long_before_it_was_seen, fault, first_container, hang, is_ready, last_in_peace,
+    probes, said,
+};
+
+pub(super) const HEALTH: &[Mutation] = &[
+    ("GL-H001", Outcome::Fail, |e| {
+        first_container(e, |c| drop(c.as_object_mut().unwrap().remove("readinessProbe")))
+    }),
+    ("GL-H002", Outcome::Fail, |e| {
+        first_container(e, |c| drop(c.as_object_mut().unwrap().remove("livenessProbe")))
+    }),
+    ("GL-H003", Outcome::Fail, |e| first_container(e, |c| c["livenessProbe"]["periodSeconds"] = json!(1))),
+    ("GL-H101", Outcome::Fail, |e| {
+        let last = last_in_peace(e, ObjectKind::Pod, is_ready);
+        let Fact::Object(mut flap) = e.facts[last].clone() else { unreachable!() };
+        for condition in flap.object["status"]["conditions"].as_array_mut().unwrap() {
+            condition["status"] = json!("False");
+        }
+        e.facts.insert(last + 1, Fact::Object(flap));
+    }),
+    ("GL-H102", Outcome::Fail, |e| {
+        let last = e.facts.iter().rposition(|f| matches!(f, Fact::Object(o) if o.kind == ObjectKind::Pod && o.object.pointer("/status/containerStatuses/0").is_some()));
+        let Fact::Object(object) = &mut e.facts[last.unwrap()] else { unreachable!() };
+        object.object["status"]["containerStatuses"][0]["restartCount"] = json!(1);
+    }),
+    ("GL-H201", Outcome::Fail, |e| probes(e, ProbeTarget::Readiness, &Ok(404))),
+    ("GL-H202", Outcome::Fail, |e| probes(e, ProbeTarget::Liveness, &Err("refused".into()))),
+    ("GL-H202", Outcome::Pass, ended_long_before_it_was_seen),
+    ("GL-H203", Outcome::Fail, |e| {
+        for fact in &mut e.facts {
+            if let Fact::Probe(probe) = fact
+                && probe.target == ProbeTarget::Readiness
+                && probe.answer == Ok(503)
+            {
+                probe.answer = Ok(200);
+            }
+        }
+    }),
+    ("GL-H204", Outcome::Fail, |e| {
+        // Ready again with one dependency still away.
+        let pod = fault(e, |f| f.fault == Fault::Silence && f.dependency == "redis").pod;
+        let at = edge(e, Step::Partial, Edge::Begin) + 3_000;
+        said(e, &pod, ProbeTarget::Readiness, at, 200);
+    }),
+    ("GL-H204", Outcome::Fail, |e| {
+        let begin = edge(e, Step::Loss, Edge::Begin);
+        e.facts
+            .retain(|f| !matches!(f, Fact::Object(o) if o.kind == ObjectKind::EndpointSlice && o.at > begin));
+    }),
+    ("GL-H204", Outcome::Fail, |e| {
+        let begin = edge(e, Step::Loss, Edge::Begin);
+        for fact in &mut e.facts {
+            if let Fact::Probe(probe) = fact
+                && probe.from > begin
+                && probe.target == ProbeTarget::Readiness
+            {
+                probe.answer = Ok(200);
+            }
+        }
+    }),
+    // Pods that leave, although they were declared to go on.
+    ("GL-H204", Outcome::Fail, |e| e.header.plan.readiness_policy = Readiness::DegradedOk),
+    ("GL-H205", Outcome::Fail, |e| {
+        let begin = edge(e, Step::Recovery, Edge::Begin);
+        e.facts
+            .retain(|f| !matches!(f, Fact::Object(o) if o.kind == ObjectKind::EndpointSlice && o.at > begin));
+    }),
+    ("GL-H206", Outcome::Fail, |e| {
+        let (pod, at) = (hang(e).pod, edge(e, Step::Blackout, Edge::Begin) + 3_000);
+        said(e, &pod, ProbeTarget::Liveness, at, 503);
+    }),
+    ("GL-H207", Outcome::Fail, |e| {
+        let hang = hang(e);
+        said(e, &hang.pod, ProbeTarget::Readiness, hang.began + 9_000, 503);
+    }),
+    ("GL-H207", Outcome::Inconclusive, |e| {
+        let hang = hang(e);
+        said(e, &hang.pod, ProbeTarget::Readiness, hang.began + 9_000, 503);
+        calls(e, &hang, (hang.began - 1_000, hang.ended + 1_000), |call| call.pings = 0);
+    }),
+];

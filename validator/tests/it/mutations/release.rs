@@ -1,0 +1,41 @@
+//! Mutations for the checks of release.
+
+use golive_validator::check::Outcome;
+use golive_validator::evidence::{Edge, Fact, ObjectKind, Step};
+use serde_json::json;
+
+use super::Mutation;
+use super::change::{last_in_peace, objects};
+
+pub(super) const RELEASE: &[Mutation] = &[
+    ("GL-R001", Outcome::Fail, |e| {
+        objects(e, ObjectKind::Deployment, |d| {
+            d["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] = json!(1)
+        });
+    }),
+    ("GL-R002", Outcome::Fail, |e| objects(e, ObjectKind::Deployment, |d| d["spec"]["replicas"] = json!(1))),
+    ("GL-R003", Outcome::Fail, |e| {
+        e.facts.retain(|f| !matches!(f, Fact::Object(o) if o.kind == ObjectKind::PodDisruptionBudget));
+    }),
+    ("GL-R004", Outcome::Fail, |e| objects(e, ObjectKind::Pod, |pod| pod["spec"]["nodeName"] = json!("one"))),
+    ("GL-R201", Outcome::Fail, |e| {
+        for fact in &mut e.facts {
+            if let Fact::Step(step) = fact
+                && step.step == Step::Roll2
+                && step.edge == Edge::End
+            {
+                step.trouble = Some("new pod x: CrashLoopBackOff".into());
+            }
+        }
+    }),
+    ("GL-R202", Outcome::Fail, |e| {
+        let last = last_in_peace(e, ObjectKind::EndpointSlice, |_| true);
+        let Fact::Object(slice) = &mut e.facts[last] else { unreachable!() };
+        for endpoint in slice.object["endpoints"].as_array_mut().unwrap() {
+            endpoint["conditions"]["ready"] = json!(false);
+        }
+    }),
+    ("GL-R203", Outcome::Fail, |e| {
+        objects(e, ObjectKind::ReplicaSet, |set| set["spec"]["replicas"] = json!(9));
+    }),
+];

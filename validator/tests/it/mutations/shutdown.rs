@@ -1,0 +1,75 @@
+//! Mutations for the checks of shutdown.
+
+use golive_validator::check::Outcome;
+use golive_validator::evidence::{self, Class, Edge, Fact, Fault, Held, ObjectKind, RequestFact, Step};
+use serde_json::json;
+
+use super::Mutation;
+use super::change::{faults, last_in_peace, objects, slow_request, template, terminated};
+
+pub(super) const SHUTDOWN: &[Mutation] = &[
+    ("GL-S001", Outcome::Fail, |e| template(e, |spec| spec["terminationGracePeriodSeconds"] = json!(20))),
+    ("GL-S201", Outcome::Fail, |e| {
+        let begin = e.facts.iter().find_map(|f| match f {
+            Fact::Step(s) if s.step == Step::Roll1 && s.edge == Edge::Begin => Some(s.at),
+            _ => None,
+        });
+        let second = e.facts.iter_mut().find_map(|f| match f {
+            Fact::Second(s) if s.class == Class::New && Some(s.at) > begin => Some(s),
+            _ => None,
+        });
+        let second = second.unwrap();
+        second.lost += 1;
+        second.outcomes.push((evidence::Outcome::Reset, 1));
+    }),
+    ("GL-S201", Outcome::Inconclusive, |e| {
+        // A class with hardly any requests: its zero has no power.
+        for fact in &mut e.facts {
+            if let Fact::Second(second) = fact
+                && second.class == Class::Post
+            {
+                let keep = u32::from(second.at / 1000 % 20 == 0);
+                second.outcomes.iter_mut().for_each(|(_, n)| *n = keep);
+            }
+        }
+    }),
+    ("GL-S202", Outcome::Fail, |e| terminated(e, |state| state["exitCode"] = json!(137))),
+    ("GL-S202", Outcome::Inconclusive, |e| {
+        objects(e, ObjectKind::Pod, |pod| {
+            if let Some(state) = pod.pointer_mut("/status/containerStatuses/0/state") {
+                state.as_object_mut().unwrap().remove("terminated");
+            }
+        });
+    }),
+    ("GL-S203", Outcome::Fail, |e| {
+        for fact in &mut e.facts {
+            if let Fact::Connection(connection) = fact {
+                (connection.announced, connection.by_server) = (false, true);
+            }
+        }
+    }),
+    ("GL-S204", Outcome::Fail, |e| {
+        let holds = faults(e).filter(|f| matches!(f.fault, Fault::Hold { .. }));
+        holds.for_each(|f| f.held.iter_mut().for_each(|held| held.given_up = true));
+    }),
+    ("GL-S205", Outcome::Fail, |e| {
+        let deleted =
+            last_in_peace(e, ObjectKind::Pod, |p| p.pointer("/metadata/deletionTimestamp").is_some());
+        let due = e.facts[deleted].at() - 1_000;
+        let request = RequestFact {
+            due,
+            class: Class::New,
+            outcome: evidence::Outcome::Refused,
+            pod: None,
+            ..slow_request(e)
+        };
+        e.facts.push(Fact::Request(request));
+    }),
+    ("GL-S206", Outcome::Fail, |e| terminated(e, |state| state["exitCode"] = json!(1))),
+    ("GL-S204", Outcome::Fail, |e| {
+        // A request that the pod took on while it was draining.
+        let hold = faults(e).filter(|f| matches!(f.fault, Fault::Hold { .. })).last().unwrap();
+        let (from, to) = (hold.ended - 2_000, hold.ended - 1_000);
+        hold.held.push(Held { from, to, given_up: true });
+    }),
+];

@@ -1,0 +1,64 @@
+//! Mutations for the checks of tracing.
+
+use golive_validator::check::Outcome;
+use golive_validator::evidence::{Edge, Fact, SpanKind, Step, Trouble};
+
+use super::Mutation;
+use super::change::{blind, direct_request, drop_spans, edge, fault, seconds, spans_of_redis};
+
+pub(super) const TRACING: &[Mutation] = &[
+    ("GL-T201", Outcome::Fail, |e| drop_spans(e, |span| span.kind == SpanKind::Server)),
+    ("GL-T202", Outcome::Fail, |e| drop_spans(e, |span| span.db_system.as_deref() == Some("postgresql"))),
+    ("GL-T203", Outcome::Fail, |e| drop_spans(e, |span| span.kind == SpanKind::Server)),
+    ("GL-T203", Outcome::Inconclusive, |e| e.facts.retain(|fact| !matches!(fact, Fact::Trace(_)))),
+    ("GL-T101", Outcome::Fail, |e| {
+        for fact in &mut e.facts {
+            if let Fact::Trace(trace) = fact {
+                trace.spans.iter_mut().for_each(|span| span.version = None);
+            }
+        }
+    }),
+    ("GL-T204", Outcome::Fail, |e| e.facts.retain(|fact| !matches!(fact, Fact::Outgoing(_)))),
+    ("GL-T205", Outcome::Fail, |e| {
+        for fact in &mut e.facts {
+            if let Fact::Trace(trace) = fact {
+                let inner = trace.spans.iter_mut().filter(|span| span.db_system.is_some());
+                inner.for_each(|span| span.parent = Some("0123456789abcdef".into()));
+            }
+        }
+    }),
+    ("GL-T206", Outcome::Fail, |e| {
+        let away = fault(e, |f| f.dependency == "traces");
+        let mine = seconds(e, (away.began, away.ended)).filter(|s| s.pod.as_ref() == Some(&away.pod));
+        mine.for_each(|s| (0..s.due).for_each(|_| s.times.record(400.0)));
+    }),
+    ("GL-T206", Outcome::Fail, |e| {
+        // Only what is sampled waits for the collector.
+        let away = fault(e, |f| f.dependency == "traces");
+        let mine = seconds(e, (away.began, away.ended)).filter(|s| s.pod.as_ref() == Some(&away.pod));
+        mine.take(8).for_each(|s| s.times.record(1_000.0));
+    }),
+    ("GL-T206", Outcome::Fail, |e| {
+        // The same, where hardly any request is sampled.
+        let away = fault(e, |f| f.dependency == "traces");
+        let like = direct_request(e, &away);
+        e.facts.extend((0..8).map(|_| Fact::Request(like.clone())));
+    }),
+    ("GL-T206", Outcome::Pass, |e| {
+        // The machine stopped for a fifth of a second.
+        let away = fault(e, |f| f.dependency == "traces");
+        let mut mine = seconds(e, (away.began, away.ended)).filter(|s| s.pod.as_ref() == Some(&away.pod));
+        let second = mine.next().unwrap();
+        (0..2).for_each(|_| second.times.record(200.0));
+    }),
+    ("GL-T201", Outcome::Inconclusive, |e| {
+        // The agent could not be asked for what it had seen.
+        blind(e, "traces", Trouble::Lost("connection refused".into()), edge(e, Step::Baseline, Edge::Begin));
+    }),
+    ("GL-T202", Outcome::Inconclusive, |e| {
+        // Its pod was replaced after the tail: what it had copied is gone.
+        blind(e, "traces", Trouble::Lost("its pod is gone".into()), edge(e, Step::Roll2, Edge::Begin));
+    }),
+    ("GL-T202", Outcome::Pass, |e| spans_of_redis(e, |number| number % 2 == 0)),
+    ("GL-T202", Outcome::Fail, |e| spans_of_redis(e, |_| true)),
+];
