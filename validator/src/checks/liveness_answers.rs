@@ -30,16 +30,12 @@ fn judge(timeline: &Timeline) -> Finding {
         // What faults do to liveness has a check of its own: GL-H206.
         let end = end_of(pod).unwrap_or(i64::MAX).min(timeline.peace_ends());
         let deleted = pod.termination.as_ref().map_or(i64::MAX, |t| t.at);
-        let mine = timeline
-            .load
-            .probes
-            .iter()
-            .filter(|(_, p)| p.pod == pod.name && p.target == ProbeTarget::Liveness);
+        let mine = timeline.load.probes_to(&pod.name, ProbeTarget::Liveness);
         for (line, probe) in mine.filter(|(_, p)| p.to > ready && p.from < end) {
             asked += probe.samples;
             draining += usize::from(probe.to > deleted && probe.answer == Ok(200));
             if probe.answer != Ok(200) {
-                wrong.push((*line, pod.name.clone(), answer_text(&probe.answer)));
+                wrong.push((line, pod.name.clone(), answer_text(&probe.answer)));
             }
         }
     }

@@ -22,11 +22,7 @@ fn judge(timeline: &Timeline) -> Finding {
     let mut slowest: Option<(f64, usize)> = None;
     let mut told = 0;
     for (pod, termination) in &terminations {
-        let answers = timeline
-            .load
-            .probes
-            .iter()
-            .filter(|(_, p)| p.pod == pod.name && p.target == ProbeTarget::Readiness);
+        let answers = timeline.load.probes_to(&pod.name, ProbeTarget::Readiness);
         let after: Vec<_> = answers.filter(|(_, p)| p.to > termination.at).collect();
         // Who was gone before anybody could ask had nothing to say.
         let left_at_once = termination.ended().is_some_and(|at| seconds_after(termination, at) <= limit_s);

@@ -23,18 +23,14 @@ fn judge(timeline: &Timeline) -> Finding {
         let Some(ready) = pod.became_ready() else { continue };
         // Once dependencies are taken away, another answer may be the right one: GL-H204 to GL-H207.
         let deleted = timeline.deleted(&pod.name).min(timeline.peace_ends());
-        let mine = timeline
-            .load
-            .probes
-            .iter()
-            .filter(|(_, p)| p.pod == pod.name && p.target == ProbeTarget::Readiness);
+        let mine = timeline.load.probes_to(&pod.name, ProbeTarget::Readiness);
         let while_ready: Vec<_> =
             mine.filter(|(_, p)| p.to > ready && p.from < deleted - DELETION_MS).collect();
         pods += usize::from(!while_ready.is_empty());
         for (line, probe) in while_ready {
             asked += probe.samples;
             if probe.answer != Ok(200) {
-                wrong.push((*line, pod.name.clone(), answer_text(&probe.answer)));
+                wrong.push((line, pod.name.clone(), answer_text(&probe.answer)));
             }
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, PatchParams, PostParams, Preconditions};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::manifest::labels;
+use super::patches::{self, member};
 use super::{Cluster, RUN_LABEL};
 use crate::failure::Failure;
 
@@ -193,7 +194,7 @@ fn taken(who: &str) -> Failure {
 /// Takes a Lease that is still as it was found; says whether it was.
 async fn take_over(cluster: &Cluster, holder: &str, found: &Lease) -> Result<bool, Failure> {
     let version = found.resource_version().unwrap_or_default();
-    let run = format!("/metadata/labels/{}", RUN_LABEL.replace('/', "~1"));
+    let run = member("/metadata/labels", RUN_LABEL);
     let operations = json!([
         { "op": "test", "path": "/metadata/resourceVersion", "value": version },
         { "op": "add", "path": run, "value": holder },
@@ -233,8 +234,7 @@ async fn renew(cluster: Cluster, holder: String, loss: watch::Sender<Option<Stri
 /// Applies a JSON Patch; nothing if a test in it failed or there is no Lease.
 async fn patch(cluster: &Cluster, doing: &str, operations: Value) -> Result<Option<()>, Failure> {
     let api: Api<Lease> = cluster.api();
-    let operations: json_patch::Patch = serde_json::from_value(operations)?;
-    let (params, patch) = (PatchParams::default(), Patch::Json::<()>(operations));
+    let (params, patch) = (PatchParams::default(), patches::json(operations)?);
     let patched = unless(&[404, 409, 422], api.patch(NAME, &params, &patch));
     Ok(cluster.call(doing, patched).await?.map(drop))
 }

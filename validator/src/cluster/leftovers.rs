@@ -4,32 +4,22 @@ use std::time::Duration;
 
 use http::Method;
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Pod, Service, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::api::{DeleteParams, ListParams};
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
-use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::api_link::ApiLink;
 use super::manifest::ROLE_LABEL;
-use super::{Cluster, selector};
+use super::{Cluster, rollback, selector};
 use crate::failure::Failure;
 use crate::middle::{MIDDLE_PORT, MiddleStatus};
 
 /// Label of every object that a run creates; the value is the run's name.
 pub const RUN_LABEL: &str = "golive.dev/run";
-
-/// Annotation of the deployment while a run works on it: the revision to go back to.
-pub(super) const ROLLBACK_TO: &str = "golive.dev/rollback-to";
-
-/// Annotation on a deployment: how many rolls of ours came after that revision. Written with each of them, at once.
-pub(super) const ROLLS: &str = "golive.dev/rolls";
-
-/// Annotation that the deployment controller keeps on each ReplicaSet.
-pub(super) const REVISION: &str = "deployment.kubernetes.io/revision";
 
 /// How long middle agents may take to end their connections.
 const HAND_BACK_DEADLINE: Duration = Duration::from_secs(65);
@@ -144,37 +134,8 @@ async fn undo_rolls(cluster: &Cluster, work: &mut Work) {
     let deployments: Api<Deployment> = cluster.api();
     let all = cluster.call("list deployments", deployments.list(&ListParams::default())).await;
     for deployment in work.found(all).into_iter().flatten() {
-        let name = deployment.name_any();
-        if let Some(revision) = deployment.annotations().get(ROLLBACK_TO) {
-            let undone = if rolled_since(&deployment, revision) {
-                forget(cluster, &name, revision).await
-            } else {
-                undo_roll(cluster, &name, revision).await
-            };
-            work.note(undone.map(Some));
-        }
+        work.note(rollback::undo(cluster, &deployment).await);
     }
-}
-
-/// Whether somebody else has rolled the deployment since: each roll makes one revision, and ours are counted.
-fn rolled_since(deployment: &Deployment, revision: &str) -> bool {
-    let number = |text: Option<&str>| text.and_then(|text| text.parse::<u64>().ok());
-    let annotation = |name| number(deployment.annotations().get(name).map(String::as_str));
-    let (noted, now, ours) = (number(Some(revision)), annotation(REVISION), annotation(ROLLS).unwrap_or(0));
-    noted.zip(now).is_some_and(|(noted, now)| now > noted + ours)
-}
-
-async fn forget(cluster: &Cluster, name: &str, revision: &str) -> Result<String, Failure> {
-    remove_notes(cluster, name).await?;
-    Ok(format!(
-        "deployment/{name} was rolled by somebody else since; it stays, and does not go back to revision {revision}"
-    ))
-}
-
-async fn undo_roll(cluster: &Cluster, name: &str, revision: &str) -> Result<String, Failure> {
-    let changed = restore(cluster, name, revision).await?;
-    let how = if changed { "goes back to" } else { "already had the template of" };
-    Ok(format!("deployment/{name} {how} revision {revision}"))
 }
 
 /// Has every middle agent end its connections when they are idle, before its pod is deleted with what is in flight.
@@ -232,73 +193,6 @@ where
     }
 }
 
-/// Gives the deployment the template of an earlier revision back and removes our annotation.
-/// Says whether the template had to change.
-///
-/// # Errors
-/// Exit 3 when the revision is no longer kept (`revisionHistoryLimit`).
-async fn restore(cluster: &Cluster, name: &str, revision: &str) -> Result<bool, Failure> {
-    let sets: Api<ReplicaSet> = cluster.api();
-    let deployments: Api<Deployment> = cluster.api();
-    let deployment = cluster.call("read the deployment", deployments.get(name)).await?;
-    let uid = deployment.uid();
-    let list = cluster.call("list replica sets", sets.list(&ListParams::default())).await?;
-    let owned =
-        |set: &&ReplicaSet| set.owner_references().iter().any(|owner| Some(&owner.uid) == uid.as_ref());
-    let set = list
-        .iter()
-        .filter(owned)
-        .find(|set| set.annotations().get(REVISION).is_some_and(|r| r == revision))
-        .ok_or_else(|| {
-            Failure::environment(format!("deployment/{name}: revision {revision} is no longer kept")).hint(
-                format!("to leave it as it is: kubectl annotate deployment/{name} {ROLLBACK_TO}- {ROLLS}-"),
-            )
-        })?;
-    let mut template = set.spec.clone().unwrap_or_default().template.unwrap_or_default();
-    if let Some(labels) = template.metadata.as_mut().and_then(|m| m.labels.as_mut()) {
-        labels.remove("pod-template-hash");
-    }
-    let changed = deployment.spec.as_ref().is_some_and(|spec| spec.template != template);
-    let mut operations = vec![json!({
-        "op": "replace", "path": "/spec/template", "value": serde_json::to_value(&template)?
-    })];
-    operations.extend(removals(&deployment));
-    patch(cluster, name, json!(operations)).await?;
-    Ok(changed)
-}
-
-/// Leaves the deployment as it is and forgets what was noted on it.
-pub(super) async fn remove_notes(cluster: &Cluster, name: &str) -> Result<(), Failure> {
-    let api: Api<Deployment> = cluster.api();
-    let deployment = cluster.call("read the deployment", api.get(name)).await?;
-    let removals = removals(&deployment);
-    if removals.is_empty() { Ok(()) } else { patch(cluster, name, json!(removals)).await }
-}
-
-/// The operations that take our annotations away.
-fn removals(deployment: &Deployment) -> Vec<serde_json::Value> {
-    let ours = [ROLLBACK_TO, ROLLS].into_iter().filter(|name| deployment.annotations().contains_key(*name));
-    ours.map(|name| json!({ "op": "remove", "path": annotation(name) })).collect()
-}
-
-/// The JSON pointer of an annotation.
-pub(super) fn annotation(name: &str) -> String {
-    format!("/metadata/annotations/{}", name.replace('/', "~1"))
-}
-
-/// Applies a JSON Patch to the deployment.
-pub(super) async fn patch(
-    cluster: &Cluster,
-    name: &str,
-    operations: serde_json::Value,
-) -> Result<(), Failure> {
-    let deployments: Api<Deployment> = cluster.api();
-    let operations: json_patch::Patch = serde_json::from_value(operations)?;
-    let params = PatchParams::default();
-    let patch = Patch::Json::<()>(operations);
-    cluster.call("patch the deployment", deployments.patch(name, &params, &patch)).await.map(drop)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -352,28 +246,6 @@ mod tests {
         clean_up(&cluster).await.unwrap();
         assert!(leads_home(&fake, "postgres"));
         assert_eq!(fake.paths().len(), 2, "{:?}", fake.paths());
-    }
-
-    #[test]
-    fn a_release_that_came_after_a_dead_run_is_not_rolled_back() {
-        let deployment = |now: &str, rolls: Option<&str>| -> Deployment {
-            let mut annotations = json!({ ROLLBACK_TO: "4", REVISION: now });
-            if let Some(rolls) = rolls {
-                annotations[ROLLS] = json!(rolls);
-            }
-            serde_json::from_value(json!({ "metadata": { "annotations": annotations } })).unwrap()
-        };
-        for (now, rolls, since) in [
-            ("4", None, false),
-            ("5", None, true),
-            ("4", Some("1"), false), // the controller has not seen it yet
-            ("5", Some("1"), false),
-            ("6", Some("1"), true),
-            ("6", Some("2"), false),
-            ("7", Some("2"), true),
-        ] {
-            assert_eq!(rolled_since(&deployment(now, rolls), "4"), since, "{now} {rolls:?}");
-        }
     }
 
     #[tokio::test]

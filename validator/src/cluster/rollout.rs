@@ -5,23 +5,22 @@ use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
 use kube::api::DeleteParams;
-use kube::{Api, ResourceExt};
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use super::leftovers::{REVISION, ROLLBACK_TO, ROLLS, annotation, patch, remove_notes};
-use super::{Cluster, PodTable, Target};
+use super::patches::member;
+use super::{Cluster, PodTable, Target, rollback};
 use crate::failure::Failure;
 use crate::moment::now;
 
+/// Annotation of the pod template that makes every roll a revision of its own.
+const RESTARTED_AT: &str = "golive.dev/restarted-at";
+
 /// How often the deployment is looked at.
 const PERIOD: Duration = Duration::from_millis(500);
-
-/// Attempts to let the candidate stay, and the pause between two.
-const KEEP_ATTEMPTS: usize = 3;
-const KEEP_PAUSE: Duration = Duration::from_secs(1);
 
 /// Reasons a container waits for that say its image cannot be had.
 const UNPULLABLE: &[&str] = &["ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"];
@@ -67,14 +66,7 @@ impl Rollout {
         pods: watch::Receiver<PodTable>,
     ) -> Result<Self, Failure> {
         let name = target.plan.deployment.clone();
-        let api: Api<Deployment> = cluster.api();
-        let deployment = cluster.call("read the deployment", api.get(&name)).await?;
-        let revision = deployment.annotations().get(REVISION).cloned().unwrap_or_default();
-        let note = json!([
-            { "op": "add", "path": annotation(ROLLBACK_TO), "value": revision },
-            { "op": "add", "path": annotation(ROLLS), "value": "0" },
-        ]);
-        patch(cluster, &name, note).await?;
+        rollback::note(cluster, &name).await?;
         Ok(Self { cluster: cluster.clone(), name, container: target.container.clone(), pods, rolls: 0 })
     }
 
@@ -110,16 +102,15 @@ impl Rollout {
         let api: Api<Deployment> = self.cluster.api();
         let deployment = self.cluster.call("read the deployment", api.get(&self.name)).await?;
         let template = deployment.spec.as_ref().map(|s| s.template.clone()).unwrap_or_default();
-        let stamp = json!({ "golive.dev/restarted-at": now().to_string() });
-        let pointer = "/spec/template/metadata/annotations";
+        let (pointer, stamp) = ("/spec/template/metadata/annotations", now().to_string());
         let has_annotations = template.metadata.as_ref().is_some_and(|m| m.annotations.is_some());
         let mut operations = vec![if has_annotations {
-            json!({ "op": "add", "path": format!("{pointer}/golive.dev~1restarted-at"), "value": now().to_string() })
+            json!({ "op": "add", "path": member(pointer, RESTARTED_AT), "value": stamp })
         } else {
-            json!({ "op": "add", "path": pointer, "value": stamp })
+            json!({ "op": "add", "path": pointer, "value": { RESTARTED_AT: stamp } })
         }];
         self.rolls += 1;
-        operations.push(json!({ "op": "add", "path": annotation(ROLLS), "value": self.rolls.to_string() }));
+        operations.push(rollback::rolls(self.rolls));
         if let Candidate::Image(image) = candidate {
             let containers = template.spec.map(|s| s.containers).unwrap_or_default();
             let index = containers.iter().position(|c| c.name == self.container).unwrap_or_default();
@@ -127,7 +118,7 @@ impl Rollout {
             operations.push(json!({ "op": "test", "path": format!("{path}/name"), "value": self.container }));
             operations.push(json!({ "op": "replace", "path": format!("{path}/image"), "value": image }));
         }
-        patch(&self.cluster, &self.name, json!(operations)).await
+        rollback::patch(&self.cluster, &self.name, json!(operations)).await
     }
 
     fn hopeless(&self, old: &BTreeSet<String>) -> Option<RollEnd> {
@@ -151,23 +142,6 @@ impl Rollout {
 pub async fn delete_pod(cluster: &Cluster, pod: &str) -> Result<(), Failure> {
     let pods: Api<Pod> = cluster.api();
     cluster.call("delete a pod of the target", pods.delete(pod, &DeleteParams::default())).await.map(drop)
-}
-
-/// Leaves the deployment as it is and forgets the revision noted on it; tried some times, since a clean-up that finds the
-/// note takes the candidate back.
-///
-/// # Errors
-/// Exit 3 with the command that does it by hand.
-pub async fn keep(cluster: &Cluster, name: &str) -> Result<(), Failure> {
-    for _ in 1..KEEP_ATTEMPTS {
-        if remove_notes(cluster, name).await.is_ok() {
-            return Ok(());
-        }
-        sleep(KEEP_PAUSE).await;
-    }
-    let command = format!("kubectl annotate deployment/{name} {ROLLBACK_TO}- {ROLLS}-");
-    let hint = format!("before any clean-up, or the candidate is taken back: {command}");
-    remove_notes(cluster, name).await.map_err(|failure| failure.hint(hint))
 }
 
 /// Waits until the deployment is at rest, at most until the deadline; says whether it is.

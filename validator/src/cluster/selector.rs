@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Service;
-use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
 use super::Cluster;
+use super::patches::annotation;
 use crate::failure::Failure;
 
 /// Label of a middle agent's pods, and while it stands there the whole selector of the dependency's Service.
@@ -55,7 +55,7 @@ fn leading(
         operations.push(json!({ "op": "add", "path": "/metadata/annotations", "value": {} }));
     }
     let note = serde_json::to_string(original)?;
-    operations.push(json!({ "op": "add", "path": pointer(), "value": note }));
+    operations.push(json!({ "op": "add", "path": annotation(ORIGINAL), "value": note }));
     Ok(operations)
 }
 
@@ -84,7 +84,7 @@ pub(super) async fn give_back(cluster: &Cluster, service: &Service) -> Result<Op
     let Some(note) = service.annotations().get(ORIGINAL) else {
         return Ok(None);
     };
-    let forget = json!({ "op": "remove", "path": pointer() });
+    let forget = json!({ "op": "remove", "path": annotation(ORIGINAL) });
     let present = service.spec.as_ref().and_then(|spec| spec.selector.clone()).unwrap_or_default();
     if !is_led(service) {
         patch(cluster, &name, vec![forget]).await?;
@@ -106,15 +106,8 @@ pub(super) fn leads_to(service: &Service, agent: &str) -> bool {
     selector.is_some_and(|s| s.len() == 1 && s.get(MIDDLE_LABEL).map(String::as_str) == Some(agent))
 }
 
-fn pointer() -> String {
-    format!("/metadata/annotations/{}", ORIGINAL.replace('/', "~1"))
-}
-
 async fn patch(cluster: &Cluster, service: &str, operations: Vec<Value>) -> Result<(), Failure> {
-    let api: Api<Service> = cluster.api();
-    let operations: json_patch::Patch = serde_json::from_value(operations.into())?;
-    let (params, patch) = (PatchParams::default(), Patch::Json::<()>(operations));
-    cluster.call("patch a dependency's Service", api.patch(service, &params, &patch)).await.map(drop)
+    cluster.patch::<Service>("patch a dependency's Service", service, operations.into()).await
 }
 
 #[cfg(test)]

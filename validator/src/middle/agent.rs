@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::desk::{Desk, Limits, Passage};
 use super::downward::Downward;
@@ -14,7 +14,7 @@ use super::export::Export;
 use super::in_force::Verdict;
 use super::protocol::{Answering, Asking};
 use super::spans::Spans;
-use super::upward::{End, Upward};
+use super::upward::{End, Quiet, Upward};
 use super::wire::{Context, Wire};
 use super::{MiddlePlan, PortPlan};
 use crate::config::Protocol;
@@ -138,11 +138,8 @@ impl Agent {
             asking: Asking::new(protocol),
             buffer: BytesMut::with_capacity(16 * 1024),
             passed: 0,
-            opened: Instant::now(),
             begun: false,
-            called: false,
-            last_byte: Instant::now(),
-            idle_since: None,
+            quiet: Quiet::new(),
         };
         let down = Downward {
             agent: self,

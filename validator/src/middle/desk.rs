@@ -43,6 +43,15 @@ impl Default for Limits {
     }
 }
 
+/// Whether a connection is handed back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HandBack {
+    NotYet,
+    WhenIdle,
+    /// Idle or not.
+    Cut,
+}
+
 /// The shared state; every method holds its lock for one look or one change.
 pub struct Desk {
     pub(super) plan: MiddlePlan,
@@ -162,17 +171,16 @@ impl Desk {
         self.changed.send_replace(());
     }
 
-    /// Whether a connection that was opened then is to be closed when it is idle. An abandoned agent closes only those
-    /// that it had: a Service whose selector nobody could give back still leads to it, and it goes on forwarding.
-    pub(super) fn is_handing_back(&self, opened: Instant) -> bool {
+    /// What is to become of a connection that was opened then. An abandoned agent closes only those that it had: a
+    /// Service whose selector nobody could give back still leads to it, and it goes on forwarding.
+    pub(super) fn hand_back_of(&self, opened: Instant) -> HandBack {
         let state = self.lock();
-        state.handing_back.is_some() || state.abandoned.is_some_and(|since| opened < since)
-    }
-
-    /// Whether a connection that was opened then is to be cut, idle or not.
-    pub(super) fn is_cutting(&self, opened: Instant) -> bool {
-        let since = self.lock().handing_back;
-        since.is_some_and(|since| since.max(opened).elapsed() >= self.limits.hand_back)
+        match state.handing_back {
+            Some(since) if since.max(opened).elapsed() >= self.limits.hand_back => HandBack::Cut,
+            Some(_) => HandBack::WhenIdle,
+            None if state.abandoned.is_some_and(|since| opened < since) => HandBack::WhenIdle,
+            None => HandBack::NotYet,
+        }
     }
 
     pub(super) fn opened(&self, ip: IpAddr) {

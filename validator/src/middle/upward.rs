@@ -1,16 +1,21 @@
 //! From the client to the dependency: counts calls, makes them wait, notices who gave up.
 
+mod quiet;
+mod waiting;
+
 use std::net::IpAddr;
-use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
+
+use self::quiet::HAND_BACK_LOOK;
+pub(super) use self::quiet::Quiet;
 
 use super::agent::Agent;
-use super::desk::Passage;
-use super::in_force::{Ticket, Verdict};
+use super::desk::{HandBack, Passage};
+use super::in_force::Verdict;
 use super::protocol::Asking;
 use super::redis::blank_keys;
 use super::wire::{Encryption, Head, Wire};
@@ -18,24 +23,8 @@ use super::wire::{Encryption, Head, Wire};
 /// Bytes read ahead; a client that sends more has to wait itself.
 const READ_AHEAD: usize = 256 * 1024;
 
-/// The same while a call waits: who gives up is noticed only behind what he has sent before.
-const WAIT_AHEAD: usize = 4 * 1024 * 1024;
-
-/// How often a client of whom no more is read is looked at.
-const HANG_UP_LOOK: Duration = Duration::from_millis(100);
-
 /// What TLS begins with: the type of a handshake record (RFC 8446, 5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
-
-/// How often a connection that is to be handed back is looked at, and how long it must be idle after an answer: less than
-/// the pauses of a busy connection, or it never is.
-const HAND_BACK_LOOK: Duration = Duration::from_millis(5);
-
-/// A connection without any call so far is idle after this time: its client is about to make the first one.
-const NEW_IDLE: Duration = Duration::from_secs(1);
-
-/// A connection that is not understood is idle after this time without a byte.
-const RAW_IDLE: Duration = Duration::from_secs(1);
 
 /// How one direction of a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,14 +53,9 @@ pub(super) struct Upward<'a> {
     pub(super) buffer: BytesMut,
     /// How many bytes at its begin have been passed on all the same: see [`Upward::pass_all`].
     pub(super) passed: usize,
-    pub(super) opened: Instant,
     /// Whether the client has said something.
     pub(super) begun: bool,
-    /// Whether there was a call.
-    pub(super) called: bool,
-    pub(super) last_byte: Instant,
-    /// Since when it is seen to be idle, while it is to be handed back.
-    pub(super) idle_since: Option<Instant>,
+    pub(super) quiet: Quiet,
 }
 
 impl Upward<'_> {
@@ -80,18 +64,21 @@ impl Upward<'_> {
         let mut changes = self.agent.desk.changes();
         loop {
             changes.borrow_and_update();
-            if let Err(end) = self.go_on().await.and_then(|()| self.handed_back()) {
+            if let Err(end) = self.go_on().await {
                 return end;
             }
-            let handing_back = self.agent.desk.is_handing_back(self.opened);
+            let hand_back = self.agent.desk.hand_back_of(self.quiet.opened);
+            if let Err(end) = self.handed_back(hand_back) {
+                return end;
+            }
             let room = self.buffer.len() < READ_AHEAD;
             tokio::select! {
                 _ = changes.changed() => {}
-                () = sleep(HAND_BACK_LOOK), if handing_back => {}
+                () = sleep(HAND_BACK_LOOK), if hand_back == HandBack::WhenIdle => {}
                 read = self.client.read_buf(&mut self.buffer), if room => match read {
                     Ok(0) if self.server.shutdown().await.is_ok() => return End::Eof,
                     Ok(0) | Err(_) => return End::Gone,
-                    Ok(_) => self.heard(),
+                    Ok(_) => self.quiet.heard(),
                 }
             }
         }
@@ -162,12 +149,12 @@ impl Upward<'_> {
                 Head::Raw => self.wire.go_unread(),
                 Head::Stream => self.wire.go_raw(),
                 Head::Request { length, mark, context } => {
-                    self.called = true;
+                    self.quiet.called();
                     let verdict = self.agent.request(self.source, mark, context);
                     passing = self.call(passing, length, 1, verdict).await?;
                 }
                 Head::Call { length, mark, answers } => {
-                    self.called = true;
+                    self.quiet.called();
                     let verdict = self.agent.desk.call(self.source, mark);
                     passing = self.call(passing, length, answers, verdict).await?;
                 }
@@ -248,76 +235,14 @@ impl Upward<'_> {
         self.server.write_all(refused).await.map_err(|_| End::Gone)
     }
 
-    /// Waits with a call, and goes on reading: a client that closes its connection has given up.
-    async fn wait(&mut self, ticket: &Ticket) -> Result<(), End> {
-        self.wire.ask(1); // so that it does not look idle
-        let agent = self.agent;
-        let mut waiting = Waiting { agent, source: self.source, ticket, over: false };
-        let over = agent.desk.wait(self.source, ticket);
-        tokio::pin!(over);
-        loop {
-            tokio::select! {
-                biased;
-                () = &mut over => break,
-                read = read_ahead(&mut self.client, &mut self.buffer) => match read {
-                    Ok(0) | Err(_) => return Err(End::Gone),
-                    Ok(_) => self.heard(),
-                }
-            }
-        }
-        waiting.over = true;
-        self.wire.answered(1);
-        Ok(())
-    }
-
-    fn heard(&mut self) {
-        (self.last_byte, self.idle_since) = (Instant::now(), None);
-    }
-
     /// Whether the connection is to be given back now.
-    fn handed_back(&mut self) -> Result<(), End> {
-        if !self.agent.desk.is_handing_back(self.opened) {
-            return Ok(());
-        }
-        if self.agent.desk.is_cutting(self.opened) {
-            return Err(End::Cut);
-        }
-        let idle = if self.wire.is_raw() {
-            self.last_byte.elapsed() >= RAW_IDLE
-        } else if self.buffer.is_empty() && self.wire.is_idle() {
-            // Not since its last byte: the answer may have come this very moment, and the next call be on its way.
-            let since = *self.idle_since.get_or_insert_with(Instant::now);
-            since.elapsed() >= if self.called { HAND_BACK_LOOK } else { NEW_IDLE }
-        } else {
-            self.idle_since = None;
-            false
+    fn handed_back(&mut self, wanted: HandBack) -> Result<(), End> {
+        let idle = match wanted {
+            HandBack::NotYet => false,
+            HandBack::Cut => return Err(End::Cut),
+            HandBack::WhenIdle if self.wire.is_raw() => self.quiet.without_bytes(),
+            HandBack::WhenIdle => self.quiet.at_rest(self.buffer.is_empty() && self.wire.is_idle()),
         };
         if idle { Err(End::Idle) } else { Ok(()) }
-    }
-}
-
-/// Reads on while a call waits. Gives 0 when the client has closed its connection, whatever it has said before that
-/// nobody has read.
-async fn read_ahead(client: &mut ReadHalf<'_>, buffer: &mut BytesMut) -> std::io::Result<usize> {
-    if buffer.len() < WAIT_AHEAD {
-        return client.read_buf(buffer).await;
-    }
-    while !client.ready(Interest::READABLE).await?.is_read_closed() {
-        sleep(HANG_UP_LOOK).await;
-    }
-    Ok(0)
-}
-
-/// A call that waits; dropped before its wait is over, its caller has given up.
-struct Waiting<'a> {
-    agent: &'a Agent,
-    source: IpAddr,
-    ticket: &'a Ticket,
-    over: bool,
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.agent.desk.leave(self.source, self.ticket, !self.over);
     }
 }

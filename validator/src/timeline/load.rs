@@ -157,8 +157,12 @@ impl<'a> LoadView<'a> {
         target: ProbeTarget,
         (begin, end): (Millis, Millis),
     ) -> impl Iterator<Item = (usize, &'a ProbeFact)> {
-        let mine = self.probes.iter().filter(move |(_, p)| p.pod == pod && p.target == target);
-        mine.filter(move |(_, p)| p.to >= begin && p.from <= end).copied()
+        self.probes_to(pod, target).filter(move |(_, p)| p.to >= begin && p.from <= end)
+    }
+
+    /// All answers of one endpoint of a pod.
+    pub fn probes_to(&self, pod: &str, target: ProbeTarget) -> impl Iterator<Item = (usize, &'a ProbeFact)> {
+        self.probes.iter().filter(move |(_, p)| p.pod == pod && p.target == target).copied()
     }
 }
 
