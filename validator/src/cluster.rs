@@ -42,7 +42,7 @@ pub use permission::preflight;
 pub use rollback::keep;
 pub use rollout::{Candidate, RollEnd, Rollout, at_rest_again, delete_pod};
 pub use site::{Site, find_sites};
-pub use target::{Target, discover};
+pub use target::{Probes, Target, deployment_name, discover};
 
 use crate::failure::Failure;
 

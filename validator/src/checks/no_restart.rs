@@ -1,8 +1,7 @@
 //! No container restarts during the run.
 
 use crate::check::{Area, Check, Finding, Severity};
-use crate::evidence::{Fact, ObjectKind};
-use crate::timeline::Timeline;
+use crate::timeline::{PodLife, Restart, Timeline};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -11,7 +10,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Health,
     severity: Severity::Blocker,
     why: "A restart during a deploy is a crash or a liveness probe that misjudged load.",
-    how: "Watches restartCount of every container.",
+    how: "Watches restartCount of every container and native sidecar, each against its own count at first sight. A restart of a container that does not serve is a warning with its name: what it costs users is in GL-S201.",
     remedy: "Read the previous container's log: kubectl logs --previous.",
     judge,
 };
@@ -20,24 +19,21 @@ fn judge(timeline: &Timeline) -> Finding {
     if timeline.pods.is_empty() {
         return Finding::inconclusive("no pod was seen");
     }
-    let new = timeline.pods.iter().filter(|pod| pod.restarts > restarts_at_start(timeline, &pod.name));
-    let restarted: Vec<_> = new.collect();
-    let summary = format!("{} of {} pods had a container restarted", restarted.len(), timeline.pods.len());
-    Finding::when(restarted.is_empty(), summary.clone(), summary)
-        .measured(restarted.len().to_string(), "0")
-        .details(restarted.iter().take(5).map(|pod| format!("{}: {} restarts", pod.name, pod.restarts)))
-        .lines(restarted.iter().map(|pod| pod.restarts_line))
-}
-
-/// Restarts that had happened before the run are another story.
-fn restarts_at_start(timeline: &Timeline, pod: &str) -> i64 {
-    let first = timeline.evidence.facts.iter().find_map(|fact| match fact {
-        Fact::Object(f) if f.kind == ObjectKind::Pod && f.object["metadata"]["name"] == pod => {
-            Some(&f.object)
+    let all = || timeline.pods.iter().flat_map(|pod| pod.restarts.iter().map(move |restart| (pod, restart)));
+    let serving = all().filter(|(_, restart)| restart.serves).count();
+    let text = |(pod, restart): (&PodLife, &Restart)| {
+        format!("{}: container `{}` was started again ({} times)", pod.name, restart.container, restart.times)
+    };
+    let finding = match all().next() {
+        None => Finding::pass(format!("no container of {} pods was started again", timeline.pods.len())),
+        Some(first) if serving == 0 => Finding::warn(text(first)),
+        Some(_) => {
+            let first = all().find(|(_, restart)| restart.serves).map(text);
+            Finding::fail(first.unwrap_or_default())
         }
-        _ => None,
-    });
-    let statuses = first.and_then(|object| object.pointer("/status/containerStatuses")?.as_array());
-    let counts = statuses.into_iter().flatten().filter_map(|status| status["restartCount"].as_i64());
-    counts.max().unwrap_or(0)
+    };
+    finding
+        .measured(format!("{serving} restarts of the container that serves"), "0")
+        .details(all().take(5).map(text))
+        .lines(all().map(|(_, restart)| restart.line))
 }

@@ -1,8 +1,8 @@
-//! A terminating pod says at once that it is not ready.
+//! A terminating pod says after SIGTERM that it is not ready.
 
 use crate::check::{Area, Check, Finding, Severity};
-use crate::evidence::{Millis, ProbeFact, ProbeTarget};
-use crate::timeline::{Termination, Timeline};
+use crate::evidence::{Millis, ProbeTarget};
+use crate::timeline::{PodLife, Sigterm, Termination, Timeline};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -11,47 +11,73 @@ pub(super) const CHECK: Check = Check {
     area: Area::Health,
     severity: Severity::Major,
     why: "Load balancers outside of kube-proxy go by readiness: a pod that says yes until it is gone gets requests until it is gone.",
-    how: "An agent asks the readiness endpoint of each terminating pod every 250 ms; it must stop saying 200 soon after the deletion.",
-    remedy: "Answer 503 on /ready from SIGTERM on, while requests are still served.",
+    how: "An agent asks each terminating pod its declared readiness probe every 250 ms; it must stop succeeding soon after SIGTERM, which is the deletion and the preStop hook. Kubernetes itself takes a pod out of the ready endpoints at its deletion: a pod that goes on saying ready while it still serves, and loses nothing, is a warning; it is a failure where requests were lost meanwhile.",
+    remedy: "Answer 503 to the readiness probe from SIGTERM on, while requests are still served.",
     judge,
 };
 
 fn judge(timeline: &Timeline) -> Finding {
-    let limit_s = timeline.plan().policy.max_ready_after_deletion_s;
+    let Some(probe) = &timeline.plan().target.readiness else {
+        return Finding::skipped("no readinessProbe is declared: see GL-H001");
+    };
+    if !probe.can_be_asked() {
+        return Finding::skipped(format!("{probe} can be asked by the kubelet alone; Kubernetes takes a pod out at its deletion"));
+    }
     let terminations = timeline.terminations();
-    let mut slowest: Option<(f64, usize)> = None;
-    let mut told = 0;
-    for (pod, termination) in &terminations {
-        let answers = timeline.load.probes_to(&pod.name, ProbeTarget::Readiness);
-        let after: Vec<_> = answers.filter(|(_, p)| p.to > termination.at).collect();
-        // Who was gone before anybody could ask had nothing to say.
-        let left_at_once = termination.ended().is_some_and(|at| seconds_after(termination, at) <= limit_s);
-        told += usize::from(left_at_once || after.iter().any(|(_, p)| is_out(p)));
-        for (line, probe) in after.iter().filter(|(_, p)| !is_out(p)) {
-            let seconds = seconds_after(termination, probe.to);
-            if slowest.is_none_or(|(most, _)| seconds > most) {
-                slowest = Some((seconds, *line));
-            }
-        }
+    let ends: Vec<End> = terminations.iter().filter_map(|(pod, end)| End::new(timeline, pod, end)).collect();
+    if ends.is_empty() {
+        return Finding::inconclusive("no terminating pod could be asked");
     }
-    if terminations.is_empty() {
-        return Finding::inconclusive("no pod was terminated");
-    }
-    let (seconds, line) = slowest.map_or((0.0, None), |(seconds, line)| (seconds, Some(line)));
+    let limit_s = timeline.plan().policy.max_ready_after_deletion_s;
+    let late: Vec<&End> = ends.iter().filter(|end| end.surely_s() > limit_s).collect();
+    let unsure = ends.iter().any(|end| end.perhaps_s() > limit_s) && late.is_empty();
+    let longest = ends.iter().map(End::surely_s).fold(0.0, f64::max);
+    let hook = timeline.pre_stop_text();
+    let lost = late.iter().filter(|end| timeline.lost_during(end.termination) > 0).count();
     let summary = format!(
-        "{told} of {} terminating pods said 503 or closed; the last other answer came {seconds:.1} s after the deletion",
-        terminations.len()
+        "{} of {} terminating pods stopped saying ready, the last one {longest:.1} s after SIGTERM{hook}",
+        ends.len() - late.len(),
+        ends.len()
     );
-    Finding::when(told == terminations.len() && seconds <= limit_s, summary.clone(), summary)
-        .measured(format!("{seconds:.1} s"), format!("{limit_s} s"))
-        .lines(line)
+    let finding = match (late.is_empty(), lost) {
+        (true, _) if unsure => Finding::inconclusive(format!("nobody declares when SIGTERM came{hook}")),
+        (true, _) => Finding::pass(summary),
+        (false, 0) => Finding::warn(format!("{summary}; nothing was lost, since Kubernetes took them out itself")),
+        (false, _) => Finding::fail(format!("{summary}; requests were lost while {lost} of them stopped")),
+    };
+    finding.measured(format!("{longest:.1} s"), format!("{limit_s} s")).lines(late.iter().map(|end| end.line))
 }
 
-/// 503, or a door that is shut: both keep users away.
-fn is_out(probe: &ProbeFact) -> bool {
-    matches!(probe.answer, Ok(503) | Err(_))
+/// The last success of a terminating pod.
+struct End<'a> {
+    termination: &'a Termination,
+    sigterm: Sigterm,
+    last: Millis,
+    line: usize,
 }
 
-fn seconds_after(termination: &Termination, at: Millis) -> f64 {
-    (at - termination.at) as f64 / 1000.0
+impl<'a> End<'a> {
+    /// Nothing for a pod that was there to be asked, and was not.
+    fn new(timeline: &Timeline, pod: &PodLife, termination: &'a Termination) -> Option<Self> {
+        let sigterm = timeline.sigterm(termination);
+        let after = timeline.load.probes_of(&pod.name, ProbeTarget::Readiness, (termination.at, Millis::MAX));
+        let after: Vec<_> = after.collect();
+        let soon = termination.at + 2_000;
+        if after.is_empty() && termination.ended().is_none_or(|ended| ended > soon) {
+            return None;
+        }
+        let last = after.iter().rev().find(|(_, probe)| probe.succeeded());
+        let (last, line) = last.map_or((termination.at, termination.line), |(line, probe)| (probe.to, *line));
+        Some(Self { termination, sigterm, last, line })
+    }
+
+    /// For how long it said ready after the latest moment at which SIGTERM can have come.
+    fn surely_s(&self) -> f64 {
+        (self.last - self.sigterm.latest()).max(0) as f64 / 1000.0
+    }
+
+    /// And after the earliest.
+    fn perhaps_s(&self) -> f64 {
+        (self.last - self.sigterm.earliest()).max(0) as f64 / 1000.0
+    }
 }

@@ -3,6 +3,7 @@
 use crate::check::{Area, Check, Finding, Severity};
 use crate::config::Readiness;
 use crate::evidence::{Millis, ProbeTarget, Step};
+use crate::plan::Probe;
 use crate::timeline::{Loss, Timeline, Unmeasured};
 
 /// The check.
@@ -12,7 +13,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Health,
     severity: Severity::Blocker,
     why: "A pod that says ready without its database gets users it cannot serve; one that was declared to go on must not leave.",
-    how: "Each pod loses one data store, then all, then gets the first one back. Strict: the readiness endpoint must stop saying 200 soon, the EndpointSlice must follow within the probe's own timings, and both must stay so until everything is back. Degraded-ok: both must stay ready while one store is lost; without any the pod may leave.",
+    how: "Each pod loses one data store, then all, then gets the first one back. Strict: the declared readiness probe must soon stop succeeding (an exec probe is read from the endpoint alone), the EndpointSlice must follow within the probe's own timings, and both must stay so until everything is back. Degraded-ok: both must stay ready while one store is lost; without any the pod may leave.",
     remedy: "Confirm every data store in the loop behind /ready, each by a call of its own; declare readiness: degraded-ok if the service is meant to go on.",
     judge,
 };
@@ -30,15 +31,19 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         let window = (loss.first().began, loss.ended());
         timeline.load.probes_of(loss.pod, ProbeTarget::Readiness, window).next().is_some()
     };
-    if let Some(loss) = losses.iter().find(|loss| !asked(loss)) {
+    let Some(probe) = &timeline.plan().target.readiness else {
+        return Err(Unmeasured::NotDeclared("no readinessProbe is declared: see GL-H001".into()));
+    };
+    let silent = || losses.iter().find(|loss| !asked(loss)).filter(|_| probe.can_be_asked());
+    if let Some(loss) = silent() {
         return Err(Unmeasured::NotSeen(format!("the readiness of {} was not asked", loss.pod)));
     }
     let mut wrong = Vec::new();
     let mut slowest = 0;
     for loss in &losses {
         let result = match timeline.plan().readiness_policy {
-            Readiness::Strict => strict(timeline, loss)?,
-            Readiness::DegradedOk => degraded(timeline, loss)?,
+            Readiness::Strict => strict(timeline, loss, probe)?,
+            Readiness::DegradedOk => degraded(timeline, loss, probe)?,
         };
         match result {
             Ok(after) => slowest = slowest.max(after),
@@ -47,7 +52,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     }
     let fail = wrong.first().map(|(_, text)| text.clone()).unwrap_or_default();
     let finding = Finding::when(wrong.is_empty(), pass(timeline.plan().readiness_policy), fail);
-    let limit = timeline.workload.readiness_out_s() + timeline.plan().policy.max_endpoint_out_margin_s;
+    let limit = probe.out_s() + timeline.plan().policy.max_endpoint_out_margin_s;
     let measured = format!(
         "{} of {} pods wrong, out within {:.1} s",
         wrong.len(),
@@ -68,7 +73,7 @@ fn pass(declared: Readiness) -> &'static str {
 }
 
 /// How long its endpoint took to leave, or what is wrong.
-fn strict(timeline: &Timeline, loss: &Loss) -> Result<Result<Millis, String>, Unmeasured> {
+fn strict(timeline: &Timeline, loss: &Loss, probe: &Probe) -> Result<Result<Millis, String>, Unmeasured> {
     let (pod, began) = (loss.pod, loss.first().began);
     let policy = &timeline.plan().policy;
     let (_, partial) = timeline.between(Step::Loss, Step::Partial)?;
@@ -76,13 +81,14 @@ fn strict(timeline: &Timeline, loss: &Loss) -> Result<Result<Millis, String>, Un
     let store = &loss.first().dependency;
     let by = began + (policy.max_readiness_reaction_s * 1000.0) as Millis;
     let probes = || timeline.load.probes_of(pod, ProbeTarget::Readiness, (began, end));
-    if !probes().any(|(_, probe)| probe.answer != Ok(200) && probe.from <= by) {
+    // What an exec probe says shows in the endpoint alone.
+    if probe.can_be_asked() && !probes().any(|(_, said)| !said.succeeded() && said.from <= by) {
         return Ok(Err(format!(
             "{pod} said ready for {} s without {store}",
             policy.max_readiness_reaction_s
         )));
     }
-    let limit_s = timeline.workload.readiness_out_s() + policy.max_endpoint_out_margin_s;
+    let limit_s = probe.out_s() + policy.max_endpoint_out_margin_s;
     let life = timeline
         .endpoint_lives
         .get(pod)
@@ -91,8 +97,8 @@ fn strict(timeline: &Timeline, loss: &Loss) -> Result<Result<Millis, String>, Un
         return Ok(Err(format!("{pod} stayed in the Service for {limit_s} s without {store}")));
     };
     let again = probes()
-        .find(|(_, probe)| probe.answer == Ok(200) && probe.to > by)
-        .map(|(_, probe)| probe.from.max(by));
+        .find(|(_, said)| said.succeeded() && said.to > by)
+        .map(|(_, said)| said.from.max(by));
     if let Some(at) = again.or_else(|| life.first(true, out).filter(|at| *at < end)) {
         return Ok(Err(format!("{pod} said ready again without {}", loss.away_at(at).join(" and "))));
     }
@@ -100,12 +106,13 @@ fn strict(timeline: &Timeline, loss: &Loss) -> Result<Result<Millis, String>, Un
 }
 
 /// Only while one dependency is lost: without any the service may leave.
-fn degraded(timeline: &Timeline, loss: &Loss) -> Result<Result<Millis, String>, Unmeasured> {
+fn degraded(timeline: &Timeline, loss: &Loss, probe: &Probe) -> Result<Result<Millis, String>, Unmeasured> {
     let (_, end) = timeline.between(Step::Loss, Step::Loss)?;
     let window = (loss.first().began, end.min(loss.first().ended));
-    let mut probes = timeline.load.probes_of(loss.pod, ProbeTarget::Readiness, window);
     let left = timeline.endpoint_lives.get(loss.pod).and_then(|life| life.first(false, window.0));
-    let wrong = probes.any(|(_, probe)| probe.answer != Ok(200)) || left.is_some_and(|at| at < end);
+    let (failing, _) = timeline.failing(loss.pod, ProbeTarget::Readiness, window);
+    let failed = failing.iter().any(|stretch| stretch.would_act(probe, [window.1].into_iter()));
+    let wrong = failed || left.is_some_and(|at| at < end);
     Ok(if wrong {
         Err(format!("{} left without {} alone", loss.pod, loss.first().dependency))
     } else {

@@ -1,8 +1,9 @@
-//! While a pod is Ready, its readiness endpoint says 200.
+//! While a pod is Ready, its readiness probe succeeds.
 
 use crate::check::{Area, Check, Finding, Severity};
 use crate::evidence::ProbeTarget;
-use crate::timeline::Timeline;
+use crate::plan::Probe;
+use crate::timeline::{PodLife, Timeline};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -10,49 +11,76 @@ pub(super) const CHECK: Check = Check {
     slug: "ready-means-answering",
     area: Area::Health,
     severity: Severity::Blocker,
-    why: "A pod that is Ready before it listens, or without a readiness endpoint at all, turns users' requests into errors on every deploy.",
-    how: "An agent asks the readiness endpoint of each pod every 250 ms, past the Service; every answer between Ready and the deletion counts.",
-    remedy: "Serve GET /ready: 200 only when the dependencies are confirmed; declare it as the readinessProbe.",
+    why: "A pod that is Ready before it listens turns users' requests into errors on every deploy.",
+    how: "An agent asks each pod its declared readiness probe every 250 ms, past the Service and as the kubelet does (200 to 399, redirects, headers, timeoutSeconds; tcpSocket; grpc), between Ready and the deletion. As long without a success as the declared period and failureThreshold say is a failure; one slow answer is none. An exec probe is read from the pod's condition Ready.",
+    remedy: "Let the readiness probe succeed exactly when the pod can serve: the listener is open and the dependencies are confirmed.",
     judge,
 };
 
 fn judge(timeline: &Timeline) -> Finding {
-    let mut wrong = Vec::new();
+    let Some(probe) = &timeline.plan().target.readiness else {
+        return Finding::skipped("no readinessProbe is declared: see GL-H001");
+    };
+    if probe.can_be_asked() { asked(timeline, probe) } else { by_condition(timeline, probe) }
+}
+
+/// The pod hears of its deletion before we do (measured: up to 277 ms): answers that close to it may be failures.
+const DELETION_MS: i64 = 500;
+
+/// From Ready until the deletion. Once dependencies are taken away, another answer may be the right one: GL-H204 to
+/// GL-H207.
+fn window(timeline: &Timeline, pod: &PodLife) -> Option<(i64, i64)> {
+    let end = timeline.deleted(&pod.name).min(timeline.peace_ends()) - DELETION_MS;
+    Some((pod.became_ready()?, end)).filter(|(ready, end)| ready < end)
+}
+
+fn asked(timeline: &Timeline, probe: &Probe) -> Finding {
+    let (mut wrong, mut short) = (Vec::new(), Vec::new());
     let (mut asked, mut pods) = (0, 0);
     for pod in &timeline.pods {
-        let Some(ready) = pod.became_ready() else { continue };
-        // Once dependencies are taken away, another answer may be the right one: GL-H204 to GL-H207.
-        let deleted = timeline.deleted(&pod.name).min(timeline.peace_ends());
-        let mine = timeline.load.probes_to(&pod.name, ProbeTarget::Readiness);
-        let while_ready: Vec<_> =
-            mine.filter(|(_, p)| p.to > ready && p.from < deleted - DELETION_MS).collect();
-        pods += usize::from(!while_ready.is_empty());
-        for (line, probe) in while_ready {
-            asked += probe.samples;
-            if probe.answer != Ok(200) {
-                wrong.push((line, pod.name.clone(), answer_text(&probe.answer)));
-            }
+        let Some(window) = window(timeline, pod) else { continue };
+        let (failing, answers) = timeline.failing(&pod.name, ProbeTarget::Readiness, window);
+        asked += answers;
+        pods += usize::from(answers > 0);
+        for stretch in failing {
+            let (name, seconds, said) = (&pod.name, stretch.seconds(), &stretch.said);
+            let text = format!("{probe} of {name} answered {said} for {seconds:.1} s while the pod was Ready");
+            let list = if stretch.acts(probe) { &mut wrong } else { &mut short };
+            list.push((stretch.line, text));
         }
     }
     if asked == 0 {
         return Finding::inconclusive("no Ready pod could be asked");
     }
-    let path = &timeline.plan().target.readiness.path;
-    let fail = wrong
-        .first()
-        .map(|(_, pod, answer)| format!("GET {path} of {pod} answered {answer} while the pod was Ready"));
-    let pass = format!("GET {path} answered 200 whenever a pod was Ready ({asked} times, {pods} pods)");
-    Finding::when(wrong.is_empty(), pass, fail.unwrap_or_default())
-        .measured(format!("{} stretches of other answers", wrong.len()), "0")
-        .lines(wrong.iter().map(|(line, _, _)| *line))
+    if !timeline.was_answered(ProbeTarget::Readiness) {
+        return Finding::inconclusive(UNREACHABLE);
+    }
+    let fail = wrong.first().map(|(_, text)| text.clone()).unwrap_or_default();
+    let pass = format!("{probe} succeeded whenever a pod was Ready ({asked} times, {pods} pods)");
+    let limit = format!("0 of {} s or more", probe.gives_up_after_s());
+    Finding::when(wrong.is_empty(), pass, fail)
+        .measured(format!("{} stretches without a success", wrong.len()), limit)
+        .details(short.iter().take(5).map(|(_, text)| format!("too short for the kubelet to act: {text}")))
+        .lines(wrong.iter().map(|(line, _)| *line))
 }
 
-/// The pod hears of its deletion before we do (measured: up to 277 ms): answers that close to it may be 503.
-const DELETION_MS: i64 = 500;
+/// Said where the kubelet finds pods Ready that never answer us.
+pub(super) const UNREACHABLE: &str =
+    "no pod answered, though the kubelet found them Ready: the agent cannot ask as their nodes do (a NetworkPolicy, a mesh?)";
 
-pub(super) fn answer_text(answer: &Result<u16, String>) -> String {
-    match answer {
-        Ok(status) => status.to_string(),
-        Err(reason) => format!("nothing ({reason})"),
+fn by_condition(timeline: &Timeline, probe: &Probe) -> Finding {
+    let ready = timeline.pods.iter().filter(|pod| pod.became_ready().is_some());
+    let (mut lost, mut pods) = (Vec::new(), 0);
+    for pod in ready {
+        pods += 1;
+        let flaps = pod.flaps().into_iter().filter(|(at, _)| *at < timeline.peace_ends());
+        lost.extend(flaps.map(|(_, line)| (line, format!("{probe} failed: {} lost Ready", pod.name))));
     }
+    if pods == 0 {
+        return Finding::inconclusive("no pod became Ready");
+    }
+    let fail = lost.first().map(|(_, text)| text.clone()).unwrap_or_default();
+    Finding::when(lost.is_empty(), format!("{probe} kept {pods} pods Ready, by their conditions"), fail)
+        .measured(format!("{} times not Ready", lost.len()), "0")
+        .lines(lost.iter().map(|(line, _)| *line))
 }

@@ -4,8 +4,6 @@ use crate::check::{Area, Check, Finding, Severity};
 use crate::evidence::ProbeTarget;
 use crate::timeline::{Circuit, Timeline, Unmeasured};
 
-use super::ready_means_answering::answer_text;
-
 /// The check.
 pub(super) const CHECK: Check = Check {
     id: "GL-H207",
@@ -13,7 +11,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Health,
     severity: Severity::Major,
     why: "The database is slow for all pods at the same time: if readiness follows, all leave at once and nobody serves the fallback.",
-    how: "All statements hang, pings are answered: the readiness endpoint must go on saying 200. A pod of which no ping was seen proves nothing by saying otherwise: pings that come less often than every 6 s are not learned, and hang as well.",
+    how: "All statements hang, pings are answered: the declared readiness probe must not fail for as long as its period and failureThreshold say, nor for 5 s and until the statements go on; and the pod must not leave the Service. A pod of which no ping was seen proves nothing by saying otherwise: pings that come less often than every 6 s are not learned, and hang as well.",
     remedy: "Let readiness confirm that the dependency can be reached, by a ping of its own; how slow it is, is for the breaker.",
     judge,
 };
@@ -24,28 +22,36 @@ fn judge(timeline: &Timeline) -> Finding {
 
 fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     let circuits = timeline.tested_circuits()?;
+    let Some(probe) = &timeline.plan().target.readiness else {
+        return Err(Unmeasured::NotDeclared("no readinessProbe is declared: see GL-H001".into()));
+    };
     let (mut asked, mut wrong, mut unlearned) = (0, Vec::new(), None);
     for circuit in circuits {
         let window = (circuit.hang.began, circuit.hang.ended.min(timeline.deleted(circuit.pod)));
-        for (line, probe) in timeline.load.probes_of(circuit.pod, ProbeTarget::Readiness, window) {
-            asked += probe.samples;
-            if probe.answer != Ok(200) && !pinged(timeline, circuit) {
-                unlearned =
-                    Some(format!("no health ping of {} was seen, perhaps they hung too", circuit.name()));
-            } else if probe.answer != Ok(200) {
-                wrong.push((line, format!("{} answered {}", circuit.pod, answer_text(&probe.answer))));
-            }
+        let (failing, answers) = timeline.failing(circuit.pod, ProbeTarget::Readiness, window);
+        asked += answers;
+        let mut left: Vec<(usize, String)> = failing
+            .iter()
+            .filter(|stretch| stretch.would_act(probe, [window.1].into_iter()))
+            .map(|stretch| (stretch.line, format!("{} answered {}", circuit.pod, stretch.said)))
+            .collect();
+        let life = timeline.endpoint_lives.get(circuit.pod);
+        let out = life.and_then(|life| life.first(false, window.0)).filter(|at| *at < window.1);
+        left.extend(out.map(|_| (circuit.line, format!("{} left the Service", circuit.pod))));
+        if !left.is_empty() && !pinged(timeline, circuit) {
+            unlearned = Some(format!("no health ping of {} was seen, perhaps they hung too", circuit.name()));
+        } else {
+            wrong.extend(left);
         }
     }
-    if asked == 0 {
+    if asked == 0 && probe.can_be_asked() {
         return Err(Unmeasured::NotSeen("no pod could be asked while its calls hung".into()));
     }
     if let (true, Some(reason)) = (wrong.is_empty(), unlearned) {
         return Err(Unmeasured::NotSeen(reason));
     }
-    let path = &timeline.plan().target.readiness.path;
-    let fail = wrong.first().map(|(_, text)| format!("GET {path} while only statements hung: {text}"));
-    let pass = format!("GET {path} went on saying 200 while statements hung and pings were answered");
+    let fail = wrong.first().map(|(_, text)| format!("{probe} while only statements hung: {text}"));
+    let pass = format!("{probe} went on succeeding while statements hung and pings were answered");
     Ok(Finding::when(wrong.is_empty(), pass, fail.unwrap_or_default())
         .measured(format!("{} stretches of other answers", wrong.len()), "0")
         .lines(wrong.iter().map(|(line, _)| *line)))

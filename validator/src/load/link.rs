@@ -140,7 +140,7 @@ fn says_close(response: &http::Response<hyper::body::Incoming>) -> bool {
 }
 
 /// Only what the network answered says something of the service; no free port or file descriptor is our own trouble.
-fn connect_outcome(error: &std::io::Error) -> Outcome {
+pub(super) fn connect_outcome(error: &std::io::Error) -> Outcome {
     use std::io::ErrorKind;
     match error.kind() {
         ErrorKind::ConnectionRefused | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
@@ -152,7 +152,7 @@ fn connect_outcome(error: &std::io::Error) -> Outcome {
     }
 }
 
-fn outcome_of(error: &hyper::Error) -> Outcome {
+pub(super) fn outcome_of(error: &hyper::Error) -> Outcome {
     let mut source = error.source();
     while let Some(cause) = source {
         if let Some(io) = cause.downcast_ref::<std::io::Error>() {
