@@ -6,6 +6,7 @@
 mod classes;
 mod clock;
 mod direct;
+mod idle;
 mod link;
 mod pause;
 mod prober;

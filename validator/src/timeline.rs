@@ -13,6 +13,7 @@ mod loss;
 mod middle;
 mod pod;
 mod sigterm;
+mod spread;
 mod workload;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ pub use loss::Loss;
 pub use middle::MiddleView;
 pub use pod::{PodLife, Termination};
 pub use sigterm::Sigterm;
+pub use spread::Spread;
 pub use workload::Workload;
 
 /// Everything a check may look at.

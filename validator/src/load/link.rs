@@ -23,6 +23,8 @@ pub(super) struct Link {
     sender: SendRequest<Full<Bytes>>,
     driver: JoinHandle<Instant>,
     pub(super) opened: Instant,
+    /// When it last carried something.
+    pub(super) used: Instant,
     pub(super) requests: u32,
     pub(super) announced: bool,
 }
@@ -70,7 +72,8 @@ impl Link {
             connection.await.ok(); // the error reaches the request that is affected
             Instant::now()
         });
-        Ok(Self { sender, driver, opened: Instant::now(), requests: 0, announced: false })
+        let now = Instant::now();
+        Ok(Self { sender, driver, opened: now, used: now, requests: 0, announced: false })
     }
 
     /// Whether the next request may use it: the end of an idle connection is noticed here.
@@ -124,6 +127,7 @@ impl Link {
                 return Ok(Exchange::broken(&error));
             }
         }
+        self.used = Instant::now();
         let retry_after = response.headers().contains_key(header::RETRY_AFTER);
         Ok(Exchange::answered(response.status().as_u16(), retry_after))
     }
