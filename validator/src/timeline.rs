@@ -14,6 +14,7 @@ mod middle;
 mod pod;
 mod sigterm;
 mod spread;
+mod trust;
 mod workload;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,7 @@ pub use middle::MiddleView;
 pub use pod::{PodLife, Termination};
 pub use sigterm::Sigterm;
 pub use spread::Spread;
+pub use trust::{Disturbance, Kind, Source, Trust};
 pub use workload::Workload;
 
 /// Everything a check may look at.
@@ -63,6 +65,8 @@ pub struct Timeline<'a> {
     pub middle: MiddleView<'a>,
     /// Interruptions of watches.
     pub gaps: Vec<(usize, &'a Gap)>,
+    /// When the run itself was disturbed.
+    pub trust: Trust,
 }
 
 /// One step from its begin to its end.
@@ -103,6 +107,7 @@ impl<'a> Timeline<'a> {
             load,
             faults,
             gaps: gaps.collect(),
+            trust: Trust::new(evidence),
             evidence,
         }
     }
@@ -166,6 +171,11 @@ impl<'a> Timeline<'a> {
             .filter_map(|pod| Some((pod, pod.termination.as_ref()?)))
             .filter(|(_, termination)| (begin..=end).contains(&termination.at))
             .collect()
+    }
+
+    /// When a line of the evidence was seen.
+    pub fn at_line(&self, line: usize) -> Millis {
+        self.evidence.facts[line - 2].at()
     }
 
     /// One pod by its name.

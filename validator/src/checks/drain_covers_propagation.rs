@@ -1,8 +1,8 @@
 //! A terminating pod accepts until every node knows that it leaves.
 
-use crate::check::{Area, Check, Finding, Severity};
-use crate::evidence::{Class, Millis, Outcome, ProbeTarget};
-use crate::timeline::{PodLife, Termination, Timeline, Unmeasured};
+use crate::check::{Area, Case, Check, Finding, Severity};
+use crate::evidence::{Class, Millis, Outcome, ProbeTarget, RequestFact};
+use crate::timeline::{Kind, PodLife, Termination, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -11,8 +11,9 @@ pub(super) const CHECK: Check = Check {
     area: Area::Shutdown,
     severity: Severity::Major,
     why: "Removing an endpoint takes seconds to reach every node; a listener that closes sooner refuses users that were still sent to it.",
-    how: "From the deletion to the first refused readiness probe on the serving port, held against new connections that were refused during the rolls and against the last call that the pod still made for somebody.",
+    how: "New connections that were refused while a pod was leaving. When its listener closed is told by the first refused readiness probe, if that asks the serving port; the last call that the pod still made for somebody is told beside it.",
     remedy: "Keep the listener open for some seconds after SIGTERM; the details say how many were needed here.",
+    rests_on: &[Kind::Load, Kind::Watch, Kind::Validator, Kind::Agent, Kind::Target],
     judge,
 };
 
@@ -23,26 +24,32 @@ fn judge(timeline: &Timeline) -> Finding {
 fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     let ends: Vec<Drain> =
         timeline.terminations().iter().filter_map(|(pod, end)| Drain::new(timeline, pod, end)).collect();
-    if ends.is_empty() {
-        return Err(Unmeasured::NotSeen("no listener was seen to close".into()));
+    let asked = timeline.terminations().iter().any(|(_, end)| timeline.answered_during(end) > 0);
+    if !asked {
+        return Err(Unmeasured::NotSeen("no request was answered while a pod was leaving".into()));
     }
     let refused = refused(timeline);
     let seconds = |ms: Millis| ms as f64 / 1000.0;
-    let soonest = ends.iter().map(|end| end.closed).min().unwrap_or_default();
-    let fail = format!("{} new connections were refused during the rolls", refused.len());
-    let pass = format!(
-        "listeners stayed open for at least {:.1} s, and no new connection was refused",
-        seconds(soonest)
-    );
-    let lines: Vec<usize> = refused.iter().map(|(line, _)| *line).collect();
-    Ok(Finding::when(refused.is_empty(), pass, fail)
-        .measured(format!("{} refused, closed after {:.1} s", refused.len(), seconds(soonest)), "0 refused")
-        .details(details(&ends, &refused))
-        .lines(lines))
+    let soonest = ends.iter().map(|end| end.closed).min();
+    let (pass, unit) = match soonest.map(seconds) {
+        Some(soonest) => (
+            format!("listeners stayed open for at least {soonest:.1} s, and no new connection was refused"),
+            format!("refused, closed after {soonest:.1} s"),
+        ),
+        None => ("no new connection was refused while pods were leaving".to_owned(), "refused".to_owned()),
+    };
+    let cases = refused.iter().map(|(line, after, request)| {
+        let text = format!("refused {:.1} s after the deletion of a pod", seconds(*after));
+        Case::over(request.during(), text, *line)
+    });
+    Ok(Finding::unless(cases, pass)
+        .counted("new connections were refused during the rolls")
+        .tally(unit, "0 refused")
+        .details(details(&ends, &refused)))
 }
 
 /// What was needed here: told by refused connections; without any, calls give a bound from above.
-fn details(ends: &[Drain], refused: &[(usize, Millis)]) -> Vec<String> {
+fn details(ends: &[Drain], refused: &[Refused]) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(out) = ends.iter().filter_map(|end| end.left_slice).max() {
         lines.push(format!(
@@ -50,7 +57,7 @@ fn details(ends: &[Drain], refused: &[(usize, Millis)]) -> Vec<String> {
             out as f64 / 1000.0
         ));
     }
-    if let Some(last) = refused.iter().map(|(_, after)| *after).max() {
+    if let Some(last) = refused.iter().map(|(_, after, _)| *after).max() {
         let needed = (last as f64 / 1000.0).ceil() + 1.0;
         lines.push(format!("keep accepting for at least {needed:.0} s after SIGTERM"));
     } else if let Some(last) = ends.iter().filter_map(|end| end.last_call).max() {
@@ -74,6 +81,8 @@ struct Drain {
 impl Drain {
     fn new(timeline: &Timeline, pod: &PodLife, termination: &Termination) -> Option<Self> {
         let at = termination.at;
+        let serving = timeline.plan().target.port;
+        timeline.plan().target.readiness.as_ref().filter(|probe| probe.port() == Some(serving))?;
         let mut probes = timeline.load.probes_of(&pod.name, ProbeTarget::Readiness, (at, Millis::MAX));
         let closed = probes.find(|(_, p)| p.from > at && p.answer == Err("refused".into()))?.1.from;
         let calls = timeline.calls.of_pod(&pod.name).filter_map(|calls| calls.last_before(closed));
@@ -83,8 +92,10 @@ impl Drain {
     }
 }
 
-/// New connections that were refused while a pod was leaving, and how long after its deletion.
-fn refused(timeline: &Timeline) -> Vec<(usize, Millis)> {
+/// The line of a new connection that was refused while a pod was leaving, how long after its deletion, and the request.
+type Refused<'a> = (usize, Millis, &'a RequestFact);
+
+fn refused<'a>(timeline: &Timeline<'a>) -> Vec<Refused<'a>> {
     let terminations = timeline.terminations();
     let leaving = |at: Millis| {
         let on_its_way = |t: &&Termination| t.at <= at && t.gone.is_none_or(|gone| at <= gone);
@@ -92,5 +103,5 @@ fn refused(timeline: &Timeline) -> Vec<(usize, Millis)> {
     };
     let new =
         timeline.load.requests.iter().filter(|(_, r)| r.class == Class::New && r.outcome == Outcome::Refused);
-    new.filter_map(|(line, request)| Some((*line, leaving(request.due)?))).collect()
+    new.filter_map(|(line, request)| Some((*line, leaving(request.due)?, *request))).collect()
 }

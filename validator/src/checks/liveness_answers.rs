@@ -1,9 +1,9 @@
 //! The liveness probe succeeds while the pod works.
 
-use crate::check::{Area, Check, Finding, Severity};
+use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::ProbeTarget;
 use crate::plan::Probe;
-use crate::timeline::Timeline;
+use crate::timeline::{Kind, Timeline};
 
 use super::ready_means_answering::UNREACHABLE;
 
@@ -16,6 +16,7 @@ pub(super) const CHECK: Check = Check {
     why: "A liveness probe that fails while nothing is wrong restarts pods in the middle of their work.",
     how: "An agent asks each pod its declared liveness probe every 250 ms and as the kubelet does, from Ready until the deletion: from there on the kubelet asks it no more. As long without a success as the declared period and failureThreshold say is a failure. An exec probe is read from the restarts of its container. An answer during the drain that says failure is told, and judged by nobody.",
     remedy: "Answer liveness from the process alone, at once, whatever the load.",
+    rests_on: &[Kind::Prober, Kind::Load, Kind::Watch, Kind::Validator, Kind::Target],
     judge,
 };
 
@@ -40,7 +41,7 @@ fn asked(timeline: &Timeline, probe: &Probe) -> Finding {
             let (name, seconds, said) = (&pod.name, stretch.seconds(), &stretch.said);
             let text = format!("{probe} of {name} answered {said} for {seconds:.1} s");
             if stretch.acts(probe) {
-                wrong.push((stretch.line, text));
+                wrong.push(Case::over((stretch.from, stretch.to), text, stretch.line).of(name));
             } else {
                 told.push(format!("too short for the kubelet to act: {text}"));
             }
@@ -55,12 +56,10 @@ fn asked(timeline: &Timeline, probe: &Probe) -> Finding {
     if !timeline.was_answered(ProbeTarget::Liveness) {
         return Finding::inconclusive(UNREACHABLE);
     }
-    let fail = wrong.first().map(|(_, text)| text.clone()).unwrap_or_default();
     let limit = format!("0 of {} s or more", probe.gives_up_after_s());
-    Finding::when(wrong.is_empty(), format!("{probe} succeeded all the time ({asked} times)"), fail)
-        .measured(format!("{} stretches without a success", wrong.len()), limit)
+    Finding::unless(wrong, format!("{probe} succeeded all the time ({asked} times)"))
+        .tally("stretches without a success", limit)
         .details(told.into_iter().take(5))
-        .lines(wrong.iter().map(|(line, _)| *line))
 }
 
 fn by_restarts(timeline: &Timeline, probe: &Probe) -> Finding {
@@ -68,10 +67,9 @@ fn by_restarts(timeline: &Timeline, probe: &Probe) -> Finding {
         return Finding::inconclusive("no pod was seen");
     }
     let all = timeline.pods.iter().flat_map(|pod| pod.restarts.iter().map(move |restart| (pod, restart)));
-    let wrong: Vec<_> = all.filter(|(_, r)| r.serves && r.at < timeline.peace_ends()).collect();
-    let fail = wrong.first().map(|(pod, _)| format!("{probe}: {} was restarted", pod.name));
+    let wrong = all.filter(|(_, r)| r.serves && r.at < timeline.peace_ends()).map(|(pod, restart)| {
+        Case::at(restart.at, format!("{probe}: {} was restarted", pod.name), restart.line).of(&pod.name)
+    });
     let pass = format!("{probe} restarted no container of {} pods", timeline.pods.len());
-    Finding::when(wrong.is_empty(), pass, fail.unwrap_or_default())
-        .measured(format!("{} restarts", wrong.len()), "0")
-        .lines(wrong.iter().map(|(_, restart)| restart.line))
+    Finding::unless(wrong, pass).tally("restarts", "0")
 }

@@ -1,8 +1,8 @@
 //! Liveness succeeds whatever happens to the dependencies.
 
-use crate::check::{Area, Check, Finding, Severity};
+use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{ProbeTarget, Step};
-use crate::timeline::{Timeline, Unmeasured};
+use crate::timeline::{Kind, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -13,6 +13,7 @@ pub(super) const CHECK: Check = Check {
     why: "A liveness that asks the database restarts every pod in the middle of its outage, again and again.",
     how: "An agent asks each pod its declared liveness probe while it has lost one data store, all of them, and one again. It must not fail for as long as its period and failureThreshold say, nor for 5 s and until a store is given back; and the container that serves may not restart meanwhile, which is all that is seen of an exec probe.",
     remedy: "Answer liveness from the process alone; dependencies belong to readiness.",
+    rests_on: &[Kind::Prober, Kind::Load, Kind::Watch, Kind::Validator, Kind::Target],
     judge,
 };
 
@@ -34,19 +35,20 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         asked += answers;
         let ends = || loss.faults.iter().map(|(_, fault)| fault.ended);
         for stretch in failing.iter().filter(|stretch| stretch.would_act(probe, ends())) {
-            let text = format!("{} answered {} for {:.1} s", loss.pod, stretch.said, stretch.seconds());
-            wrong.push((stretch.line, text));
+            let (pod, said, seconds) = (loss.pod, &stretch.said, stretch.seconds());
+            let text = format!("{probe} of {pod} answered {said} for {seconds:.1} s while dependencies were away");
+            wrong.push(Case::over((stretch.from, stretch.to), text, stretch.line).of(pod));
         }
         let restarts = timeline.pod(loss.pod).map(|pod| pod.restarts.as_slice()).unwrap_or_default();
         let during = restarts.iter().filter(|r| r.serves && (window.0..=window.1).contains(&r.at));
-        wrong.extend(during.map(|restart| (restart.line, format!("{} was restarted", loss.pod))));
+        wrong.extend(during.map(|restart| {
+            let text = format!("{} was restarted while dependencies were away", loss.pod);
+            Case::at(restart.at, text, restart.line).of(loss.pod)
+        }));
     }
     if asked == 0 && probe.can_be_asked() {
         return Err(Unmeasured::NotSeen("no pod could be asked while dependencies were away".into()));
     }
-    let fail = wrong.first().map(|(_, text)| format!("{probe} while dependencies were away: {text}"));
     let pass = format!("{probe} restarted nothing while dependencies were away");
-    Ok(Finding::when(wrong.is_empty(), pass, fail.unwrap_or_default())
-        .measured(format!("{} stretches without a success, or restarts", wrong.len()), "0")
-        .lines(wrong.iter().map(|(line, _)| *line)))
+    Ok(Finding::unless(wrong, pass).tally("stretches without a success, or restarts", "0"))
 }

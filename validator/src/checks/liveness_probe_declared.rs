@@ -12,6 +12,7 @@ pub(super) const CHECK: Check = Check {
     why: "Without a liveness probe a deadlocked process stays in service until somebody notices.",
     how: "Reads livenessProbe of the container that serves: the one with the port that the Service leads to, not a sidecar.",
     remedy: "Declare a livenessProbe for the container that serves, such as httpGet /health.",
+    rests_on: &[],
     judge,
 };
 

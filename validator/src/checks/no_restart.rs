@@ -1,7 +1,8 @@
 //! No container restarts during the run.
 
-use crate::check::{Area, Check, Finding, Severity};
-use crate::timeline::{PodLife, Restart, Timeline};
+use crate::check::{Area, Case, Check, Finding, Severity};
+use crate::evidence::Millis;
+use crate::timeline::{Kind, PodLife, Restart, Timeline};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -12,28 +13,33 @@ pub(super) const CHECK: Check = Check {
     why: "A restart during a deploy is a crash or a liveness probe that misjudged load.",
     how: "Watches restartCount of every container and native sidecar, each against its own count at first sight. A restart of a container that does not serve is a warning with its name: what it costs users is in GL-S201.",
     remedy: "Read the previous container's log: kubectl logs --previous.",
+    rests_on: &[Kind::Load, Kind::Validator, Kind::Agent, Kind::Dependency, Kind::Target],
     judge,
 };
 
+/// A restart follows its cause, such as three probes without an answer, within about this time.
+const BEFORE_MS: Millis = 30_000;
+
 fn judge(timeline: &Timeline) -> Finding {
-    if timeline.pods.is_empty() {
+    let pods = timeline.pods.len();
+    if pods == 0 {
         return Finding::inconclusive("no pod was seen");
     }
-    let all = || timeline.pods.iter().flat_map(|pod| pod.restarts.iter().map(move |restart| (pod, restart)));
-    let serving = all().filter(|(_, restart)| restart.serves).count();
-    let text = |(pod, restart): (&PodLife, &Restart)| {
-        format!("{}: container `{}` was started again ({} times)", pod.name, restart.container, restart.times)
+    let restarted = |serves: bool| {
+        let each = timeline.pods.iter().flat_map(|pod| pod.restarts.iter().map(move |restart| (pod, restart)));
+        each.filter(move |(_, restart)| restart.serves == serves).map(|(pod, restart)| case(pod, restart))
     };
-    let finding = match all().next() {
-        None => Finding::pass(format!("no container of {} pods was started again", timeline.pods.len())),
-        Some(first) if serving == 0 => Finding::warn(text(first)),
-        Some(_) => {
-            let first = all().find(|(_, restart)| restart.serves).map(text);
-            Finding::fail(first.unwrap_or_default())
-        }
-    };
-    finding
-        .measured(format!("{serving} restarts of the container that serves"), "0")
-        .details(all().take(5).map(text))
-        .lines(all().map(|(_, restart)| restart.line))
+    let pass = format!("no container of {pods} pods was started again");
+    let (serving, others): (Vec<Case>, Vec<Case>) = (restarted(true).collect(), restarted(false).collect());
+    if serving.is_empty() {
+        return Finding::warn_of(others, pass).tally("restarts", "0");
+    }
+    Finding::unless(serving, pass).tally("restarts", "0").details(others.into_iter().map(|case| case.text))
+}
+
+/// What made the probes fail, or the process end, lies before.
+fn case(pod: &PodLife, restart: &Restart) -> Case {
+    let Restart { container, at, times, line, .. } = restart;
+    let text = format!("{}: container `{container}` was started again", pod.name);
+    Case::over((at - BEFORE_MS, *at), text, *line).of(&pod.name).times(times.unsigned_abs())
 }

@@ -1,8 +1,8 @@
 //! A terminating pod says after SIGTERM that it is not ready.
 
-use crate::check::{Area, Check, Finding, Severity};
+use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{Millis, ProbeTarget};
-use crate::timeline::{PodLife, Sigterm, Termination, Timeline};
+use crate::timeline::{Kind, PodLife, Sigterm, Termination, Timeline};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -13,6 +13,7 @@ pub(super) const CHECK: Check = Check {
     why: "Load balancers outside of kube-proxy go by readiness: a pod that says yes until it is gone gets requests until it is gone.",
     how: "An agent asks each terminating pod its declared readiness probe every 250 ms; it must stop succeeding soon after SIGTERM, which is the deletion and the preStop hook. Kubernetes itself takes a pod out of the ready endpoints at its deletion: a pod that goes on saying ready while it still serves, and loses nothing, is a warning; it is a failure where requests were lost meanwhile.",
     remedy: "Answer 503 to the readiness probe from SIGTERM on, while requests are still served.",
+    rests_on: &[Kind::Watch, Kind::Validator, Kind::Prober, Kind::Load, Kind::Target],
     judge,
 };
 
@@ -29,27 +30,24 @@ fn judge(timeline: &Timeline) -> Finding {
         return Finding::inconclusive("no terminating pod could be asked");
     }
     let limit_s = timeline.plan().policy.max_ready_after_deletion_s;
-    let late: Vec<&End> = ends.iter().filter(|end| end.surely_s() > limit_s).collect();
-    let unsure = ends.iter().any(|end| end.perhaps_s() > limit_s) && late.is_empty();
+    let late = || ends.iter().filter(|end| end.surely_s() > limit_s);
     let longest = ends.iter().map(End::surely_s).fold(0.0, f64::max);
     let hook = timeline.pre_stop_text();
-    let lost = late.iter().filter(|end| timeline.lost_during(end.termination) > 0).count();
-    let summary = format!(
-        "{} of {} terminating pods stopped saying ready, the last one {longest:.1} s after SIGTERM{hook}",
-        ends.len() - late.len(),
-        ends.len()
-    );
-    let finding = match (late.is_empty(), lost) {
-        (true, _) if unsure => Finding::inconclusive(format!("nobody declares when SIGTERM came{hook}")),
-        (true, _) => Finding::pass(summary),
-        (false, 0) => Finding::warn(format!("{summary}; nothing was lost, since Kubernetes took them out itself")),
-        (false, _) => Finding::fail(format!("{summary}; requests were lost while {lost} of them stopped")),
-    };
-    finding.measured(format!("{longest:.1} s"), format!("{limit_s} s")).lines(late.iter().map(|end| end.line))
+    if late().next().is_none() && ends.iter().any(|end| end.perhaps_s() > limit_s) {
+        return Finding::inconclusive(format!("nobody declares when SIGTERM came{hook}"));
+    }
+    let total = ends.len();
+    let pass =
+        format!("{total} terminating pods stopped saying ready, at most {longest:.1} s after SIGTERM{hook}");
+    let lost = late().any(|end| timeline.lost_during(end.termination) > 0);
+    let cases = late().map(|end| end.case(&hook, lost));
+    let finding = if lost { Finding::unless(cases, pass) } else { Finding::warn_of(cases, pass) };
+    finding.measured(format!("{longest:.1} s"), format!("{limit_s} s"))
 }
 
 /// The last success of a terminating pod.
 struct End<'a> {
+    pod: &'a str,
     termination: &'a Termination,
     sigterm: Sigterm,
     last: Millis,
@@ -58,7 +56,7 @@ struct End<'a> {
 
 impl<'a> End<'a> {
     /// Nothing for a pod that was there to be asked, and was not.
-    fn new(timeline: &Timeline, pod: &PodLife, termination: &'a Termination) -> Option<Self> {
+    fn new(timeline: &Timeline, pod: &'a PodLife, termination: &'a Termination) -> Option<Self> {
         let sigterm = timeline.sigterm(termination);
         let after = timeline.load.probes_of(&pod.name, ProbeTarget::Readiness, (termination.at, Millis::MAX));
         let after: Vec<_> = after.collect();
@@ -68,7 +66,7 @@ impl<'a> End<'a> {
         }
         let last = after.iter().rev().find(|(_, probe)| probe.succeeded());
         let (last, line) = last.map_or((termination.at, termination.line), |(line, probe)| (probe.to, *line));
-        Some(Self { termination, sigterm, last, line })
+        Some(Self { pod: &pod.name, termination, sigterm, last, line })
     }
 
     /// For how long it said ready after the latest moment at which SIGTERM can have come.
@@ -79,5 +77,12 @@ impl<'a> End<'a> {
     /// And after the earliest.
     fn perhaps_s(&self) -> f64 {
         (self.last - self.sigterm.earliest()).max(0) as f64 / 1000.0
+    }
+
+    fn case(&self, hook: &str, lost: bool) -> Case {
+        let (pod, seconds) = (self.pod, self.surely_s());
+        let end = if lost { "and requests were lost meanwhile" } else { "nothing was lost: Kubernetes takes it out itself" };
+        let text = format!("{pod} still said ready {seconds:.1} s after SIGTERM{hook}; {end}");
+        Case::over((self.termination.at, self.last), text, self.line).of(pod)
     }
 }

@@ -12,6 +12,7 @@ pub(super) const CHECK: Check = Check {
     why: "Without a readiness probe a pod gets users' requests the moment its process exists.",
     how: "Reads readinessProbe of the container that serves: the one with the port that the Service leads to, not a sidecar.",
     remedy: "Declare a readinessProbe for the container that serves, such as httpGet /ready.",
+    rests_on: &[],
     judge,
 };
 

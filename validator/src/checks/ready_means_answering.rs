@@ -1,9 +1,9 @@
 //! While a pod is Ready, its readiness probe succeeds.
 
-use crate::check::{Area, Check, Finding, Severity};
+use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::ProbeTarget;
 use crate::plan::Probe;
-use crate::timeline::{PodLife, Timeline};
+use crate::timeline::{Kind, PodLife, Timeline};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -14,6 +14,15 @@ pub(super) const CHECK: Check = Check {
     why: "A pod that is Ready before it listens turns users' requests into errors on every deploy.",
     how: "An agent asks each pod its declared readiness probe every 250 ms, past the Service and as the kubelet does (200 to 399, redirects, headers, timeoutSeconds; tcpSocket; grpc), between Ready and the deletion. As long without a success as the declared period and failureThreshold say is a failure; one slow answer is none. An exec probe is read from the pod's condition Ready.",
     remedy: "Let the readiness probe succeed exactly when the pod can serve: the listener is open and the dependencies are confirmed.",
+    rests_on: &[
+        Kind::Prober,
+        Kind::Load,
+        Kind::Watch,
+        Kind::Validator,
+        Kind::Agent,
+        Kind::Dependency,
+        Kind::Target,
+    ],
     judge,
 };
 
@@ -45,8 +54,11 @@ fn asked(timeline: &Timeline, probe: &Probe) -> Finding {
         for stretch in failing {
             let (name, seconds, said) = (&pod.name, stretch.seconds(), &stretch.said);
             let text = format!("{probe} of {name} answered {said} for {seconds:.1} s while the pod was Ready");
-            let list = if stretch.acts(probe) { &mut wrong } else { &mut short };
-            list.push((stretch.line, text));
+            if stretch.acts(probe) {
+                wrong.push(Case::over((stretch.from, stretch.to), text, stretch.line).of(name));
+            } else {
+                short.push(format!("too short for the kubelet to act: {text}"));
+            }
         }
     }
     if asked == 0 {
@@ -55,13 +67,11 @@ fn asked(timeline: &Timeline, probe: &Probe) -> Finding {
     if !timeline.was_answered(ProbeTarget::Readiness) {
         return Finding::inconclusive(UNREACHABLE);
     }
-    let fail = wrong.first().map(|(_, text)| text.clone()).unwrap_or_default();
     let pass = format!("{probe} succeeded whenever a pod was Ready ({asked} times, {pods} pods)");
     let limit = format!("0 of {} s or more", probe.gives_up_after_s());
-    Finding::when(wrong.is_empty(), pass, fail)
-        .measured(format!("{} stretches without a success", wrong.len()), limit)
-        .details(short.iter().take(5).map(|(_, text)| format!("too short for the kubelet to act: {text}")))
-        .lines(wrong.iter().map(|(line, _)| *line))
+    Finding::unless(wrong, pass)
+        .tally("stretches without a success", limit)
+        .details(short.into_iter().take(5))
 }
 
 /// Said where the kubelet finds pods Ready that never answer us.
@@ -74,13 +84,13 @@ fn by_condition(timeline: &Timeline, probe: &Probe) -> Finding {
     for pod in ready {
         pods += 1;
         let flaps = pod.flaps().into_iter().filter(|(at, _)| *at < timeline.peace_ends());
-        lost.extend(flaps.map(|(_, line)| (line, format!("{probe} failed: {} lost Ready", pod.name))));
+        lost.extend(flaps.map(|(at, line)| {
+            Case::at(at, format!("{probe} failed: {} lost Ready", pod.name), line).of(&pod.name)
+        }));
     }
     if pods == 0 {
         return Finding::inconclusive("no pod became Ready");
     }
-    let fail = lost.first().map(|(_, text)| text.clone()).unwrap_or_default();
-    Finding::when(lost.is_empty(), format!("{probe} kept {pods} pods Ready, by their conditions"), fail)
-        .measured(format!("{} times not Ready", lost.len()), "0")
-        .lines(lost.iter().map(|(line, _)| *line))
+    Finding::unless(lost, format!("{probe} kept {pods} pods Ready, by their conditions"))
+        .tally("times not Ready", "0")
 }

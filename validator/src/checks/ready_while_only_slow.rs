@@ -1,8 +1,8 @@
 //! A slow database alone does not take every pod out of the Service.
 
-use crate::check::{Area, Check, Finding, Severity};
+use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::ProbeTarget;
-use crate::timeline::{Circuit, Timeline, Unmeasured};
+use crate::timeline::{Circuit, Kind, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -13,6 +13,17 @@ pub(super) const CHECK: Check = Check {
     why: "The database is slow for all pods at the same time: if readiness follows, all leave at once and nobody serves the fallback.",
     how: "All statements hang, pings are answered: the declared readiness probe must not fail for as long as its period and failureThreshold say, nor for 5 s and until the statements go on; and the pod must not leave the Service. A pod of which no ping was seen proves nothing by saying otherwise: pings that come less often than every 6 s are not learned, and hang as well.",
     remedy: "Let readiness confirm that the dependency can be reached, by a ping of its own; how slow it is, is for the breaker.",
+    rests_on: &[
+        Kind::Prober,
+        Kind::Load,
+        Kind::Watch,
+        Kind::Validator,
+        Kind::Agent,
+        Kind::Record,
+        Kind::Content,
+        Kind::Dependency,
+        Kind::Target,
+    ],
     judge,
 };
 
@@ -30,14 +41,18 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         let window = (circuit.hang.began, circuit.hang.ended.min(timeline.deleted(circuit.pod)));
         let (failing, answers) = timeline.failing(circuit.pod, ProbeTarget::Readiness, window);
         asked += answers;
-        let mut left: Vec<(usize, String)> = failing
+        let case = |during, text, line| {
+            let text = format!("{probe} while only statements hung: {} {text}", circuit.pod);
+            Case::over(during, text, line).of(circuit.pod).before(circuit.dependency)
+        };
+        let mut left: Vec<Case> = failing
             .iter()
             .filter(|stretch| stretch.would_act(probe, [window.1].into_iter()))
-            .map(|stretch| (stretch.line, format!("{} answered {}", circuit.pod, stretch.said)))
+            .map(|s| case((s.from, s.to), format!("answered {}", s.said), s.line))
             .collect();
         let life = timeline.endpoint_lives.get(circuit.pod);
         let out = life.and_then(|life| life.first(false, window.0)).filter(|at| *at < window.1);
-        left.extend(out.map(|_| (circuit.line, format!("{} left the Service", circuit.pod))));
+        left.extend(out.map(|at| case((at, at), "left the Service".to_owned(), circuit.line)));
         if !left.is_empty() && !pinged(timeline, circuit) {
             unlearned = Some(format!("no health ping of {} was seen, perhaps they hung too", circuit.name()));
         } else {
@@ -50,11 +65,8 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     if let (true, Some(reason)) = (wrong.is_empty(), unlearned) {
         return Err(Unmeasured::NotSeen(reason));
     }
-    let fail = wrong.first().map(|(_, text)| format!("{probe} while only statements hung: {text}"));
     let pass = format!("{probe} went on succeeding while statements hung and pings were answered");
-    Ok(Finding::when(wrong.is_empty(), pass, fail.unwrap_or_default())
-        .measured(format!("{} stretches of other answers", wrong.len()), "0")
-        .lines(wrong.iter().map(|(line, _)| *line)))
+    Ok(Finding::unless(wrong, pass).tally("stretches without a success", "0"))
 }
 
 /// Whether the pod's health pings were told from its other calls.

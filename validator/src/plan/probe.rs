@@ -98,6 +98,16 @@ impl Probe {
         self.handler != Handler::Exec
     }
 
+    /// The port it asks, if it asks one.
+    pub fn port(&self) -> Option<u16> {
+        match &self.handler {
+            Handler::HttpGet { port, .. } | Handler::TcpSocket { port, .. } | Handler::Grpc { port, .. } => {
+                Some(*port)
+            }
+            Handler::Exec => None,
+        }
+    }
+
     /// Without what may be a secret: for the evidence.
     pub fn redacted(mut self) -> Self {
         if let Handler::HttpGet { headers, .. } = &mut self.handler {

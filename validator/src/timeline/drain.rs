@@ -1,7 +1,7 @@
 //! What became of users while a pod was on its way out.
 
 use super::{Termination, Timeline};
-use crate::evidence::{Class, Fault, Millis, Outcome};
+use crate::evidence::{Class, Fault, Millis};
 
 /// The end of a container is seen some time after it happened, and a connection to it may be tried until every node
 /// knows.
@@ -11,15 +11,15 @@ impl Timeline<'_> {
     /// Requests through the Service that were lost while this pod was terminating: under way at its deletion, or sent
     /// until shortly after its end. Which pod lost them nobody knows.
     pub fn lost_during(&self, termination: &Termination) -> usize {
-        let (from, to) = self.leaving(termination);
+        let (from, to) = leaving(termination);
         let lost = self.load.requests.iter().map(|(_, request)| request);
         let lost = lost.filter(|r| r.outcome.is_lost() && r.class != Class::Direct);
-        lost.filter(|r| r.due <= to && r.due + r.took_ms.ceil() as Millis >= from).count()
+        lost.filter(|r| r.due <= to && r.during().1 >= from).count()
     }
 
     /// Requests through the Service that were answered meanwhile: without any, nothing is proven.
     pub fn answered_during(&self, termination: &Termination) -> u64 {
-        self.load.all(self.leaving(termination)).answered
+        self.load.all(leaving(termination)).answered
     }
 
     /// Statements of ours that this pod had under way at its deletion, or began later, and gave up.
@@ -29,22 +29,16 @@ impl Timeline<'_> {
         held.filter(|held| held.given_up && held.to >= termination.at).count()
     }
 
-    /// New connections that were refused while a pod was leaving: the line, when they were due, and how long after that
-    /// pod's SIGTERM.
-    pub fn refused_while_leaving(&self) -> Vec<(usize, Millis, Millis)> {
-        let terminations = self.terminations();
-        let leaving = |at: Millis| {
-            let on_its_way = |t: &&Termination| t.at <= at && t.gone.is_none_or(|gone| at <= gone);
-            let ends = terminations.iter().map(|(_, t)| *t).filter(on_its_way);
-            ends.map(|t| at - self.sigterm(t).earliest().min(at)).max()
-        };
-        let new = self.load.requests.iter();
-        let new = new.filter(|(_, r)| r.class == Class::New && r.outcome == Outcome::Refused);
-        new.filter_map(|(line, request)| Some((*line, request.due, leaving(request.due)?))).collect()
+    /// From the deletion of the pod to the end of the container that serves, in seconds; the longest of all rolls.
+    pub fn longest_end_s(&self) -> Option<f64> {
+        let ends = self.terminations().into_iter();
+        let took = ends.filter_map(|(_, t)| Some((t.exit.as_ref()?.at - t.at) as f64 / 1000.0));
+        took.max_by(f64::total_cmp)
     }
 
-    fn leaving(&self, termination: &Termination) -> (Millis, Millis) {
-        let ended = termination.ended().unwrap_or(termination.at + termination.grace_s * 1_000);
-        (termination.at, ended + AFTER)
-    }
+}
+
+fn leaving(termination: &Termination) -> (Millis, Millis) {
+    let ended = termination.ended().unwrap_or(termination.at + termination.grace_s * 1_000);
+    (termination.at, ended + AFTER)
 }
