@@ -20,7 +20,8 @@ mod upward;
 mod wire;
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -55,13 +56,13 @@ pub struct MiddlePlan {
     pub trace_prefix: String,
 }
 
-/// One port of the dependency's Service, as on the command line: `LISTEN=ADDRESS:PORT` on the command line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// One port of the dependency, `LISTEN=HOST:PORT` on the command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PortPlan {
     /// Where the agent listens.
     pub listen: u16,
-    /// The shadow Service.
-    pub upstream: SocketAddr,
+    /// `HOST:PORT` of the dependency; a name is looked up for every connection, as its clients would.
+    pub upstream: Arc<str>,
 }
 
 /// `PUT /targets`: the pods of the target by address; replaces the list before.
@@ -145,8 +146,10 @@ impl std::str::FromStr for PortPlan {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let parsed = text.split_once('=').and_then(|(listen, upstream)| {
-            Some(Self { listen: listen.parse().ok()?, upstream: upstream.parse().ok()? })
+            let (host, port) = upstream.rsplit_once(':')?;
+            port.parse::<u16>().ok().filter(|_| !host.is_empty())?;
+            Some(Self { listen: listen.parse().ok()?, upstream: upstream.into() })
         });
-        parsed.ok_or_else(|| format!("`{text}`: expected LISTEN=ADDRESS:PORT, such as 5432=10.96.0.7:5432"))
+        parsed.ok_or_else(|| format!("`{text}`: expected LISTEN=HOST:PORT, such as 5432=db.example.com:5432"))
     }
 }

@@ -21,7 +21,7 @@ fn judge(timeline: &Timeline) -> Finding {
     }
     let flaps = timeline.pods.iter().flat_map(|pod| pod.flaps().into_iter().map(move |flap| (pod, flap)));
     // Once dependencies are taken away, readiness must follow them: GL-H204 to GL-H207.
-    let flaps: Vec<_> = flaps.filter(|(_, (at, _))| *at < timeline.peace_ends()).collect();
+    let flaps: Vec<_> = flaps.filter(|(_, (at, _))| timeline.in_peace((*at, *at + 1)).next().is_some()).collect();
     let summary =
         format!("{} pods, {} of them lost Ready before their deletion", timeline.pods.len(), flaps.len());
     Finding::when(flaps.is_empty(), summary.clone(), summary)

@@ -19,20 +19,21 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn judge(timeline: &Timeline) -> Finding {
-    let Some(window) = timeline.rolling() else {
+    let rolling = timeline.rolling();
+    if rolling.is_empty() {
         return Finding::inconclusive("no roll was made");
-    };
+    }
     let terminations = timeline.terminations();
-    let all = timeline.load.all(window);
+    let all = timeline.load.all_over(&rolling);
     if all.answered == 0 && all.lost == 0 {
         return Finding::inconclusive("no request was sent during the rolls");
     }
     let classes: Vec<ClassResult> =
-        classes_in(timeline).map(|class| ClassResult::new(timeline, class, window)).collect();
-    let lines: Vec<usize> = lost_lines(timeline, window);
+        classes_in(timeline).map(|class| ClassResult::new(timeline, class, &rolling)).collect();
+    let lines: Vec<usize> = lost_lines(timeline, &rolling);
     let total = all.answered + all.lost;
     let details: Vec<String> =
-        classes.iter().map(ClassResult::text).chain(reasons(timeline, window)).collect();
+        classes.iter().map(ClassResult::text).chain(reasons(timeline, &rolling)).collect();
     let limit_s = timeline.plan().policy.max_blind_window_s;
     let blindest = classes.iter().map(|c| c.blind_s).fold(0.0, f64::max);
     if all.lost > 0 {
@@ -62,10 +63,10 @@ struct ClassResult {
 }
 
 impl ClassResult {
-    fn new(timeline: &Timeline, class: Class, window: (Millis, Millis)) -> Self {
-        let load = timeline.load.class(class, window);
+    fn new(timeline: &Timeline, class: Class, rolling: &[(Millis, Millis)]) -> Self {
+        let load = timeline.load.class_over(class, rolling);
         let terminations = timeline.terminations();
-        let seconds = (window.1 - window.0) as f64 / 1000.0;
+        let seconds = rolling.iter().map(|(begin, end)| end - begin).sum::<Millis>() as f64 / 1000.0;
         let endpoints = f64::from(timeline.plan().target.replicas.max(1));
         let per_endpoint = (load.answered + load.lost) as f64 / seconds / endpoints;
         let open = terminations.iter().map(|(_, t)| timeline.load.open_at(class, t.at)).sum();
@@ -87,14 +88,16 @@ fn classes_in(timeline: &Timeline) -> impl Iterator<Item = Class> {
     Class::ALL.into_iter().filter(|class| timeline.load.seconds.iter().any(|(_, s)| s.class == *class))
 }
 
-fn lost_lines(timeline: &Timeline, (begin, end): (Millis, Millis)) -> Vec<usize> {
+fn lost_lines(timeline: &Timeline, rolling: &[(Millis, Millis)]) -> Vec<usize> {
+    let inside = |at: Millis| rolling.iter().any(|(begin, end)| (*begin..=*end).contains(&at));
     let lost = timeline.load.requests.iter().filter(|(_, r)| r.outcome.is_lost());
-    lost.filter(|(_, r)| (begin..=end).contains(&r.due)).map(|(line, _)| *line).collect()
+    lost.filter(|(_, r)| inside(r.due)).map(|(line, _)| *line).collect()
 }
 
-fn reasons(timeline: &Timeline, (begin, end): (Millis, Millis)) -> Vec<String> {
+fn reasons(timeline: &Timeline, rolling: &[(Millis, Millis)]) -> Vec<String> {
+    let inside = |at: Millis| rolling.iter().any(|(begin, end)| at + 999 >= *begin && at <= *end);
     let mut counts: BTreeMap<Outcome, u32> = BTreeMap::new();
-    for (_, second) in timeline.load.seconds.iter().filter(|(_, s)| s.at + 999 >= begin && s.at <= end) {
+    for (_, second) in timeline.load.seconds.iter().filter(|(_, s)| inside(s.at)) {
         for (outcome, count) in second.outcomes.iter().filter(|(outcome, _)| outcome.is_lost()) {
             *counts.entry(*outcome).or_default() += count;
         }

@@ -1,6 +1,7 @@
 //! Ready endpoints never fall below replicas - maxUnavailable.
 
 use crate::check::{Area, Check, Finding, Severity};
+use crate::evidence::Millis;
 use crate::timeline::Timeline;
 
 /// The check.
@@ -16,13 +17,17 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn judge(timeline: &Timeline) -> Finding {
-    let Some((begin, end)) = timeline.rolling() else {
+    let rolling = timeline.rolling();
+    if rolling.is_empty() {
         return Finding::inconclusive("no roll was made");
-    };
+    }
     let promised = timeline.workload.replicas() - timeline.workload.rolling().0;
-    let before = timeline.endpoints.iter().rev().find(|count| count.at < begin);
-    let during = timeline.endpoints.iter().filter(|count| (begin..=end).contains(&count.at));
-    let Some(fewest) = before.into_iter().chain(during).min_by_key(|count| count.ready) else {
+    let of_roll = |(begin, end): &(Millis, Millis)| {
+        let before = timeline.endpoints.iter().rev().find(|count| count.at < *begin);
+        let during = timeline.endpoints.iter().filter(|count| (*begin..=*end).contains(&count.at));
+        before.into_iter().chain(during).min_by_key(|count| count.ready)
+    };
+    let Some(fewest) = rolling.iter().filter_map(of_roll).min_by_key(|count| count.ready) else {
         return Finding::inconclusive("no EndpointSlice of the Service was seen");
     };
     let summary = format!("at least {} endpoints were ready, {promised} are promised", fewest.ready);

@@ -1,7 +1,7 @@
 //! Both rolls complete: every pod replaced, every old pod gone.
 
 use crate::check::{Area, Check, Finding, Severity};
-use crate::evidence::Step;
+use crate::evidence::{Step, StepTrouble};
 use crate::timeline::Timeline;
 
 /// The check.
@@ -11,7 +11,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Release,
     severity: Severity::Blocker,
     why: "A roll that stops half-way leaves two versions in service.",
-    how: "Rolls the candidate out, restarts it, and waits for updated, available replicas and the end of the last old pod.",
+    how: "Rolls the candidate in and out again, and waits for updated, available replicas and the end of the last old pod. That the run's own time was over says nothing; that the deployment's was (Progressing=False) does.",
     remedy: "kubectl describe the new pods; look at the readiness probe and the image.",
     judge,
 };
@@ -22,8 +22,14 @@ fn judge(timeline: &Timeline) -> Finding {
         let Some(span) = timeline.step(step) else {
             return Finding::inconclusive(format!("{} did not begin", step.name()));
         };
-        if let Some(trouble) = &span.trouble {
-            return Finding::fail(format!("{}: {trouble}", step.name())).lines([span.line]);
+        match &span.trouble {
+            Some(StepTrouble::Stuck(why)) => {
+                return Finding::fail(format!("{}: {why}", step.name())).lines([span.line]);
+            }
+            Some(StepTrouble::OutOfTime(left)) => {
+                return Finding::inconclusive(format!("{}: {left}", step.name())).lines([span.line]);
+            }
+            None => {}
         }
         let Some(end) = span.end else {
             return Finding::inconclusive(format!("the run ended during {}", step.name())).lines([span.line]);

@@ -39,7 +39,7 @@ impl Before {
             orders: AtomicU64::new(1),
         };
         tokio::spawn(serve(Arc::clone(&agent), api));
-        tokio::spawn(agent.accept(clients, SocketAddr::from(([127, 0, 0, 1], upstream))));
+        tokio::spawn(agent.accept(clients, format!("127.0.0.1:{upstream}").into()));
         before.put("/targets", &json!({ "127.0.0.1": POD })).await;
         before
     }
