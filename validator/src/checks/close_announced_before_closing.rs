@@ -18,13 +18,15 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn judge(timeline: &Timeline) -> Finding {
-    let Some((begin, end)) = timeline.rolling() else {
+    let rolling = timeline.rolling();
+    if rolling.is_empty() {
         return Finding::inconclusive("no roll was made");
-    };
+    }
     // A server may well end what nobody uses while no pod is told to stop.
     let stopping: Vec<_> =
         timeline.terminations().into_iter().map(|(_, t)| t.at..=t.gone.unwrap_or(Millis::MAX)).collect();
-    let inside = |at: Millis| (begin..=end).contains(&at) && stopping.iter().any(|span| span.contains(&at));
+    let in_roll = |at: Millis| rolling.iter().any(|(begin, end)| (*begin..=*end).contains(&at));
+    let inside = |at: Millis| in_roll(at) && stopping.iter().any(|span| span.contains(&at));
     let connections = timeline.load.connections.iter();
     let ended: Vec<_> =
         connections.filter(|(_, c)| (c.by_server || c.announced) && inside(c.ended)).collect();
@@ -37,15 +39,16 @@ fn judge(timeline: &Timeline) -> Finding {
     let total = ended.len();
     let pass = format!("{total} of {total} kept connections were told to close before their end, or timed out");
     let finding =
-        if lost(timeline, (begin, end)) { Finding::unless(silent, pass) } else { Finding::warn_of(silent, pass) };
+        if lost(timeline) { Finding::unless(silent, pass) } else { Finding::warn_of(silent, pass) };
     finding
         .counted(format!("of {total} kept connections were closed without being told to"))
         .tally("closed without a word", "0")
 }
 
 /// Whether a request was lost because its connection ended.
-fn lost(timeline: &Timeline, (begin, end): (Millis, Millis)) -> bool {
+fn lost(timeline: &Timeline) -> bool {
     let kept = timeline.load.requests.iter().filter(|(_, request)| request.class.keeps_connections());
     let mut ended = kept.filter(|(_, r)| matches!(r.outcome, Outcome::Reset | Outcome::Closed));
-    ended.any(|(_, request)| (begin..=end).contains(&request.due))
+    let rolling = timeline.rolling();
+    ended.any(|(_, request)| rolling.iter().any(|(begin, end)| (*begin..=*end).contains(&request.due)))
 }

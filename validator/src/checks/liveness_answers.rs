@@ -34,16 +34,17 @@ fn asked(timeline: &Timeline, probe: &Probe) -> Finding {
         let Some(ready) = pod.became_ready() else { continue };
         let deleted = timeline.deleted(&pod.name);
         // What faults do to liveness has a check of its own: GL-H206.
-        let window = (ready, deleted.min(timeline.peace_ends()));
-        let (failing, answers) = timeline.failing(&pod.name, ProbeTarget::Liveness, window);
-        asked += answers;
-        for stretch in failing {
-            let (name, seconds, said) = (&pod.name, stretch.seconds(), &stretch.said);
-            let text = format!("{probe} of {name} answered {said} for {seconds:.1} s");
-            if stretch.acts(probe) {
-                wrong.push(Case::over((stretch.from, stretch.to), text, stretch.line).of(name));
-            } else {
-                told.push(format!("too short for the kubelet to act: {text}"));
+        for window in timeline.in_peace((ready, deleted)) {
+            let (failing, answers) = timeline.failing(&pod.name, ProbeTarget::Liveness, window);
+            asked += answers;
+            for stretch in failing {
+                let (name, seconds, said) = (&pod.name, stretch.seconds(), &stretch.said);
+                let text = format!("{probe} of {name} answered {said} for {seconds:.1} s");
+                if stretch.acts(probe) {
+                    wrong.push(Case::over((stretch.from, stretch.to), text, stretch.line).of(name));
+                } else {
+                    told.push(format!("too short for the kubelet to act: {text}"));
+                }
             }
         }
         let draining = timeline.load.probes_of(&pod.name, ProbeTarget::Liveness, (deleted, i64::MAX));
@@ -67,7 +68,8 @@ fn by_restarts(timeline: &Timeline, probe: &Probe) -> Finding {
         return Finding::inconclusive("no pod was seen");
     }
     let all = timeline.pods.iter().flat_map(|pod| pod.restarts.iter().map(move |restart| (pod, restart)));
-    let wrong = all.filter(|(_, r)| r.serves && r.at < timeline.peace_ends()).map(|(pod, restart)| {
+    let in_peace = |at: i64| timeline.in_peace((at, at + 1)).next().is_some();
+    let wrong = all.filter(|(_, r)| r.serves && in_peace(r.at)).map(|(pod, restart)| {
         Case::at(restart.at, format!("{probe}: {} was restarted", pod.name), restart.line).of(&pod.name)
     });
     let pass = format!("{probe} restarted no container of {} pods", timeline.pods.len());

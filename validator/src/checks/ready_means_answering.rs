@@ -38,28 +38,31 @@ const DELETION_MS: i64 = 500;
 
 /// From Ready until the deletion. Once dependencies are taken away, another answer may be the right one: GL-H204 to
 /// GL-H207.
-fn window(timeline: &Timeline, pod: &PodLife) -> Option<(i64, i64)> {
-    let end = timeline.deleted(&pod.name).min(timeline.peace_ends()) - DELETION_MS;
-    Some((pod.became_ready()?, end)).filter(|(ready, end)| ready < end)
+fn windows(timeline: &Timeline, pod: &PodLife) -> Vec<(i64, i64)> {
+    let Some(ready) = pod.became_ready() else { return Vec::new() };
+    let ready = (ready, timeline.deleted(&pod.name).saturating_sub(DELETION_MS));
+    timeline.in_peace(ready).collect()
 }
 
 fn asked(timeline: &Timeline, probe: &Probe) -> Finding {
     let (mut wrong, mut short) = (Vec::new(), Vec::new());
     let (mut asked, mut pods) = (0, 0);
     for pod in &timeline.pods {
-        let Some(window) = window(timeline, pod) else { continue };
-        let (failing, answers) = timeline.failing(&pod.name, ProbeTarget::Readiness, window);
-        asked += answers;
-        pods += usize::from(answers > 0);
-        for stretch in failing {
-            let (name, seconds, said) = (&pod.name, stretch.seconds(), &stretch.said);
-            let text = format!("{probe} of {name} answered {said} for {seconds:.1} s while the pod was Ready");
-            if stretch.acts(probe) {
-                wrong.push(Case::over((stretch.from, stretch.to), text, stretch.line).of(name));
-            } else {
-                short.push(format!("too short for the kubelet to act: {text}"));
+        let before = asked;
+        for window in windows(timeline, pod) {
+            let (failing, answers) = timeline.failing(&pod.name, ProbeTarget::Readiness, window);
+            asked += answers;
+            for stretch in failing {
+                let (name, seconds, said) = (&pod.name, stretch.seconds(), &stretch.said);
+                let text = format!("{probe} of {name} answered {said} for {seconds:.1} s while the pod was Ready");
+                if stretch.acts(probe) {
+                    wrong.push(Case::over((stretch.from, stretch.to), text, stretch.line).of(name));
+                } else {
+                    short.push(format!("too short for the kubelet to act: {text}"));
+                }
             }
         }
+        pods += usize::from(asked > before);
     }
     if asked == 0 {
         return Finding::inconclusive("no Ready pod could be asked");
@@ -83,7 +86,8 @@ fn by_condition(timeline: &Timeline, probe: &Probe) -> Finding {
     let (mut lost, mut pods) = (Vec::new(), 0);
     for pod in ready {
         pods += 1;
-        let flaps = pod.flaps().into_iter().filter(|(at, _)| *at < timeline.peace_ends());
+        let in_peace = |at: i64| timeline.in_peace((at, at + 1)).next().is_some();
+        let flaps = pod.flaps().into_iter().filter(|(at, _)| in_peace(*at));
         lost.extend(flaps.map(|(at, line)| {
             Case::at(at, format!("{probe} failed: {} lost Ready", pod.name), line).of(&pod.name)
         }));
