@@ -3,6 +3,7 @@
 
 mod cli;
 mod harness;
+mod kubelet;
 mod middle;
 mod mutations;
 mod purity;
