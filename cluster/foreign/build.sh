@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the image of the foreign cases: Debian's Node and Python, the services of validator/tests/foreign/service and their
-# packages, fetched by the host's npm and pip. Prints the image's name; does nothing where it is up to date.
+# packages, fetched by the host's npm and pip. Does nothing where it is up to date.
 # shellcheck source=cluster/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
@@ -29,8 +29,12 @@ CMD ["node", "service.js"]
 DOCKERFILE
 }
 
-# Each knob does what its case says: in the image itself, as its user, without a network.
-try() { timeout 300 docker run --rm --network none --user 65532:65532 "$image" node --test; }
+# Each knob does what its case says: in the image itself, as its user, without a network. An image that fails is not kept.
+try() {
+  timeout 300 docker run --rm --network none "$image" node --test && return
+  docker image rm "$image"
+  return 1
+}
 
 main() {
   local recipe next='see that npm, pip and a Debian mirror answer, then run this again'
