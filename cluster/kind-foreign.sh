@@ -114,6 +114,15 @@ said() { # CASE EXIT
   fi
 }
 
+# row CASE SAID: of the table in docs/trust.md.
+row() {
+  local right
+  right=$(told "$1" verdict)
+  right=${right:-exit $(told "$1" exit)}
+  # shellcheck disable=SC2016 # the marks of Markdown
+  printf '| `%s` | %s | %s | %s |\n' "$1" "$(sed -n '1s/^# //p' "$foreign/cases/$1/expect")" "$(sed 's/ \([0-9G]\)/ or \1/g; s/^exit or /exit /' <<<"$right")" "$2"
+}
+
 # one CASE: the whole of a case, in a process of its own. Leaves CASE.result (right, wrong or again) and CASE.row.
 one() {
   trap stop_jobs EXIT
@@ -128,8 +137,7 @@ one() {
   fi
   if [[ -n $wrong ]]; then result=wrong; fi
   if ((rc == 3)) && [[ -n $wrong && -f $out/$1.json && ${2:-} != last ]]; then result=again; fi
-  # shellcheck disable=SC2016 # the marks of Markdown
-  printf '| `%s` | %s | %s | %s |\n' "$1" "$(sed -n '1s/^# //p' "$foreign/cases/$1/expect")" "$(said "$1" "$rc")" "$result" >"$out/$1.row"
+  row "$1" "$(said "$1" "$rc"); $result" >"$out/$1.row"
   printf '    %-16s %s (%d s)\n' "$1" "$result: $(said "$1" "$rc")" $((SECONDS - begun))
   if [[ -n $wrong ]]; then printf '        %s\n' "${wrong//$'\n'/$'\n        '}"; fi
   echo "$result" >"$out/$1.result"
