@@ -32,15 +32,23 @@ uninstall() { # RELEASE
   helm_ uninstall "$1" -n "$namespace" --wait --timeout 2m --ignore-not-found
 }
 
-# left_over: what a run that has ended left in the namespace, a line each: objects of ours, pods that are led to an agent
-# (the mark in each alias of ours), and deployments with our note on the way back.
-left_over() {
+# ours: what is there of a run, a line each: objects, pods that are led to an agent (the mark in each alias of ours), and
+# deployments with our note on the way back.
+ours() {
   kubectl_ -n "$namespace" get pods,deployments,services,leases,serviceaccounts,roles,rolebindings -l golive.dev/run -o name
   kubectl_ -n "$namespace" get lease golive-validator --ignore-not-found -o name
   kubectl_ -n "$namespace" get deployments -o json | jq -r '.items[]
     | (select(.metadata.annotations["golive.dev/rollback-to"]) | "deployment/\(.metadata.name) with golive.dev/rollback-to"),
       (select([.spec.template.spec.hostAliases[]?.hostnames[]?] | index("agent.golive.invalid")) | "deployment/\(.metadata.name) with our aliases")'
 }
+
+nothing_ours() {
+  local found
+  found=$(ours) && [[ -z $found ]]
+}
+
+# left_over: what a run that has ended left in the namespace; pods may need a moment to end.
+left_over() { await 30 nothing_ours || ours; }
 
 # Ends with the checks that did not pass, and keeps them in a file: the report is not at the end of a long log.
 refuse() { # NAME WHAT NEXT

@@ -131,7 +131,7 @@ one() {
   prepare_case "$1" >"$out/$1.install.log" 2>&1 &
   if wait $!; then
     gate_case "$1" || rc=$?
-    wrong=$(wrongs "$1" "$rc"; left_over | sed 's/^/left behind: /')
+    wrong=$(wrongs "$1" "$rc"; left_over | sed 's/^/left behind: /') || wrong+=$'\nwhat is left behind could not be asked'
   else
     wrong="not installed: $out/$1.install.log"
   fi
