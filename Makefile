@@ -21,7 +21,7 @@ kind-selftest: ## The gate on builds with one mistake each, and on two good ones
 kind-repeat: ## The gate on the good build five times in a row (about 35 min)
 	cluster/kind-repeat.sh
 
-kind-foreign: ## The gate on services not made for it; CASES="NAME..." for some (all: about 1 h 45 min)
+kind-foreign: ## The gate on services not made for it; CASES="NAME..." for some (all: about 1 h 15 min)
 	cluster/kind-foreign.sh $(CASES)
 
 kind-noise: ## The gate while every core is burnt: never NO-GO for the good build; RUNS of it (default 5, about 1 h)

@@ -1,9 +1,10 @@
 // Each knob does what its case says. Run in the image: node --test; with DATABASE_URL the database's part as well.
 'use strict';
 const assert = require('node:assert/strict');
-const { spawn } = require('node:child_process');
+const { execFileSync, spawn } = require('node:child_process');
 const fs = require('node:fs');
 const http = require('node:http');
+const https = require('node:https');
 const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
@@ -43,7 +44,7 @@ async function until(what, seconds = 60) {
 
 /** Starts a program of this folder and waits for its port. */
 async function start(program, env = {}, command = [process.execPath, path.join(__dirname, program)]) {
-  const port = await free();
+  const port = Number(env.PORT ?? (await free()));
   const child = spawn(command[0], command.slice(1), { env: { PATH: process.env.PATH, PORT: port, ...env }, stdio: ['ignore', 'ignore', 'inherit'] });
   children.push(child);
   const ended = new Promise((done) => child.once('exit', (code, signal) => done(code ?? signal)));
@@ -114,7 +115,7 @@ test('the file for exec probes is there while ready', async () => {
   assert.equal(await ended, 0);
 });
 
-test('health is told by gRPC, also where nothing else is spoken', async () => {
+test('health is told by gRPC', async () => {
   const { Client, credentials } = require('@grpc/grpc-js');
   const { method } = require('./grpc');
   const grpcPort = await free();
@@ -130,6 +131,24 @@ test('health is told by gRPC, also where nothing else is spoken', async () => {
   await until(async () => (await check('readiness')) === 2);
   assert.equal(await check('liveness'), 1);
   client.close();
+});
+
+test('where nothing but gRPC is spoken, HTTP/1.1 gets no answer', async () => {
+  const port = String(await free());
+  await start('service.js', { ...quick, HTTP: 'no', PORT: port, GRPC_PORT: port });
+  await assert.rejects(ask(port, '/items/1'));
+});
+
+test('where nothing but TLS is spoken, HTTP gets no answer', { skip: !fs.existsSync('/usr/bin/openssl') }, async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'foreign-'));
+  const options = '-x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=foreign -keyout tls.key -out tls.crt'.split(' ');
+  execFileSync('openssl', ['req', ...options], { cwd: folder, stdio: 'ignore' });
+  const { port } = await start('service.js', { TLS_DIR: folder });
+  await assert.rejects(ask(port, '/items/1'));
+  const status = await new Promise((done, fail) => {
+    https.get({ host: '127.0.0.1', port, path: '/ready', rejectUnauthorized: false }, (answer) => done(answer.resume().statusCode)).on('error', fail);
+  });
+  assert.equal(status, 200);
 });
 
 // What the exporters send: [path, content type, body].
@@ -167,6 +186,22 @@ test('a sampled request leaves one server span, as JSON or protobuf, and others 
     const [span, ...others] = spans(exports);
     assert.deepEqual([span.traceId, span.parentSpanId, span.kind, others.length], [TRACE, '00f067aa0ba902b7', 2, 0]);
   }
+});
+
+test('spans leave by gRPC as well', async () => {
+  const { Server, ServerCredentials } = require('@grpc/grpc-js');
+  const { method } = require('./grpc');
+  const exported = [];
+  const server = new Server();
+  const path = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
+  server.addService({ Export: { ...method, path } }, { Export: (call, answer) => answer(null, Buffer.alloc(0), exported.push(call.request)) });
+  const sinkPort = await new Promise((done) => server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (_, port) => done(port)));
+  after(() => server.forceShutdown());
+  const { child, ended, port } = await start('service.js', { ...quick, OTLP: 'grpc', OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `http://127.0.0.1:${sinkPort}` });
+  await ask(port, '/items/2', { headers: SAMPLED });
+  child.kill('SIGTERM');
+  assert.equal(await ended, 0);
+  assert.ok(exported[0].includes(Buffer.from(TRACE, 'hex')));
 });
 
 test('the proxy starts a span of its own and rewrites traceparent', async () => {
