@@ -194,7 +194,11 @@ test('spans leave by gRPC as well', async () => {
   const exported = [];
   const server = new Server();
   const path = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
-  server.addService({ Export: { ...method, path } }, { Export: (call, answer) => answer(null, Buffer.alloc(0), exported.push(call.request)) });
+  const take = (call, answer) => {
+    exported.push(call.request);
+    answer(null, Buffer.alloc(0));
+  };
+  server.addService({ Export: { ...method, path } }, { Export: take });
   const sinkPort = await new Promise((done) => server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (_, port) => done(port)));
   after(() => server.forceShutdown());
   const { child, ended, port } = await start('service.js', { ...quick, OTLP: 'grpc', OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `http://127.0.0.1:${sinkPort}` });
