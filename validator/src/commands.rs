@@ -6,6 +6,7 @@ mod cleanup;
 mod guardian;
 mod judge;
 mod middle;
+mod rbac;
 mod run;
 
 use std::fs::File;
@@ -27,6 +28,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Cleanup(args) => cleanup::cleanup(&args).await,
         Command::Checks(args) => checks::list(&args),
         Command::Explain(args) => checks::explain(&args),
+        Command::Rbac => rbac::rbac(),
         Command::Agent => agent::agent().await,
         Command::Middle(args) => middle::middle(args).await,
         Command::Guardian(args) => guardian::guardian(&args).await,

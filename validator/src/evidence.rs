@@ -17,7 +17,7 @@ pub use cluster::{AgentFact, Change, Gap, ObjectFact, ObjectKind, ProbeFact, Pro
 pub use dependency::{CallFact, MiddleClock, MiddleFact, MiddleTrouble, OutgoingFact, Trouble};
 pub use fault::{Failure, Fault, FaultFact, Held, TrialEnd};
 pub use file::{EvidenceError, read, write};
-pub use step::{Edge, Step, StepFact};
+pub use step::{Edge, Step, StepFact, StepTrouble};
 pub use trace::{ExportFact, Refusal, Span, SpanKind, TraceFact};
 pub use traffic::{Class, ConnectionFact, Histogram, Outcome, RequestFact, SecondFact};
 
@@ -27,7 +27,7 @@ use crate::plan::Plan;
 pub type Millis = i64;
 
 /// Version of the file format.
-pub const SCHEMA: &str = "golive.dev/evidence/v1";
+pub const SCHEMA: &str = "golive.dev/evidence/v2";
 
 /// The first line of an evidence file.
 #[derive(Clone, Debug, Deserialize, Serialize)]

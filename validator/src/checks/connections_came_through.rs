@@ -13,6 +13,7 @@ pub(super) const CHECK: Check = Check {
     why: "A fault in front of a dependency that the pods reach by another way breaks nothing, and proves nothing.",
     how: "Every pod that was Ready in the quiet phase must have had a connection by then at each declared dependency's middle agent.",
     remedy: "Point the target at the declared Service by its name; a mesh, a headless Service or an address in between hides its connections.",
+    rests_on: &[],
     judge,
 };
 
@@ -31,7 +32,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     }
     let quiet = timeline.between(Step::Quiet, Step::Quiet)?;
     // A connection that was opened in the roll and kept without a call stands in no second of the quiet phase.
-    let since = timeline.between(Step::Roll1, Step::Quiet)?;
+    let since = timeline.between(Step::RollIn, Step::Quiet)?;
     let pods = timeline.pods_ready_through(quiet);
     let mut missing = Vec::new();
     for pod in &pods {

@@ -13,11 +13,12 @@ pub(super) const CHECK: Check = Check {
     why: "A load generator that falls behind sends least when the service hurts most (coordinated omission).",
     how: "Counts requests that left within the policy's lateness of the moment they were due.",
     remedy: "Run again on calmer nodes, or with a lower rate.",
+    rests_on: &[],
     judge,
 };
 
 fn judge(timeline: &Timeline) -> Finding {
-    let Some((_, end)) = timeline.rolling() else {
+    let Some((_, end)) = timeline.rolling().last().copied() else {
         return Finding::inconclusive("no roll was made");
     };
     let begin = timeline.step(Step::Baseline).map_or(0, |span| span.begin);

@@ -35,6 +35,10 @@ pub(super) struct Aim {
     pub(super) address: SocketAddr,
     /// The pod, for requests past the Service.
     pub(super) pod: Option<String>,
+    /// Whether every request carries the sampled flag.
+    pub(super) sampled: bool,
+    /// Whether a connection may outlive a request.
+    pub(super) keeps: bool,
 }
 
 /// The requests of one method, each as often as its weight says.
@@ -65,7 +69,8 @@ impl Shooter {
 
     /// The Service, for requests of this class.
     pub(super) fn at_service(&self, class: Class) -> Aim {
-        Aim { class, address: self.plan.address, pod: None }
+        let keeps = class.keeps_connections();
+        Aim { class, address: self.plan.address, pod: None, sampled: false, keeps }
     }
 
     /// Sends one request on the link in the slot, opening one when the slot is empty or its link has
@@ -75,7 +80,7 @@ impl Shooter {
         if slot.as_ref().is_some_and(|link| !link.is_open()) {
             self.retire(class, slot.take()).await;
         }
-        let prepared = self.prepare(class);
+        let prepared = self.prepare(aim);
         let sent = Instant::now();
         let Exchange { outcome, error, retry_after } =
             self.deliver(aim, prepared.request, slot, sent + REQUEST_DEADLINE).await;
@@ -92,7 +97,7 @@ impl Shooter {
             sampled: prepared.sampled,
         });
         let spent = slot.as_ref().is_some_and(|link| link.announced);
-        if spent || !matches!(outcome, Outcome::Answered(_)) || !class.keeps_connections() {
+        if spent || !matches!(outcome, Outcome::Answered(_)) || !aim.keeps {
             self.retire(class, slot.take()).await;
         }
     }
@@ -148,11 +153,12 @@ impl Shooter {
         if class == Class::Post { &self.posts } else { &self.gets }
     }
 
-    fn prepare(&self, class: Class) -> Prepared {
+    fn prepare(&self, aim: &Aim) -> Prepared {
+        let class = aim.class;
         let spec = self.choice(class).pick(fastrand::u32(..));
         let mut random = || fastrand::u64(..);
         let path = spec.path.render(&mut random);
-        let sampled = self.sampling.takes(class);
+        let sampled = aim.sampled || self.sampling.takes(class);
         // The trace ids of a run begin alike, so that middle agents know them; the rest is random, as the W3C asks.
         let (trace, parent) = (
             format!("{}{:08x}{:016x}", self.plan.trace_prefix, fastrand::u32(..), fastrand::u64(1..)),

@@ -40,6 +40,18 @@ pub struct ClassLoad {
     pub times: Histogram,
 }
 
+impl ClassLoad {
+    fn plus(mut self, other: Self) -> Self {
+        self.due += other.due;
+        self.on_time += other.on_time;
+        self.lost += other.lost;
+        self.unsent += other.unsent;
+        self.answered += other.answered;
+        self.times.merge(&other.times);
+        self
+    }
+}
+
 impl<'a> LoadView<'a> {
     pub(super) fn new(evidence: &'a Evidence) -> Self {
         let mut view = Self {
@@ -86,20 +98,20 @@ impl<'a> LoadView<'a> {
         load
     }
 
+    /// Sums one class over several windows that lie apart.
+    pub fn class_over(&self, class: Class, windows: &[(Millis, Millis)]) -> ClassLoad {
+        windows.iter().map(|window| self.class(class, *window)).fold(ClassLoad::default(), ClassLoad::plus)
+    }
+
     /// All classes together over a window.
     pub fn all(&self, window: (Millis, Millis)) -> ClassLoad {
-        Class::ALL.into_iter().map(|class| self.class(class, window)).fold(
-            ClassLoad::default(),
-            |mut sum, one| {
-                sum.due += one.due;
-                sum.on_time += one.on_time;
-                sum.lost += one.lost;
-                sum.unsent += one.unsent;
-                sum.answered += one.answered;
-                sum.times.merge(&one.times);
-                sum
-            },
-        )
+        self.all_over(&[window])
+    }
+
+    /// All classes together over several windows that lie apart.
+    pub fn all_over(&self, windows: &[(Millis, Millis)]) -> ClassLoad {
+        let each = Class::ALL.into_iter().map(|class| self.class_over(class, windows));
+        each.fold(ClassLoad::default(), ClassLoad::plus)
     }
 
     /// Connections of a class that were open in the second of a moment, over all agents.
@@ -112,7 +124,8 @@ impl<'a> LoadView<'a> {
 
     /// Requests of a window that went through the Service with the sampled flag and were answered.
     pub fn sampled(&self, (begin, end): (Millis, Millis)) -> Vec<(usize, &'a RequestFact)> {
-        let ours = self.requests.iter().filter(|(_, r)| r.trace_id.is_some() && !r.outcome.is_lost());
+        let through = |r: &RequestFact| r.class != Class::Direct && r.trace_id.is_some();
+        let ours = self.requests.iter().filter(|(_, r)| through(r) && !r.outcome.is_lost());
         ours.filter(|(_, r)| (begin..=end).contains(&r.due)).copied().collect()
     }
 
@@ -136,6 +149,14 @@ impl<'a> LoadView<'a> {
     ) -> impl Iterator<Item = (usize, &'a RequestFact)> {
         let direct = self.requests.iter().filter(|(_, r)| r.class == Class::Direct);
         direct.filter(move |(_, r)| r.pod.as_deref() == Some(pod) && (begin..=end).contains(&r.due)).copied()
+    }
+
+    /// Seconds that lie wholly inside a window.
+    pub fn seconds_within(
+        &self,
+        (begin, end): (Millis, Millis),
+    ) -> impl Iterator<Item = (usize, &'a SecondFact)> {
+        self.seconds.iter().filter(move |(_, s)| s.at >= begin && s.at + 1_000 <= end).copied()
     }
 
     /// Seconds of pod-direct requests that lie wholly inside a window.

@@ -46,10 +46,10 @@ fn outcome(report: &Report, id: &str) -> Outcome {
 }
 
 /// Everything that takes the belief in an agent's record away.
-fn disbeliefs() -> [Trouble; 6] {
+fn disbeliefs() -> [Trouble; 5] {
     let (lost, unread) = (Trouble::Lost("its pod is gone".into()), Trouble::Unread("it is HTTP/2".into()));
     let incomplete = Trouble::Incomplete("more spans than are kept".into());
-    [Trouble::SelectorChanged, lost, Trouble::FailedOpen, Trouble::Encrypted, unread, incomplete]
+    [lost, Trouble::FailedOpen, Trouble::Encrypted, unread, incomplete]
 }
 
 #[test]

@@ -91,7 +91,7 @@ pub(super) const BREAKER: &[Mutation] = &[
     ("GL-B201", Outcome::Inconclusive, |e| {
         let hang = hang(e);
         never_opens(e);
-        at(e, "postgres", Trouble::SelectorChanged, hang.began + 2_000);
+        at(e, "postgres", Trouble::FailedOpen, hang.began + 2_000);
     }),
     ("GL-B201", Outcome::Inconclusive, |e| {
         // A rate at which the declared circuit has no right to open.

@@ -66,6 +66,6 @@ pub(super) const RUN: &[Mutation] = &[
         let quiet = (edge(e, Step::Quiet, Edge::Begin), edge(e, Step::Quiet, Edge::End));
         seconds(e, quiet).for_each(|s| (0..s.due * 2).for_each(|_| s.times.record(9.0)));
     }),
-    ("GL-E111", Outcome::Inconclusive, |e| trouble(e, Trouble::SelectorChanged)),
+    ("GL-E111", Outcome::Inconclusive, |e| trouble(e, Trouble::FailedOpen)),
     ("GL-E111", Outcome::Pass, |e| trouble(e, Trouble::Cut(2))),
 ];

@@ -11,7 +11,7 @@ pub(super) const SHUTDOWN: &[Mutation] = &[
     ("GL-S001", Outcome::Fail, |e| template(e, |spec| spec["terminationGracePeriodSeconds"] = json!(20))),
     ("GL-S201", Outcome::Fail, |e| {
         let begin = e.facts.iter().find_map(|f| match f {
-            Fact::Step(s) if s.step == Step::Roll1 && s.edge == Edge::Begin => Some(s.at),
+            Fact::Step(s) if s.step == Step::RollIn && s.edge == Edge::Begin => Some(s.at),
             _ => None,
         });
         let second = e.facts.iter_mut().find_map(|f| match f {

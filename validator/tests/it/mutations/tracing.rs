@@ -57,7 +57,7 @@ pub(super) const TRACING: &[Mutation] = &[
     }),
     ("GL-T202", Outcome::Inconclusive, |e| {
         // Its pod was replaced after the tail: what it had copied is gone.
-        blind(e, "traces", Trouble::Lost("its pod is gone".into()), edge(e, Step::Roll2, Edge::Begin));
+        blind(e, "traces", Trouble::Lost("its pod is gone".into()), edge(e, Step::Quiet, Edge::Begin));
     }),
     ("GL-T202", Outcome::Pass, |e| spans_of_redis(e, |number| number % 2 == 0)),
     ("GL-T202", Outcome::Fail, |e| spans_of_redis(e, |_| true)),
