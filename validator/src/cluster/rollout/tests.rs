@@ -90,7 +90,7 @@ async fn a_candidate_goes_in_behind_the_agents_and_stays_without_them() {
     wanted["spec"]["containers"][0]["image"] = json!("users:2");
     wanted["metadata"]["annotations"] = json!({ "golive.dev/restarted-at": null });
     assert_eq!(stays, wanted);
-    keep(&cluster, "users").await.unwrap();
+    assert!(keep(&cluster, "users").await.unwrap());
     assert_eq!(rolled.annotations(), json!({ "deployment.kubernetes.io/revision": "4" }), "no note is left");
 }
 
@@ -103,6 +103,7 @@ async fn the_old_template_comes_back_as_it_was() {
     assert_eq!(rolled.template(), found());
     assert_eq!(rolled.annotations(), json!({ "deployment.kubernetes.io/revision": "4" }));
     assert_eq!(go_back(&cluster, "users", Back::Old).await.unwrap(), None, "there is nothing left to undo");
+    assert!(!keep(&cluster, "users").await.unwrap(), "nor to keep");
 }
 
 #[tokio::test]
