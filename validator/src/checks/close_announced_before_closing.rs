@@ -37,9 +37,9 @@ fn judge(timeline: &Timeline) -> Finding {
         Case::at(c.ended, format!("a {} connection was closed without a word", c.class.name()), *line)
     });
     let total = ended.len();
-    let pass = format!("{total} of {total} kept connections were told to close before their end, or timed out");
-    let finding =
-        if lost(timeline) { Finding::unless(silent, pass) } else { Finding::warn_of(silent, pass) };
+    let pass =
+        format!("{total} of {total} kept connections were told to close before their end, or timed out");
+    let finding = if lost(timeline) { Finding::unless(silent, pass) } else { Finding::warn_of(silent, pass) };
     finding
         .counted(format!("of {total} kept connections were closed without being told to"))
         .tally("closed without a word", "0")

@@ -37,7 +37,8 @@ fn judge(timeline: &Timeline) -> Finding {
     let unseen = total - ends.len() + unproven;
     if unseen > 0 {
         let lines = terminations.iter().filter(|(_, t)| t.exit.is_none()).map(|(_, t)| t.line);
-        return Finding::inconclusive(format!("how {unseen} of {total} pods ended was not seen")).lines(lines);
+        return Finding::inconclusive(format!("how {unseen} of {total} pods ended was not seen"))
+            .lines(lines);
     }
     let pass = format!("{total} of {total} pods ended in order, at most {longest:.1} s after the deletion");
     Finding::warn_of(told, pass).measured(format!("0 faults, longest {longest:.1} s"), "0 faults")
@@ -103,10 +104,14 @@ impl<'a> End<'a> {
     }
 
     fn case(&self, exit: &ContainerExit) -> Case {
-        let (pod, took, grace) = (self.pod, (exit.at - self.termination.at) as f64 / 1000.0, self.termination.grace_s);
+        let (pod, took, grace) =
+            (self.pod, (exit.at - self.termination.at) as f64 / 1000.0, self.termination.grace_s);
         let ContainerExit { container, code, reason, .. } = exit;
-        let lost = if self.lost > 0 { format!(", {} requests lost meanwhile", self.lost) } else { String::new() };
-        let text = format!("{pod}: container `{container}` exit {code} ({reason}) after {took:.1} s of {grace} s{lost}");
+        let lost =
+            if self.lost > 0 { format!(", {} requests lost meanwhile", self.lost) } else { String::new() };
+        let text = format!(
+            "{pod}: container `{container}` exit {code} ({reason}) after {took:.1} s of {grace} s{lost}"
+        );
         Case::over((self.termination.at, exit.at), text, exit.line).of(pod)
     }
 }

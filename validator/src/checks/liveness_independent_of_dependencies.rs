@@ -36,7 +36,8 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         let ends = || loss.faults.iter().map(|(_, fault)| fault.ended);
         for stretch in failing.iter().filter(|stretch| stretch.would_act(probe, ends())) {
             let (pod, said, seconds) = (loss.pod, &stretch.said, stretch.seconds());
-            let text = format!("{probe} of {pod} answered {said} for {seconds:.1} s while dependencies were away");
+            let text =
+                format!("{probe} of {pod} answered {said} for {seconds:.1} s while dependencies were away");
             wrong.push(Case::over((stretch.from, stretch.to), text, stretch.line).of(pod));
         }
         let restarts = timeline.pod(loss.pod).map(|pod| pod.restarts.as_slice()).unwrap_or_default();

@@ -26,7 +26,8 @@ fn judge(timeline: &Timeline) -> Finding {
         return Finding::inconclusive("no pod was seen");
     }
     let restarted = |serves: bool| {
-        let each = timeline.pods.iter().flat_map(|pod| pod.restarts.iter().map(move |restart| (pod, restart)));
+        let each =
+            timeline.pods.iter().flat_map(|pod| pod.restarts.iter().map(move |restart| (pod, restart)));
         each.filter(move |(_, restart)| restart.serves == serves).map(|(pod, restart)| case(pod, restart))
     };
     let pass = format!("no container of {pods} pods was started again");

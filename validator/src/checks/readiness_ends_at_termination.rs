@@ -22,7 +22,9 @@ fn judge(timeline: &Timeline) -> Finding {
         return Finding::skipped("no readinessProbe is declared: see GL-H001");
     };
     if !probe.can_be_asked() {
-        return Finding::skipped(format!("{probe} can be asked by the kubelet alone; Kubernetes takes a pod out at its deletion"));
+        return Finding::skipped(format!(
+            "{probe} can be asked by the kubelet alone; Kubernetes takes a pod out at its deletion"
+        ));
     }
     let terminations = timeline.terminations();
     let ends: Vec<End> = terminations.iter().filter_map(|(pod, end)| End::new(timeline, pod, end)).collect();
@@ -81,7 +83,11 @@ impl<'a> End<'a> {
 
     fn case(&self, hook: &str, lost: bool) -> Case {
         let (pod, seconds) = (self.pod, self.surely_s());
-        let end = if lost { "and requests were lost meanwhile" } else { "nothing was lost: Kubernetes takes it out itself" };
+        let end = if lost {
+            "and requests were lost meanwhile"
+        } else {
+            "nothing was lost: Kubernetes takes it out itself"
+        };
         let text = format!("{pod} still said ready {seconds:.1} s after SIGTERM{hook}; {end}");
         Case::over((self.termination.at, self.last), text, self.line).of(pod)
     }

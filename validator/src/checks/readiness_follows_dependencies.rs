@@ -96,9 +96,8 @@ fn strict(timeline: &Timeline, loss: &Loss, probe: &Probe) -> Result<Result<Mill
         let due = began + (limit_s * 1000.0) as Millis;
         return wrong(due, format!("{pod} stayed in the Service for {limit_s} s without {store}"));
     };
-    let again = probes()
-        .find(|(_, said)| said.succeeded() && said.to > by)
-        .map(|(_, said)| said.from.max(by));
+    let again =
+        probes().find(|(_, said)| said.succeeded() && said.to > by).map(|(_, said)| said.from.max(by));
     if let Some(at) = again.or_else(|| life.first(true, out).filter(|at| *at < end)) {
         let text = format!("{pod} said ready again without {}", loss.away_at(at).join(" and "));
         return Ok(Err(Case::at(at, text, loss.faults[0].0)));

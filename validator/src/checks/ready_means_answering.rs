@@ -54,7 +54,8 @@ fn asked(timeline: &Timeline, probe: &Probe) -> Finding {
             asked += answers;
             for stretch in failing {
                 let (name, seconds, said) = (&pod.name, stretch.seconds(), &stretch.said);
-                let text = format!("{probe} of {name} answered {said} for {seconds:.1} s while the pod was Ready");
+                let text =
+                    format!("{probe} of {name} answered {said} for {seconds:.1} s while the pod was Ready");
                 if stretch.acts(probe) {
                     wrong.push(Case::over((stretch.from, stretch.to), text, stretch.line).of(name));
                 } else {
@@ -78,8 +79,7 @@ fn asked(timeline: &Timeline, probe: &Probe) -> Finding {
 }
 
 /// Said where the kubelet finds pods Ready that never answer us.
-pub(super) const UNREACHABLE: &str =
-    "no pod answered, though the kubelet found them Ready: the agent cannot ask as their nodes do (a NetworkPolicy, a mesh?)";
+pub(super) const UNREACHABLE: &str = "no pod answered, though the kubelet found them Ready: the agent cannot ask as their nodes do (a NetworkPolicy, a mesh?)";
 
 fn by_condition(timeline: &Timeline, probe: &Probe) -> Finding {
     let ready = timeline.pods.iter().filter(|pod| pod.became_ready().is_some());

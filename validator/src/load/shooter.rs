@@ -121,7 +121,8 @@ impl Shooter {
         let ended = link.end().await;
         if class.keeps_connections() {
             let silent = ended.filter(|_| requests > 0 && !announced);
-            let timed_out = silent.is_some_and(|ended| self.idle.ended(ended.saturating_duration_since(used)));
+            let timed_out =
+                silent.is_some_and(|ended| self.idle.ended(ended.saturating_duration_since(used)));
             let end = LinkEnd { class, opened, ended, requests, announced, timed_out };
             self.recorder.connection(&end);
         }

@@ -153,10 +153,16 @@ async fn a_pool_learns_when_its_server_closes_and_is_the_first_to_close() {
     let ends: Vec<_> = recorder
         .facts()
         .into_iter()
-        .filter_map(|fact| if let Fact::Connection(end) = fact { Some((end.by_server, end.timed_out)) } else { None })
+        .filter_map(|fact| {
+            if let Fact::Connection(end) = fact { Some((end.by_server, end.timed_out)) } else { None }
+        })
         .collect();
     let (first, second) = ends.split_at(4);
-    assert_eq!(first, [(true, false), (true, false), (true, true), (true, true)], "learned from the third on");
+    assert_eq!(
+        first,
+        [(true, false), (true, false), (true, true), (true, true)],
+        "learned from the third on"
+    );
     assert_eq!(second, [(false, false); 4], "given up by us after 0.9 s of 1");
 }
 

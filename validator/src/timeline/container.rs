@@ -63,9 +63,8 @@ pub struct Restart {
 /// containers (KEP-753).
 pub(super) fn statuses(pod: &Value) -> impl Iterator<Item = &Value> {
     let init = list(pod, "/spec/initContainers");
-    let sidecar = |status: &&Value| {
-        init.iter().any(|c| c["name"] == status["name"] && c["restartPolicy"] == "Always")
-    };
+    let sidecar =
+        |status: &&Value| init.iter().any(|c| c["name"] == status["name"] && c["restartPolicy"] == "Always");
     let sidecars = list(pod, "/status/initContainerStatuses").iter().filter(move |status| sidecar(status));
     list(pod, "/status/containerStatuses").iter().chain(sidecars)
 }

@@ -35,7 +35,6 @@ impl Timeline<'_> {
         let took = ends.filter_map(|(_, t)| Some((t.exit.as_ref()?.at - t.at) as f64 / 1000.0));
         took.max_by(f64::total_cmp)
     }
-
 }
 
 fn leaving(termination: &Termination) -> (Millis, Millis) {

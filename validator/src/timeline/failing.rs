@@ -116,7 +116,14 @@ mod tests {
 
     fn every_10_s_three_times() -> Probe {
         let handler = Handler::Exec;
-        Probe { handler, timeout_s: 1, period_s: 10, failure_threshold: 3, success_threshold: 1, initial_delay_s: 0 }
+        Probe {
+            handler,
+            timeout_s: 1,
+            period_s: 10,
+            failure_threshold: 3,
+            success_threshold: 1,
+            initial_delay_s: 0,
+        }
     }
 
     fn stretches(facts: Vec<Fact>, window: (i64, i64)) -> Vec<(i64, i64, bool)> {

@@ -209,8 +209,13 @@ mod tests {
             pod(5, true, &last, &init(Some(137))),
         ];
         let lives = lives(&Evidence::new(header, facts));
-        let restarts: Vec<_> = lives[0].restarts.iter().map(|r| (r.container.as_str(), r.serves, r.times)).collect();
-        assert_eq!(restarts, [("logs", false, 1)], "what had happened before, and init containers, do not count");
+        let restarts: Vec<_> =
+            lives[0].restarts.iter().map(|r| (r.container.as_str(), r.serves, r.times)).collect();
+        assert_eq!(
+            restarts,
+            [("logs", false, 1)],
+            "what had happened before, and init containers, do not count"
+        );
         let end = lives[0].termination.as_ref().unwrap();
         let exit = end.exit.as_ref().unwrap();
         assert_eq!((exit.container.as_str(), exit.code, exit.at), ("web", 0, 4));

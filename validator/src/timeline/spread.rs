@@ -36,7 +36,11 @@ impl Timeline<'_> {
         let percent = |share: f64| (share * 100.0).round();
         match self.spread() {
             Spread::Measured(least, most) => {
-                format!("spread over the pods, measured by their calls: {} to {} % each", percent(least), percent(most))
+                format!(
+                    "spread over the pods, measured by their calls: {} to {} % each",
+                    percent(least),
+                    percent(most)
+                )
             }
             Spread::Affinity => format!(
                 "sessionAffinity ClientIP: {} clients hold to one endpoint each, the ends of others met no load",

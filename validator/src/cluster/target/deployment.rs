@@ -100,8 +100,9 @@ mod tests {
 
     #[test]
     fn nothing_is_said_that_would_scale_up_what_somebody_scaled_down() {
-        let empty =
-            from_value(json!({ "metadata": { "name": "users" }, "spec": { "replicas": 0, "selector": {}, "template": {} } }));
+        let empty = from_value(
+            json!({ "metadata": { "name": "users" }, "spec": { "replicas": 0, "selector": {}, "template": {} } }),
+        );
         let refused = at_rest(&empty.unwrap()).unwrap_err();
         assert_eq!(refused.exit(), crate::exit::Exit::Usage);
         let text = refused.to_string();

@@ -18,7 +18,9 @@ const ONLY: &str = "only a Deployment (apps/v1) can be gated: its rolls are what
 pub fn deployment_name(target: &str) -> Result<&str, Failure> {
     let (kind, name) = target.split_once('/').unwrap_or(("", target));
     match kind {
-        "deployment" | "deployments" | "deploy" | "deployment.apps" | "deployments.apps" if !name.is_empty() => {
+        "deployment" | "deployments" | "deploy" | "deployment.apps" | "deployments.apps"
+            if !name.is_empty() =>
+        {
             Ok(name)
         }
         "" => Err(Failure::usage(format!("`{target}`: expected deployment/NAME"))
@@ -31,8 +33,12 @@ pub fn deployment_name(target: &str) -> Result<&str, Failure> {
 fn advice(kind: &str) -> String {
     let kind = kind.to_ascii_lowercase();
     let why = match kind.split('.').next().unwrap_or_default() {
-        "statefulset" | "statefulsets" | "sts" => "a StatefulSet replaces its pods in place, one identity after the other",
-        "daemonset" | "daemonsets" | "ds" => "a DaemonSet takes each node's pod away before it brings the next",
+        "statefulset" | "statefulsets" | "sts" => {
+            "a StatefulSet replaces its pods in place, one identity after the other"
+        }
+        "daemonset" | "daemonsets" | "ds" => {
+            "a DaemonSet takes each node's pod away before it brings the next"
+        }
         "rollout" | "rollouts" => {
             "an Argo Rollout brings its pods by steps of its own; its analysis can ask `validator judge`"
         }
@@ -81,8 +87,10 @@ pub(super) async fn not_referenced(cluster: &Cluster, deployment: &str) -> Resul
         return Ok(());
     };
     let name = rollout.name_any();
-    Err(Failure::usage(format!("deployment `{deployment}` is the template of the Argo Rollout `{name}` (workloadRef)"))
-        .hint(format!("its pods are the Rollout's, leave its replicas alone; {}", advice("rollout"))))
+    Err(Failure::usage(format!(
+        "deployment `{deployment}` is the template of the Argo Rollout `{name}` (workloadRef)"
+    ))
+    .hint(format!("its pods are the Rollout's, leave its replicas alone; {}", advice("rollout"))))
 }
 
 /// The Argo Rollouts of the namespace; none where there are none, or where they may not be read.
@@ -105,7 +113,9 @@ mod tests {
         for same in ["deployment/users", "deploy/users", "deployments.apps/users"] {
             assert_eq!(deployment_name(same).unwrap(), "users");
         }
-        for other in ["statefulset/users", "ds/users", "rollout/users", "job/users", "pod/users", "Thing/users"] {
+        for other in
+            ["statefulset/users", "ds/users", "rollout/users", "job/users", "pod/users", "Thing/users"]
+        {
             let refused = deployment_name(other).unwrap_err();
             assert_eq!(refused.exit(), Exit::Usage, "{other}");
             assert!(refused.to_string().contains("Deployment"), "{refused}");

@@ -31,9 +31,11 @@ impl Pace {
     /// From what is declared, and from how long the pods there are took when they started.
     pub(super) fn new(spec: &DeploymentSpec, container: &Container, pre_stop: PreStop, pods: &[Pod]) -> Self {
         let (startup, readiness) = (container.startup_probe.as_ref(), container.readiness_probe.as_ref());
-        let delay = [startup, readiness].into_iter().flatten().map(|probe| seconds(probe.initial_delay_seconds, 0));
+        let delay =
+            [startup, readiness].into_iter().flatten().map(|probe| seconds(probe.initial_delay_seconds, 0));
         let delay = delay.max().unwrap_or_default();
-        let half = |probe: Option<&Probe>| probe.map_or(Duration::ZERO, |p| seconds(p.period_seconds, 10) / 2);
+        let half =
+            |probe: Option<&Probe>| probe.map_or(Duration::ZERO, |p| seconds(p.period_seconds, 10) / 2);
         let declared = delay + half(startup) + half(readiness) + START;
         let hook = if let PreStop::Sleep(length) = pre_stop { length } else { 0 };
         Self {
@@ -112,7 +114,8 @@ mod tests {
 
     #[test]
     fn a_pod_that_took_40_s_to_be_ready_is_waited_for_three_times() {
-        let ready = json!([{ "type": "Ready", "status": "True", "lastTransitionTime": "2026-11-25T10:00:40Z" }]);
+        let ready =
+            json!([{ "type": "Ready", "status": "True", "lastTransitionTime": "2026-11-25T10:00:40Z" }]);
         let status = json!({ "startTime": "2026-11-25T10:00:00Z", "conditions": ready });
         let pod: Pod = from_value(json!({ "status": status })).unwrap();
         let probes = json!({ "readinessProbe": { "periodSeconds": 5, "tcpSocket": { "port": 80 } } });

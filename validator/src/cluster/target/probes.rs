@@ -63,8 +63,11 @@ fn number(port: &IntOrString, container: &Container) -> Result<u16, Failure> {
         IntOrString::String(name) => name.clone(),
     };
     found.ok_or_else(|| {
-        Failure::usage(format!("container `{}`: a probe asks port `{name}`, which it has not", container.name))
-            .hint("compare the probe's port with the names of the container's ports")
+        Failure::usage(format!(
+            "container `{}`: a probe asks port `{name}`, which it has not",
+            container.name
+        ))
+        .hint("compare the probe's port with the names of the container's ports")
     })
 }
 

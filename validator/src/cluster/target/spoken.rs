@@ -41,13 +41,20 @@ pub(super) fn by_name(port: &ServicePort) -> Option<Spoken> {
 pub(super) fn plain_http(port: &ServicePort, number: u16, container: &Container) -> Result<(), Failure> {
     let (what, hint) = match spoken(port, number, container) {
         Spoken::Http => return Ok(()),
-        Spoken::Tls => ("TLS", "add a port without TLS, such as the one that a mesh or an ingress which ends TLS leads to"),
-        Spoken::Http2 => ("gRPC or HTTP/2", "add a port that answers HTTP/1.1, such as that of a gateway or a transcoder"),
+        Spoken::Tls => (
+            "TLS",
+            "add a port without TLS, such as the one that a mesh or an ingress which ends TLS leads to",
+        ),
+        Spoken::Http2 => {
+            ("gRPC or HTTP/2", "add a port that answers HTTP/1.1, such as that of a gateway or a transcoder")
+        }
         Spoken::Other => ("no HTTP", "add the port that answers HTTP"),
     };
     let name = port.name.clone().unwrap_or_else(|| port.port.to_string());
     Err(Failure::usage(format!("port `{name}` of the Service speaks {what}: the load is plain HTTP/1.1"))
-        .hint(format!("{hint}, to the Service and name it http; what its users reach cannot be judged otherwise yet")))
+        .hint(format!(
+            "{hint}, to the Service and name it http; what its users reach cannot be judged otherwise yet"
+        )))
 }
 
 /// Its name, corrected by a probe that speaks TLS to it; without a name that says so, by one that speaks gRPC.
@@ -92,7 +99,8 @@ mod tests {
     #[test]
     fn a_port_that_speaks_tls_is_refused_with_what_to_do() {
         let plain = json!({ "httpGet": { "port": "main" } });
-        for told in [json!({ "port": 443, "name": "https" }), json!({ "port": 443, "appProtocol": "https" })] {
+        for told in [json!({ "port": 443, "name": "https" }), json!({ "port": 443, "appProtocol": "https" })]
+        {
             let text = refused(told, &plain).unwrap();
             assert!(text.contains("TLS") && text.contains("name it http"), "{text}");
         }
@@ -103,7 +111,10 @@ mod tests {
     #[test]
     fn a_port_that_speaks_only_grpc_is_refused_and_one_called_http_is_not() {
         let health = json!({ "grpc": { "port": 8443 } });
-        for told in [json!({ "port": 80, "name": "grpc-api" }), json!({ "port": 80, "appProtocol": "kubernetes.io/h2c" })] {
+        for told in [
+            json!({ "port": 80, "name": "grpc-api" }),
+            json!({ "port": 80, "appProtocol": "kubernetes.io/h2c" }),
+        ] {
             assert!(refused(told, &health).unwrap().contains("gRPC"));
         }
         assert!(refused(json!({ "port": 80 }), &health).unwrap().contains("gRPC"));

@@ -46,7 +46,9 @@ impl Get {
                 return read(answer.into_body()).await.map(|()| status);
             };
             match hop.get.follow(&location)? {
-                next if next.get.host == host => hop = Hop { own_host: next.own_host && hop.own_host, ..next },
+                next if next.get.host == host => {
+                    hop = Hop { own_host: next.own_host && hop.own_host, ..next }
+                }
                 _ => return Ok(status),
             }
         }

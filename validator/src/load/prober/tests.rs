@@ -45,14 +45,7 @@ fn http_get(port: u16, path: &str, headers: &[(&str, &str)]) -> Handler {
 }
 
 fn within(handler: Handler, timeout_s: u32) -> Probe {
-    Probe {
-        handler,
-        timeout_s,
-        period_s: 10,
-        failure_threshold: 3,
-        success_threshold: 1,
-        initial_delay_s: 0,
-    }
+    Probe { handler, timeout_s, period_s: 10, failure_threshold: 3, success_threshold: 1, initial_delay_s: 0 }
 }
 
 #[tokio::test]
@@ -79,7 +72,8 @@ async fn every_status_from_200_to_399_is_told_and_redirects_to_the_same_host_are
 #[tokio::test]
 async fn declared_headers_are_sent_and_the_rest_is_as_the_kubelet_has_it() {
     async fn echo(headers: HeaderMap) -> Response {
-        let of = |name| headers.get(name).map(|value: &header::HeaderValue| value.to_str().unwrap().to_owned());
+        let of =
+            |name| headers.get(name).map(|value: &header::HeaderValue| value.to_str().unwrap().to_owned());
         let (host, key) = (of("host"), of("x-key"));
         let usual = of("user-agent").is_some_and(|agent| agent.starts_with("kube-probe/"))
             && of("accept").as_deref() == Some("*/*")
@@ -173,7 +167,8 @@ async fn health(body: Bytes) -> Response {
     let asked = HealthCheckRequest::decode(&body[5..]).unwrap();
     let status = if asked.service == "users" { 1 } else { 2 };
     let answer = Full::new(framed(&HealthCheckResponse { status }));
-    let trailers = HeaderMap::from_iter([(header::HeaderName::from_static("grpc-status"), "0".parse().unwrap())]);
+    let trailers =
+        HeaderMap::from_iter([(header::HeaderName::from_static("grpc-status"), "0".parse().unwrap())]);
     let body = answer.with_trailers(async move { Some(Ok(trailers)) });
     ([(header::CONTENT_TYPE, "application/grpc")], Body::new(body)).into_response()
 }

@@ -12,7 +12,8 @@ use tokio_rustls::rustls::{ClientConfig, DigitallySignedStruct, Error, Signature
 
 static CONNECTOR: LazyLock<Option<TlsConnector>> = LazyLock::new(|| {
     let provider = Arc::new(ring::default_provider());
-    let versions = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
+    let versions =
+        ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
     let config = versions.ok()?.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider)));
     Some(TlsConnector::from(Arc::new(config.with_no_client_auth())))
 });

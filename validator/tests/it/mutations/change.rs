@@ -102,6 +102,11 @@ pub(super) fn hang(evidence: &mut Evidence) -> FaultFact {
     fault(evidence, |f| f.fault == Fault::Hang)
 }
 
+/// What was held of a pod of the candidate.
+pub(super) fn held(evidence: &mut Evidence) -> FaultFact {
+    fault(evidence, |f| matches!(f.fault, Fault::Hold { .. }))
+}
+
 pub(super) fn is_trial(fault: &FaultFact, wanted: TrialEnd) -> bool {
     matches!(fault.fault, Fault::Trial { end, .. } if end == wanted)
 }
@@ -197,13 +202,21 @@ pub(super) fn closed_without_a_word(evidence: &mut Evidence) {
 
 /// A request that was lost with its connection while each pod was on its way out.
 pub(super) fn lost_while_leaving(evidence: &mut Evidence, class: Class) {
-    let like = RequestFact { class, outcome: evidence::Outcome::Closed, pod: None, took_ms: 3.0, ..slow_request(evidence) };
+    let like = RequestFact {
+        class,
+        outcome: evidence::Outcome::Closed,
+        pod: None,
+        took_ms: 3.0,
+        ..slow_request(evidence)
+    };
     let gone = |fact: &Fact| match fact {
         Fact::Object(o) if o.object.pointer("/metadata/deletionTimestamp").is_some() => Some(o.at),
         _ => None,
     };
     let times: Vec<Millis> = evidence.facts.iter().filter_map(gone).collect();
-    evidence.facts.extend(times.into_iter().map(|due| Fact::Request(RequestFact { due, sent: due, ..like.clone() })));
+    evidence
+        .facts
+        .extend(times.into_iter().map(|due| Fact::Request(RequestFact { due, sent: due, ..like.clone() })));
     evidence.facts.sort_by_key(Fact::at);
 }
 

@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::Mutation;
 use super::change::{
-    closed_without_a_word, faults, last_in_peace, lost_while_leaving, objects, slow_request, template, terminated,
+    closed_without_a_word, faults, last_in_peace, lost_while_leaving, objects, slow_request, template,
+    terminated,
 };
 
 pub(super) const SHUTDOWN: &[Mutation] = &[
