@@ -9,7 +9,7 @@ use golive_validator::judge::judge;
 use golive_validator::plan::{Handler, PreStop};
 use serde_json::json;
 
-use self::roll::{Drain, Roll, get};
+use self::roll::{Drain, Event, Roll, get};
 
 /// The checks that read probes and ends.
 const ENDS: [&str; 9] =
@@ -41,8 +41,7 @@ fn a_service_that_serves_on_through_its_pre_stop_sleep_is_right() {
     all_right(Roll { pre_stop: PreStop::Sleep(15), grace_s: 60, drain: long, ..Roll::default() });
     let short = Drain { ready_s: 5.5, closed_s: 12.0, ended_s: 13.0, ..Drain::default() };
     all_right(Roll { pre_stop: PreStop::Sleep(5), grace_s: 40, drain: short.clone(), ..Roll::default() });
-    let (outcome, summary) =
-        one(Roll { drain: short, grace_s: 40, ..Roll::default() }, "GL-H203");
+    let (outcome, summary) = one(Roll { drain: short, grace_s: 40, ..Roll::default() }, "GL-H203");
     assert_eq!(outcome, Outcome::Warn, "without the hook it says ready for too long: {summary}");
 }
 
@@ -80,7 +79,7 @@ fn what_a_jvm_exits_with_after_a_clean_drain_is_a_warning() {
     let (outcome, summary) = one(Roll { drain: jvm.clone(), ..Roll::default() }, "GL-S202");
     assert_eq!(outcome, Outcome::Warn);
     assert!(summary.contains("container `web`") && summary.contains("143"), "{summary}");
-    let lost = Roll { drain: jvm.clone(), lost_while_leaving: true, ..Roll::default() };
+    let lost = Roll { drain: jvm.clone(), event: Some(Event::Lost), ..Roll::default() };
     assert_eq!(one(lost, "GL-S202").0, Outcome::Fail, "a lost request proves that it did not drain");
     let idle = Roll { drain: jvm, rate: 0, ..Roll::default() };
     assert_eq!(one(idle, "GL-S202").0, Outcome::Inconclusive, "nobody asked meanwhile");
@@ -93,7 +92,7 @@ fn a_sidecar_that_ends_otherwise_is_named_and_no_more() {
         let (outcome, summary) = one(Roll { drain: drain.clone(), ..Roll::default() }, "GL-S202");
         assert_eq!(outcome, Outcome::Warn);
         assert!(summary.contains("container `logs`"), "{summary}");
-        let lost = Roll { drain, lost_while_leaving: true, ..Roll::default() };
+        let lost = Roll { drain, event: Some(Event::Lost), ..Roll::default() };
         assert_eq!(one(lost, "GL-S202").0, Outcome::Fail);
     }
 }
@@ -109,14 +108,14 @@ fn what_the_kubelet_takes_for_a_success_is_one() {
 
 #[test]
 fn one_slow_answer_is_not_held_against_the_service() {
-    all_right(Roll { slow_once: true, ..Roll::default() });
+    all_right(Roll { event: Some(Event::Slow), ..Roll::default() });
 }
 
 #[test]
 fn an_exec_probe_is_judged_by_the_conditions_of_the_pods() {
     let exec = || Roll { probe: Handler::Exec, ..Roll::default() };
     all_right(exec());
-    assert_eq!(one(Roll { flaps: true, ..exec() }, "GL-H201").0, Outcome::Fail);
+    assert_eq!(one(Roll { event: Some(Event::Flap), ..exec() }, "GL-H201").0, Outcome::Fail);
     assert_eq!(one(Roll { restarts: Some("web"), ..exec() }, "GL-H202").0, Outcome::Fail);
 }
 
@@ -168,6 +167,6 @@ fn connections_that_the_server_times_out_need_no_announcement() {
     };
     assert_eq!(one(ends(true), "GL-S203").0, Outcome::Pass);
     assert_eq!(one(ends(false), "GL-S203").0, Outcome::Warn, "nothing was lost by it");
-    let lost = Roll { lost_while_leaving: true, ..ends(false) };
+    let lost = Roll { event: Some(Event::Lost), ..ends(false) };
     assert_eq!(one(lost, "GL-S203").0, Outcome::Fail);
 }

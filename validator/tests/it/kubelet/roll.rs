@@ -25,6 +25,17 @@ impl Default for Drain {
     }
 }
 
+/// Something that happens once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Event {
+    /// One readiness answer takes too long.
+    Slow,
+    /// A pod loses Ready.
+    Flap,
+    /// A request on a kept connection is lost while the first pod leaves.
+    Lost,
+}
+
 /// One roll of three pods of the container `web`.
 pub(super) struct Roll {
     pub(super) pre_stop: PreStop,
@@ -36,14 +47,10 @@ pub(super) struct Roll {
     pub(super) declares: bool,
     /// What a probe says while all is well.
     pub(super) success: Result<u16, &'static str>,
-    /// One readiness answer takes too long.
-    pub(super) slow_once: bool,
-    /// A pod loses Ready once.
-    pub(super) flaps: bool,
+    /// What else happens.
+    pub(super) event: Option<Event>,
     /// This container is started again once.
     pub(super) restarts: Option<&'static str>,
-    /// A request on a kept connection is lost while the first pod leaves.
-    pub(super) lost_while_leaving: bool,
     /// Requests per second of each class.
     pub(super) rate: u32,
     /// Further facts.
@@ -61,10 +68,8 @@ impl Default for Roll {
             liveness: ready,
             declares: true,
             success: Ok(200),
-            slow_once: false,
-            flaps: false,
+            event: None,
             restarts: None,
-            lost_while_leaving: false,
             rate: 50,
             more: Vec::new(),
         }
@@ -85,7 +90,9 @@ const DELETED: [Millis; 3] = [20_000, 70_000, 120_000];
 impl Roll {
     pub(super) fn evidence(self) -> Evidence {
         let mut facts = vec![self.deployment()];
-        for (step, begin, end) in [("baseline", 0, 10_000), ("roll-in", 10_000, ROLLED), ("quiet", ROLLED, END)] {
+        for (step, begin, end) in
+            [("baseline", 0, 10_000), ("roll-in", 10_000, ROLLED), ("quiet", ROLLED, END)]
+        {
             facts.push(json!({ "fact": "step", "at": begin, "step": step, "edge": "begin" }));
             facts.push(json!({ "fact": "step", "at": end, "step": step, "edge": "end" }));
         }
@@ -93,7 +100,7 @@ impl Roll {
             facts.extend(self.pod(number, deleted));
         }
         facts.extend((0..END / 1_000).flat_map(|second| self.second(second * 1_000)));
-        if self.lost_while_leaving {
+        if self.event == Some(Event::Lost) {
             facts.extend(lost(DELETED[0] + 1_000));
         }
         facts.extend(self.more.clone());
@@ -119,7 +126,8 @@ impl Roll {
             "pre_stop": self.pre_stop, "nodes": 1
         });
         let traffic = json!({ "rate": 100.0, "sampled": 0.0, "requests": [], "agents": 1 });
-        let plan = json!({ "run": "r", "target": target, "traffic": traffic, "dependencies": [], "policy": {} });
+        let plan =
+            json!({ "run": "r", "target": target, "traffic": traffic, "dependencies": [], "policy": {} });
         let header = json!({ "schema": SCHEMA, "validator": "0", "started": 0, "plan": plan });
         serde_json::from_value(header).unwrap()
     }
@@ -134,13 +142,14 @@ impl Roll {
 
     fn pod(&self, number: usize, deleted: Millis) -> Vec<Value> {
         let ms = |seconds: f64| deleted + (seconds * 1000.0) as Millis;
-        let (ready, closed, ended) = (ms(self.drain.ready_s), ms(self.drain.closed_s), ms(self.drain.ended_s));
+        let (ready, closed, ended) =
+            (ms(self.drain.ready_s), ms(self.drain.closed_s), ms(self.drain.ended_s));
         let object = |at: Millis, ready: bool, leaving: bool, exits: bool| {
             let again = self.restarts.filter(|_| number == 2 && at >= 90_000);
             self.object(number, at, (ready, leaving, exits), again)
         };
         let mut facts = vec![object(0, true, false, false)];
-        if self.flaps && number == 2 {
+        if self.event == Some(Event::Flap) && number == 2 {
             facts.extend([object(50_000, false, false, false), object(60_000, true, false, false)]);
         }
         facts.extend([
@@ -154,8 +163,12 @@ impl Roll {
         facts
     }
 
-    fn probes(&self, number: usize, (_, ready, closed, ended): (Millis, Millis, Millis, Millis)) -> Vec<Value> {
-        let slow = if self.slow_once { 30_000 } else { -1 };
+    fn probes(
+        &self,
+        number: usize,
+        (_, ready, closed, ended): (Millis, Millis, Millis, Millis),
+    ) -> Vec<Value> {
+        let slow = if self.event == Some(Event::Slow) { 30_000 } else { -1 };
         let said = |target: &str, from: Millis, to: Millis, answer: Result<u16, &str>| {
             let samples = (to - from).max(0) / 250 + 1;
             json!({ "fact": "probe", "from": from, "to": to, "pod": format!("web-{number}"), "target": target,
@@ -185,7 +198,11 @@ impl Roll {
         again: Option<&str>,
     ) -> Value {
         let status = |name: &str, code: i64| {
-            let state = if exits { json!({ "terminated": { "exitCode": code, "reason": "End" } }) } else { json!({}) };
+            let state = if exits {
+                json!({ "terminated": { "exitCode": code, "reason": "End" } })
+            } else {
+                json!({})
+            };
             json!({ "name": name, "restartCount": i64::from(again == Some(name)), "state": state })
         };
         let sidecar = self.drain.sidecar.map(|code| status("logs", code));
