@@ -26,7 +26,7 @@ pub use load::{ClassLoad, LoadView};
 pub use loss::Loss;
 pub use middle::MiddleView;
 pub use pod::{PodLife, Termination};
-pub use trust::{Disturbance, Kind, Source, Trust};
+pub use trust::{Disturbance, Kind, LateSecond, Source, Trust, late_seconds};
 pub use workload::Workload;
 
 /// Everything a check may look at.

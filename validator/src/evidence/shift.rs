@@ -1,6 +1,8 @@
 //! Moves facts from the clock of the pod that saw them to the validator's.
 
-use super::{CallFact, ConnectionFact, Fact, FaultFact, Held, MiddleTrouble, Millis, OutgoingFact};
+use super::{
+    CallFact, ConnectionFact, Fact, FaultFact, Heartbeat, Held, MiddleTrouble, Millis, OutgoingFact,
+};
 use super::{ProbeFact, RequestFact, SecondFact, TraceFact};
 
 impl Fact {
@@ -18,6 +20,7 @@ impl Fact {
             Self::Trouble(f) => Self::Trouble(MiddleTrouble { at: back(f.at), ..f }),
             Self::Call(f) => Self::Call(CallFact { at: back(f.at), ..f }),
             Self::Outgoing(f) => Self::Outgoing(OutgoingFact { at: back(f.at), ..f }),
+            Self::Heartbeat(f) => Self::Heartbeat(Heartbeat { at: back(f.at), since: back(f.since), ..f }),
             Self::Fault(f) => {
                 let held = |h: Held| Held { from: back(h.from), to: back(h.to), ..h };
                 Self::Fault(FaultFact {
