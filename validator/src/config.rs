@@ -12,7 +12,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 pub use breaker::Breaker;
-pub use dependency::{Dependency, Protocol};
+pub use dependency::{Dependency, Need, Protocol, Upstream};
 pub use policy::Policy;
 pub use quantity::{Rate, Seconds};
 pub use request::{Method, RequestSpec};

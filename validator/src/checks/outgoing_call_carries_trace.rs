@@ -59,7 +59,7 @@ fn called<'a>(timeline: &'a Timeline) -> impl Iterator<Item = &'a Dependency> {
 /// Whether a span may be a call of a declared dependency: one that names no address, or the Service's.
 fn is_to_declared(timeline: &Timeline, span: &Span) -> bool {
     let Some(address) = span.server.as_deref() else { return true };
-    called(timeline).any(|d| address == d.service || address.starts_with(&format!("{}.", d.service)))
+    called(timeline).any(|d| d.upstream.is_called(address))
 }
 
 /// Client spans of the target itself in a request's trace, and whether each was seen on the wire.

@@ -62,7 +62,8 @@ impl Interposition {
         sites: &[Site],
         image: &str,
     ) -> Result<Self, Failure> {
-        let services: Vec<String> = places(sites).map(|(dependency, _)| dependency.service.clone()).collect();
+        let services: Vec<String> =
+            places(sites).map(|(dependency, _)| dependency.upstream.to_string()).collect();
         let guardian = if services.is_empty() {
             None
         } else {
@@ -99,8 +100,13 @@ impl Interposition {
         }
         self.tasks.spawn(keepers::aim(self.middles.clone(), pods));
         for (middle, (_, place)) in self.middles.iter().zip(places(sites)) {
-            selector::lead(&self.cluster, &middle.dependency.service, &place.selector, &middle.object)
-                .await?;
+            selector::lead(
+                &self.cluster,
+                &middle.dependency.upstream.to_string(),
+                &place.selector,
+                &middle.object,
+            )
+            .await?;
         }
         let deadline = Instant::now() + FOLLOW;
         for middle in &self.middles {
@@ -160,7 +166,7 @@ impl Interposition {
         }
         let api: Api<Service> = self.cluster.api();
         for middle in &self.middles {
-            let name = &middle.dependency.service;
+            let name = &middle.dependency.upstream.to_string();
             if let Some(service) = self.cluster.call("read a Service", api.get_opt(name)).await? {
                 selector::give_back(&self.cluster, &service).await?;
             }
@@ -192,7 +198,7 @@ impl Interposition {
     }
 
     async fn followed(&self, middle: &Middle, deadline: Instant) -> Result<(), Failure> {
-        let service = &middle.dependency.service;
+        let service = &middle.dependency.upstream.to_string();
         let pod = middle.pod();
         while Instant::now() < deadline {
             let endpoints = ready_endpoints(&self.cluster, service).await?;
@@ -225,7 +231,7 @@ async fn start(
     let mut middles = Vec::new();
     for (dependency, place) in places(sites) {
         let object = middle_objects::name(&plan.run, dependency);
-        reachable(cluster, &dependency.service, &object, place).await?;
+        reachable(cluster, &dependency.upstream.to_string(), &object, place).await?;
         middles.push(Middle::connect(cluster, dependency, &object, deadline).await?);
     }
     Ok(middles)
@@ -237,7 +243,7 @@ fn impossible(site: &Site) -> Option<Fact> {
     Some(Fact::Middle(MiddleFact {
         at: now(),
         dependency: dependency.name.clone(),
-        service: dependency.service.clone(),
+        service: dependency.upstream.to_string(),
         protocol: dependency.protocol,
         standing: Err(reason),
     }))

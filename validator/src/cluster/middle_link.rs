@@ -157,7 +157,7 @@ impl Middle {
         let standing = Fact::Middle(MiddleFact {
             at: since,
             dependency: self.dependency.name.clone(),
-            service: self.dependency.service.clone(),
+            service: self.dependency.upstream.to_string(),
             protocol: self.dependency.protocol,
             standing: Ok(MiddleClock { offset_ms, uncertainty_ms }),
         });
@@ -226,7 +226,7 @@ impl Middle {
     fn lost(&self, error: &str) -> Failure {
         Failure::environment(format!(
             "middle agent {} before {}: {error}",
-            self.object, self.dependency.service
+            self.object, self.dependency.upstream
         ))
         .hint("look at its pod with `kubectl logs`; it forwards everything by itself after 15 s")
     }

@@ -17,7 +17,7 @@ use crate::plan::Plan;
 
 /// Name of both objects.
 pub(super) fn name(run: &str, dependency: &Dependency) -> String {
-    object_name(run, &dependency.service)
+    object_name(run, &dependency.upstream.to_string())
 }
 
 /// Creates them.

@@ -48,14 +48,14 @@ pub async fn find_sites(
     let api: Api<Service> = cluster.api();
     let mut sites: Vec<Site> = Vec::new();
     for dependency in dependencies {
-        let (name, service) = (&dependency.name, &dependency.service);
+        let (name, service) = (&dependency.name, &dependency.upstream.to_string());
         if service == target {
             return Err(Failure::usage(format!(
                 "dependency `{name}`: Service `{service}` is the target's own"
             ))
             .hint("a dependency is what the target calls: name the Service of the other side"));
         }
-        if sites.iter().any(|site| site.dependency.service == *service) {
+        if sites.iter().any(|site| site.dependency.upstream == dependency.upstream) {
             return Err(Failure::usage(format!(
                 "dependency `{name}`: Service `{service}` is declared twice"
             ))

@@ -97,6 +97,7 @@ impl Agent {
             Protocol::Postgres => "it is not the protocol of Postgres",
             Protocol::Redis => "it is no RESP, or a value too long to be read",
             Protocol::Otlp | Protocol::Http => "it is no HTTP/1.1, but HTTP/2, gRPC or TLS",
+            Protocol::Tcp => "only its bytes are told",
         };
         self.desk.unread(source, expected);
     }

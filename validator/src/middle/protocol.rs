@@ -13,6 +13,8 @@ pub(super) enum Asking {
     Postgres(Frontend),
     Redis(Commands),
     Http(Requests),
+    /// Only bytes.
+    Tcp,
 }
 
 /// The server's side of one connection.
@@ -20,6 +22,8 @@ pub(super) enum Answering {
     Postgres(Backend),
     Redis(Replies),
     Http(Responses),
+    /// Only bytes.
+    Tcp,
 }
 
 impl Asking {
@@ -28,6 +32,7 @@ impl Asking {
             Protocol::Postgres => Self::Postgres(Frontend::default()),
             Protocol::Redis => Self::Redis(Commands::default()),
             Protocol::Otlp | Protocol::Http => Self::Http(Requests::default()),
+            Protocol::Tcp => Self::Tcp,
         }
     }
 
@@ -37,6 +42,7 @@ impl Asking {
             Self::Postgres(frontend) => frontend.head(bytes, wire),
             Self::Redis(commands) => commands.head(bytes, wire),
             Self::Http(requests) => requests.head(bytes, wire),
+            Self::Tcp => Head::Stream,
         }
     }
 
@@ -51,7 +57,7 @@ impl Asking {
     pub(super) fn exports(&mut self) -> Vec<Export> {
         match self {
             Self::Http(requests) => std::mem::take(&mut requests.exports),
-            Self::Postgres(_) | Self::Redis(_) => Vec::new(),
+            Self::Postgres(_) | Self::Redis(_) | Self::Tcp => Vec::new(),
         }
     }
 }
@@ -62,6 +68,7 @@ impl Answering {
             Protocol::Postgres => Self::Postgres(Backend::default()),
             Protocol::Redis => Self::Redis(Replies::default()),
             Protocol::Otlp | Protocol::Http => Self::Http(Responses::default()),
+            Protocol::Tcp => Self::Tcp,
         }
     }
 
@@ -72,6 +79,7 @@ impl Answering {
             Self::Postgres(backend) => return backend.read(bytes, wire),
             Self::Redis(replies) => replies.read(bytes, wire),
             Self::Http(responses) => responses.read(bytes, wire),
+            Self::Tcp => {}
         }
         None
     }
@@ -81,7 +89,9 @@ impl Answering {
 pub(super) fn cannot(protocol: Protocol, fault: &Fault) -> Option<String> {
     let can = match fault {
         Fault::Stall | Fault::Refuse | Fault::Reset | Fault::Silence => true,
-        Fault::Hang | Fault::Hold { .. } | Fault::Trial { .. } => protocol != Protocol::Otlp,
+        Fault::Hang | Fault::Hold { .. } | Fault::Trial { .. } => {
+            !matches!(protocol, Protocol::Otlp | Protocol::Tcp)
+        }
         Fault::Miss => protocol == Protocol::Redis,
         Fault::Fail { sqlstate } => protocol == Protocol::Postgres && sqlstate.len() == 5,
     };

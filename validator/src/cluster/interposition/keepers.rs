@@ -60,7 +60,7 @@ pub(super) async fn guard(
     let api: Api<Service> = cluster.api();
     loop {
         for middle in &middles {
-            let name = &middle.dependency.service;
+            let name = &middle.dependency.upstream.to_string();
             let read = cluster.call("read a Service", api.get_opt(name)).await;
             if matches!(&read, Ok(Some(service)) if selector::leads_to(service, &middle.object))
                 || read.is_err()

@@ -1,6 +1,6 @@
 //! What is changed in evidence, and what is found in it to be changed.
 
-use golive_validator::config::{Breaker, Readiness};
+use golive_validator::config::{Breaker, Readiness, Upstream};
 use golive_validator::evidence::{
     self, CallFact, Class, Edge, Evidence, Fact, Fault, FaultFact, MiddleTrouble, Millis, ObjectFact,
     ObjectKind, ProbeFact, ProbeTarget, RequestFact, SecondFact, Step, StepFact, TrialEnd, Trouble,
@@ -216,7 +216,8 @@ pub(super) fn spans_of_redis(evidence: &mut Evidence, which: impl Fn(usize) -> b
 /// happens again, and everything after it is that much later.
 pub(super) fn second_breaker(evidence: &mut Evidence) {
     let mut ledger = evidence.header.plan.dependencies[0].clone();
-    (ledger.name, ledger.service) = ("ledger".into(), "ledger".into());
+    (ledger.name, ledger.upstream) =
+        ("ledger".into(), Upstream::Service { name: "ledger".into(), namespace: None });
     evidence.header.plan.dependencies.push(ledger);
     let (from, to) =
         (edge(evidence, Step::Hang, Edge::Begin) - 500, edge(evidence, Step::Trials, Edge::End) + 500);
