@@ -1,8 +1,13 @@
 //! The target file (`golive.yaml`): what to gate and how its users behave.
 
+mod body;
 mod breaker;
 mod dependency;
+mod header;
+mod method;
+mod nearest;
 mod policy;
+mod port;
 mod quantity;
 mod request;
 mod template;
@@ -11,11 +16,15 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-pub use breaker::Breaker;
+pub use body::Body;
+pub use breaker::{Breaker, Opens, Pace};
 pub use dependency::{Dependency, Need, Protocol, Upstream};
+pub use header::{HeaderText, Headers, SecretKey, checked_name};
+pub use method::Method;
 pub use policy::Policy;
+pub use port::PortRef;
 pub use quantity::{Rate, Seconds};
-pub use request::{Method, RequestSpec};
+pub use request::RequestSpec;
 pub use template::Template;
 
 use crate::failure::Failure;
@@ -71,9 +80,6 @@ pub struct Spec {
     /// What the service calls.
     #[serde(default, deserialize_with = "dependency::distinct")]
     pub dependencies: Vec<Dependency>,
-    /// What readiness promises while a dependency is away.
-    #[serde(default)]
-    pub readiness: Readiness,
     /// The organisation's rules; only `default` exists so far.
     #[serde(default)]
     pub policy: PolicyName,
@@ -88,6 +94,9 @@ pub struct Target {
     /// Name of the Service; found by its selector when absent.
     #[serde(default)]
     pub service: Option<String>,
+    /// Port of the Service; the one named `http`, else the first one, when absent.
+    #[serde(default)]
+    pub port: Option<PortRef>,
 }
 
 /// The load that stands for the target's users.
@@ -102,17 +111,6 @@ pub struct Traffic {
     pub sampled: Rate,
     /// What is asked, in turn.
     pub requests: Vec<RequestSpec>,
-}
-
-/// What readiness promises while a dependency is away.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
-#[serde(rename_all = "kebab-case")]
-pub enum Readiness {
-    /// Ready only while every dependency is confirmed.
-    #[default]
-    Strict,
-    /// Ready while breaker and cache can still answer.
-    DegradedOk,
 }
 
 /// A known set of rules.
@@ -143,15 +141,27 @@ impl GoLiveCheck {
             Failure::usage(format!("cannot read {}: {e}", path.display()))
                 .hint("name a target with `validator run deployment/NAME -n NAMESPACE --get /PATH`")
         })?;
-        Self::parse(&text).map_err(|e| {
+        let mut check = Self::parse(&text).map_err(|e| {
             Failure::usage(format!("{}: {e}", path.display()))
-                .hint("the golive.yaml of this project is a complete example")
-        })
+                .hint("docs/target-file.md explains every key; golive.yaml is a complete example")
+        })?;
+        check.start_at(path.parent().unwrap_or(Path::new("")));
+        Ok(check)
+    }
+
+    /// Files that a target file names lie beside it.
+    fn start_at(&mut self, folder: &Path) {
+        let texts = self.spec.traffic.requests.iter_mut().flat_map(|request| request.headers.values_mut());
+        for text in texts {
+            if let HeaderText::File { file } = text {
+                *file = folder.join(&*file);
+            }
+        }
     }
 
     /// Parses and validates the text of a target file.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let check: Self = serde_saphyr::from_str(text).map_err(|e| e.to_string())?;
+        let check: Self = serde_saphyr::from_str(text).map_err(|e| nearest::with_nearest(e.to_string()))?;
         if check.spec.traffic.requests.is_empty() {
             return Err("spec.traffic.requests: expected at least one request, such as `- get: /`".into());
         }
@@ -165,10 +175,9 @@ impl GoLiveCheck {
             kind: Kind::GoLiveCheck,
             metadata: Metadata { name: deployment.to_owned(), namespace: namespace.to_owned() },
             spec: Spec {
-                target: Target { deployment: deployment.to_owned(), service: None },
+                target: Target { deployment: deployment.to_owned(), service: None, port: None },
                 traffic: Traffic { rate: default_rate(), sampled: default_sampled(), requests },
                 dependencies: Vec::new(),
-                readiness: Readiness::default(),
                 policy: PolicyName::default(),
             },
         }
@@ -177,7 +186,7 @@ impl GoLiveCheck {
 
 #[cfg(test)]
 mod tests {
-    use super::GoLiveCheck;
+    use super::{Breaker, GoLiveCheck, HeaderText, Method, RequestSpec};
 
     const USERS: &str = include_str!("../../golive.yaml");
 
@@ -189,10 +198,109 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_key_is_an_error_with_its_line() {
-        let error = GoLiveCheck::parse(&USERS.replace("readiness:", "readyness:")).unwrap_err();
-        assert!(error.contains("readyness"), "{error}");
-        assert!(error.contains("line"), "{error}");
+    fn an_unknown_key_is_an_error_with_its_line_and_the_nearest_name() {
+        let slips = [
+            ("readiness:", "readyness:", "readiness"),
+            ("traffic:", "trafic:", "traffic"),
+            ("weight:", "wieght:", "weight"),
+            ("openFor:", "open_for:", "openFor"),
+            ("protocol: redis", "protocol: rediss", "redis"),
+        ];
+        for (right, wrong, meant) in slips {
+            let error = GoLiveCheck::parse(&USERS.replace(right, wrong)).unwrap_err();
+            assert!(error.contains("line"), "{error}");
+            assert!(error.contains(&format!("did you mean `{meant}`?")), "{error}");
+        }
+    }
+
+    /// The file with one request in place of the POST.
+    fn with_request(yaml: &str) -> Result<GoLiveCheck, String> {
+        let begin = USERS.find("      - post:").unwrap();
+        let end = USERS.find("  dependencies:").unwrap();
+        GoLiveCheck::parse(&format!("{}      - {yaml}\n{}", &USERS[..begin], &USERS[end..]))
+    }
+
+    #[test]
+    fn every_method_is_a_key_and_a_plan_reads_back_what_it_wrote() {
+        for method in Method::ALL {
+            let name = method.name();
+            let body = if method.is_safe() { "" } else { ", form: { q: \"{uuid}\" }" };
+            let yaml = format!(
+                "{{ {name}: /x, headers: {{ Accept: text/html, authorization: {{ secretKeyRef: {{ name: t, key: k }} }} }}, expect: [200, 404], port: admin{body} }}"
+            );
+            let check = with_request(&yaml).unwrap();
+            let written = serde_json::to_value(check.spec.traffic.requests.last().unwrap()).unwrap();
+            let again: RequestSpec = serde_json::from_value(written.clone()).unwrap();
+            assert_eq!(again.method, method);
+            assert_eq!(serde_json::to_value(&again).unwrap(), written);
+            assert_eq!(written["headers"]["authorization"]["secretKeyRef"]["key"], "k");
+            assert_eq!(written["headers"]["accept"], "text/html");
+        }
+    }
+
+    #[test]
+    fn a_request_that_cannot_be_right_is_refused_with_its_line() {
+        let cases = [
+            ("{ get: /, post: / }", "exactly one method"),
+            ("{ weight: 2 }", "exactly one method"),
+            ("{ get: /, json: {} }", "no body"),
+            ("{ post: /, json: {}, body: x }", "at most one of"),
+            ("{ get: /, expect: [] }", "at least one status"),
+            ("{ get: /, expect: [99] }", "final status"),
+            ("{ get: /, port: 0 }", "1 to 65535"),
+            ("{ get: /, headers: { traceparent: x } }", "set by the load itself"),
+            ("{ get: /, headers: { 'a b': x } }", "no name of a header"),
+            ("{ get: /, headers: { authorization: Bearer x } }", "secretKeyRef"),
+            ("{ get: /, headers: { x: { file: f, secretKeyRef: { name: n, key: k } } } }", "one of"),
+        ];
+        for (wrong, told) in cases {
+            let error = with_request(wrong).unwrap_err();
+            assert!(error.contains(told) && error.contains("line"), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_header_may_come_from_a_file_beside_the_target_file() {
+        let mut check = with_request("{ get: /, headers: { authorization: { file: token } } }").unwrap();
+        check.start_at(std::path::Path::new("gates"));
+        let headers = &check.spec.traffic.requests.last().unwrap().headers;
+        let file = "gates/token".into();
+        assert_eq!(headers["authorization"], HeaderText::File { file });
+    }
+
+    /// The file with this breaker in place of its own.
+    fn with_breaker(keys: &str) -> Result<GoLiveCheck, String> {
+        GoLiveCheck::parse(&USERS.replace("errorRate: 0.5, window: 10s, minCalls: 10", keys))
+    }
+
+    #[test]
+    fn three_kinds_of_breaker_are_known_and_their_keys_are_not_mixed() {
+        let kinds = [
+            "consecutiveFailures: 5",
+            "countWindow: 20, errorRate: 0.5, minCalls: 10",
+            "countWindow: 20, errorRate: 0.5",
+            "errorRate: 0.5, window: 10s, minCalls: 10, perProcess: 4",
+        ];
+        for kind in kinds {
+            let check = with_breaker(kind).unwrap();
+            let breaker = check.spec.dependencies[0].breaker.clone().unwrap();
+            let written = serde_json::to_value(&breaker).unwrap();
+            let again: Breaker = serde_json::from_value(written).unwrap();
+            assert_eq!((again.opens, again.per_process), (breaker.opens, breaker.per_process), "{kind}");
+        }
+        let mixed = [
+            ("consecutiveFailures: 5, errorRate: 0.5", "`errorRate`, `consecutiveFailures` together"),
+            ("countWindow: 20, window: 10s, errorRate: 0.5", "`window`, `countWindow` together"),
+            ("errorRate: 0.5", "`errorRate` alone"),
+            ("perProcess: 2", "nothing says when it opens"),
+            ("consecutiveFailures: 0", "expected 1 to"),
+            ("countWindow: 5, errorRate: 0.5, minCalls: 6", "at most countWindow 5"),
+            ("consecutiveFailures: 5, perProcess: 0", "perProcess 0"),
+        ];
+        for (keys, told) in mixed {
+            let error = with_breaker(keys).unwrap_err();
+            assert!(error.contains(told) && error.contains("line"), "{keys}: {error}");
+        }
     }
 
     #[test]
@@ -236,11 +344,5 @@ mod tests {
             let error = GoLiveCheck::parse(&USERS.replace(right, wrong)).unwrap_err();
             assert!(error.contains("two dependencies") && error.contains("line"), "{error}");
         }
-    }
-
-    #[test]
-    fn a_request_needs_exactly_one_method() {
-        let error = GoLiveCheck::parse(&USERS.replace("{ get:", "{ put:")).unwrap_err();
-        assert!(error.contains("put"), "{error}");
     }
 }

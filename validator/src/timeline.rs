@@ -9,10 +9,12 @@ mod load;
 mod loss;
 mod middle;
 mod pod;
+mod usual;
 mod workload;
 
 use std::collections::BTreeMap;
 
+use self::usual::{Quiet, Usual};
 use crate::evidence::{Edge, Evidence, Fact, Gap, Millis, Step};
 use crate::plan::Plan;
 
@@ -80,17 +82,19 @@ impl<'a> Timeline<'a> {
             Fact::Gap(gap) => Some((line, gap)),
             _ => None,
         });
-        let load = LoadView::new(evidence);
-        let faults = FaultView::new(evidence);
+        let steps = steps(evidence);
+        let quiet = Quiet { baseline: spanned(&steps, Step::Baseline), quiet: spanned(&steps, Step::Quiet) };
+        let load = LoadView::new(evidence, Usual::new(evidence, quiet));
+        let (faults, calls) = (FaultView::new(evidence), CallView::new(evidence));
         Self {
-            steps: steps(evidence),
             pods: pod::lives(evidence),
             endpoints: endpoints::history(evidence),
             workload: workload::read(evidence),
             endpoint_lives: endpoints::lives(evidence),
-            calls: CallView::new(evidence),
-            circuits: circuit::circuits(&evidence.plan().dependencies, &faults, &load),
+            circuits: circuit::circuits(&evidence.plan().dependencies, &faults, &load, &calls, quiet.quiet),
             middle: MiddleView::new(evidence),
+            steps,
+            calls,
             load,
             faults,
             gaps: gaps.collect(),
@@ -111,9 +115,7 @@ impl<'a> Timeline<'a> {
     /// Begin and end of a step that ended; of one that was done for one dependency after another, the first begin and
     /// the last end.
     pub fn span(&self, step: Step) -> Option<(Millis, Millis)> {
-        let times = self.steps.iter().filter(|span| span.step == step);
-        let begin = times.clone().next()?.begin;
-        Some((begin, times.map(|span| span.end).collect::<Option<Vec<_>>>()?.into_iter().max()?))
+        spanned(&self.steps, step)
     }
 
     /// From the begin of one step to the end of a later one; a check cannot say anything without them.
@@ -177,6 +179,12 @@ pub enum Unmeasured {
     NotDeclared(String),
     /// The evidence is missing.
     NotSeen(String),
+}
+
+fn spanned(steps: &[StepSpan], step: Step) -> Option<(Millis, Millis)> {
+    let times = steps.iter().filter(|span| span.step == step);
+    let begin = times.clone().next()?.begin;
+    Some((begin, times.map(|span| span.end).collect::<Option<Vec<_>>>()?.into_iter().max()?))
 }
 
 fn steps(evidence: &Evidence) -> Vec<StepSpan> {

@@ -88,14 +88,16 @@ fn classes_in(timeline: &Timeline) -> impl Iterator<Item = Class> {
 }
 
 fn lost_lines(timeline: &Timeline, (begin, end): (Millis, Millis)) -> Vec<usize> {
-    let lost = timeline.load.requests.iter().filter(|(_, r)| r.outcome.is_lost());
-    lost.filter(|(_, r)| (begin..=end).contains(&r.due)).map(|(line, _)| *line).collect()
+    let lost = timeline.load.lost();
+    lost.filter(|(_, r)| (begin..=end).contains(&r.due)).map(|(line, _)| line).collect()
 }
 
 fn reasons(timeline: &Timeline, (begin, end): (Millis, Millis)) -> Vec<String> {
     let mut counts: BTreeMap<Outcome, u32> = BTreeMap::new();
     for (_, second) in timeline.load.seconds.iter().filter(|(_, s)| s.at + 999 >= begin && s.at <= end) {
-        for (outcome, count) in second.outcomes.iter().filter(|(outcome, _)| outcome.is_lost()) {
+        for (outcome, count) in
+            second.outcomes.iter().filter(|(outcome, _)| timeline.load.is_lost(second.template, *outcome))
+        {
             *counts.entry(*outcome).or_default() += count;
         }
     }

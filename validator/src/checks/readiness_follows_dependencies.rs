@@ -1,8 +1,7 @@
 //! Readiness says what was declared when a dependency is lost.
 
 use crate::check::{Area, Check, Finding, Severity};
-use crate::config::Readiness;
-use crate::evidence::{Millis, ProbeTarget, Step};
+use crate::evidence::{FaultFact, Millis, ProbeTarget, Step};
 use crate::timeline::{Loss, Timeline, Unmeasured};
 
 /// The check.
@@ -12,8 +11,8 @@ pub(super) const CHECK: Check = Check {
     area: Area::Health,
     severity: Severity::Blocker,
     why: "A pod that says ready without its database gets users it cannot serve; one that was declared to go on must not leave.",
-    how: "Each pod loses one data store, then all, then gets the first one back. Strict: the readiness endpoint must stop saying 200 soon, the EndpointSlice must follow within the probe's own timings, and both must stay so until everything is back. Degraded-ok: both must stay ready while one store is lost; without any the pod may leave.",
-    remedy: "Confirm every data store in the loop behind /ready, each by a call of its own; declare readiness: degraded-ok if the service is meant to go on.",
+    how: "Each pod loses one data store, then all, then gets the first one back. Without one that is declared `readiness: required` the readiness endpoint must stop saying 200 soon, the EndpointSlice must follow within the probe's own timings, and both must stay so until every such one is back. Without one that is `optional`, or `none`, both must stay ready while nothing else is lost.",
+    remedy: "Confirm every required store in the loop behind /ready, each by a call of its own; declare `readiness: optional` for one that the service can go on without.",
     judge,
 };
 
@@ -36,17 +35,17 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     let mut wrong = Vec::new();
     let mut slowest = 0;
     for loss in &losses {
-        let result = match timeline.plan().readiness_policy {
-            Readiness::Strict => strict(timeline, loss)?,
-            Readiness::DegradedOk => degraded(timeline, loss)?,
-        };
-        match result {
+        match behaved(timeline, loss)? {
             Ok(after) => slowest = slowest.max(after),
             Err(text) => wrong.push((loss.faults[0].0, text)),
         }
     }
     let fail = wrong.first().map(|(_, text)| text.clone()).unwrap_or_default();
-    let finding = Finding::when(wrong.is_empty(), pass(timeline.plan().readiness_policy), fail);
+    let finding = Finding::when(
+        wrong.is_empty(),
+        "every pod left the Service without what it needs, and stayed without the rest, as declared",
+        fail,
+    );
     let limit = timeline.workload.readiness_out_s() + timeline.plan().policy.max_endpoint_out_margin_s;
     let measured = format!(
         "{} of {} pods wrong, out within {:.1} s",
@@ -60,20 +59,34 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         .lines(wrong.iter().map(|(line, _)| *line)))
 }
 
-fn pass(declared: Readiness) -> &'static str {
-    match declared {
-        Readiness::Strict => "every pod left the Service while it lacked a dependency, and stayed away",
-        Readiness::DegradedOk => "every pod stayed ready without one dependency, as declared",
+/// How long its endpoint took to leave once it had to, or what is wrong.
+fn behaved(timeline: &Timeline, loss: &Loss) -> Result<Result<Millis, String>, Unmeasured> {
+    let needed: Vec<&FaultFact> = timeline.needed(loss).collect();
+    let must_leave = needed.iter().map(|fault| fault.began).min();
+    if let Some(left) = stayed(timeline, loss, must_leave.unwrap_or(Millis::MAX))? {
+        return Ok(Err(left));
+    }
+    match needed.iter().min_by_key(|fault| fault.began) {
+        Some(first) => {
+            let back = needed.iter().map(|fault| fault.ended).max().unwrap_or(first.ended);
+            left(timeline, loss, first, back)
+        }
+        None => Ok(Ok(0)),
     }
 }
 
-/// How long its endpoint took to leave, or what is wrong.
-fn strict(timeline: &Timeline, loss: &Loss) -> Result<Result<Millis, String>, Unmeasured> {
-    let (pod, began) = (loss.pod, loss.first().began);
+/// How long its endpoint took to leave after the first loss of what it needs, or what is wrong until it is back.
+fn left(
+    timeline: &Timeline,
+    loss: &Loss,
+    first: &FaultFact,
+    back: Millis,
+) -> Result<Result<Millis, String>, Unmeasured> {
+    let (pod, began) = (loss.pod, first.began);
     let policy = &timeline.plan().policy;
     let (_, partial) = timeline.between(Step::Loss, Step::Partial)?;
-    let end = partial.min(loss.ended()) - EDGE_MS;
-    let store = &loss.first().dependency;
+    let end = partial.min(back) - EDGE_MS;
+    let store = &first.dependency;
     let by = began + (policy.max_readiness_reaction_s * 1000.0) as Millis;
     let probes = || timeline.load.probes_of(pod, ProbeTarget::Readiness, (began, end));
     if !probes().any(|(_, probe)| probe.answer != Ok(200) && probe.from <= by) {
@@ -99,16 +112,15 @@ fn strict(timeline: &Timeline, loss: &Loss) -> Result<Result<Millis, String>, Un
     Ok(Ok(out - began))
 }
 
-/// Only while one dependency is lost: without any the service may leave.
-fn degraded(timeline: &Timeline, loss: &Loss) -> Result<Result<Millis, String>, Unmeasured> {
+/// What is wrong while it lacks only what it can go on without: that one store is lost, and nothing that it needs.
+fn stayed(timeline: &Timeline, loss: &Loss, must_leave: Millis) -> Result<Option<String>, Unmeasured> {
     let (_, end) = timeline.between(Step::Loss, Step::Loss)?;
-    let window = (loss.first().began, end.min(loss.first().ended));
+    let window = (loss.first().began, end.min(loss.first().ended).min(must_leave));
+    if window.0 >= window.1 {
+        return Ok(None);
+    }
     let mut probes = timeline.load.probes_of(loss.pod, ProbeTarget::Readiness, window);
     let left = timeline.endpoint_lives.get(loss.pod).and_then(|life| life.first(false, window.0));
-    let wrong = probes.any(|(_, probe)| probe.answer != Ok(200)) || left.is_some_and(|at| at < end);
-    Ok(if wrong {
-        Err(format!("{} left without {} alone", loss.pod, loss.first().dependency))
-    } else {
-        Ok(0)
-    })
+    let wrong = probes.any(|(_, probe)| probe.answer != Ok(200)) || left.is_some_and(|at| at < window.1);
+    Ok(wrong.then(|| format!("{} left without {} alone", loss.pod, loss.first().dependency)))
 }

@@ -1,7 +1,7 @@
 //! A pod that has lost its database altogether still answers at once.
 
 use crate::check::{Area, Check, Finding, Severity};
-use crate::config::{Breaker, Readiness};
+use crate::config::{Breaker, Need};
 use crate::evidence::{Class, Fault, FaultFact, Millis, Step};
 use crate::timeline::{Fallback, Loss, Timeline, Unmeasured};
 
@@ -12,7 +12,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Breaker,
     severity: Severity::Major,
     why: "Refused connections fail fast, a black hole does not: both must open the circuit, and a lost cache must not make it worse.",
-    how: "Pod by pod while its database refuses, resets or swallows everything: from the latest moment of the opening on, every answer below 500 or 503 with Retry-After and at once, but for one trial per open time. With readiness degraded-ok users through the Service must fare as well while every pod lacks one store, most of them the one declared first. Connections tried at a database that refuses them are counted: many of them are a warning.",
+    how: "Pod by pod while its database refuses, resets or swallows everything: from the latest moment of the opening on, every answer below 500 or 503 with Retry-After and at once, but for one trial per open time. Where readiness needs none of the stores, users through the Service must fare as well while every pod lacks one, most of them the one declared first. Connections tried at a database that refuses them are counted: many of them are a warning.",
     remedy: "Count refused connections and time-outs as failures; bound the cache's calls below the answer's time; wait between attempts to connect.",
     judge,
 };
@@ -30,7 +30,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
             "no request was sent to a pod alone while its database was away".into(),
         ));
     }
-    if timeline.plan().readiness_policy == Readiness::DegradedOk {
+    if timeline.data_stores().all(|store| store.readiness != Need::Required) {
         all.push(through_the_service(timeline, &losses)?);
     }
     let answers: u64 = all.iter().map(|one| one.total).sum();
@@ -61,7 +61,7 @@ fn pod_by_pod(timeline: &Timeline, losses: &[Loss]) -> Vec<Answers> {
     databases.map(|(line, fault, breaker)| Answers::of_pod(timeline, line, fault, breaker)).collect()
 }
 
-/// What users met while every pod lacked a store, most of them a database: under degraded-ok the endpoints stay.
+/// What users met while every pod lacked a store, most of them a database: where readiness needs none the endpoints stay.
 fn through_the_service(timeline: &Timeline, losses: &[Loss]) -> Result<Answers, Unmeasured> {
     let (begin, end) = timeline.between(Step::Loss, Step::Loss)?;
     let open_ms = timeline.breakers().map(|(_, breaker)| open_by_ms(timeline, breaker)).max();
@@ -101,7 +101,7 @@ fn hammering(timeline: &Timeline, loss: &Loss) -> Vec<(usize, String)> {
 
 /// When the circuit has to be open, from the begin of a loss on.
 fn open_by_ms(timeline: &Timeline, breaker: &Breaker) -> Millis {
-    let open_by_s = breaker.opens_between_s().1 + 2.0 * timeline.plan().policy.opening_late_s;
+    let open_by_s = timeline.opens_by_s(breaker) + 2.0 * timeline.plan().policy.opening_late_s;
     (open_by_s * 1000.0) as Millis
 }
 

@@ -1,9 +1,11 @@
 //! Finds the deployment, its Service and its endpoints, and reads what the static checks need.
 
 mod deployment;
+mod headers;
 mod probes;
 mod service;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -15,10 +17,11 @@ use kube::core::Selector;
 use kube::{Api, ResourceExt};
 
 use super::Cluster;
-use crate::config::GoLiveCheck;
+use crate::config::{GoLiveCheck, RequestSpec};
 use crate::evidence::{Change, Fact, Millis, ObjectFact, ObjectKind};
 use crate::failure::Failure;
-use crate::plan::TargetPlan;
+use crate::load::SecretHeaders;
+use crate::plan::{ServedPort, TargetPlan};
 
 /// What was found of the target.
 #[derive(Clone, Debug)]
@@ -27,6 +30,10 @@ pub struct Target {
     pub plan: TargetPlan,
     /// Address of the Service.
     pub address: SocketAddr,
+    /// Further ports of the Service, as requests name them.
+    pub ports: BTreeMap<String, ServedPort>,
+    /// Values of secret headers.
+    pub headers: SecretHeaders,
     /// Label selector of its pods.
     pub selector: String,
     /// Name of the container that serves.
@@ -56,13 +63,16 @@ pub async fn discover(
     let spec = deployment.spec.clone().unwrap_or_default();
     let pod = spec.template.spec.clone().unwrap_or_default();
     deployment::own_network(&deployment.name_any(), &pod)?;
-    let (address, port, container) = service::serving(&service, &pod.containers)?;
+    let serving = service::serving(&service, &pod.containers, wanted.port.as_ref())?;
+    let (address, port, container) = (serving.address, serving.port, serving.container);
     probes::over_http(container)?;
     let plan = plan(cluster, &deployment, &service, (port, container), candidate).await;
     let readiness = container.readiness_probe.as_ref();
     let ready_for = u64::try_from(spec.min_ready_seconds.unwrap_or(0)).unwrap_or(0);
     Ok(Target {
         address,
+        ports: ports(&service, &pod.containers, &check.spec.traffic.requests)?,
+        headers: headers::secret(cluster, &check.spec.traffic.requests).await?,
         selector: selector(spec)?,
         container: container.name.clone(),
         expected_roll: probes::expected_roll(&plan, readiness),
@@ -70,6 +80,18 @@ pub async fn discover(
         facts: static_facts(cluster, &service, now).await?,
         plan,
     })
+}
+
+/// The ports that requests name, resolved.
+fn ports(
+    service: &Service,
+    containers: &[Container],
+    requests: &[RequestSpec],
+) -> Result<BTreeMap<String, ServedPort>, Failure> {
+    let named = requests.iter().filter_map(|request| request.port.as_ref());
+    let resolved =
+        named.map(|port| Ok((port.to_string(), service::serving(service, containers, Some(port))?.ports())));
+    resolved.collect()
 }
 
 async fn plan(

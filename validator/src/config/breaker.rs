@@ -182,7 +182,11 @@ impl Breaker {
             if self.trials == 0 {
                 Some("trials 0: expected at least 1, or the circuit never closes".to_owned())
             } else if !(1..=Self::MAX_PROCESSES).contains(&self.per_process) {
-                Some(format!("perProcess {}: expected 1 to {} processes", self.per_process, Self::MAX_PROCESSES))
+                Some(format!(
+                    "perProcess {}: expected 1 to {} processes",
+                    self.per_process,
+                    Self::MAX_PROCESSES
+                ))
             } else {
                 None
             }
@@ -195,7 +199,10 @@ impl Breaker {
         let shortest = self.open_for.0 + Self::MIN_QUIET_S - quiet_s;
         if self.deadline.0 > Self::MAX_DEADLINE_S {
             let limit = Self::MAX_DEADLINE_S;
-            Some(format!("deadline {}: expected at most {limit}s: users of the gate wait 10 s", self.deadline))
+            Some(format!(
+                "deadline {}: expected at most {limit}s: users of the gate wait 10 s",
+                self.deadline
+            ))
         } else if self.open_for.0 > Self::MAX_OPEN_S {
             Some(format!("openFor {}: expected at most {}s", self.open_for, Self::MAX_OPEN_S))
         } else if quiet_s < Self::MIN_QUIET_S {

@@ -91,7 +91,9 @@ fn checked_text(name: &str, text: HeaderText) -> Result<HeaderText, String> {
 
 /// Names whose values nobody should write down.
 fn is_secret(name: &str) -> bool {
-    ["authorization", "proxy-authorization", "cookie", "x-api-key"].iter().any(|it| name.eq_ignore_ascii_case(it))
+    ["authorization", "proxy-authorization", "cookie", "x-api-key"]
+        .iter()
+        .any(|it| name.eq_ignore_ascii_case(it))
 }
 
 impl<'de> Deserialize<'de> for HeaderText {

@@ -145,7 +145,9 @@ impl TryFrom<Entry> for RequestSpec {
         let body = entry.body()?;
         if method.is_safe() && body.is_some() {
             let name = method.name();
-            return Err(format!("a `{name}` has no body: leave out `json`, `form` and `body`, or use `post`"));
+            return Err(format!(
+                "a `{name}` has no body: leave out `json`, `form` and `body`, or use `post`"
+            ));
         }
         Ok(Self {
             method,

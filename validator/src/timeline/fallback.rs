@@ -8,7 +8,7 @@ use crate::evidence::{Histogram, Millis, Outcome, SecondFact};
 pub struct Fallback {
     /// Requests with any outcome.
     pub total: u64,
-    /// Of these, neither below 500 nor 503 with `Retry-After`.
+    /// Of these, neither a right answer nor 503 with `Retry-After`.
     pub wrong: u64,
     /// Of these, 503 without `Retry-After`.
     pub without_retry_after: u64,
@@ -40,7 +40,7 @@ impl LoadView<'_> {
         for (_, second) in inside.filter(|(_, second)| chosen(second)) {
             for (outcome, count) in second.outcomes.iter().filter(|(o, _)| *o != Outcome::Unsent) {
                 sum.total += u64::from(*count);
-                let honest = !outcome.is_lost() || *outcome == Outcome::Answered(503);
+                let honest = !self.is_lost(second.template, *outcome) || *outcome == Outcome::Answered(503);
                 sum.wrong += if honest { 0 } else { u64::from(*count) };
             }
             sum.wrong += u64::from(second.without_retry_after);

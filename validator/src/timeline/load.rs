@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::usual::Usual;
 use crate::evidence::{
     Class, ConnectionFact, Evidence, Fact, Histogram, Millis, Outcome, ProbeFact, ProbeTarget, RequestFact,
     SecondFact, Span, SpanKind, TraceFact,
@@ -21,6 +22,7 @@ pub struct LoadView<'a> {
     /// What the pods exported.
     pub traces: Vec<(usize, &'a TraceFact)>,
     spans: BTreeMap<&'a str, Vec<&'a Span>>,
+    usual: Usual,
 }
 
 /// One class in one window.
@@ -41,7 +43,7 @@ pub struct ClassLoad {
 }
 
 impl<'a> LoadView<'a> {
-    pub(super) fn new(evidence: &'a Evidence) -> Self {
+    pub(super) fn new(evidence: &'a Evidence, usual: Usual) -> Self {
         let mut view = Self {
             seconds: Vec::new(),
             requests: Vec::new(),
@@ -49,6 +51,7 @@ impl<'a> LoadView<'a> {
             probes: Vec::new(),
             traces: Vec::new(),
             spans: BTreeMap::new(),
+            usual,
         };
         for (line, fact) in evidence.numbered() {
             match fact {
@@ -73,14 +76,14 @@ impl<'a> LoadView<'a> {
             }
             load.due += u64::from(second.due);
             load.on_time += u64::from(second.on_time);
-            load.lost += u64::from(second.lost);
             load.times.merge(&second.times);
             for (outcome, count) in &second.outcomes {
-                match outcome {
-                    Outcome::Unsent => load.unsent += u64::from(*count),
-                    outcome if !outcome.is_lost() => load.answered += u64::from(*count),
-                    _ => {}
-                }
+                let sum = match outcome {
+                    Outcome::Unsent => &mut load.unsent,
+                    outcome if self.usual.is_lost(second.template, *outcome) => &mut load.lost,
+                    _ => &mut load.answered,
+                };
+                *sum += u64::from(*count);
             }
         }
         load
@@ -102,17 +105,45 @@ impl<'a> LoadView<'a> {
         )
     }
 
+    /// Whether a user was let down by what became of a request: by its `expect`, else by what was given in quiet.
+    pub fn is_lost(&self, template: usize, outcome: Outcome) -> bool {
+        self.usual.is_lost(template, outcome)
+    }
+
+    /// Requests in full that were lost.
+    pub fn lost(&self) -> impl Iterator<Item = (usize, &'a RequestFact)> {
+        self.requests.iter().filter(|(_, r)| self.is_lost(r.template, r.outcome)).copied()
+    }
+
+    /// 99 % of the answers of a template came within this time in the quiet phase, in ms; 0 if there were none.
+    pub fn usual_ms(&self, template: usize) -> f64 {
+        self.usual.p99_ms(template)
+    }
+
+    /// A limit of time for a template: this one, or twice what is usual for it, in ms.
+    pub fn at_least_usual_ms(&self, template: usize, floor_ms: f64) -> f64 {
+        floor_ms.max(2.0 * self.usual_ms(template))
+    }
+
     /// Connections of a class that were open in the second of a moment, over all agents.
     pub fn open_at(&self, class: Class, moment: Millis) -> u64 {
         // Whole seconds of an agent's clock are none of ours.
         let holds = |s: &SecondFact| s.at <= moment && moment < s.at + 1_000;
-        let of = self.seconds.iter().filter(|(_, s)| s.class == class && holds(s));
-        of.map(|(_, s)| u64::from(s.open)).sum()
+        let mut agents: BTreeMap<&str, u32> = BTreeMap::new();
+        for (_, second) in self.seconds.iter().filter(|(_, s)| s.class == class && holds(s)) {
+            let open = agents.entry(&second.agent).or_default();
+            // Every template of a class counts the same connections.
+            *open = (*open).max(second.open);
+        }
+        agents.into_values().map(u64::from).sum()
     }
 
     /// Requests of a window that went through the Service with the sampled flag and were answered.
     pub fn sampled(&self, (begin, end): (Millis, Millis)) -> Vec<(usize, &'a RequestFact)> {
-        let ours = self.requests.iter().filter(|(_, r)| r.trace_id.is_some() && !r.outcome.is_lost());
+        let ours = self
+            .requests
+            .iter()
+            .filter(|(_, r)| r.trace_id.is_some() && !self.is_lost(r.template, r.outcome));
         ours.filter(|(_, r)| (begin..=end).contains(&r.due)).copied().collect()
     }
 
@@ -196,11 +227,11 @@ mod tests {
                 class: Class::Busy,
                 due: 1,
                 on_time: 1,
-                lost: 0,
                 outcomes: Vec::new(),
                 open,
                 times: Histogram::default(),
                 pod: None,
+                template: 0,
                 without_retry_after: 0,
             })
         };
@@ -208,7 +239,7 @@ mod tests {
             .into_iter()
             .map(|fact| fact.shifted(37));
         let evidence = Evidence::new(header(), facts.collect());
-        let view = LoadView::new(&evidence);
+        let view = LoadView::new(&evidence, Usual::default());
         assert_eq!(view.open_at(Class::Busy, 10_500), 7);
         assert_eq!(view.open_at(Class::Busy, 10_980), 9);
     }

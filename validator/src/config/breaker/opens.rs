@@ -90,7 +90,11 @@ impl Opens {
                 let failures = f64::from(self.failures());
                 let earliest = deadline + (failures * processes - 1.0) / (pace.calls_per_s * RETRIES);
                 let unlucky = failures + 2.0 * failures.sqrt();
-                let due = if pace.calls_per_s > 0.0 { unlucky * processes / pace.calls_per_s } else { f64::INFINITY };
+                let due = if pace.calls_per_s > 0.0 {
+                    unlucky * processes / pace.calls_per_s
+                } else {
+                    f64::INFINITY
+                };
                 let rounds = (failures * processes / pace.at_once).ceil().max(1.0);
                 (earliest.min(deadline + due), deadline * rounds + due)
             }

@@ -1,7 +1,7 @@
 //! Mutations for the checks of the breaker.
 
 use golive_validator::check::Outcome;
-use golive_validator::config::Seconds;
+use golive_validator::config::{Opens, Seconds};
 use golive_validator::evidence::{
     self, Class, Edge, Fact, Fault, Millis, RequestFact, Step, TrialEnd, Trouble,
 };
@@ -96,7 +96,8 @@ pub(super) const BREAKER: &[Mutation] = &[
     ("GL-B201", Outcome::Inconclusive, |e| {
         // A rate at which the declared circuit has no right to open.
         never_opens(e);
-        breaker(e).min_calls = 5_000;
+        let window = Seconds(10.0);
+        breaker(e).opens = Opens::ErrorRate { error_rate: 0.5, window, min_calls: 5_000 };
     }),
     ("GL-B205", Outcome::Pass, second_breaker),
     ("GL-B207", Outcome::Fail, |e| {

@@ -1,6 +1,6 @@
 //! What is changed in evidence, and what is found in it to be changed.
 
-use golive_validator::config::{Breaker, Readiness, Upstream};
+use golive_validator::config::{Breaker, Need, Upstream};
 use golive_validator::evidence::{
     self, CallFact, Class, Edge, Evidence, Fact, Fault, FaultFact, MiddleTrouble, Millis, ObjectFact,
     ObjectKind, ProbeFact, ProbeTarget, RequestFact, SecondFact, Step, StepFact, TrialEnd, Trouble,
@@ -262,9 +262,14 @@ pub(super) fn moved(fact: &Fact, later: Millis) -> Fact {
     }
 }
 
+/// Declares every dependency as one that readiness can do without.
+pub(super) fn needs_nothing(evidence: &mut Evidence) {
+    evidence.header.plan.dependencies.iter_mut().for_each(|d| d.readiness = Need::Optional);
+}
+
 /// Declares that pods stay in the Service without a dependency, for which they are watched longer.
 pub(super) fn degraded_ok(evidence: &mut Evidence) {
-    evidence.header.plan.readiness_policy = Readiness::DegradedOk;
+    needs_nothing(evidence);
     let end = edge(evidence, Step::Blackout, Edge::End);
     let steps = evidence.facts.iter_mut().filter_map(|f| if let Fact::Step(s) = f { Some(s) } else { None });
     steps.filter(|s| s.step == Step::Loss && s.edge == Edge::End).for_each(|s| s.at = end);

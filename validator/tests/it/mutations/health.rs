@@ -1,14 +1,13 @@
 //! Mutations for the checks of health.
 
 use golive_validator::check::Outcome;
-use golive_validator::config::Readiness;
 use golive_validator::evidence::{Edge, Fact, Fault, ObjectKind, ProbeTarget, Step};
 use serde_json::json;
 
 use super::Mutation;
 use super::change::{
     calls, edge, ended_long_before_it_was_seen, fault, first_container, hang, is_ready, last_in_peace,
-    probes, said,
+    needs_nothing, probes, said,
 };
 
 pub(super) const HEALTH: &[Mutation] = &[
@@ -68,7 +67,7 @@ pub(super) const HEALTH: &[Mutation] = &[
         }
     }),
     // Pods that leave, although they were declared to go on.
-    ("GL-H204", Outcome::Fail, |e| e.header.plan.readiness_policy = Readiness::DegradedOk),
+    ("GL-H204", Outcome::Fail, needs_nothing),
     ("GL-H205", Outcome::Fail, |e| {
         let begin = edge(e, Step::Recovery, Edge::Begin);
         e.facts
