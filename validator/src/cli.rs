@@ -81,7 +81,7 @@ pub struct MiddleArgs {
     #[arg(long, default_value = "")]
     pub trace_prefix: String,
     /// Where to listen and where that goes; may be repeated
-    #[arg(long, value_name = "LISTEN=ADDRESS:PORT")]
+    #[arg(long, value_name = "LISTEN=HOST:PORT")]
     pub port: Vec<PortPlan>,
 }
 
