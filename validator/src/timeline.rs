@@ -9,6 +9,7 @@ mod load;
 mod loss;
 mod middle;
 mod pod;
+mod undeclared;
 mod usual;
 mod workload;
 

@@ -37,7 +37,6 @@ pub(super) const RUN: &[Mutation] = &[
     ("GL-E105", Outcome::Inconclusive, |e| {
         for fact in &mut e.facts {
             if let Fact::Second(second) = fact {
-                second.lost = second.due;
                 second.outcomes = vec![(evidence::Outcome::Answered(500), second.due)];
             }
         }
