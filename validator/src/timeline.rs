@@ -9,6 +9,7 @@ mod load;
 mod loss;
 mod middle;
 mod pod;
+mod trust;
 mod undeclared;
 mod usual;
 mod workload;
@@ -16,18 +17,20 @@ mod workload;
 use std::collections::BTreeMap;
 
 use self::usual::{Quiet, Usual};
+use crate::config::RequestSpec;
 use crate::evidence::{Edge, Evidence, Fact, Gap, Millis, Step};
 use crate::plan::Plan;
 
 pub use calls::{CallView, Calls};
 pub use circuit::{Circuit, Opening, Trial};
 pub use endpoints::{EndpointCount, EndpointLife};
-pub use fallback::Fallback;
+pub use fallback::{Fallback, Slower};
 pub use faults::FaultView;
 pub use load::{ClassLoad, LoadView};
 pub use loss::Loss;
 pub use middle::MiddleView;
 pub use pod::{PodLife, Termination};
+pub use trust::{Disturbance, Kind, Source, Trust};
 pub use workload::Workload;
 
 /// Everything a check may look at.
@@ -57,6 +60,8 @@ pub struct Timeline<'a> {
     pub middle: MiddleView<'a>,
     /// Interruptions of watches.
     pub gaps: Vec<(usize, &'a Gap)>,
+    /// When the run itself was disturbed.
+    pub trust: Trust,
 }
 
 /// One step from its begin to its end.
@@ -99,6 +104,7 @@ impl<'a> Timeline<'a> {
             load,
             faults,
             gaps: gaps.collect(),
+            trust: Trust::new(evidence),
             evidence,
         }
     }
@@ -106,6 +112,16 @@ impl<'a> Timeline<'a> {
     /// The plan of the run.
     pub fn plan(&self) -> &'a Plan {
         self.evidence.plan()
+    }
+
+    /// The name of a request of the plan, in reports.
+    pub fn request_name(&self, template: usize) -> String {
+        self.plan().traffic.requests.get(template).map_or_else(|| "requests".to_owned(), RequestSpec::name)
+    }
+
+    /// What took too long, in words.
+    pub fn slower_text(&self, Slower { template, p99_ms, limit_ms }: Slower) -> String {
+        format!("p99 {p99_ms:.1} ms of {}, {limit_ms:.0} ms are allowed", self.request_name(template))
     }
 
     /// One step, if it began; the first time of several.
@@ -160,6 +176,11 @@ impl<'a> Timeline<'a> {
             .filter_map(|pod| Some((pod, pod.termination.as_ref()?)))
             .filter(|(_, termination)| (begin..=end).contains(&termination.at))
             .collect()
+    }
+
+    /// When a line of the evidence was seen.
+    pub fn at_line(&self, line: usize) -> Millis {
+        self.evidence.facts[line - 2].at()
     }
 
     /// One pod by its name.

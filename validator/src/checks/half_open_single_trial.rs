@@ -1,8 +1,8 @@
 //! After the open time exactly the declared number of trial calls reaches the database, and decides.
 
-use crate::check::{Area, Check, Finding, Severity};
+use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{Fault, TrialEnd};
-use crate::timeline::{Circuit, Timeline, Trial, Unmeasured};
+use crate::timeline::{Circuit, Kind, Timeline, Trial, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -13,8 +13,20 @@ pub(super) const CHECK: Check = Check {
     why: "A recovering database that gets everything at once goes down again.",
     how: "The middle agent holds the first statement after the open time and counts others that come meanwhile. Once it was given up, the circuit must stay open for another open time; once it went on, calls must flow within 2 s.",
     remedy: "Let one call through when half-open, refuse the rest until it has answered; close on success, open again on failure.",
+    rests_on: &[
+        Kind::Load,
+        Kind::Validator,
+        Kind::Agent,
+        Kind::Record,
+        Kind::Content,
+        Kind::Dependency,
+        Kind::Target,
+    ],
     judge,
 };
+
+/// More processes than that are no pod.
+const MAX_PROCESSES: u64 = 16;
 
 /// Calls must flow again within this time of a good trial.
 const FLOW_MS: i64 = 2_000;
@@ -36,17 +48,32 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     {
         return Err(Unmeasured::NotSeen(format!("how the trial of {} ended was not seen", circuit.name())));
     }
-    let mut faults = Vec::new();
-    for (circuit, trial) in &trials {
-        faults.extend(fault(timeline, circuit, trial).map(|text| (trial.line, text)));
-    }
+    let faults = trials.iter().filter_map(|(circuit, trial)| {
+        let text = fault(timeline, circuit, trial)?;
+        let after = trial.over().unwrap_or(trial.fact.ended) + FLOW_MS;
+        let case = Case::over((trial.fact.began, trial.fact.ended.max(after)), text, trial.line);
+        Some(case.of(circuit.pod).before(circuit.dependency))
+    });
     let others: u64 = trials.iter().map(|(_, trial)| trial.fact.others).sum();
-    let fail = faults.first().map(|(_, text)| text.clone()).unwrap_or_default();
-    let pass = format!("{} trials: one call each, and its end decided", trials.len());
-    Ok(Finding::when(faults.is_empty(), pass, fail)
-        .measured(format!("{others} further calls during {} trials", trials.len()), "0")
-        .details(faults.iter().skip(1).map(|(_, text)| text.clone()))
-        .lines(faults.iter().map(|(line, _)| *line)))
+    let most = circuits.iter().map(|(c, _)| c.breaker.trials_per_pod()).max().unwrap_or(1);
+    let each = if most == 1 { "one call".to_owned() } else { format!("at most {most} calls") };
+    let pass = format!("{} trials: {each} each, and its end decided", trials.len());
+    Ok(Finding::unless(faults, pass)
+        .measured(format!("{others} further calls during {} trials", trials.len()), (most - 1).to_string())
+        .details(processes(&trials)))
+}
+
+/// What the number of further calls looks like: as many at each trial as a few processes with a breaker each would send.
+fn processes(trials: &[(&Circuit, &Trial)]) -> Option<String> {
+    let several = trials.iter().filter(|(_, trial)| trial.fact.others > 0);
+    let counts: Vec<u64> = several
+        .filter(|(circuit, _)| circuit.breaker.per_process == 1)
+        .map(|(circuit, trial)| (trial.fact.others + 1).div_ceil(u64::from(circuit.breaker.trials)))
+        .collect();
+    let most = counts.iter().max().copied().filter(|most| (2..=MAX_PROCESSES).contains(most))?;
+    Some(format!(
+        "so many calls would come of {most} processes in each pod with a breaker of its own: if that is so, declare perProcess: {most}"
+    ))
 }
 
 fn fault(timeline: &Timeline, circuit: &Circuit, trial: &Trial) -> Option<String> {
@@ -54,7 +81,7 @@ fn fault(timeline: &Timeline, circuit: &Circuit, trial: &Trial) -> Option<String
     if trial.fact.first_hit.is_none() {
         return Some(format!("{name}: no trial call came"));
     }
-    let allowed = u64::from(circuit.breaker.trials.saturating_sub(1));
+    let allowed = u64::from(circuit.breaker.trials_per_pod().saturating_sub(1));
     if trial.fact.others > allowed {
         return Some(format!("{name}: {} further calls came while the trial waited", trial.fact.others));
     }
@@ -66,10 +93,13 @@ fn fault(timeline: &Timeline, circuit: &Circuit, trial: &Trial) -> Option<String
             let open_ms = (circuit.breaker.open_for.0 - timeline.plan().policy.trial_early_s) * 1000.0;
             // Calls of the tenth of a second in which it was given up may have come before it.
             let early = calls.within((over + 100, over + open_ms as i64));
-            (early > 0).then(|| format!("{name}: {early} calls came although the trial had failed"))
+            // Other processes of the pod try on their own, some of them later.
+            let others = u64::from(circuit.breaker.trials_per_pod() - circuit.breaker.trials);
+            (early > others.saturating_sub(trial.fact.others))
+                .then(|| format!("{name}: {early} calls came although the trial had failed"))
         }
         TrialEnd::Forward => {
-            let flows = calls.within((over, over + FLOW_MS)) > u64::from(circuit.breaker.trials);
+            let flows = calls.within((over, over + FLOW_MS)) > u64::from(circuit.breaker.trials_per_pod());
             (!flows).then(|| format!("{name}: no calls within 2 s of a good trial"))
         }
     }

@@ -1,10 +1,8 @@
 //! No request is lost while pods are replaced, on any kind of client connection.
 
-use crate::check::{Area, Check, Finding, Severity};
-use crate::evidence::{Class, Millis, Outcome};
-use crate::timeline::{ClassLoad, Timeline};
-
-use std::collections::BTreeMap;
+use crate::check::{Area, Case, Check, Finding, Severity};
+use crate::evidence::{Class, Millis};
+use crate::timeline::{ClassLoad, Kind, Timeline};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -13,8 +11,9 @@ pub(super) const CHECK: Check = Check {
     area: Area::Shutdown,
     severity: Severity::Blocker,
     why: "Every lost request is a user who saw an error because we deployed.",
-    how: "Open-loop load from inside the cluster without any retry, each connection class side by side, through two rolls; a request without a complete answer below 500 is lost. The zero is held against its power: 3/(rate per endpoint x terminations) seconds of blindness are ruled out at 95 %.",
+    how: "Open-loop load from inside the cluster without any retry, each connection class side by side, through two rolls; a request without a complete answer, or with another one than its `expect` or else the quiet phase says, is lost. The zero is held against its power: 3/(rate per endpoint x terminations) seconds of blindness are ruled out at 95 %.",
     remedy: "Keep accepting for some seconds after SIGTERM, answer with Connection: close, finish what is in flight, then exit.",
+    rests_on: &[Kind::Load, Kind::Agent, Kind::Dependency, Kind::Target],
     judge,
 };
 
@@ -29,17 +28,15 @@ fn judge(timeline: &Timeline) -> Finding {
     }
     let classes: Vec<ClassResult> =
         classes_in(timeline).map(|class| ClassResult::new(timeline, class, window)).collect();
-    let lines: Vec<usize> = lost_lines(timeline, window);
     let total = all.answered + all.lost;
-    let details: Vec<String> =
-        classes.iter().map(ClassResult::text).chain(reasons(timeline, window)).collect();
+    let details: Vec<String> = classes.iter().map(ClassResult::text).collect();
     let limit_s = timeline.plan().policy.max_blind_window_s;
     let blindest = classes.iter().map(|c| c.blind_s).fold(0.0, f64::max);
     if all.lost > 0 {
-        return Finding::fail(format!("{} of {total} requests were lost", all.lost))
-            .measured(all.lost.to_string(), "0")
-            .details(details)
-            .lines(lines);
+        return Finding::unless(lost(timeline, window), String::new())
+            .counted(format!("of {total} requests were lost"))
+            .tally("", "0")
+            .details(details);
     }
     let proof = format!("0 of {total} requests lost over {} terminations", terminations.len());
     let finding = if blindest > limit_s {
@@ -79,7 +76,7 @@ impl ClassResult {
         let power = if blind_s.is_finite() { format!("blind <= {blind_s:.2} s") } else { "no power".into() };
         let kept =
             if class.keeps_connections() { format!(", {open} open at deletions") } else { String::new() };
-        format!("{name}: {} of {sent} lost, p99 < {p99} ms, {power}{kept}", load.lost)
+        format!("{name}: {sent} sent, p99 < {p99} ms, {power}{kept}")
     }
 }
 
@@ -87,21 +84,18 @@ fn classes_in(timeline: &Timeline) -> impl Iterator<Item = Class> {
     Class::ALL.into_iter().filter(|class| timeline.load.seconds.iter().any(|(_, s)| s.class == *class))
 }
 
-fn lost_lines(timeline: &Timeline, (begin, end): (Millis, Millis)) -> Vec<usize> {
-    let lost = timeline.load.lost();
-    lost.filter(|(_, r)| (begin..=end).contains(&r.due)).map(|(line, _)| line).collect()
-}
-
-fn reasons(timeline: &Timeline, (begin, end): (Millis, Millis)) -> Vec<String> {
-    let mut counts: BTreeMap<Outcome, u32> = BTreeMap::new();
-    for (_, second) in timeline.load.seconds.iter().filter(|(_, s)| s.at + 999 >= begin && s.at <= end) {
-        for (outcome, count) in
-            second.outcomes.iter().filter(|(outcome, _)| timeline.load.is_lost(second.template, *outcome))
-        {
-            *counts.entry(*outcome).or_default() += count;
-        }
-    }
-    let words: Vec<String> =
-        counts.iter().map(|(outcome, count)| format!("{count} {}", outcome.name())).collect();
-    if words.is_empty() { Vec::new() } else { vec![format!("lost as: {}", words.join(", "))] }
+/// Lost requests, by agent, class and second. One that was sent late in its second fails in a later one.
+fn lost(timeline: &Timeline, (begin, end): (Millis, Millis)) -> Vec<Case> {
+    let through = timeline.load.seconds.iter().filter(|(_, s)| s.class != Class::Direct);
+    let during = through.filter(|(_, s)| s.at + 999 >= begin && s.at <= end);
+    let cases = during.filter_map(|(line, second)| {
+        let (count, words) = timeline.load.lost_in(second);
+        let full = timeline.load.lost().filter(|(_, r)| second.holds(r));
+        let (first, until) = full.fold((None, second.at + 999), |(first, until), (line, r)| {
+            (first.or(Some(line)), until.max(r.during().1))
+        });
+        let text = format!("{}: {words}", second.class.name());
+        (count > 0).then(|| Case::over((second.at, until), text, first.unwrap_or(*line)).times(count))
+    });
+    cases.collect()
 }

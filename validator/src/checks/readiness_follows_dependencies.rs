@@ -1,8 +1,8 @@
 //! Readiness says what was declared when a dependency is lost.
 
-use crate::check::{Area, Check, Finding, Severity};
+use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{FaultFact, Millis, ProbeTarget, Step};
-use crate::timeline::{Loss, Timeline, Unmeasured};
+use crate::timeline::{Kind, Loss, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -13,11 +13,24 @@ pub(super) const CHECK: Check = Check {
     why: "A pod that says ready without its database gets users it cannot serve; one that was declared to go on must not leave.",
     how: "Each pod loses one data store, then all, then gets the first one back. Without one that is declared `readiness: required` the readiness endpoint must stop saying 200 soon, the EndpointSlice must follow within the probe's own timings, and both must stay so until every such one is back. Without one that is `optional`, or `none`, both must stay ready while nothing else is lost.",
     remedy: "Confirm every required store in the loop behind /ready, each by a call of its own; declare `readiness: optional` for one that the service can go on without.",
+    rests_on: &[
+        Kind::Watch,
+        Kind::Validator,
+        Kind::Prober,
+        Kind::Load,
+        Kind::Agent,
+        Kind::Record,
+        Kind::Dependency,
+        Kind::Target,
+    ],
     judge,
 };
 
 /// Faults end and steps end on different clocks, and an answer may be under way.
 const EDGE_MS: Millis = 500;
+
+const PASS: &str =
+    "every pod left the Service without what it needs, and stayed without the rest, as declared";
 
 fn judge(timeline: &Timeline) -> Finding {
     measure(timeline).unwrap_or_else(Finding::from)
@@ -37,30 +50,16 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     for loss in &losses {
         match behaved(timeline, loss)? {
             Ok(after) => slowest = slowest.max(after),
-            Err(text) => wrong.push((loss.faults[0].0, text)),
+            Err(case) => wrong.push(case.of(loss.pod).before(&loss.first().dependency)),
         }
     }
-    let fail = wrong.first().map(|(_, text)| text.clone()).unwrap_or_default();
-    let finding = Finding::when(
-        wrong.is_empty(),
-        "every pod left the Service without what it needs, and stayed without the rest, as declared",
-        fail,
-    );
     let limit = timeline.workload.readiness_out_s() + timeline.plan().policy.max_endpoint_out_margin_s;
-    let measured = format!(
-        "{} of {} pods wrong, out within {:.1} s",
-        wrong.len(),
-        losses.len(),
-        slowest as f64 / 1000.0
-    );
-    Ok(finding
-        .measured(measured, format!("0, <= {limit} s"))
-        .details(wrong.iter().skip(1).map(|(_, text)| text.clone()))
-        .lines(wrong.iter().map(|(line, _)| *line)))
+    let unit = format!("of {} pods wrong, out within {:.1} s", losses.len(), slowest as f64 / 1000.0);
+    Ok(Finding::unless(wrong, PASS).tally(unit, format!("0, <= {limit} s")))
 }
 
 /// How long its endpoint took to leave once it had to, or what is wrong.
-fn behaved(timeline: &Timeline, loss: &Loss) -> Result<Result<Millis, String>, Unmeasured> {
+fn behaved(timeline: &Timeline, loss: &Loss) -> Result<Result<Millis, Case>, Unmeasured> {
     let needed: Vec<&FaultFact> = timeline.needed(loss).collect();
     let must_leave = needed.iter().map(|fault| fault.began).min();
     if let Some(left) = stayed(timeline, loss, must_leave.unwrap_or(Millis::MAX))? {
@@ -81,19 +80,18 @@ fn left(
     loss: &Loss,
     first: &FaultFact,
     back: Millis,
-) -> Result<Result<Millis, String>, Unmeasured> {
+) -> Result<Result<Millis, Case>, Unmeasured> {
     let (pod, began) = (loss.pod, first.began);
     let policy = &timeline.plan().policy;
     let (_, partial) = timeline.between(Step::Loss, Step::Partial)?;
     let end = partial.min(back) - EDGE_MS;
     let store = &first.dependency;
+    let wrong = |until, text| Ok(Err(Case::over((began, until), text, loss.faults[0].0)));
     let by = began + (policy.max_readiness_reaction_s * 1000.0) as Millis;
     let probes = || timeline.load.probes_of(pod, ProbeTarget::Readiness, (began, end));
     if !probes().any(|(_, probe)| probe.answer != Ok(200) && probe.from <= by) {
-        return Ok(Err(format!(
-            "{pod} said ready for {} s without {store}",
-            policy.max_readiness_reaction_s
-        )));
+        let seconds = policy.max_readiness_reaction_s;
+        return wrong(by, format!("{pod} said ready for {seconds} s without {store}"));
     }
     let limit_s = timeline.workload.readiness_out_s() + policy.max_endpoint_out_margin_s;
     let life = timeline
@@ -101,19 +99,21 @@ fn left(
         .get(pod)
         .ok_or_else(|| Unmeasured::NotSeen(format!("{pod} was in no slice")))?;
     let Some(out) = life.first(false, began).filter(|at| (at - began) as f64 / 1000.0 <= limit_s) else {
-        return Ok(Err(format!("{pod} stayed in the Service for {limit_s} s without {store}")));
+        let due = began + (limit_s * 1000.0) as Millis;
+        return wrong(due, format!("{pod} stayed in the Service for {limit_s} s without {store}"));
     };
     let again = probes()
         .find(|(_, probe)| probe.answer == Ok(200) && probe.to > by)
         .map(|(_, probe)| probe.from.max(by));
     if let Some(at) = again.or_else(|| life.first(true, out).filter(|at| *at < end)) {
-        return Ok(Err(format!("{pod} said ready again without {}", loss.away_at(at).join(" and "))));
+        let text = format!("{pod} said ready again without {}", loss.away_at(at).join(" and "));
+        return Ok(Err(Case::at(at, text, loss.faults[0].0)));
     }
     Ok(Ok(out - began))
 }
 
 /// What is wrong while it lacks only what it can go on without: that one store is lost, and nothing that it needs.
-fn stayed(timeline: &Timeline, loss: &Loss, must_leave: Millis) -> Result<Option<String>, Unmeasured> {
+fn stayed(timeline: &Timeline, loss: &Loss, must_leave: Millis) -> Result<Option<Case>, Unmeasured> {
     let (_, end) = timeline.between(Step::Loss, Step::Loss)?;
     let window = (loss.first().began, end.min(loss.first().ended).min(must_leave));
     if window.0 >= window.1 {
@@ -121,6 +121,10 @@ fn stayed(timeline: &Timeline, loss: &Loss, must_leave: Millis) -> Result<Option
     }
     let mut probes = timeline.load.probes_of(loss.pod, ProbeTarget::Readiness, window);
     let left = timeline.endpoint_lives.get(loss.pod).and_then(|life| life.first(false, window.0));
-    let wrong = probes.any(|(_, probe)| probe.answer != Ok(200)) || left.is_some_and(|at| at < window.1);
-    Ok(wrong.then(|| format!("{} left without {} alone", loss.pod, loss.first().dependency)))
+    let refused = probes.find(|(_, probe)| probe.answer != Ok(200)).map(|(_, probe)| (probe.from, probe.to));
+    let during = refused.or_else(|| left.filter(|at| *at < window.1).map(|at| (at, at)));
+    Ok(during.map(|during| {
+        let text = format!("{} left without {} alone", loss.pod, loss.first().dependency);
+        Case::over(during, text, loss.faults[0].0)
+    }))
 }

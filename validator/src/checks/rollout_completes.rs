@@ -1,8 +1,8 @@
 //! Both rolls complete: every pod replaced, every old pod gone.
 
-use crate::check::{Area, Check, Finding, Severity};
+use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::Step;
-use crate::timeline::Timeline;
+use crate::timeline::{Kind, Timeline};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -13,6 +13,7 @@ pub(super) const CHECK: Check = Check {
     why: "A roll that stops half-way leaves two versions in service.",
     how: "Rolls the candidate out, restarts it, and waits for updated, available replicas and the end of the last old pod.",
     remedy: "kubectl describe the new pods; look at the readiness probe and the image.",
+    rests_on: &[Kind::Watch, Kind::Validator, Kind::Agent, Kind::Dependency, Kind::Target],
     judge,
 };
 
@@ -23,7 +24,9 @@ fn judge(timeline: &Timeline) -> Finding {
             return Finding::inconclusive(format!("{} did not begin", step.name()));
         };
         if let Some(trouble) = &span.trouble {
-            return Finding::fail(format!("{}: {trouble}", step.name())).lines([span.line]);
+            let during = (span.begin, span.end.unwrap_or(span.begin));
+            let case = Case::over(during, format!("{}: {trouble}", step.name()), span.line);
+            return Finding::unless([case], String::new());
         }
         let Some(end) = span.end else {
             return Finding::inconclusive(format!("the run ended during {}", step.name())).lines([span.line]);

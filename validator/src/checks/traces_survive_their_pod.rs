@@ -1,7 +1,7 @@
 //! Requests served by pods that have since died left their spans too.
 
-use crate::check::{Area, Check, Finding, Severity};
-use crate::timeline::{Timeline, Unmeasured};
+use crate::check::{Area, Case, Check, Finding, Severity};
+use crate::timeline::{Kind, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -12,6 +12,15 @@ pub(super) const CHECK: Check = Check {
     why: "The last seconds of a pod are the ones an incident is about; a process that exits without a flush takes them along.",
     how: "Of the sampled requests sent in the second roll from 5 s before each deletion until the pod was gone, every one must have its server span. Half of the sampled requests go over idle connections: theirs are the last that a pod answers.",
     remedy: "Flush the span exporter after the last request and before exit, within the grace period.",
+    rests_on: &[
+        Kind::Agent,
+        Kind::Record,
+        Kind::Content,
+        Kind::Dependency,
+        Kind::Target,
+        Kind::Watch,
+        Kind::Validator,
+    ],
     judge,
 };
 
@@ -23,7 +32,7 @@ fn judge(timeline: &Timeline) -> Finding {
 }
 
 fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
-    timeline.read_collector()?;
+    let collector = timeline.read_collector()?;
     if timeline.load.traces.is_empty() {
         return Err(timeline.no_traces());
     }
@@ -41,18 +50,13 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     if requests.is_empty() {
         return Ok(Finding::inconclusive("no sampled request was answered while a pod was terminating"));
     }
-    let lost: Vec<usize> = requests
-        .iter()
-        .filter(|(_, r)| timeline.load.servers_of(r).next().is_none())
-        .map(|(line, _)| *line)
-        .collect();
-    let found = requests.len() - lost.len();
-    let summary = format!(
-        "{found} of {} requests around {} terminations left their server span",
-        requests.len(),
-        windows.len()
-    );
-    Ok(Finding::when(lost.is_empty(), summary.clone(), summary)
-        .measured(format!("{} missing", lost.len()), "0")
-        .lines(lost))
+    let lost = requests.iter().filter(|(_, r)| timeline.load.servers_of(r).next().is_none());
+    let lost = lost.map(|(line, r)| {
+        Case::over(r.during(), format!("{} left no server span", r.request), *line).before(collector)
+    });
+    let (total, ends) = (requests.len(), windows.len());
+    let pass = format!("{total} of {total} requests around {ends} terminations left their server span");
+    Ok(Finding::unless(lost, pass)
+        .counted(format!("of {total} requests around {ends} terminations left no server span"))
+        .tally("missing", "0"))
 }

@@ -188,6 +188,21 @@ pub struct SecondFact {
     pub without_retry_after: u32,
 }
 
+impl SecondFact {
+    /// From its start to its end.
+    pub fn during(&self) -> (Millis, Millis) {
+        (self.at, self.at + 999)
+    }
+
+    /// Whether it counts this request.
+    pub fn holds(&self, request: &RequestFact) -> bool {
+        let (from, to) = self.during();
+        let mine = (self.class, self.template, &self.agent, &self.pod);
+        mine == (request.class, request.template, &request.agent, &request.pod)
+            && (from..=to).contains(&request.due)
+    }
+}
+
 /// One request in full.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct RequestFact {
@@ -222,6 +237,13 @@ pub struct RequestFact {
     /// Number of the request in the plan.
     #[serde(default)]
     pub template: usize,
+}
+
+impl RequestFact {
+    /// From when it was due to the end of its answer.
+    pub fn during(&self) -> (Millis, Millis) {
+        (self.due, self.sent.max(self.due) + self.took_ms.ceil() as Millis)
+    }
 }
 
 /// A kept connection came to its end.

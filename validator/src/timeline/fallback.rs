@@ -1,5 +1,7 @@
 //! Answers while a dependency is away: what is an honest one and what lets users down.
 
+use std::collections::BTreeMap;
+
 use super::LoadView;
 use crate::evidence::{Histogram, Millis, Outcome, SecondFact};
 
@@ -32,21 +34,60 @@ impl Fallback {
     }
 }
 
+/// Answers of one template in a window that took longer than they may.
+#[derive(Clone, Copy, Debug)]
+pub struct Slower {
+    /// Number of the request in the plan.
+    pub template: usize,
+    /// Time of 99 % of them, in ms.
+    pub p99_ms: f64,
+    /// What it was held against, in ms.
+    pub limit_ms: f64,
+}
+
 impl LoadView<'_> {
     /// Sums the chosen seconds that lie wholly inside a window.
-    pub fn fallback(&self, (begin, end): (Millis, Millis), chosen: impl Fn(&SecondFact) -> bool) -> Fallback {
+    pub fn fallback(&self, window: (Millis, Millis), chosen: impl Fn(&SecondFact) -> bool) -> Fallback {
         let mut sum = Fallback::default();
-        let inside = self.seconds.iter().filter(|(_, s)| s.at >= begin && s.at + 1_000 <= end);
-        for (_, second) in inside.filter(|(_, second)| chosen(second)) {
-            for (outcome, count) in second.outcomes.iter().filter(|(o, _)| *o != Outcome::Unsent) {
-                sum.total += u64::from(*count);
-                let honest = !self.is_lost(second.template, *outcome) || *outcome == Outcome::Answered(503);
-                sum.wrong += if honest { 0 } else { u64::from(*count) };
-            }
-            sum.wrong += u64::from(second.without_retry_after);
-            sum.without_retry_after += u64::from(second.without_retry_after);
-            sum.times.merge(&second.times);
+        for (_, second) in self.seconds_within(window).filter(|(_, second)| chosen(second)) {
+            sum.merge(&self.fallback_of(second));
         }
         sum
+    }
+
+    /// The answers of one second.
+    pub fn fallback_of(&self, second: &SecondFact) -> Fallback {
+        let bare = u64::from(second.without_retry_after);
+        let mut sum = Fallback {
+            wrong: bare,
+            without_retry_after: bare,
+            times: second.times.clone(),
+            ..Fallback::default()
+        };
+        for (outcome, count) in second.outcomes.iter().filter(|(o, _)| *o != Outcome::Unsent) {
+            sum.total += u64::from(*count);
+            let honest = !self.is_lost(second.template, *outcome) || *outcome == Outcome::Answered(503);
+            sum.wrong += if honest { 0 } else { u64::from(*count) };
+        }
+        sum
+    }
+
+    /// Templates of the chosen seconds inside a window of which 99 % took longer than this limit, and than twice what
+    /// is usual for them.
+    pub fn slower(
+        &self,
+        window: (Millis, Millis),
+        floor_ms: f64,
+        chosen: impl Fn(&SecondFact) -> bool,
+    ) -> Vec<Slower> {
+        let mut times: BTreeMap<usize, Histogram> = BTreeMap::new();
+        for (_, second) in self.seconds_within(window).filter(|(_, second)| chosen(second)) {
+            times.entry(second.template).or_default().merge(&second.times);
+        }
+        let slower = times.into_iter().map(|(template, times)| {
+            let (p99_ms, limit_ms) = (times.quantile_ms(0.99), self.at_least_usual_ms(template, floor_ms));
+            Slower { template, p99_ms, limit_ms }
+        });
+        slower.filter(|one| one.p99_ms >= one.limit_ms).collect()
     }
 }

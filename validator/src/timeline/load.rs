@@ -105,9 +105,29 @@ impl<'a> LoadView<'a> {
         )
     }
 
+    /// What became of the requests of each template that went through the Service in a window.
+    pub fn answers(&self, (begin, end): (Millis, Millis)) -> BTreeMap<usize, BTreeMap<Outcome, u32>> {
+        let mut answers: BTreeMap<usize, BTreeMap<Outcome, u32>> = BTreeMap::new();
+        let through = self.seconds.iter().filter(|(_, s)| s.class != Class::Direct);
+        for (_, second) in through.filter(|(_, s)| s.at + 999 >= begin && s.at <= end) {
+            for (outcome, count) in second.outcomes.iter().filter(|(o, _)| *o != Outcome::Unsent) {
+                *answers.entry(second.template).or_default().entry(*outcome).or_default() += count;
+            }
+        }
+        answers
+    }
+
     /// Whether a user was let down by what became of a request: by its `expect`, else by what was given in quiet.
     pub fn is_lost(&self, template: usize, outcome: Outcome) -> bool {
         self.usual.is_lost(template, outcome)
+    }
+
+    /// How many requests of a second were lost, and what they ended as, in words.
+    pub fn lost_in(&self, second: &SecondFact) -> (u64, String) {
+        let lost = second.outcomes.iter().filter(|(outcome, _)| self.is_lost(second.template, *outcome));
+        let words: Vec<String> =
+            lost.clone().map(|(outcome, count)| format!("{count} {}", outcome.name())).collect();
+        (lost.map(|(_, count)| u64::from(*count)).sum(), words.join(", "))
     }
 
     /// Requests in full that were lost.
@@ -167,6 +187,14 @@ impl<'a> LoadView<'a> {
     ) -> impl Iterator<Item = (usize, &'a RequestFact)> {
         let direct = self.requests.iter().filter(|(_, r)| r.class == Class::Direct);
         direct.filter(move |(_, r)| r.pod.as_deref() == Some(pod) && (begin..=end).contains(&r.due)).copied()
+    }
+
+    /// Seconds that lie wholly inside a window.
+    pub fn seconds_within(
+        &self,
+        (begin, end): (Millis, Millis),
+    ) -> impl Iterator<Item = (usize, &'a SecondFact)> {
+        self.seconds.iter().filter(move |(_, s)| s.at >= begin && s.at + 1_000 <= end).copied()
     }
 
     /// Seconds of pod-direct requests that lie wholly inside a window.
