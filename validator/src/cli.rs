@@ -57,6 +57,9 @@ pub enum Command {
     /// Explain one check: why, how it is measured, what to change
     #[command(after_help = "Examples:\n  validator explain GL-S201\n  validator explain no-restart")]
     Explain(ExplainArgs),
+    /// Print the Role that a run needs
+    #[command(after_help = "Example:\n  validator rbac | kubectl apply -n demo -f -")]
+    Rbac,
     /// What runs in the load agents' pods
     #[command(hide = true)]
     Agent,
@@ -94,9 +97,9 @@ pub struct GuardianArgs {
     /// The run, as the holder of the Lease
     #[arg(long)]
     pub run: String,
-    /// Services whose selectors are to be restored when it has lapsed
+    /// The deployment that is to be rolled back when it has lapsed
     #[arg(long)]
-    pub service: Vec<String>,
+    pub deployment: String,
 }
 
 /// Which cluster, and where in it.

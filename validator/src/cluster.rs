@@ -2,11 +2,13 @@
 
 mod agent_link;
 mod agents;
+mod aliases;
 mod api_link;
 mod collector;
 #[cfg(test)]
 mod fake;
 mod forward;
+mod gitops;
 mod guardian;
 mod interposition;
 mod lease;
@@ -17,11 +19,13 @@ mod middle_objects;
 mod patches;
 mod permission;
 mod rollback;
+#[cfg(test)]
+mod rolled;
 mod rollout;
-mod selector;
 mod site;
 mod target;
 mod watch;
+mod written;
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -34,13 +38,14 @@ use tokio::time::timeout;
 
 pub use agents::Agents;
 pub use collector::{Collector, PodBrief, PodTable};
+pub use gitops::kept_by;
 pub use guardian::guard;
 pub use interposition::Interposition;
 pub use lease::{HeldLease, Takeover};
 pub use leftovers::{RUN_LABEL, clean_up};
-pub use permission::preflight;
-pub use rollback::keep;
-pub use rollout::{Candidate, RollEnd, Rollout, at_rest_again, delete_pod};
+pub use permission::{preflight, role};
+pub use rollback::{Back, go_back, keep};
+pub use rollout::{Candidate, RollEnd, Rollout, Stays, at_rest_again, delete_pod};
 pub use site::{Site, find_sites};
 pub use target::{Target, discover};
 

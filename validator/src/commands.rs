@@ -7,6 +7,7 @@ mod guardian;
 mod judge;
 mod middle;
 mod plan;
+mod rbac;
 mod run;
 mod target_file;
 
@@ -30,6 +31,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Cleanup(args) => cleanup::cleanup(&args).await,
         Command::Checks(args) => checks::list(&args),
         Command::Explain(args) => checks::explain(&args),
+        Command::Rbac => rbac::rbac(),
         Command::Agent => agent::agent().await,
         Command::Middle(args) => middle::middle(args).await,
         Command::Guardian(args) => guardian::guardian(&args).await,

@@ -17,7 +17,7 @@ pub use cluster::{AgentFact, Change, Gap, ObjectFact, ObjectKind, ProbeFact, Pro
 pub use dependency::{CallFact, MiddleClock, MiddleFact, MiddleTrouble, OutgoingFact, Trouble};
 pub use fault::{Fault, FaultFact, Held, TrialEnd};
 pub use file::{EvidenceError, read, write};
-pub use step::{Edge, Step, StepFact};
+pub use step::{Edge, Step, StepFact, StepTrouble};
 pub use trace::{Span, SpanKind, TraceFact};
 pub use traffic::{Class, ConnectionFact, Histogram, Outcome, RequestFact, SecondFact};
 

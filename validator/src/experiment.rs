@@ -1,11 +1,14 @@
-//! The experiment of a run: quiet phases and two rolls under load, then the dependencies broken on purpose.
+//! The experiment of a run: a roll in, the dependencies broken on purpose, and a roll out; all under load.
 
+mod answers;
 mod circuit;
 mod diary;
 mod faults;
 mod forecast;
 mod hang;
+mod interim;
 mod loss;
+mod peace;
 mod rolls;
 mod stage;
 mod trials;
@@ -18,16 +21,16 @@ use tokio::time::{Instant, sleep};
 
 use self::diary::Diary;
 use self::faults::Faults;
+use self::peace::QUIET;
 use self::stage::Stage;
-use crate::cluster::{Agents, Candidate, Cluster, Collector, Interposition, Site, Target};
-use crate::evidence::{Evidence, Fact, Header, SCHEMA, Step};
+use crate::cluster::{
+    Agents, Back, Candidate, Cluster, Collector, Interposition, Rollout, Site, Stays, Target, go_back,
+};
+use crate::evidence::{Evidence, Fact, Header, Millis, SCHEMA, Step};
 use crate::failure::Failure;
 use crate::moment::now;
 use crate::plan::Plan;
 use crate::progress::Progress;
-
-/// Load on the version as found, before anything is touched; and load through the agents, to compare.
-const QUIET: Duration = Duration::from_secs(10);
 
 /// Between two parts of the experiment.
 const BREATH: Duration = Duration::from_secs(2);
@@ -45,39 +48,53 @@ pub struct Experiment<'a> {
     pub sites: &'a [Site],
     /// What is to be done.
     pub plan: &'a Plan,
-    /// What the first roll goes to.
+    /// What is rolled in.
     pub candidate: Candidate,
+    /// Whether the candidate stays whatever is found.
+    pub keep: bool,
     /// Image of the agents.
     pub agent_image: &'a str,
     /// No roll may end later than this.
     pub deadline: Instant,
 }
 
+/// How far the steps came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// The roll out is over: nothing leads to an agent any more.
+    Whole,
+    /// A roll was not complete.
+    Early,
+}
+
 impl Experiment<'_> {
-    /// Runs it; when the environment fails half-way, gives what was seen until then, and the failure.
+    /// Runs it; when the environment fails half-way, gives what was seen until then, and the failure. Whatever it is that
+    /// ends it early, the way back is taken before an agent is stopped and before anything is fetched.
     /// Whatever happens, the caller owes the clean-up. The caller holds the Lease under the run's name.
     ///
     /// # Errors
     /// Exit 3 when the environment fails; what the target does wrong is evidence, not an error.
     ///
     /// # Cancel safety
-    /// Dropping it leaves agents, Services that lead to them and a noted revision behind: `cluster::clean_up` undoes
-    /// all of it. Faults end by themselves.
+    /// Dropping it leaves agents, a template that may lead to them and a noted revision behind: `cluster::clean_up`
+    /// undoes all of it. Faults end by themselves.
     pub async fn run(&self, progress: &mut Progress) -> Result<(Evidence, Option<Failure>), Failure> {
         let started = now();
         progress.expect(self.estimate());
         progress.tell(&format!("starting {} load agents", self.plan.traffic.agents));
         let agents = Agents::deploy(self.cluster, self.plan, self.agent_image).await?;
-        let before = self.sites.len();
-        progress.tell(&format!("starting middle agents before {before} dependencies"));
-        let mut middle =
-            Interposition::prepare(self.cluster, self.plan, self.sites, self.agent_image).await?;
         let collector = Collector::start(self.cluster, self.target).await?;
+        let before = self.sites.len();
+        progress.tell(&format!("starting the guardian, and middle agents before {before} dependencies"));
+        let middle =
+            Interposition::prepare(self.cluster, self.plan, self.sites, self.agent_image, collector.pods())
+                .await?;
         let prober = agents.probe(&self.target.plan, collector.pods());
         agents.start(self.plan, self.target.address, &self.target.headers, LOAD_AT_MOST).await?;
 
         let diary = Diary::default();
-        let ran = self.steps(&agents, &mut middle, &collector, &diary, progress).await;
+        let ran = self.steps(&agents, &middle, &collector, &diary, started, progress).await;
+        let ran = self.back(ran, progress).await;
         prober.abort();
         let stopped = agents.stop().await;
         progress.tell("fetching the evidence");
@@ -86,57 +103,71 @@ impl Experiment<'_> {
         facts.extend(diary.facts());
         let (load, failure) = kept(load, ran.and(stopped));
         facts.extend(load);
-        facts.extend(middle.finish().await);
+        facts.extend(middle.evidence().await);
         facts.extend(collector.finish().await);
-        let header = Header {
-            schema: SCHEMA.to_owned(),
-            validator: env!("CARGO_PKG_VERSION").to_owned(),
-            started,
-            plan: self.plan.clone(),
-        };
-        Ok((Evidence::new(header, facts), failure))
+        Ok((Evidence::new(self.header(started), facts), failure))
     }
 
     async fn steps(
         &self,
         agents: &Agents,
-        middle: &mut Interposition,
+        middle: &Interposition,
         collector: &Collector,
         diary: &Diary,
+        started: Millis,
         progress: &mut Progress,
-    ) -> Result<(), Failure> {
+    ) -> Result<Ended, Failure> {
         progress.tell(&format!("baseline: load for {} s, nothing else", QUIET.as_secs()));
         diary.begin(Step::Baseline, QUIET);
         sleep(QUIET).await;
         diary.end(Step::Baseline);
-        progress.tell("leading the dependencies' Services to the middle agents");
-        middle.take_over(self.sites, collector.pods()).await?;
+        peace::answered(agents, self.plan).await?;
+        let (run, pods) = (&self.plan.run, collector.pods());
+        let rollout =
+            Rollout::prepare(self.cluster, self.target, run, &self.candidate, middle.aliases(), pods).await?;
         let stage = Stage {
             cluster: self.cluster,
             target: self.target,
             plan: self.plan,
             agents,
             middle,
+            collector,
             pods: collector.pods(),
             faults: Faults::new(middle),
             diary,
+            rollout: &rollout,
         };
         tokio::select! {
-            ran = self.through_the_agents(&stage, progress) => ran?,
-            // What was seen until here is judged; a check says why the rest is missing.
-            what = middle.disturbed() => progress.tell(&format!("ending early: {what}")),
+            ran = self.in_and_out(&stage, started, progress) => ran,
+            lost = middle.lost() => Err(lost),
+            changed = rollout.changed() => Err(changed),
         }
-        progress.tell("handing the connections back");
-        diary.begin(Step::HandBack, Duration::ZERO);
-        middle.hand_back().await?;
-        diary.end(Step::HandBack);
-        Ok(())
     }
 
-    async fn through_the_agents(&self, stage: &Stage<'_>, progress: &mut Progress) -> Result<(), Failure> {
-        if !rolls::run(stage, &self.candidate, self.deadline, progress).await? {
-            return Ok(());
+    async fn in_and_out(
+        &self,
+        stage: &Stage<'_>,
+        started: Millis,
+        progress: &mut Progress,
+    ) -> Result<Ended, Failure> {
+        if !rolls::roll_in(stage, self.deadline, progress).await? {
+            return Ok(Ended::Early);
         }
+        peace::run(stage, progress).await?;
+        self.faults(stage, progress).await?;
+        let stays = if self.keep {
+            Stays::Candidate
+        } else {
+            let (stays, why) = interim::stays(stage, self.header(started)).await;
+            let what = if stays == Stays::Old { "the old template" } else { "the candidate's" };
+            progress.tell(&format!("the roll out brings {what}: {why}"));
+            stays
+        };
+        let complete = rolls::roll_out(stage, stays, self.deadline, progress).await?;
+        Ok(if complete { Ended::Whole } else { Ended::Early })
+    }
+
+    async fn faults(&self, stage: &Stage<'_>, progress: &mut Progress) -> Result<(), Failure> {
         let pods = stage.serving();
         stage.direct(&pods).await?;
         hang::run(stage, &pods, progress).await?;
@@ -147,6 +178,24 @@ impl Experiment<'_> {
         let pods = stage.serving();
         loss::run(stage, &pods).await?;
         stage.direct(&[]).await
+    }
+
+    /// Takes the way back unless the roll out was. Where it cannot be taken the clean-up tries again, and says so.
+    async fn back(&self, ran: Result<Ended, Failure>, progress: &mut Progress) -> Result<(), Failure> {
+        if matches!(ran, Ok(Ended::Whole)) {
+            return Ok(());
+        }
+        let back = if self.keep { Back::Clean } else { Back::Old };
+        match go_back(self.cluster, &self.target.plan.deployment, back).await {
+            Ok(done) => done.iter().for_each(|line| progress.tell(line)),
+            Err(failure) => progress.tell(&format!("the way back: {failure}")),
+        }
+        ran.map(drop)
+    }
+
+    fn header(&self, started: Millis) -> Header {
+        let validator = env!("CARGO_PKG_VERSION").to_owned();
+        Header { schema: SCHEMA.to_owned(), validator, started, plan: self.plan.clone() }
     }
 
     /// As far as the declared times tell.

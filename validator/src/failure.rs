@@ -39,6 +39,12 @@ impl Failure {
         self
     }
 
+    /// Says what it is about, before what happened.
+    pub fn about(mut self, what: &str) -> Self {
+        self.message = format!("{what}: {}", self.message);
+        self
+    }
+
     /// The exit code of this failure.
     pub fn exit(&self) -> Exit {
         self.exit

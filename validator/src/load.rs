@@ -64,6 +64,9 @@ pub struct DirectPlan {
     pub pods: Vec<DirectPod>,
     /// Requests per second to each of them.
     pub rate: f64,
+    /// Whether it is their end that is watched: every request carries the sampled flag, and every other one goes on a
+    /// connection that is kept.
+    pub drain: bool,
 }
 
 /// A pod that gets requests past the Service.

@@ -9,6 +9,7 @@ mod load;
 mod loss;
 mod middle;
 mod pod;
+mod refusal;
 mod trust;
 mod undeclared;
 mod usual;
@@ -18,7 +19,7 @@ use std::collections::BTreeMap;
 
 use self::usual::{Quiet, Usual};
 use crate::config::RequestSpec;
-use crate::evidence::{Edge, Evidence, Fact, Gap, Millis, Step};
+use crate::evidence::{Edge, Evidence, Fact, Gap, Millis, Step, StepTrouble};
 use crate::plan::Plan;
 
 pub use calls::{CallView, Calls};
@@ -30,6 +31,7 @@ pub use load::{ClassLoad, LoadView};
 pub use loss::Loss;
 pub use middle::MiddleView;
 pub use pod::{PodLife, Termination};
+pub use refusal::refusal;
 pub use trust::{Disturbance, Kind, Source, Trust};
 pub use workload::Workload;
 
@@ -74,7 +76,7 @@ pub struct StepSpan {
     /// When it ended; absent if the run ended before it.
     pub end: Option<Millis>,
     /// Why it ended early.
-    pub trouble: Option<String>,
+    pub trouble: Option<StepTrouble>,
     /// How long it takes at least, in ms; 0 if the evidence does not say.
     pub least_ms: u64,
     /// Line of its end, else of its begin.
@@ -144,38 +146,59 @@ impl<'a> Timeline<'a> {
         Ok((begin, end))
     }
 
-    /// From the begin of the first roll to the end of the tail; nothing if no roll began. What comes after breaks
-    /// dependencies on purpose.
-    pub fn rolling(&self) -> Option<(Millis, Millis)> {
-        let begin = self.step(Step::Roll1)?.begin;
-        let peace = self.steps.iter().filter(|span| span.begin < self.peace_ends());
-        let end = peace.filter_map(|span| span.end).max()?;
-        Some((begin, end))
+    /// The stretches in which pods are replaced and nothing is broken on purpose: from the begin of each roll to the
+    /// end of the last step of peace after it. None if no roll began.
+    pub fn rolling(&self) -> Vec<(Millis, Millis)> {
+        let mut stretches: Vec<(Millis, Millis)> = Vec::new();
+        for span in &self.steps {
+            if Step::ROLLS.contains(&span.step) {
+                stretches.push((span.begin, span.end.unwrap_or(span.begin)));
+            }
+            if let (Some(last), Some(end)) = (stretches.last_mut(), span.end.filter(|_| span.step.is_peace()))
+            {
+                last.1 = last.1.max(end);
+            }
+        }
+        stretches
     }
 
-    /// When the first fault step begins, or the tail ends: until then every pod should be in perfect health.
-    pub fn peace_ends(&self) -> Millis {
-        let tail = self.step(Step::Tail).and_then(|span| span.end);
-        tail.or_else(|| self.step(Step::Hang).map(|span| span.begin)).unwrap_or(Millis::MAX)
+    /// When dependencies are broken on purpose: from the begin of the first fault step to that of the roll out, if one
+    /// began at all.
+    fn broken(&self) -> Option<(Millis, Millis)> {
+        let begin = self.steps.iter().find(|span| !span.step.is_peace())?.begin;
+        let out = self.step(Step::RollOut).filter(|span| span.begin > begin);
+        Some((begin, out.map_or(Millis::MAX, |span| span.begin)))
     }
 
-    /// When every pod exports past the middle agents, until faults begin: from the end of the first roll to the tail's.
+    /// What of a time lies outside of the fault steps: then every pod should be in perfect health.
+    pub fn in_peace(&self, (begin, end): (Millis, Millis)) -> impl Iterator<Item = (Millis, Millis)> {
+        let (from, to) = self.broken().unwrap_or((Millis::MAX, Millis::MAX));
+        let parts = [(begin, end.min(from)), (begin.max(to), end)];
+        parts.into_iter().filter(|(begin, end)| begin < end)
+    }
+
+    /// When every pod exports past the middle agents and nothing is broken: from the end of the roll in to the first
+    /// fault step, or to the roll out.
     pub fn copied(&self) -> Result<(Millis, Millis), Unmeasured> {
-        let (_, begin) = self.between(Step::Roll1, Step::Roll1)?;
-        Ok((begin, self.rolling().map_or(begin, |(_, end)| end)))
+        let (_, begin) = self.between(Step::RollIn, Step::RollIn)?;
+        let next = self.steps.iter().find(|span| !span.step.is_peace() || span.step == Step::RollOut);
+        let ends = self.steps.iter().filter_map(|span| span.end).max().unwrap_or(begin);
+        Ok((begin, next.map_or(ends, |span| span.begin)))
     }
 
-    /// Pods whose deletion was seen from the first roll to the end of the tail. A pod that is deleted later, on
+    /// Pods whose deletion was seen in one of the rolls, or soon after it. A pod that is deleted between them, on
     /// purpose, has a check of its own.
     pub fn terminations(&self) -> Vec<(&PodLife, &Termination)> {
-        let Some((begin, end)) = self.rolling() else {
-            return Vec::new();
-        };
-        self.pods
-            .iter()
-            .filter_map(|pod| Some((pod, pod.termination.as_ref()?)))
-            .filter(|(_, termination)| (begin..=end).contains(&termination.at))
-            .collect()
+        let rolling = self.rolling();
+        let inside = |at: Millis| rolling.iter().any(|(begin, end)| (*begin..=*end).contains(&at));
+        let ended = self.pods.iter().filter_map(|pod| Some((pod, pod.termination.as_ref()?)));
+        ended.filter(|(_, termination)| inside(termination.at)).collect()
+    }
+
+    /// Those of them that end behind the agents: in the roll out.
+    pub fn terminations_out(&self) -> Vec<(&PodLife, &Termination)> {
+        let out = self.step(Step::RollOut).map_or(Millis::MAX, |span| span.begin);
+        self.terminations().into_iter().filter(|(_, termination)| termination.at >= out).collect()
     }
 
     /// When a line of the evidence was seen.
@@ -233,7 +256,43 @@ fn steps(evidence: &Evidence) -> Vec<StepSpan> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use crate::evidence::Header;
+    use super::Timeline;
+    use crate::evidence::{Edge, Evidence, Fact, Header, Millis, Step, StepFact};
+
+    fn run(steps: &[(Step, Millis, Millis)]) -> Evidence {
+        let edge = |step, at, edge| Fact::Step(StepFact { at, step, edge, trouble: None, least_ms: None });
+        let facts = steps
+            .iter()
+            .flat_map(|(step, begin, end)| [edge(*step, *begin, Edge::Begin), edge(*step, *end, Edge::End)]);
+        Evidence::new(header(), facts.collect())
+    }
+
+    #[test]
+    fn between_the_rolls_there_is_no_peace() {
+        use Step::{Baseline, Hang, Quiet, Recovery, RollIn, RollOut, Tail};
+        let steps = [
+            (Baseline, 0, 10),
+            (RollIn, 10, 50),
+            (Quiet, 55, 60),
+            (Hang, 70, 80),
+            (Recovery, 80, 90),
+            (RollOut, 100, 140),
+            (Tail, 140, 144),
+        ];
+        let whole = run(&steps);
+        let timeline = Timeline::new(&whole);
+        assert_eq!(timeline.rolling(), [(10, 60), (100, 144)]);
+        assert_eq!(timeline.copied().unwrap(), (50, 70));
+        assert_eq!(timeline.in_peace((40, 120)).collect::<Vec<_>>(), [(40, 70), (100, 120)]);
+        assert_eq!(timeline.in_peace((75, 95)).count(), 0);
+        let (half, quiet) = (run(&steps[..5]), run(&[steps[0], steps[1], steps[2], steps[5], steps[6]]));
+        let timeline = Timeline::new(&half);
+        assert_eq!(timeline.rolling(), [(10, 60)]);
+        assert_eq!(timeline.in_peace((40, 120)).collect::<Vec<_>>(), [(40, 70)], "it ended in the middle");
+        let timeline = Timeline::new(&quiet);
+        assert_eq!(timeline.copied().unwrap(), (50, 100), "nothing was broken");
+        assert_eq!(timeline.in_peace((40, 120)).collect::<Vec<_>>(), [(40, 120)]);
+    }
 
     /// A header with one Postgres dependency that declares a breaker.
     pub(crate) fn header() -> Header {

@@ -18,13 +18,15 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn judge(timeline: &Timeline) -> Finding {
-    let Some((begin, end)) = timeline.rolling() else {
+    let rolling = timeline.rolling();
+    if rolling.is_empty() {
         return Finding::inconclusive("no roll was made");
-    };
+    }
     // A server may well end what nobody uses while no pod is told to stop.
     let stopping: Vec<_> =
         timeline.terminations().into_iter().map(|(_, t)| t.at..=t.gone.unwrap_or(Millis::MAX)).collect();
-    let inside = |at: Millis| (begin..=end).contains(&at) && stopping.iter().any(|span| span.contains(&at));
+    let in_roll = |at: Millis| rolling.iter().any(|(begin, end)| (*begin..=*end).contains(&at));
+    let inside = |at: Millis| in_roll(at) && stopping.iter().any(|span| span.contains(&at));
     let connections = timeline.load.connections.iter();
     let ended: Vec<_> =
         connections.filter(|(_, c)| (c.by_server || c.announced) && inside(c.ended)).collect();

@@ -32,7 +32,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     }
     let quiet = timeline.between(Step::Quiet, Step::Quiet)?;
     // A connection that was opened in the roll and kept without a call stands in no second of the quiet phase.
-    let since = timeline.between(Step::Roll1, Step::Quiet)?;
+    let since = timeline.between(Step::RollIn, Step::Quiet)?;
     let pods = timeline.pods_ready_through(quiet);
     let mut missing = Vec::new();
     for pod in &pods {

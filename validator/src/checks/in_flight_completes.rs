@@ -11,7 +11,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Shutdown,
     severity: Severity::Major,
     why: "A statement that is given up at SIGTERM may have been done or not: the user does not know, and neither does anybody else.",
-    how: "In the second roll some answers of the database are held for 2 s; of those under way at the deletion of their pod, or begun by it later, none may be given up.",
+    how: "In the roll out some answers of the database are held for 2 s, never more than a quarter of a pod's connections; of those under way at the deletion of their pod, or begun by it later, none may be given up.",
     remedy: "Wait for requests in flight before the pool is closed; the shutdown budget is there for it.",
     rests_on: &[
         Kind::Load,
@@ -36,7 +36,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     }
     let mut given_up = Vec::new();
     let mut total = 0;
-    for (pod, termination) in timeline.terminations() {
+    for (pod, termination) in timeline.terminations_out() {
         let under_way = |held: &&Held| held.to >= termination.at;
         for (line, fault) in timeline.faults.of_kind(|fault| matches!(fault, Fault::Hold { .. })) {
             if fault.pod != pod.name {
@@ -51,10 +51,19 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         }
     }
     if total == 0 {
-        return Err(Unmeasured::NotSeen("no statement was under way when a pod was told to stop".into()));
+        return Err(Unmeasured::NotSeen(unheld(timeline).into()));
     }
     let pass = format!("{total} of {total} statements under way at the deletion or later were finished");
     Ok(Finding::unless(given_up, pass)
         .counted(format!("of {total} statements under way at the deletion or later were given up"))
         .tally("given up", "0"))
+}
+
+/// A pool of a few connections has none to spare: what we hold of it, users wait for.
+fn unheld(timeline: &Timeline) -> &'static str {
+    if timeline.faults.of_kind(|fault| matches!(fault, Fault::Hold { .. })).next().is_none() {
+        "the pool is too small to hold a statement: a quarter of its connections is none"
+    } else {
+        "no statement was under way when a pod was told to stop"
+    }
 }

@@ -11,8 +11,8 @@ pub(super) const CHECK: Check = Check {
     area: Area::Run,
     severity: Severity::Blocker,
     why: "An agent that was gone, or past which connections were led, has not seen what happened meanwhile.",
-    how: "Watches the selectors of the Services, the agents themselves and what is spoken through them.",
-    remedy: "Run again; pause the controller that resets the selector (Argo CD, Flux, an operator); let the target speak without TLS to the middle agent.",
+    how: "Watches the agents themselves and what is spoken through them.",
+    remedy: "Run again; let the target speak without TLS to the middle agent.",
     rests_on: &[],
     judge,
 };

@@ -1,7 +1,7 @@
 //! The liveness endpoint says 200 while the pod works, the drain included.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
-use crate::evidence::ProbeTarget;
+use crate::evidence::{ProbeFact, ProbeTarget};
 use crate::timeline::{Kind, PodLife, Timeline};
 
 use super::ready_means_answering::answer_text;
@@ -30,10 +30,12 @@ fn judge(timeline: &Timeline) -> Finding {
     for pod in &timeline.pods {
         let Some(ready) = pod.became_ready() else { continue };
         // What faults do to liveness has a check of its own: GL-H206.
-        let end = end_of(pod).unwrap_or(i64::MAX).min(timeline.peace_ends());
+        let end = end_of(pod).unwrap_or(i64::MAX);
+        let peace: Vec<_> = timeline.in_peace((ready, end)).collect();
+        let inside = |p: &ProbeFact| peace.iter().any(|(begin, end)| p.to > *begin && p.from < *end);
         let deleted = pod.termination.as_ref().map_or(i64::MAX, |t| t.at);
         let mine = timeline.load.probes_to(&pod.name, ProbeTarget::Liveness);
-        for (line, probe) in mine.filter(|(_, p)| p.to > ready && p.from < end) {
+        for (line, probe) in mine.filter(|(_, p)| inside(p)) {
             asked += probe.samples;
             draining += usize::from(probe.to > deleted && probe.answer == Ok(200));
             if probe.answer != Ok(200) {

@@ -18,7 +18,7 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn judge(timeline: &Timeline) -> Finding {
-    let Some((_, end)) = timeline.rolling() else {
+    let Some((_, end)) = timeline.rolling().last().copied() else {
         return Finding::inconclusive("no roll was made");
     };
     let begin = timeline.step(Step::Baseline).map_or(0, |span| span.begin);

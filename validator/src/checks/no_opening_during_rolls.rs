@@ -11,7 +11,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Breaker,
     severity: Severity::Blocker,
     why: "A circuit that opens on every deploy is worse than no circuit.",
-    how: "For each pod and dependency with a breaker, from 3 s after Ready to the deletion: no stretch of 3 s (80 % of openFor if that is less) without a call, given that 15 calls were due in it. In the second roll every read of a Redis dependency misses: a cold cache.",
+    how: "For each pod and dependency with a breaker, from 3 s after Ready to the deletion: no stretch of 3 s (80 % of openFor if that is less) without a call, given that 15 calls were due in it. In the roll in every read of a Redis dependency misses: a cold cache.",
     remedy: "Do not count as failures what a shutdown causes: cancelled calls, connections that the pool closes; warm the pool before Ready.",
     rests_on: &[
         Kind::Load,
@@ -80,13 +80,13 @@ impl Pause {
     }
 }
 
-/// Whether the second roll had a cold cache.
+/// Whether the roll in had a cold cache.
 fn cold(timeline: &Timeline) -> Option<String> {
     let misses = timeline.faults.of_kind(|fault| *fault == Fault::Miss);
     let (faults, reads) = misses.fold((0, 0), |(faults, reads), (_, f)| (faults + 1, reads + f.hits));
     (faults > 0).then(|| match reads {
-        0 => "no cache was read in the second roll: that it was cold changed nothing".to_owned(),
-        reads => format!("{reads} reads of a cache were made to miss in the second roll"),
+        0 => "no cache was read in the roll in: that it was cold changed nothing".to_owned(),
+        reads => format!("{reads} reads of a cache were made to miss in the roll in"),
     })
 }
 
@@ -98,17 +98,20 @@ fn limit(timeline: &Timeline, dependency: &str) -> Result<Millis, Unmeasured> {
     timeline.telling_pause(dependency, PAUSE_MS)
 }
 
-/// The rolls without the pause of the load in between.
-fn stretches(timeline: &Timeline) -> Result<[(Millis, Millis); 2], Unmeasured> {
+/// The rolls and the quiet phase between them; the pause of the load lies between those.
+fn stretches(timeline: &Timeline) -> Result<Vec<(Millis, Millis)>, Unmeasured> {
     if timeline.breakers().next().is_none() {
         return Err(Unmeasured::NotDeclared("the target file declares no circuit breaker".into()));
     }
-    Ok([timeline.between(Step::Roll1, Step::Roll1)?, timeline.between(Step::Quiet, Step::Tail)?])
+    let each = [Step::RollIn, Step::Quiet, Step::RollOut];
+    each.into_iter().map(|step| timeline.between(step, step)).collect()
 }
 
-/// When a pod that began behind the middle agents had to make calls.
-fn windows<'p>(pod: &'p PodLife, stretches: &[(Millis, Millis); 2]) -> Vec<(&'p PodLife, (Millis, Millis))> {
-    let Some(ready) = pod.became_ready().filter(|_| pod.first_seen >= stretches[0].0) else {
+/// When a pod that is behind the middle agents had to make calls: the roll in brought it, the roll out did not.
+fn windows<'p>(pod: &'p PodLife, stretches: &[(Millis, Millis)]) -> Vec<(&'p PodLife, (Millis, Millis))> {
+    let (Some((begin, _)), Some((out, _))) = (stretches.first(), stretches.last()) else { return Vec::new() };
+    let behind = (*begin..*out).contains(&pod.first_seen);
+    let Some(ready) = pod.became_ready().filter(|_| behind) else {
         return Vec::new();
     };
     let deleted = pod.termination.as_ref().map_or(Millis::MAX, |t| t.at);

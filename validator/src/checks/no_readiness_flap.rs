@@ -23,7 +23,7 @@ fn judge(timeline: &Timeline) -> Finding {
     }
     let flaps = timeline.pods.iter().flat_map(|pod| pod.flaps().into_iter().map(move |flap| (pod, flap)));
     // Once dependencies are taken away, readiness must follow them: GL-H204 to GL-H207.
-    let flaps = flaps.filter(|(_, (at, _))| *at < timeline.peace_ends());
+    let flaps = flaps.filter(|(_, (at, _))| timeline.in_peace((*at, *at + 1)).next().is_some());
     // What made the probes fail lies before.
     let out = (timeline.workload.readiness_out_s() * 1000.0) as Millis;
     let cases = flaps.map(|(pod, (at, line))| {

@@ -1,7 +1,7 @@
 //! No request is lost while pods are replaced, on any kind of client connection.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
-use crate::evidence::{Class, Millis};
+use crate::evidence::{Class, Millis, SecondFact};
 use crate::timeline::{ClassLoad, Kind, Timeline};
 
 /// The check.
@@ -18,22 +18,23 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn judge(timeline: &Timeline) -> Finding {
-    let Some(window) = timeline.rolling() else {
+    let rolling = timeline.rolling();
+    if rolling.is_empty() {
         return Finding::inconclusive("no roll was made");
-    };
+    }
     let terminations = timeline.terminations();
-    let all = timeline.load.all(window);
+    let all = timeline.load.all_over(&rolling);
     if all.answered == 0 && all.lost == 0 {
         return Finding::inconclusive("no request was sent during the rolls");
     }
     let classes: Vec<ClassResult> =
-        classes_in(timeline).map(|class| ClassResult::new(timeline, class, window)).collect();
+        classes_in(timeline).map(|class| ClassResult::new(timeline, class, &rolling)).collect();
     let total = all.answered + all.lost;
     let details: Vec<String> = classes.iter().map(ClassResult::text).collect();
     let limit_s = timeline.plan().policy.max_blind_window_s;
     let blindest = classes.iter().map(|c| c.blind_s).fold(0.0, f64::max);
     if all.lost > 0 {
-        return Finding::unless(lost(timeline, window), String::new())
+        return Finding::unless(lost(timeline, &rolling), String::new())
             .counted(format!("of {total} requests were lost"))
             .tally("", "0")
             .details(details);
@@ -59,10 +60,10 @@ struct ClassResult {
 }
 
 impl ClassResult {
-    fn new(timeline: &Timeline, class: Class, window: (Millis, Millis)) -> Self {
-        let load = timeline.load.class(class, window);
+    fn new(timeline: &Timeline, class: Class, rolling: &[(Millis, Millis)]) -> Self {
+        let load = timeline.load.class_over(class, rolling);
         let terminations = timeline.terminations();
-        let seconds = (window.1 - window.0) as f64 / 1000.0;
+        let seconds = rolling.iter().map(|(begin, end)| end - begin).sum::<Millis>() as f64 / 1000.0;
         let endpoints = f64::from(timeline.plan().target.replicas.max(1));
         let per_endpoint = (load.answered + load.lost) as f64 / seconds / endpoints;
         let open = terminations.iter().map(|(_, t)| timeline.load.open_at(class, t.at)).sum();
@@ -85,10 +86,10 @@ fn classes_in(timeline: &Timeline) -> impl Iterator<Item = Class> {
 }
 
 /// Lost requests, by agent, class and second. One that was sent late in its second fails in a later one.
-fn lost(timeline: &Timeline, (begin, end): (Millis, Millis)) -> Vec<Case> {
+fn lost(timeline: &Timeline, rolling: &[(Millis, Millis)]) -> Vec<Case> {
     let through = timeline.load.seconds.iter().filter(|(_, s)| s.class != Class::Direct);
-    let during = through.filter(|(_, s)| s.at + 999 >= begin && s.at <= end);
-    let cases = during.filter_map(|(line, second)| {
+    let inside = |s: &SecondFact| rolling.iter().any(|(begin, end)| s.at + 999 >= *begin && s.at <= *end);
+    let cases = through.filter(|(_, s)| inside(s)).filter_map(|(line, second)| {
         let (count, words) = timeline.load.lost_in(second);
         let full = timeline.load.lost().filter(|(_, r)| second.holds(r));
         let (first, until) = full.fold((None, second.at + 999), |(first, until), (line, r)| {

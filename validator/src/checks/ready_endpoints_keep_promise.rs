@@ -1,7 +1,8 @@
 //! Ready endpoints never fall below replicas - maxUnavailable.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
-use crate::timeline::{Kind, Timeline};
+use crate::evidence::Millis;
+use crate::timeline::{EndpointCount, Kind, Timeline};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -17,24 +18,34 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn judge(timeline: &Timeline) -> Finding {
-    let Some((begin, end)) = timeline.rolling() else {
+    let rolling = timeline.rolling();
+    if rolling.is_empty() {
         return Finding::inconclusive("no roll was made");
-    };
+    }
     let promised = timeline.workload.replicas() - timeline.workload.rolling().0;
-    let before = timeline.endpoints.iter().rev().find(|count| count.at < begin);
-    let during = timeline.endpoints.iter().filter(|count| (begin..=end).contains(&count.at));
-    let counts: Vec<_> = before.into_iter().chain(during).collect();
-    let Some(fewest) = counts.iter().min_by_key(|count| count.ready) else {
+    let counts: Vec<_> = rolling.iter().flat_map(|roll| during(timeline, *roll)).collect();
+    let Some((fewest, _)) = counts.iter().min_by_key(|(count, _)| count.ready) else {
         return Finding::inconclusive("no EndpointSlice of the Service was seen");
     };
     let summary = format!("at least {} endpoints were ready, {promised} are promised", fewest.ready);
-    let ends = counts.iter().skip(1).map(|count| count.at).chain([end]);
-    let few = counts.iter().zip(ends).filter(|(count, _)| (count.ready as i64) < promised);
-    let cases = few.map(|(count, until)| {
+    let few = counts.iter().filter(|(count, _)| (count.ready as i64) < promised);
+    let cases = few.map(|(count, during)| {
         let text = format!("only {} endpoints were ready, {promised} are promised", count.ready);
-        Case::over((count.at.max(begin), until), text, count.line)
+        Case::over(*during, text, count.line)
     });
     Finding::unless(cases, summary)
         .measured(fewest.ready.to_string(), format!(">= {promised}"))
         .lines([fewest.line])
+}
+
+/// What the endpoints were in a roll, and when: first what they were at its begin.
+fn during<'t>(
+    timeline: &'t Timeline,
+    (begin, end): (Millis, Millis),
+) -> Vec<(&'t EndpointCount, (Millis, Millis))> {
+    let before = timeline.endpoints.iter().rev().find(|count| count.at < begin);
+    let during = timeline.endpoints.iter().filter(|count| (begin..=end).contains(&count.at));
+    let counts: Vec<_> = before.into_iter().chain(during).collect();
+    let ends = counts.iter().skip(1).map(|count| count.at).chain([end]);
+    counts.iter().zip(ends).map(|(count, until)| (*count, (count.at.max(begin), until))).collect()
 }

@@ -1,7 +1,7 @@
 //! While a pod is Ready, its readiness endpoint says 200.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
-use crate::evidence::ProbeTarget;
+use crate::evidence::{ProbeFact, ProbeTarget};
 use crate::timeline::{Kind, Timeline};
 
 /// The check.
@@ -32,10 +32,12 @@ fn judge(timeline: &Timeline) -> Finding {
     for pod in &timeline.pods {
         let Some(ready) = pod.became_ready() else { continue };
         // Once dependencies are taken away, another answer may be the right one: GL-H204 to GL-H207.
-        let deleted = timeline.deleted(&pod.name).min(timeline.peace_ends());
+        let deleted = timeline.deleted(&pod.name);
+        let peace: Vec<_> = timeline.in_peace((ready, deleted)).collect();
+        let inside =
+            |p: &ProbeFact| peace.iter().any(|(begin, end)| p.to > *begin && p.from < *end - DELETION_MS);
         let mine = timeline.load.probes_to(&pod.name, ProbeTarget::Readiness);
-        let while_ready: Vec<_> =
-            mine.filter(|(_, p)| p.to > ready && p.from < deleted - DELETION_MS).collect();
+        let while_ready: Vec<_> = mine.filter(|(_, p)| inside(p)).collect();
         pods += usize::from(!while_ready.is_empty());
         for (line, probe) in while_ready {
             asked += probe.samples;

@@ -1,7 +1,7 @@
 //! Both rolls complete: every pod replaced, every old pod gone.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
-use crate::evidence::Step;
+use crate::evidence::{Step, StepTrouble};
 use crate::timeline::{Kind, Timeline};
 
 /// The check.
@@ -11,7 +11,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Release,
     severity: Severity::Blocker,
     why: "A roll that stops half-way leaves two versions in service.",
-    how: "Rolls the candidate out, restarts it, and waits for updated, available replicas and the end of the last old pod.",
+    how: "Rolls the candidate in and out again, and waits for updated, available replicas and the end of the last old pod. That the run's own time was over says nothing; that the deployment's was (Progressing=False) does.",
     remedy: "kubectl describe the new pods; look at the readiness probe and the image.",
     rests_on: &[Kind::Watch, Kind::Validator, Kind::Agent, Kind::Dependency, Kind::Target],
     judge,
@@ -23,10 +23,16 @@ fn judge(timeline: &Timeline) -> Finding {
         let Some(span) = timeline.step(step) else {
             return Finding::inconclusive(format!("{} did not begin", step.name()));
         };
-        if let Some(trouble) = &span.trouble {
-            let during = (span.begin, span.end.unwrap_or(span.begin));
-            let case = Case::over(during, format!("{}: {trouble}", step.name()), span.line);
-            return Finding::unless([case], String::new());
+        match &span.trouble {
+            Some(StepTrouble::Stuck(why)) => {
+                let during = (span.begin, span.end.unwrap_or(span.begin));
+                let case = Case::over(during, format!("{}: {why}", step.name()), span.line);
+                return Finding::unless([case], String::new());
+            }
+            Some(StepTrouble::OutOfTime(left)) => {
+                return Finding::inconclusive(format!("{}: {left}", step.name())).lines([span.line]);
+            }
+            None => {}
         }
         let Some(end) = span.end else {
             return Finding::inconclusive(format!("the run ended during {}", step.name())).lines([span.line]);

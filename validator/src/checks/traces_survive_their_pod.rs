@@ -1,6 +1,7 @@
 //! Requests served by pods that have since died left their spans too.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
+use crate::evidence::Millis;
 use crate::timeline::{Kind, Timeline, Unmeasured};
 
 /// The check.
@@ -10,7 +11,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Tracing,
     severity: Severity::Blocker,
     why: "The last seconds of a pod are the ones an incident is about; a process that exits without a flush takes them along.",
-    how: "Of the sampled requests sent in the second roll from 5 s before each deletion until the pod was gone, every one must have its server span. Half of the sampled requests go over idle connections: theirs are the last that a pod answers.",
+    how: "In the roll out every pod is asked past the Service, with the sampled flag on each request, on new connections and on a kept one, until it is gone. Of those that it answered from 5 s before its deletion on, every one must have its server span.",
     remedy: "Flush the span exporter after the last request and before exit, within the grace period.",
     rests_on: &[
         Kind::Agent,
@@ -25,7 +26,7 @@ pub(super) const CHECK: Check = Check {
 };
 
 /// Before its deletion a pod holds spans of about this time in its batch (OTEL_BSP_SCHEDULE_DELAY is 5 s).
-const BATCH_MS: i64 = 5_000;
+const BATCH_MS: Millis = 5_000;
 
 fn judge(timeline: &Timeline) -> Finding {
     measure(timeline).unwrap_or_else(Finding::from)
@@ -36,27 +37,29 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     if timeline.load.traces.is_empty() {
         return Err(timeline.no_traces());
     }
-    let (copied, end) = timeline.copied()?;
-    // The pods that leave in the first roll began before the agents stood there: their traces are in no copy.
-    let terminations = timeline.terminations();
-    let windows: Vec<_> = terminations
-        .iter()
-        .filter(|(_, t)| t.at >= copied)
-        .map(|(_, t)| (t.at - BATCH_MS, t.gone.unwrap_or(t.at)))
-        .collect();
-    let during = |at: i64| windows.iter().any(|(begin, end)| (*begin..=*end).contains(&at));
-    let mut requests = timeline.load.sampled((copied, end));
-    requests.retain(|(_, r)| during(r.due));
-    if requests.is_empty() {
-        return Ok(Finding::inconclusive("no sampled request was answered while a pod was terminating"));
+    let terminations = timeline.terminations_out();
+    let (mut total, mut pods, mut lost) = (0, 0, Vec::new());
+    for (pod, termination) in &terminations {
+        let window = (termination.at - BATCH_MS, termination.gone.unwrap_or(Millis::MAX));
+        let answered = timeline
+            .load
+            .direct_requests(&pod.name, window)
+            .filter(|(_, r)| r.trace_id.is_some() && !timeline.load.is_lost(r.template, r.outcome));
+        let answered: Vec<_> = answered.collect();
+        pods += usize::from(!answered.is_empty());
+        total += answered.len();
+        let without = answered.iter().filter(|(_, r)| timeline.load.servers_of(r).next().is_none());
+        lost.extend(without.map(|(line, r)| {
+            let text = format!("{} left no server span", r.request);
+            Case::over(r.during(), text, *line).before(collector).of(&pod.name)
+        }));
     }
-    let lost = requests.iter().filter(|(_, r)| timeline.load.servers_of(r).next().is_none());
-    let lost = lost.map(|(line, r)| {
-        Case::over(r.during(), format!("{} left no server span", r.request), *line).before(collector)
-    });
-    let (total, ends) = (requests.len(), windows.len());
-    let pass = format!("{total} of {total} requests around {ends} terminations left their server span");
+    if pods < terminations.len() || pods == 0 {
+        let asked = format!("{pods} of {} pods that ended", terminations.len());
+        return Err(Unmeasured::NotSeen(format!("{asked} answered a sampled request in their last seconds")));
+    }
+    let pass = format!("{total} of {total} last requests of {pods} pods left their server span");
     Ok(Finding::unless(lost, pass)
-        .counted(format!("of {total} requests around {ends} terminations left no server span"))
+        .counted(format!("of {total} last requests of {pods} pods left no server span"))
         .tally("missing", "0"))
 }

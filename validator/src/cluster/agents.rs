@@ -16,7 +16,7 @@ use super::manifest::{ROLE_LABEL, labels, pod_spec};
 use super::{Cluster, PodTable, RUN_LABEL};
 use crate::evidence::{AgentFact, Fact, Millis};
 use crate::failure::Failure;
-use crate::load::{DirectPlan, DirectPod, LoadPlan, PausePlan, ProbedPod, SecretHeaders};
+use crate::load::{DirectPlan, LoadPlan, PausePlan, ProbedPod, SecretHeaders};
 use crate::moment::now;
 use crate::plan::{Plan, TargetPlan};
 
@@ -121,9 +121,13 @@ impl Agents {
         })
     }
 
-    /// Sends GETs past the Service to these pods from now on, shared by the agents; none ends it.
-    pub async fn direct(&self, pods: Vec<DirectPod>, rate: f64) -> Result<(), Failure> {
-        let plan = DirectPlan { pods, rate: rate / self.agents.len() as f64 };
+    /// Sends GETs past the Service to these pods from now on, at the plan's rate in all; no pod ends it.
+    ///
+    /// # Errors
+    /// Exit 3 when an agent does not take it.
+    pub async fn direct(&self, plan: &DirectPlan) -> Result<(), Failure> {
+        let rate = plan.rate / self.agents.len() as f64;
+        let plan = DirectPlan { rate, ..plan.clone() };
         for agent in &self.agents {
             agent.link.direct(&plan).await.map_err(|e| agent.lost(&e))?;
         }
@@ -147,7 +151,7 @@ impl Agents {
         Ok(())
     }
 
-    /// Fetches what the agents saw, on the validator's clock.
+    /// Fetches what the agents have seen until now, on the validator's clock.
     pub async fn evidence(&self) -> Result<Vec<Fact>, Failure> {
         let mut facts = Vec::new();
         for agent in &self.agents {

@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use serde_json::Value;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::watch::Watched;
-use super::{Cluster, Target};
+use super::{Cluster, Target, aliases};
 use crate::evidence::{Change, Fact, Gap, ObjectFact, ObjectKind};
 use crate::failure::Failure;
 use crate::moment::now;
@@ -37,14 +38,20 @@ pub struct PodBrief {
     pub leaving: bool,
     /// Whether its condition Ready is true.
     pub ready: bool,
+    /// Whether it is led to our agents.
+    pub led: bool,
     /// Why a container waits, in one word, if one does.
     pub waiting: Option<String>,
 }
 
+/// What was seen, in order; guarded for one push or one copy.
+type Facts = Arc<Mutex<Vec<Fact>>>;
+
 /// The running watches of one target.
 pub struct Collector {
     watches: JoinSet<()>,
-    keeper: JoinHandle<Vec<Fact>>,
+    keeper: JoinHandle<()>,
+    facts: Facts,
     pods: watch::Receiver<PodTable>,
 }
 
@@ -80,8 +87,9 @@ impl Collector {
         watches.spawn(sets.follow(facts.clone(), Arc::clone(&listed)));
         watches.spawn(of_target.follow(facts.clone(), Arc::clone(&listed)));
         watches.spawn(slices.follow(facts, Arc::clone(&listed)));
-        let keeper = tokio::spawn(keep(received, table));
-        let mut collector = Self { watches, keeper, pods };
+        let kept = Facts::default();
+        let keeper = tokio::spawn(keep(received, table, Arc::clone(&kept)));
+        let mut collector = Self { watches, keeper, facts: kept, pods };
         collector.first_lists(&listed).await?;
         Ok(collector)
     }
@@ -89,6 +97,11 @@ impl Collector {
     /// The present pods; the receiver is told of every change.
     pub fn pods(&self) -> watch::Receiver<PodTable> {
         self.pods.clone()
+    }
+
+    /// What was seen until now.
+    pub fn seen(&self) -> Vec<Fact> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Ends the watches and hands over what they saw.
@@ -99,7 +112,8 @@ impl Collector {
             Fact::Gap(Gap { at, since: at, kind: ObjectKind::Pod, reason: "a watch ended by itself".into() })
         });
         self.watches.shutdown().await;
-        self.keeper.await.unwrap_or_default().into_iter().chain(dead).collect()
+        (&mut self.keeper).await.ok(); // it ends with the watches
+        self.seen().into_iter().chain(dead).collect()
     }
 
     async fn first_lists(&mut self, listed: &Semaphore) -> Result<(), Failure> {
@@ -113,8 +127,7 @@ impl Collector {
     }
 }
 
-async fn keep(mut received: mpsc::Receiver<Fact>, table: watch::Sender<PodTable>) -> Vec<Fact> {
-    let mut facts = Vec::new();
+async fn keep(mut received: mpsc::Receiver<Fact>, table: watch::Sender<PodTable>, facts: Facts) {
     let mut listed = BTreeSet::new();
     while let Some(fact) = received.recv().await {
         table.send_if_modified(|pods| match &fact {
@@ -122,9 +135,8 @@ async fn keep(mut received: mpsc::Receiver<Fact>, table: watch::Sender<PodTable>
             Fact::Gap(gap) if gap.kind == ObjectKind::Pod => forget(pods, &mut listed),
             _ => false,
         });
-        facts.push(fact);
+        facts.lock().unwrap_or_else(PoisonError::into_inner).push(fact);
     }
-    facts
 }
 
 /// After a gap, pods that a new list does not name are gone.
@@ -159,6 +171,7 @@ fn update(pods: &mut PodTable, listed: &mut BTreeSet<String>, fact: &ObjectFact)
         ip: text("/status/podIP").and_then(|ip| ip.parse().ok()),
         hash: text("/metadata/labels/pod-template-hash").unwrap_or_default(),
         leaving: object.pointer("/metadata/deletionTimestamp").is_some(),
+        led: is_led(object),
         ready: conditions
             .is_some_and(|all| all.iter().any(|c| c["type"] == "Ready" && c["status"] == "True")),
         waiting: containers
@@ -169,12 +182,18 @@ fn update(pods: &mut PodTable, listed: &mut BTreeSet<String>, fact: &ObjectFact)
     pods.insert(name, brief.clone()) != Some(brief)
 }
 
+fn is_led(pod: &Value) -> bool {
+    let entries = pod.pointer("/spec/hostAliases").and_then(Value::as_array).into_iter().flatten();
+    let names = |entry: &'_ Value| entry["hostnames"].as_array().cloned().unwrap_or_default();
+    entries.map(names).any(|names| aliases::is_marked(names.iter().filter_map(Value::as_str)))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
     use tokio::sync::{mpsc, watch};
 
-    use super::{PodTable, keep};
+    use super::{Facts, PodTable, keep};
     use crate::evidence::{Change, Fact, Gap, ObjectFact, ObjectKind};
 
     fn pod(change: Change, name: &str) -> Fact {
@@ -200,7 +219,7 @@ mod tests {
             sender.send(fact).await.unwrap();
         }
         drop(sender);
-        keep(received, table).await;
+        keep(received, table, Facts::default()).await;
         pods.borrow().keys().cloned().collect()
     }
 

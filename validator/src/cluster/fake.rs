@@ -26,6 +26,12 @@ struct Kept {
     version: u64,
     /// How often a patch of a path is still refused.
     refused: BTreeMap<String, u32>,
+    /// What was laid on an object by server-side apply, by its path.
+    applied: BTreeMap<String, Value>,
+    /// Every request, as in `PATCH /apis/apps/v1/namespaces/demo/deployments/users`.
+    heard: Vec<String>,
+    /// Numbers of the requests that fail.
+    failing: std::ops::Range<usize>,
 }
 
 impl Fake {
@@ -58,6 +64,18 @@ impl Fake {
         self.state.lock().unwrap().objects.keys().cloned().collect()
     }
 
+    /// Every request until now.
+    pub(super) fn heard(&self) -> Vec<String> {
+        self.state.lock().unwrap().heard.clone()
+    }
+
+    /// Fails the requests of these numbers, counted from the next one on.
+    pub(super) fn fail(&self, numbers: std::ops::Range<usize>) {
+        let mut state = self.state.lock().unwrap();
+        state.heard.clear();
+        state.failing = numbers;
+    }
+
     /// Refuses the next patches of one object.
     pub(super) fn refuse(&self, path: &str, times: u32) {
         self.state.lock().unwrap().refused.insert(path.to_owned(), times);
@@ -80,15 +98,27 @@ impl Kept {
         Json(self.keep(&path, object)).into_response()
     }
 
-    fn patch(&mut self, path: &str, body: &[u8]) -> Response {
+    fn patch(&mut self, path: &str, body: &[u8], is_apply: bool) -> Response {
         if let Some(left) = self.refused.get_mut(path).filter(|left| **left > 0) {
             *left -= 1;
             return refusal(StatusCode::INTERNAL_SERVER_ERROR);
         }
         let Some(mut object) = self.objects.get(path).cloned() else { return refusal(StatusCode::NOT_FOUND) };
-        let operations: json_patch::Patch = serde_json::from_slice(body).unwrap();
-        if json_patch::patch(&mut object, &operations).is_err() {
-            return refusal(StatusCode::UNPROCESSABLE_ENTITY);
+        let before = object["spec"].clone();
+        if is_apply {
+            let fields: Value = serde_json::from_slice(body).unwrap();
+            let last = self.applied.insert(path.to_owned(), fields.clone());
+            take_off(&mut object, &last.unwrap_or_default(), &fields);
+            lay_on(&mut object, &fields);
+        } else {
+            let operations: json_patch::Patch = serde_json::from_slice(body).unwrap();
+            if json_patch::patch(&mut object, &operations).is_err() {
+                return refusal(StatusCode::UNPROCESSABLE_ENTITY);
+            }
+        }
+        if object["spec"] != before {
+            let generation = object["metadata"]["generation"].as_i64().unwrap_or_default();
+            object["metadata"]["generation"] = json!(generation + 1);
         }
         Json(self.keep(path, object)).into_response()
     }
@@ -121,8 +151,80 @@ impl Kept {
     }
 }
 
-const PLURALS: &[&str] =
-    &["services", "pods", "deployments", "replicasets", "leases", "roles", "rolebindings", "serviceaccounts"];
+const PLURALS: &[&str] = &[
+    "services",
+    "pods",
+    "deployments",
+    "replicasets",
+    "leases",
+    "roles",
+    "rolebindings",
+    "serviceaccounts",
+    "endpointslices",
+];
+
+/// The member that tells the items of a list apart, as the API declares it for the lists that we apply.
+fn key_of(item: &Value) -> Option<(&'static str, &Value)> {
+    ["name", "ip"].into_iter().find_map(|key| Some((key, item.get(key)?)))
+}
+
+fn same<'v>(list: &'v mut [Value], item: &Value) -> Option<&'v mut Value> {
+    list.iter_mut().find(|other| key_of(other) == key_of(item))
+}
+
+/// Merges what is applied into an object (Kubernetes: server-side apply).
+fn lay_on(object: &mut Value, fields: &Value) {
+    match (object, fields) {
+        (Value::Object(object), Value::Object(fields)) => {
+            for (name, value) in fields {
+                lay_on(object.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (Value::Array(list), Value::Array(items)) if items.iter().all(|item| key_of(item).is_some()) => {
+            for item in items {
+                match same(list, item) {
+                    Some(present) => lay_on(present, item),
+                    None => list.push(item.clone()),
+                }
+            }
+        }
+        (object, fields) => *object = fields.clone(),
+    }
+}
+
+/// Takes off what was applied before and is not any more.
+fn take_off(object: &mut Value, last: &Value, fields: &Value) {
+    match (object, last) {
+        (Value::Object(object), Value::Object(last)) => {
+            for (name, value) in last {
+                match fields.get(name) {
+                    None if value.is_object() || value.is_array() => {
+                        if let Some(inner) = object.get_mut(name) {
+                            take_off(inner, value, &Value::Null);
+                        }
+                        if object.get(name).is_some_and(|left| *left == json!([])) {
+                            object.remove(name);
+                        }
+                    }
+                    None => drop(object.remove(name)),
+                    Some(kept) => {
+                        if let Some(inner) = object.get_mut(name) {
+                            take_off(inner, value, kept);
+                        }
+                    }
+                }
+            }
+        }
+        (Value::Array(list), Value::Array(last)) => {
+            let kept = fields.as_array().cloned().unwrap_or_default();
+            list.retain(|item| {
+                let is_in = |items: &[Value]| items.iter().any(|other| key_of(other) == key_of(item));
+                !is_in(last) || is_in(&kept)
+            });
+        }
+        _ => {}
+    }
+}
 
 /// Knows `key` and `key=value`, which is what this program asks for.
 fn matches(query: &str, object: &Value) -> bool {
@@ -138,11 +240,18 @@ fn matches(query: &str, object: &Value) -> bool {
 async fn answer(State(fake): State<Fake>, request: Request) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let query = request.uri().query().unwrap_or_default().to_owned();
+    let content_type = request.headers().get(http::header::CONTENT_TYPE).cloned();
     let body = axum::body::to_bytes(request.into_body(), usize::MAX).await.unwrap();
+    let is_apply = content_type.is_some_and(|kind| kind.as_bytes().starts_with(b"application/apply-patch"));
     let mut state = fake.state.lock().unwrap();
+    let number = state.heard.len();
+    state.heard.push(format!("{method} {path}"));
+    if state.failing.contains(&number) {
+        return refusal(StatusCode::INTERNAL_SERVER_ERROR);
+    }
     match method {
         Method::POST => state.create(&path, serde_json::from_slice(&body).unwrap()),
-        Method::PATCH => state.patch(&path, &body),
+        Method::PATCH => state.patch(&path, &body, is_apply),
         Method::DELETE => state.delete(&path, &body),
         _ => state.read(&path, &query),
     }

@@ -1,8 +1,9 @@
-//! The guardian: a pod that gives the Services their selectors back when the run that took them is dead.
+//! The guardian: a pod that rolls the target back when the run that rolled it is dead.
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Pod, Service, ServiceAccount};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use kube::Api;
 use kube::api::{DeleteParams, PostParams};
@@ -11,7 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use super::lease::{self, Renewal};
 use super::manifest::{labels, object_name, pod_spec};
-use super::{Cluster, selector};
+use super::{Cluster, rollback};
 use crate::failure::Failure;
 
 /// How often the guardian looks at the Lease.
@@ -26,19 +27,19 @@ pub(super) struct Guardian {
     cluster: Cluster,
     run: String,
     image: String,
-    services: Vec<String>,
+    deployment: String,
 }
 
 impl Guardian {
-    /// Creates it. Its Role names the Services and the Lease, nothing else.
+    /// Creates it. Its Role names the target and the Lease, nothing else.
     pub(super) async fn create(
         cluster: &Cluster,
         run: &str,
         image: &str,
-        services: &[String],
+        deployment: &str,
     ) -> Result<Self, Failure> {
-        let (run, image) = (run.to_owned(), image.to_owned());
-        let guardian = Self { cluster: cluster.clone(), run, image, services: services.to_owned() };
+        let (run, image, deployment) = (run.to_owned(), image.to_owned(), deployment.to_owned());
+        let guardian = Self { cluster: cluster.clone(), run, image, deployment };
         guardian.create_rights().await?;
         guardian.create_pod().await?;
         Ok(guardian)
@@ -93,7 +94,7 @@ impl Guardian {
         let account: ServiceAccount = serde_json::from_value(json!({ "metadata": self.metadata() }))?;
         let accounts: Api<ServiceAccount> = cluster.api();
         cluster.call("create the guardian's account", accounts.create(&post, &account)).await?;
-        let rules = rules(&self.services);
+        let rules = rules(&self.deployment);
         let role: Role = serde_json::from_value(json!({ "metadata": self.metadata(), "rules": rules }))?;
         let roles: Api<Role> = cluster.api();
         cluster.call("create the guardian's Role", roles.create(&post, &role)).await?;
@@ -107,16 +108,13 @@ impl Guardian {
     }
 
     async fn create_pod(&self) -> Result<(), Failure> {
-        let namespace = self.cluster.namespace().to_owned();
-        let mut args = [
-            "guardian".to_owned(),
-            "--namespace".to_owned(),
-            namespace,
-            "--run".to_owned(),
-            self.run.clone(),
-        ]
-        .to_vec();
-        args.extend(self.services.iter().flat_map(|service| ["--service".to_owned(), service.clone()]));
+        let args = [
+            ("--namespace", self.cluster.namespace()),
+            ("--run", &self.run),
+            ("--deployment", &self.deployment),
+        ];
+        let args = args.into_iter().flat_map(|(name, value)| [name.to_owned(), value.to_owned()]);
+        let args: Vec<String> = ["guardian".to_owned()].into_iter().chain(args).collect();
         let mut spec = pod_spec("guardian", &self.image, &args, &json!([]));
         spec["automountServiceAccountToken"] = json!(true);
         spec["serviceAccountName"] = json!(self.name());
@@ -138,60 +136,48 @@ fn has_ended(pod: &Pod) -> bool {
     matches!(phase, Some("Failed" | "Succeeded"))
 }
 
-fn rules(services: &[String]) -> Value {
+fn rules(deployment: &str) -> Value {
     json!([
-        { "apiGroups": [""], "resources": ["services"], "resourceNames": services, "verbs": ["get", "patch"] },
+        { "apiGroups": ["apps"], "resources": ["deployments"], "resourceNames": [deployment], "verbs": ["get", "patch"] },
+        { "apiGroups": ["apps"], "resources": ["replicasets"], "verbs": ["list"] },
         { "apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": [lease::NAME], "verbs": ["get"] },
     ])
 }
 
 /// What runs in the guardian's pod: waits until the run has not renewed the Lease for [`lease::LAPSE`], by this pod's
-/// own clock, or the Lease is gone; then gives back what still leads to the agents of this run, and ends. Another run
-/// that has the Lease is no sign that this one lives.
+/// own clock, or the Lease is gone; then rolls back what this run has rolled, and ends. Another run that has the Lease
+/// is no sign that this one lives.
 ///
 /// # Errors
-/// Exit 3 when a selector could not be restored; the kubelet starts the pod again.
-pub async fn guard(cluster: &Cluster, run: &str, services: &[String]) -> Result<(), Failure> {
+/// Exit 3 when the target could not be rolled back; the kubelet starts the pod again.
+pub async fn guard(cluster: &Cluster, run: &str, deployment: &str) -> Result<(), Failure> {
     let mut seen = (String::new(), Instant::now());
     loop {
         match lease::renewal(cluster, run).await {
-            Ok(Renewal::Gone) => return restore(cluster, run, services).await,
+            Ok(Renewal::Gone) => return restore(cluster, run, deployment).await,
             Ok(Renewal::At(stamp)) if stamp != seen.0 => seen = (stamp, Instant::now()),
             Ok(Renewal::At(_) | Renewal::Other) => {}
             // Not to know is no proof that the run is dead; but if it is, nobody else restores.
             Err(failure) => tracing::warn!(%failure, "the Lease cannot be read"),
         }
         if seen.1.elapsed() >= lease::LAPSE {
-            return restore(cluster, run, services).await;
+            return restore(cluster, run, deployment).await;
         }
         sleep(PERIOD).await;
     }
 }
 
-/// Tries every Service, whatever becomes of the others.
-async fn restore(cluster: &Cluster, run: &str, services: &[String]) -> Result<(), Failure> {
-    let mut failed = None;
-    for name in services {
-        match restore_one(cluster, run, name).await {
-            Ok(Some(done)) => tracing::warn!("{done}: the run no longer renews the Lease"),
-            Ok(None) => {}
-            Err(failure) => {
-                tracing::warn!(%failure, "service/{name} was not given back");
-                failed = Some(failure);
-            }
-        }
+/// What a later run has rolled is none of ours.
+async fn restore(cluster: &Cluster, run: &str, name: &str) -> Result<(), Failure> {
+    let api: Api<Deployment> = cluster.api();
+    let found = cluster.call("read the deployment", api.get_opt(name)).await?;
+    let Some(found) = found.filter(|deployment| rollback::noted_by(deployment) == Some(run)) else {
+        return Ok(());
+    };
+    if let Some(undone) = rollback::undo(cluster, &found).await? {
+        tracing::warn!("{}: the run no longer renews the Lease", undone.text);
     }
-    failed.map_or(Ok(()), Err)
-}
-
-/// A Service that leads to the agents of a later run is none of ours.
-async fn restore_one(cluster: &Cluster, run: &str, name: &str) -> Result<Option<String>, Failure> {
-    let api: Api<Service> = cluster.api();
-    let found = cluster.call("read a Service", api.get_opt(name)).await?;
-    match found.filter(|service| selector::leads_to(service, &object_name(run, name))) {
-        Some(service) => selector::give_back(cluster, &service).await,
-        None => Ok(None),
-    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -199,35 +185,27 @@ mod tests {
     use super::super::fake::Fake;
     use super::*;
 
+    use super::super::rolled::{Rolled, old};
+
     const CORE: &str = "/api/v1/namespaces/demo";
 
-    fn led(run: &str, name: &str) -> Value {
-        let note = json!({ "golive.dev/original-selector": "{\"app\":\"x\"}" });
-        let selector = json!({ "golive.dev/middle": object_name(run, name) });
-        json!({ "metadata": { "name": name, "annotations": note }, "spec": { "selector": selector } })
-    }
-
     #[tokio::test]
-    async fn it_gives_back_what_its_own_run_has_led_whatever_becomes_of_the_others() {
+    async fn it_rolls_back_what_its_own_run_has_rolled_and_tries_again() {
         let (fake, cluster) = Fake::start().await;
-        let services: Vec<String> = ["a", "b", "c"].map(str::to_owned).to_vec();
-        for (name, run) in [("a", "dead"), ("b", "dead"), ("c", "alive")] {
-            fake.put(&format!("{CORE}/services/{name}"), led(run, name));
-        }
-        fake.refuse(&format!("{CORE}/services/a"), 1);
-        let selector =
-            |name: &str| fake.get(&format!("{CORE}/services/{name}")).unwrap()["spec"]["selector"].clone();
-        guard(&cluster, "dead", &services).await.unwrap_err();
-        assert_eq!(selector("b"), json!({ "app": "x" }));
-        guard(&cluster, "dead", &services).await.unwrap();
-        assert_eq!(selector("a"), json!({ "app": "x" }));
-        assert_eq!(selector("c"), json!({ "golive.dev/middle": "alive-c" }), "another run's");
+        let rolled = Rolled::by(&fake, "dead");
+        guard(&cluster, "alive", "users").await.unwrap();
+        assert!(rolled.leads(), "another run's");
+        fake.refuse(Rolled::PATH, 1);
+        guard(&cluster, "dead", "users").await.unwrap_err();
+        guard(&cluster, "dead", "users").await.unwrap();
+        assert_eq!(rolled.template(), old());
+        assert_eq!(rolled.annotations(), json!({ "deployment.kubernetes.io/revision": "5" }));
     }
 
     #[tokio::test]
     async fn one_that_was_deleted_or_evicted_is_replaced() {
         let (fake, cluster) = Fake::start().await;
-        let guardian = Guardian::create(&cluster, "run", "image", &["redis".to_owned()]).await.unwrap();
+        let guardian = Guardian::create(&cluster, "run", "image", "users").await.unwrap();
         assert!(!guardian.look_after().await.unwrap());
         let pod = format!("{CORE}/pods/run-guardian");
         fake.remove(&pod);

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use http::Method;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Pod, Service, ServiceAccount};
@@ -10,43 +9,42 @@ use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use kube::api::{DeleteParams, ListParams};
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
-use super::api_link::ApiLink;
 use super::manifest::ROLE_LABEL;
-use super::{Cluster, rollback, selector};
+use super::{Cluster, aliases, rollback};
 use crate::failure::Failure;
-use crate::middle::{MIDDLE_PORT, MiddleStatus};
 
 /// Label of every object that a run creates; the value is the run's name.
 pub const RUN_LABEL: &str = "golive.dev/run";
 
-/// How long middle agents may take to end their connections.
-const HAND_BACK_DEADLINE: Duration = Duration::from_secs(65);
-
-/// Attempts to give a Service its selector back, and the time between two.
+/// Attempts to roll a deployment back, and the time between two.
 const ATTEMPTS: usize = 3;
 const BETWEEN: Duration = Duration::from_secs(1);
 
-/// Removes every object of earlier runs in the namespace, gives Services their selectors back and undoes unfinished
-/// rolls. Returns what was done, in words. The caller holds the Lease.
+/// How long pods that are led to agents may take to end: a roll and its grace periods.
+const UNLED: Duration = Duration::from_mins(10);
+
+/// How often they are looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Undoes the unfinished rolls of earlier runs in the namespace, and removes every object of theirs. Returns what was
+/// done, in words. The caller holds the Lease.
 ///
-/// While a Service still leads to an agent, all agents, their shadow Services and the guardian stay: without them the
-/// Service would lead to no pod.
+/// While a pod is led to an agent, all agents, their Services and the guardian stay: without them its dependencies
+/// would be gone.
 ///
 /// # Errors
 /// The first one; everything else is done all the same.
 pub async fn clean_up(cluster: &Cluster) -> Result<Vec<String>, Failure> {
     let mut work = Work { done: Vec::new(), failed: None };
-    let led = give_back_selectors(cluster, &mut work).await;
-    undo_rolls(cluster, &mut work).await;
+    let undone = undo_rolls(cluster, &mut work).await;
     delete::<Pod>(cluster, "pod", "load", &mut work).await;
-    if led {
+    if !undone || !unled(cluster, &mut work).await {
         return work.end();
     }
-    hand_back(cluster, &mut work).await;
     delete::<Deployment>(cluster, "deployment", "middle", &mut work).await;
-    delete::<Service>(cluster, "service", "shadow", &mut work).await;
+    delete::<Service>(cluster, "service", "middle", &mut work).await;
     delete::<Pod>(cluster, "pod", "middle", &mut work).await;
     delete::<Pod>(cluster, "pod", "guardian", &mut work).await;
     delete::<RoleBinding>(cluster, "rolebinding", "guardian", &mut work).await;
@@ -80,89 +78,65 @@ impl Work {
     }
 }
 
-/// A Service that could not be given back, or the list of them that could not be read.
-struct Left {
-    failure: Failure,
-    /// Whether agents must stay for its sake; not to know is to leave what may be needed.
-    led: bool,
-}
-
-/// Says whether a Service still leads to an agent.
-async fn give_back_selectors(cluster: &Cluster, work: &mut Work) -> bool {
+/// Says whether no template leads to an agent any more.
+async fn undo_rolls(cluster: &Cluster, work: &mut Work) -> bool {
     for _ in 1..ATTEMPTS {
-        if give_back_once(cluster, work).await.is_empty() {
-            return false;
+        if undo_once(cluster, work).await.is_empty() {
+            return true;
         }
         sleep(BETWEEN).await;
     }
-    let left = give_back_once(cluster, work).await;
-    let led = left.iter().any(|left| left.led);
-    for Left { failure, .. } in left {
+    let failed = undo_once(cluster, work).await;
+    let undone = failed.is_empty();
+    for failure in failed {
         work.note(Err::<Vec<String>, _>(failure));
     }
-    led
+    undone
 }
 
-/// Tries every Service, whatever becomes of the others.
-async fn give_back_once(cluster: &Cluster, work: &mut Work) -> Vec<Left> {
-    let services: Api<Service> = cluster.api();
-    let found = match cluster.call("list services", services.list(&ListParams::default())).await {
-        Ok(found) => found,
-        Err(failure) => return vec![Left { failure, led: true }],
-    };
-    let mut left = Vec::new();
-    for service in &found {
-        let led = selector::is_led(service);
-        match selector::give_back(cluster, service).await {
-            Ok(None) if led => left.push(Left { failure: nameless(service), led }),
-            Ok(done) => work.done.extend(done),
-            Err(failure) => left.push(Left { failure, led }),
-        }
-    }
-    left
-}
-
-fn nameless(service: &Service) -> Failure {
-    let name = service.name_any();
-    Failure::environment(format!(
-        "service/{name} leads to a middle agent, and its own selector is noted nowhere"
-    ))
-    .hint(format!("give it its selector: kubectl edit service/{name}; then clean up again"))
-}
-
-async fn undo_rolls(cluster: &Cluster, work: &mut Work) {
+/// Tries every deployment, whatever becomes of the others; gives what failed.
+async fn undo_once(cluster: &Cluster, work: &mut Work) -> Vec<Failure> {
     let deployments: Api<Deployment> = cluster.api();
-    let all = cluster.call("list deployments", deployments.list(&ListParams::default())).await;
-    for deployment in work.found(all).into_iter().flatten() {
-        work.note(rollback::undo(cluster, &deployment).await);
-    }
-}
-
-/// Has every middle agent end its connections when they are idle, before its pod is deleted with what is in flight.
-/// An agent that does not answer has none that could be saved.
-async fn hand_back(cluster: &Cluster, work: &mut Work) {
-    let pods: Api<Pod> = cluster.api();
-    let agents = ListParams::default().labels(&format!("{RUN_LABEL},{ROLE_LABEL}=middle"));
-    let found = cluster.call("list middle agents", pods.list(&agents)).await;
-    let deadline = Instant::now() + HAND_BACK_DEADLINE;
-    let waiting = work.found(found).into_iter().flatten().map(|pod| {
-        let link = ApiLink::new(pods.clone(), pod.name_any(), MIDDLE_PORT);
-        async move { drained(&link, deadline).await }
-    });
-    futures_util::future::join_all(waiting).await;
-}
-
-async fn drained(link: &ApiLink, deadline: Instant) {
-    let answer = Duration::from_secs(3);
-    if timeout(answer * 2, link.send(Method::POST, "/hand-back", &())).await.is_ok_and(|told| told.is_err()) {
-        return;
-    }
-    while Instant::now() < deadline {
-        match link.ask::<MiddleStatus>("/status", answer).await {
-            Ok(status) if status.connections + status.others > 0 => sleep(Duration::from_millis(250)).await,
-            _ => return,
+    let all = match cluster.call("list deployments", deployments.list(&ListParams::default())).await {
+        Ok(all) => all,
+        Err(failure) => return vec![failure],
+    };
+    let mut failed = Vec::new();
+    for deployment in &all {
+        match rollback::undo(cluster, deployment).await {
+            Ok(undone) => work.done.extend(undone.map(|undone| undone.text)),
+            Err(failure) => failed.push(failure),
         }
     }
+    failed
+}
+
+/// Waits until no pod is led to an agent; says whether that is so.
+async fn unled(cluster: &Cluster, work: &mut Work) -> bool {
+    let pods: Api<Pod> = cluster.api();
+    let deadline = Instant::now() + UNLED;
+    loop {
+        let found = cluster.call("list pods", pods.list(&ListParams::default())).await;
+        let Some(found) = work.found(found) else { return false };
+        let Some(led) = found.iter().find(|pod| is_led(pod)) else { return true };
+        if Instant::now() >= deadline {
+            let name = led.name_any();
+            let failure = Failure::environment(format!("pod/{name} is still led to an agent"));
+            let hint = format!(
+                "the agents stay for it, and forward everything: delete it, then {}",
+                cluster.cleanup_command()
+            );
+            work.note(Err::<Vec<String>, _>(failure.hint(hint)));
+            return false;
+        }
+        sleep(LOOK).await;
+    }
+}
+
+/// A pod that has ended needs no dependency.
+fn is_led(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    !matches!(phase, Some("Failed" | "Succeeded")) && pod.spec.as_ref().is_some_and(aliases::leads)
 }
 
 /// Deletes every object of one kind that carries our label and plays this part.
@@ -195,76 +169,84 @@ where
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::super::fake::Fake;
     use super::*;
 
-    const CORE: &str = "/api/v1/namespaces/demo";
+    use super::super::rolled::{Rolled, led_pod, old};
 
-    fn led(name: &str) -> Value {
-        let note = json!({ "golive.dev/original-selector": format!("{{\"app\":\"{name}\"}}") });
-        let agent = format!("golive-users-a-{name}");
-        let selector = json!({ "golive.dev/middle": agent });
-        json!({ "metadata": { "name": name, "annotations": note }, "spec": { "selector": selector } })
-    }
+    const CORE: &str = "/api/v1/namespaces/demo";
 
     fn ours(fake: &Fake, collection: &str, name: &str, role: &str) {
         let labels = json!({ RUN_LABEL: "golive-users-a", ROLE_LABEL: role });
         fake.put(&format!("{collection}/{name}"), json!({ "metadata": { "name": name, "labels": labels } }));
     }
 
-    /// What a dead run leaves: two Services led to agents, and everything that stands behind them.
-    async fn left_behind() -> (Fake, Cluster) {
+    /// What a dead run leaves: a target that is led to agents, and everything that stands behind them.
+    async fn left_behind() -> (Fake, Cluster, Rolled) {
         let (fake, cluster) = Fake::start().await;
-        for name in ["postgres", "redis"] {
-            fake.put(&format!("{CORE}/services/{name}"), led(name));
-        }
+        let rolled = Rolled::by(&fake, "golive-users-a");
         ours(&fake, "/apis/apps/v1/namespaces/demo/deployments", "agent", "middle");
-        ours(&fake, &format!("{CORE}/services"), "shadow", "shadow");
+        ours(&fake, &format!("{CORE}/services"), "agent", "middle");
         ours(&fake, &format!("{CORE}/pods"), "guardian", "guardian");
         ours(&fake, &format!("{CORE}/pods"), "load", "load");
-        (fake, cluster)
+        (fake, cluster, rolled)
     }
 
-    fn leads_home(fake: &Fake, name: &str) -> bool {
-        fake.get(&format!("{CORE}/services/{name}")).unwrap()["spec"]["selector"] == json!({ "app": name })
-    }
-
-    #[tokio::test]
-    async fn what_one_service_needs_stays_until_it_has_its_selector_again() {
-        let (fake, cluster) = left_behind().await;
-        fake.refuse(&format!("{CORE}/services/postgres"), 1_000);
-        clean_up(&cluster).await.unwrap_err();
-        assert!(leads_home(&fake, "redis"), "one that fails keeps no other one from its selector");
+    fn agents_stand(fake: &Fake) -> bool {
         let left = fake.paths().join(" ");
-        for needed in ["deployments/agent", "services/shadow", "pods/guardian"] {
-            assert!(left.contains(needed), "{needed} is gone: {left}");
-        }
-        assert!(!left.contains("pods/load"), "nothing needs the load agents");
-        fake.refuse(&format!("{CORE}/services/postgres"), 0);
+        ["deployments/agent", "services/agent", "pods/guardian"].iter().all(|needed| left.contains(needed))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn agents_stay_until_the_target_has_its_template_again() {
+        let (fake, cluster, rolled) = left_behind().await;
+        fake.refuse(Rolled::PATH, 1_000);
+        clean_up(&cluster).await.unwrap_err();
+        assert!(agents_stand(&fake), "{:?}", fake.paths());
+        assert!(!fake.paths().join(" ").contains("pods/load"), "nothing needs the load agents");
+        fake.refuse(Rolled::PATH, 2);
         clean_up(&cluster).await.unwrap();
-        assert!(leads_home(&fake, "postgres"));
-        assert_eq!(fake.paths().len(), 2, "{:?}", fake.paths());
+        assert_eq!(rolled.template(), old(), "one that fails for a moment is tried again");
+        assert!(!fake.paths().join(" ").contains("agent"), "{:?}", fake.paths());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn agents_stay_until_the_last_pod_that_is_led_to_them_is_gone() {
+        let (fake, cluster, rolled) = left_behind().await;
+        let pod = format!("{CORE}/pods/users-1");
+        fake.put(&pod, led_pod("users-1"));
+        let refused = clean_up(&cluster).await.unwrap_err().to_string();
+        assert!(refused.contains("pod/users-1"), "{refused}");
+        assert_eq!(rolled.template(), old(), "the way back does not wait for it");
+        assert!(agents_stand(&fake));
+        let mut ended = led_pod("users-1");
+        ended["status"] = json!({ "phase": "Failed" });
+        fake.put(&pod, ended);
+        clean_up(&cluster).await.unwrap();
+        assert!(!agents_stand(&fake));
     }
 
     #[tokio::test]
-    async fn a_service_that_cannot_be_patched_for_a_moment_is_tried_again() {
-        let (fake, cluster) = left_behind().await;
-        fake.refuse(&format!("{CORE}/services/postgres"), 2);
+    async fn a_release_of_somebody_else_keeps_its_template_and_loses_our_aliases() {
+        let (fake, cluster, rolled) = left_behind().await;
+        rolled.change(|deployment| {
+            deployment["metadata"]["annotations"]["deployment.kubernetes.io/revision"] = json!("9");
+            deployment["spec"]["template"]["spec"]["containers"][0]["image"] = json!("users:theirs");
+        });
         let done = clean_up(&cluster).await.unwrap();
-        assert!(leads_home(&fake, "postgres") && leads_home(&fake, "redis"), "{done:?}");
-        assert_eq!(fake.paths().len(), 2);
+        assert!(done[0].contains("rolled by somebody else"), "{done:?}");
+        let template = rolled.template();
+        assert_eq!(template["spec"]["containers"][0]["image"], "users:theirs");
+        assert!(template["spec"].get("hostAliases").is_none(), "{template}");
     }
 
     #[tokio::test]
-    async fn agents_stay_before_a_service_whose_own_selector_is_unknown() {
-        let (fake, cluster) = left_behind().await;
-        let mut service = led("redis");
-        service["metadata"]["annotations"] = json!({});
-        fake.put(&format!("{CORE}/services/redis"), service);
-        let failure = clean_up(&cluster).await.unwrap_err().to_string();
-        assert!(failure.contains("service/redis"), "{failure}");
-        assert!(fake.paths().join(" ").contains("deployments/agent"));
+    async fn aliases_whose_note_somebody_has_taken_away_go_too() {
+        let (_fake, cluster, rolled) = left_behind().await;
+        rolled.change(|deployment| deployment["metadata"]["annotations"] = json!({}));
+        clean_up(&cluster).await.unwrap();
+        assert!(!rolled.leads());
     }
 }

@@ -1,4 +1,4 @@
-//! Steers one middle agent: its objects, its API, and what to do when its pod is another one.
+//! Steers one middle agent through its API, and notices when it is gone.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,9 +12,9 @@ use tokio::time::{Instant, sleep};
 
 use super::Cluster;
 use super::api_link::{ApiLink, ClockOffset};
-use super::selector::MIDDLE_LABEL;
+use super::middle_objects::MIDDLE_LABEL;
 use crate::config::Dependency;
-use crate::evidence::{Fact, MiddleClock, MiddleFact, MiddleTrouble, Trouble};
+use crate::evidence::{Fact, MiddleClock, MiddleFact, MiddleTrouble, Millis, Trouble};
 use crate::failure::Failure;
 use crate::middle::{FaultOrder, Learning, MIDDLE_PORT, MiddleStatus, Targets};
 use crate::moment::now;
@@ -22,10 +22,10 @@ use crate::moment::now;
 /// How often an agent is asked; each question is a word that keeps its faults alive.
 const PERIOD: Duration = Duration::from_millis(250);
 
-/// How long one answer may take.
+/// How long one answer may take while the agent starts.
 const ANSWER: Duration = Duration::from_secs(3);
 
-/// How long a pod that stopped answering is asked again before another one is looked for.
+/// An agent that does not answer for this long is lost: the target has to be led past it.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How much later than here an order may begin at the agent: until then it ends there by itself, not by being left out.
@@ -33,38 +33,35 @@ const LATE: Duration = Duration::from_secs(2);
 
 /// One agent.
 pub(super) struct Middle {
-    pub(super) cluster: Cluster,
     pub(super) dependency: Dependency,
-    /// Name of its Deployment, of its shadow Service, and the value of its label.
+    /// Name of its Deployment and of its Service, and the value of its label.
     pub(super) object: String,
-    // Guards the handle of the present pod; held while it is copied or set.
-    link: Mutex<Linked>,
+    namespace: String,
+    api: ApiLink,
+    /// A connection of its own for the questions whether it is there: evidence takes a while to come.
+    heart: ApiLink,
+    clock: ClockOffset,
+    /// The process that answers: what another one saw is lost.
+    instance: u64,
+    since: Millis,
     status: watch::Sender<MiddleStatus>,
     // Held for one PUT: orders reach the agent in the order in which they were given.
     orders: tokio::sync::Mutex<Orders>,
-    targets: watch::Sender<Targets>,
+    // Guards a list; held for one push or one copy.
     troubles: Mutex<Vec<Fact>>,
 }
 
-/// The faults that one process of an agent was told of and that have not run out.
+/// The faults that an agent was told of and that have not run out.
 #[derive(Default)]
 struct Orders {
-    instance: u64,
     given: Vec<(FaultOrder, Instant)>,
 }
 
 impl Orders {
-    /// Changes them and gives what is to be in force now. One that has run out is not given again, and a process knows
-    /// nothing of those that the one before it was told of: its record of them has a hole in any case.
-    fn change(
-        &mut self,
-        instance: u64,
-        now: Instant,
-        change: impl FnOnce(&mut Vec<FaultOrder>),
-    ) -> Vec<FaultOrder> {
+    /// Changes them and gives what is to be in force now. One that has run out is not given again.
+    fn change(&mut self, now: Instant, change: impl FnOnce(&mut Vec<FaultOrder>)) -> Vec<FaultOrder> {
         let before = std::mem::take(&mut self.given);
-        let known = self.instance == instance;
-        let left: Vec<_> = before.into_iter().filter(|(_, end)| known && *end > now).collect();
+        let left: Vec<_> = before.into_iter().filter(|(_, end)| *end > now).collect();
         let mut present: Vec<FaultOrder> = left.iter().map(|(order, _)| order.clone()).collect();
         change(&mut present);
         let end = |order: &FaultOrder| {
@@ -72,16 +69,8 @@ impl Orders {
             given.unwrap_or(now + Duration::from_millis(order.for_ms) + LATE)
         };
         self.given = present.iter().map(|order| (order.clone(), end(order))).collect();
-        self.instance = instance;
         present
     }
-}
-
-#[derive(Clone)]
-struct Linked {
-    api: ApiLink,
-    instance: u64,
-    clock: ClockOffset,
 }
 
 impl Middle {
@@ -95,15 +84,18 @@ impl Middle {
         let mut reason = "its pod does not run".to_owned();
         while Instant::now() < deadline {
             match linked(cluster, object).await? {
-                Ok(link) => {
+                Ok(Linked { api, instance, clock }) => {
                     return Ok(Arc::new(Self {
-                        cluster: cluster.clone(),
                         dependency: dependency.clone(),
                         object: object.to_owned(),
-                        link: Mutex::new(link),
+                        namespace: cluster.namespace().to_owned(),
+                        heart: ApiLink::new(cluster.api(), api.pod.clone(), MIDDLE_PORT),
+                        api,
+                        clock,
+                        instance,
+                        since: now(),
                         status: watch::channel(MiddleStatus::default()).0,
                         orders: tokio::sync::Mutex::default(),
-                        targets: watch::channel(Targets::new()).0,
                         troubles: Mutex::default(),
                     }));
                 }
@@ -115,121 +107,92 @@ impl Middle {
             .hint(format!("kubectl describe deployment {object} -n {}", cluster.namespace())))
     }
 
-    /// Name of the pod it runs in.
-    pub(super) fn pod(&self) -> String {
-        self.linked().api.pod
-    }
-
     /// The last status heard.
     pub(super) fn status(&self) -> MiddleStatus {
         self.status.borrow().clone()
     }
 
     /// Tells it the pods of the target.
-    pub(super) async fn aim(&self, targets: Targets) -> Result<(), String> {
-        self.targets.send_replace(targets.clone());
-        self.linked().api.send(Method::PUT, "/targets", &targets).await
+    pub(super) async fn aim(&self, targets: &Targets) -> Result<(), String> {
+        self.api.send(Method::PUT, "/targets", targets).await
     }
 
     /// Changes the faults in force and tells it all of them.
     pub(super) async fn order(&self, change: impl FnOnce(&mut Vec<FaultOrder>)) -> Result<(), Failure> {
         let mut orders = self.orders.lock().await;
-        let Linked { api, instance, .. } = self.linked();
-        let present = orders.change(instance, Instant::now(), change);
-        let told = api.send(Method::PUT, "/faults", &present).await;
+        let present = orders.change(Instant::now(), change);
+        let told = self.api.send(Method::PUT, "/faults", &present).await;
         told.map_err(|error| self.lost(&error))
     }
 
     pub(super) async fn learn(&self, on: bool) -> Result<(), Failure> {
-        let told = self.linked().api.send(Method::PUT, "/learning", &Learning { on }).await;
-        told.map_err(|error| self.lost(&error))
-    }
-
-    pub(super) async fn hand_back(&self) -> Result<(), Failure> {
-        let told = self.linked().api.send(Method::POST, "/hand-back", &()).await;
+        let told = self.api.send(Method::PUT, "/learning", &Learning { on }).await;
         told.map_err(|error| self.lost(&error))
     }
 
     /// Where it stands, what it saw and what happened to it, on our clock.
-    pub(super) async fn evidence(&self, since: crate::evidence::Millis) -> Vec<Fact> {
-        let Linked { api, clock, .. } = self.linked();
-        let ClockOffset { offset_ms, uncertainty_ms } = clock;
+    pub(super) async fn evidence(&self) -> Vec<Fact> {
+        let ClockOffset { offset_ms, uncertainty_ms } = self.clock;
         let standing = Fact::Middle(MiddleFact {
-            at: since,
+            at: self.since,
             dependency: self.dependency.name.clone(),
             service: self.dependency.upstream.to_string(),
             protocol: self.dependency.protocol,
             standing: Ok(MiddleClock { offset_ms, uncertainty_ms }),
         });
-        let seen = api.evidence().await.unwrap_or_else(|error| {
+        let seen = self.api.evidence().await.unwrap_or_else(|error| {
             self.trouble(Trouble::Lost(error));
             Vec::new()
         });
-        let offset = offset_ms.round() as crate::evidence::Millis;
-        let troubles = std::mem::take(&mut *self.troubles.lock().unwrap_or_else(PoisonError::into_inner));
+        let offset = offset_ms.round() as Millis;
+        let troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let seen = seen.into_iter().map(|fact| fact.shifted(offset));
         std::iter::once(standing).chain(seen).chain(troubles).collect()
     }
 
-    /// Notes that something happened to it.
-    pub(super) fn trouble(&self, trouble: Trouble) {
+    /// Asks for the status over and over; returns why the agent is lost, once it is. What another process answers is
+    /// no answer of this one: whatever it saw is gone.
+    pub(super) async fn listen(&self) -> String {
+        let mut heard = Instant::now();
+        let why = loop {
+            match self.heart.ask::<MiddleStatus>("/status", PATIENCE).await {
+                Ok(status) if status.instance != self.instance => {
+                    break format!("the agent in pod {} was started again", self.api.pod);
+                }
+                Ok(status) => {
+                    heard = Instant::now();
+                    self.status.send_replace(status);
+                }
+                Err(error) if heard.elapsed() >= PATIENCE => break error,
+                Err(_) => {}
+            }
+            sleep(PERIOD).await;
+        };
+        self.trouble(Trouble::Lost(why.clone()));
+        why
+    }
+
+    fn trouble(&self, trouble: Trouble) {
         let dependency = self.dependency.name.clone();
         let fact = Fact::Trouble(MiddleTrouble { at: now(), dependency, trouble });
         self.troubles.lock().unwrap_or_else(PoisonError::into_inner).push(fact);
     }
 
-    /// Asks for the status over and over, until dropped; finds the new pod when the old one is gone.
-    pub(super) async fn keep(self: Arc<Self>) {
-        let mut heard = Instant::now();
-        loop {
-            match self.linked().api.ask::<MiddleStatus>("/status", ANSWER).await {
-                Ok(status) => {
-                    heard = Instant::now();
-                    if status.instance != self.linked().instance {
-                        self.find_again().await;
-                    }
-                    self.status.send_replace(status);
-                }
-                Err(error) if heard.elapsed() > PATIENCE => {
-                    tracing::debug!(%error, agent = self.object, "looking for its pod again");
-                    self.find_again().await;
-                }
-                Err(_) => {}
-            }
-            sleep(PERIOD).await;
-        }
-    }
-
-    /// A new pod knows nothing: neither the target's pods nor the faults, which are not set again, because the record
-    /// of them has a hole in any case.
-    async fn find_again(&self) {
-        let Ok(Ok(found)) = linked(&self.cluster, &self.object).await else {
-            return;
-        };
-        let before = self.linked();
-        if found.instance == before.instance {
-            return;
-        }
-        let (old, new) = (&before.api.pod, &found.api.pod);
-        self.trouble(Trouble::Lost(format!("the agent in pod {old} is gone; one in {new} took its place")));
-        let targets = self.targets.borrow().clone();
-        if let Err(error) = found.api.send(Method::PUT, "/targets", &targets).await {
-            tracing::warn!(%error, "the new agent does not take the list of pods");
-        }
-        *self.link.lock().unwrap_or_else(PoisonError::into_inner) = found;
-    }
-
-    fn linked(&self) -> Linked {
-        self.link.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     fn lost(&self, error: &str) -> Failure {
-        Failure::environment(format!(
-            "middle agent {} before {}: {error}",
-            self.object, self.dependency.upstream
-        ))
-        .hint("look at its pod with `kubectl logs`; it forwards everything by itself after 15 s")
+        let Self { object, dependency, namespace, .. } = self;
+        Failure::environment(format!("middle agent {object} before {}: {error}", dependency.upstream)).hint(
+            format!(
+                "kubectl logs deployment/{object} -n {namespace}; it forwards everything by itself after 15 s"
+            ),
+        )
     }
+}
+
+/// A pod of an agent that answers.
+struct Linked {
+    api: ApiLink,
+    instance: u64,
+    clock: ClockOffset,
 }
 
 /// The running pod of an agent, if there is one that answers.
@@ -269,14 +232,13 @@ mod tests {
     }
 
     #[test]
-    fn what_has_run_out_or_was_told_to_another_process_is_not_ordered_again() {
+    fn what_has_run_out_is_not_ordered_again() {
         let (mut orders, start) = (Orders::default(), Instant::now());
         let at = |seconds| start + Duration::from_secs(seconds);
-        let present = orders.change(1, start, |all| all.extend([order(1, 1_000), order(2, 60_000)]));
+        let present = orders.change(start, |all| all.extend([order(1, 1_000), order(2, 60_000)]));
         assert_eq!(ids(&present), [1, 2]);
-        assert_eq!(ids(&orders.change(1, at(2), |_| {})), [1, 2], "it may have begun late");
-        assert_eq!(ids(&orders.change(1, at(4), |all| all.push(order(3, 60_000)))), [2, 3]);
-        assert_eq!(ids(&orders.change(2, at(5), |all| all.push(order(4, 60_000)))), [4], "another process");
-        assert!(orders.change(2, at(80), Vec::clear).is_empty());
+        assert_eq!(ids(&orders.change(at(2), |_| {})), [1, 2], "it may have begun late");
+        assert_eq!(ids(&orders.change(at(4), |all| all.push(order(3, 60_000)))), [2, 3]);
+        assert!(orders.change(at(80), Vec::clear).is_empty());
     }
 }

@@ -1,67 +1,65 @@
-//! The objects of one middle agent: a shadow Service that leads to the dependency, and the agent's Deployment.
+//! The objects of one agent: its own Service, to whose address names are led, and its Deployment.
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Service;
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::Api;
 use kube::api::PostParams;
 use serde_json::{Value, json};
 
 use super::manifest::{labels, object_name, pod_spec};
-use super::selector::MIDDLE_LABEL;
-use super::site::{Place, PlacePort};
+use super::site::Place;
 use super::{Cluster, RUN_LABEL};
 use crate::config::Dependency;
 use crate::failure::Failure;
 use crate::plan::Plan;
 
-/// Name of both objects.
+/// Label of an agent's pods; the value is the name of its objects.
+pub(super) const MIDDLE_LABEL: &str = "golive.dev/middle";
+
+/// Name of both objects: that of a Service is a DNS label, that of a dependency is any text.
 pub(super) fn name(run: &str, dependency: &Dependency) -> String {
-    object_name(run, &dependency.upstream.to_string())
+    let label = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let part: String = dependency.name.chars().map(label).collect();
+    object_name(run, part.trim_matches('-'))
 }
 
-/// Creates them.
+/// Creates them and gives the address of the Service.
 pub(super) async fn create(
     cluster: &Cluster,
     plan: &Plan,
     dependency: &Dependency,
     place: &Place,
     image: &str,
-) -> Result<(), Failure> {
+) -> Result<String, Failure> {
     let object = name(&plan.run, dependency);
-    let services: Api<Service> = cluster.api();
-    let shadow = shadow(plan, &object, place)?;
-    let post = PostParams::default();
-    let shadow = cluster.call("create a shadow Service", services.create(&post, &shadow)).await?;
-    let address = shadow.spec.and_then(|spec| spec.cluster_ip).unwrap_or_default();
+    let (post, services): (_, Api<Service>) = (PostParams::default(), cluster.api());
+    let service = service(plan, &object, place)?;
+    let created = cluster.call("create the Service of an agent", services.create(&post, &service)).await?;
+    let address = created.spec.and_then(|spec| spec.cluster_ip).unwrap_or_default();
     let deployments: Api<Deployment> = cluster.api();
-    let deployment = agent(plan, dependency, &object, place, &address, image)?;
-    cluster.call("create a middle agent", deployments.create(&post, &deployment)).await.map(drop)
+    let deployment = agent(plan, dependency, &object, place, image)?;
+    cluster.call("create a middle agent", deployments.create(&post, &deployment)).await?;
+    Ok(address)
 }
 
-fn shadow(plan: &Plan, object: &str, place: &Place) -> Result<Service, Failure> {
-    let ports: Vec<Value> = place
-        .ports
-        .iter()
-        .map(|p| json!({ "name": p.port.name, "port": p.port.port, "targetPort": p.port.target_port }))
-        .collect();
+fn service(plan: &Plan, object: &str, place: &Place) -> Result<Service, Failure> {
+    let number = |p: &super::site::PlacePort| p.number;
+    let port = |number| json!({ "name": format!("p{number}"), "port": number, "targetPort": number });
+    let ports: Vec<Value> = place.ports.iter().map(number).map(port).collect();
     Ok(serde_json::from_value(json!({
-        "metadata": { "name": object, "labels": labels(&plan.run, "shadow") },
-        "spec": { "selector": place.selector, "ports": ports },
+        "metadata": { "name": object, "labels": labels(&plan.run, "middle") },
+        "spec": { "selector": { MIDDLE_LABEL: object }, "ports": ports },
     }))?)
 }
 
-/// The agent listens where the dependency's pods do, under the same names: whatever the Service targets, it finds.
 fn agent(
     plan: &Plan,
     dependency: &Dependency,
     object: &str,
     place: &Place,
-    address: &str,
     image: &str,
 ) -> Result<Deployment, Failure> {
-    let args = arguments(plan, dependency, place, address);
-    let ports: Vec<Value> = place.ports.iter().map(container_port).collect();
+    let ports: Vec<Value> = place.ports.iter().map(|port| json!({ "containerPort": port.number })).collect();
     let mut labels = labels(&plan.run, "middle");
     labels[MIDDLE_LABEL] = json!(object);
     Ok(serde_json::from_value(json!({
@@ -71,29 +69,17 @@ fn agent(
             "selector": { "matchLabels": { MIDDLE_LABEL: object, RUN_LABEL: plan.run } },
             "template": {
                 "metadata": { "labels": labels },
-                "spec": pod_spec("middle", image, &args, &json!(ports)),
+                "spec": pod_spec("middle", image, &arguments(plan, dependency, place), &json!(ports)),
             },
         },
     }))?)
 }
 
-fn arguments(plan: &Plan, dependency: &Dependency, place: &Place, address: &str) -> Vec<String> {
+fn arguments(plan: &Plan, dependency: &Dependency, place: &Place) -> Vec<String> {
     let (name, protocol) = (dependency.name.as_str(), dependency.protocol.name());
     let fixed =
         ["middle", "--dependency", name, "--protocol", protocol, "--trace-prefix", &plan.trace_prefix];
-    let ports = place.ports.iter().flat_map(|port| {
-        ["--port".to_owned(), format!("{}={}", port.number, upstream(address, port.port.port))]
-    });
+    let ports =
+        place.ports.iter().flat_map(|p| ["--port".to_owned(), format!("{}={}", p.number, p.upstream)]);
     fixed.map(str::to_owned).into_iter().chain(ports).collect()
-}
-
-fn container_port(place: &PlacePort) -> Value {
-    match &place.port.target_port {
-        Some(IntOrString::String(name)) => json!({ "name": name, "containerPort": place.number }),
-        _ => json!({ "containerPort": place.number }),
-    }
-}
-
-fn upstream(address: &str, port: i32) -> String {
-    if address.contains(':') { format!("[{address}]:{port}") } else { format!("{address}:{port}") }
 }

@@ -1,4 +1,7 @@
-//! JSON Patches (RFC 6902), whose tests keep us from overwriting what somebody else has changed.
+//! How we write into objects that are not ours: under one name, so that everybody can see what we wrote (KEP-555).
+//!
+//! Fields are laid on by server-side apply and taken off by JSON Patches (RFC 6902), whose tests keep us from
+//! overwriting what somebody else has changed. docs/adr/0008-in-and-out-by-host-aliases.md says why both.
 
 use std::fmt::Debug;
 
@@ -10,6 +13,9 @@ use serde_json::Value;
 
 use super::Cluster;
 use crate::failure::Failure;
+
+/// The field manager of everything that this program writes.
+pub(super) const MANAGER: &str = "golive-validator";
 
 /// Operations as a patch.
 pub(super) fn json(operations: Value) -> Result<Patch<()>, Failure> {
@@ -27,13 +33,31 @@ pub(super) fn member(object: &str, name: &str) -> String {
 }
 
 impl Cluster {
-    /// Applies the operations to an object of the namespace, all or none.
-    pub(super) async fn patch<K>(&self, doing: &str, name: &str, operations: Value) -> Result<(), Failure>
+    /// Applies the operations to an object of the namespace, all or none; gives what it has become.
+    pub(super) async fn patch<K>(&self, doing: &str, name: &str, operations: Value) -> Result<K, Failure>
     where
         K: Resource<Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
         K::DynamicType: Default,
     {
-        let (params, patch) = (PatchParams::default(), json(operations)?);
-        self.call(doing, self.api::<K>().patch(name, &params, &patch)).await.map(drop)
+        let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+        let patch = json(operations)?;
+        self.call(doing, self.api::<K>().patch(name, &params, &patch)).await
+    }
+
+    /// Lays these fields on an object of the namespace, and takes those off that we laid on before and that are not
+    /// among them. `force` takes a field over that somebody else has set.
+    pub(super) async fn apply<K>(
+        &self,
+        doing: &str,
+        name: &str,
+        fields: &Value,
+        force: bool,
+    ) -> Result<K, Failure>
+    where
+        K: Resource<Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
+        K::DynamicType: Default,
+    {
+        let params = PatchParams { force, ..PatchParams::apply(MANAGER) };
+        self.call(doing, self.api::<K>().patch(name, &params, &Patch::Apply(fields))).await
     }
 }

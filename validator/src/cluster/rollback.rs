@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
-use k8s_openapi::api::core::v1::PodTemplateSpec;
+use k8s_openapi::api::core::v1::{PodSpec, PodTemplateSpec};
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
-use super::Cluster;
-use super::patches::annotation;
+use super::patches::{MANAGER, annotation};
+use super::{Cluster, RUN_LABEL, aliases};
 use crate::failure::Failure;
 
 /// Annotation of the deployment while a run works on it: the revision to go back to.
@@ -22,20 +22,65 @@ const ROLLS: &str = "golive.dev/rolls";
 /// Annotation that the deployment controller keeps on each ReplicaSet.
 const REVISION: &str = "deployment.kubernetes.io/revision";
 
-/// Attempts to let the candidate stay, and the pause between two.
-const KEEP_ATTEMPTS: usize = 3;
-const KEEP_PAUSE: Duration = Duration::from_secs(1);
+/// The same for a ReplicaSet that was rolled back to: revisions that it had before.
+const REVISION_HISTORY: &str = "deployment.kubernetes.io/revision-history";
 
-/// Notes the present revision.
-pub(super) async fn note(cluster: &Cluster, name: &str) -> Result<(), Failure> {
-    let revision = read(cluster, name).await?.annotations().get(REVISION).cloned().unwrap_or_default();
-    let notes = json!([{ "op": "add", "path": annotation(ROLLBACK_TO), "value": revision }, rolls(0)]);
-    patch(cluster, name, notes).await
+/// Attempts to write what must be written, and the pause between two.
+const ATTEMPTS: usize = 3;
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long the controller may take to see a template: until then its revision is that of the one before.
+const OBSERVED: Duration = Duration::from_secs(5);
+
+/// What stands on the deployment while a run works on it.
+pub(super) struct Note {
+    revision: String,
+    run: String,
 }
 
-/// The operation that notes how many rolls there were; it belongs into the patch of each.
-pub(super) fn rolls(count: u32) -> Value {
-    json!({ "op": "add", "path": annotation(ROLLS), "value": count.to_string() })
+/// What has become of a deployment.
+pub(super) struct Undone {
+    /// In words.
+    pub(super) text: String,
+    pub(super) deployment: Deployment,
+}
+
+/// Which template the way back leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Back {
+    /// The one that was found.
+    Old,
+    /// The present one, without our aliases.
+    Clean,
+}
+
+impl Note {
+    /// The present revision is the one to go back to.
+    pub(super) fn of(deployment: &Deployment, run: &str) -> Self {
+        let revision = deployment.annotations().get(REVISION).cloned().unwrap_or_default();
+        Self { revision, run: run.to_owned() }
+    }
+
+    /// The note after so many rolls, and what of the template is laid on with it: one write, so that there is no roll
+    /// without its note.
+    pub(super) fn fields(&self, name: &str, rolls: u32, template: Option<Value>) -> Value {
+        let Self { revision, run } = self;
+        let annotations = json!({ ROLLBACK_TO: revision, ROLLS: rolls.to_string(), RUN_LABEL: run });
+        let mut fields = json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": { "name": name, "annotations": annotations },
+        });
+        if let Some(template) = template {
+            fields["spec"] = json!({ "template": template });
+        }
+        fields
+    }
+}
+
+/// The run that has left its note, if one has.
+pub(super) fn noted_by(deployment: &Deployment) -> Option<&str> {
+    deployment.annotations().get(ROLLBACK_TO)?;
+    Some(deployment.annotations().get(RUN_LABEL).map(String::as_str).unwrap_or_default())
 }
 
 /// Leaves the deployment as it is and forgets the revision noted on it; tried some times, since a clean-up that finds the
@@ -44,38 +89,116 @@ pub(super) fn rolls(count: u32) -> Value {
 /// # Errors
 /// Exit 3 with the command that does it by hand.
 pub async fn keep(cluster: &Cluster, name: &str) -> Result<(), Failure> {
-    let forgotten = async || forget(cluster, &read(cluster, name).await?).await;
-    for _ in 1..KEEP_ATTEMPTS {
-        if forgotten().await.is_ok() {
-            return Ok(());
-        }
-        sleep(KEEP_PAUSE).await;
-    }
     let hint = format!("before any clean-up, or the candidate is taken back: {}", forget_by_hand(name));
-    forgotten().await.map_err(|failure| failure.hint(hint))
+    repeated(async || forget(cluster, &read(cluster, name).await?).await).await.map_err(|f| f.hint(hint))
 }
 
-/// Undoes the rolls of a run that has left its note, unless somebody else has rolled since; says what was done.
+/// Takes the way back, if one is to be taken; tried some times, since nothing else may come before it. Says what was
+/// done, without waiting for the pods.
 ///
 /// # Errors
-/// Exit 3 when the revision is no longer kept (`revisionHistoryLimit`).
-pub(super) async fn undo(cluster: &Cluster, deployment: &Deployment) -> Result<Option<String>, Failure> {
-    let Some(revision) = deployment.annotations().get(ROLLBACK_TO) else { return Ok(None) };
-    let name = deployment.name_any();
-    if rolled_since(deployment, revision) {
-        forget(cluster, deployment).await?;
-        return Ok(Some(format!(
-            "deployment/{name} was rolled by somebody else since; it stays, and does not go back to revision {revision}"
-        )));
+/// Exit 3 when the API server does not let us; a clean-up tries again.
+pub async fn go_back(cluster: &Cluster, name: &str, back: Back) -> Result<Option<String>, Failure> {
+    repeated(async || {
+        let deployment = read(cluster, name).await?;
+        let undone = match back {
+            Back::Old => undo(cluster, &deployment).await?,
+            Back::Clean => clean(cluster, &deployment).await?,
+        };
+        Ok(undone.map(|undone| undone.text))
+    })
+    .await
+}
+
+async fn repeated<T>(work: impl AsyncFn() -> Result<T, Failure>) -> Result<T, Failure> {
+    for _ in 1..ATTEMPTS {
+        if let Ok(done) = work().await {
+            return Ok(done);
+        }
+        sleep(PAUSE).await;
     }
-    let template = template_of(cluster, deployment, revision).await?;
-    let changed = deployment.spec.as_ref().is_some_and(|spec| spec.template != template);
-    let mut operations =
-        vec![json!({ "op": "replace", "path": "/spec/template", "value": serde_json::to_value(&template)? })];
-    operations.extend(removals(deployment));
-    patch(cluster, &name, json!(operations)).await?;
-    let how = if changed { "goes back to" } else { "already had the template of" };
-    Ok(Some(format!("deployment/{name} {how} revision {revision}")))
+    work().await
+}
+
+/// Undoes the rolls of a run that has left its note, unless somebody else has rolled since: then only our aliases go.
+///
+/// # Errors
+/// Exit 3 when the revision is no longer kept (`revisionHistoryLimit`); the aliases are gone all the same.
+pub(super) async fn undo(cluster: &Cluster, deployment: &Deployment) -> Result<Option<Undone>, Failure> {
+    if noted_by(deployment).is_none() {
+        return clean(cluster, deployment).await;
+    }
+    let name = deployment.name_any();
+    let deployment = observed(cluster, deployment).await?;
+    let Some(revision) = deployment.annotations().get(ROLLBACK_TO) else { return Ok(None) };
+    let mut operations = vec![unchanged(&deployment)];
+    let text = if rolled_since(&deployment, revision) {
+        operations.extend(unled(&deployment));
+        format!(
+            "deployment/{name} was rolled by somebody else since; it stays, and does not go back to revision {revision}"
+        )
+    } else {
+        let template = match template_of(cluster, &deployment, revision).await {
+            Ok(template) => serde_json::to_value(&template)?,
+            Err(failure) => {
+                clean(cluster, &deployment).await?;
+                return Err(failure);
+            }
+        };
+        operations.push(json!({ "op": "replace", "path": "/spec/template", "value": template }));
+        format!("deployment/{name} goes back to revision {revision}")
+    };
+    operations.extend(removals(&deployment));
+    let written = patch(cluster, &name, operations).await?;
+    release(cluster, &written).await;
+    Ok(Some(Undone { text, deployment: written }))
+}
+
+/// Takes our aliases off the template, and nothing else.
+async fn clean(cluster: &Cluster, deployment: &Deployment) -> Result<Option<Undone>, Failure> {
+    let unled = unled(deployment);
+    if unled.is_empty() {
+        return Ok(None);
+    }
+    let name = deployment.name_any();
+    let operations = [unchanged(deployment)].into_iter().chain(unled).collect();
+    let deployment = patch(cluster, &name, operations).await?;
+    let text = format!("deployment/{name} leads to no agent any more, and stays as it is otherwise");
+    Ok(Some(Undone { text, deployment }))
+}
+
+/// Holds only while nobody else has changed the spec since it was read.
+fn unchanged(deployment: &Deployment) -> Value {
+    json!({ "op": "test", "path": "/metadata/generation", "value": deployment.metadata.generation })
+}
+
+fn unled(deployment: &Deployment) -> Vec<Value> {
+    let path = "/spec/template/spec/hostAliases";
+    let Some(pod) = pod(deployment).filter(|pod| aliases::leads(pod)) else { return Vec::new() };
+    match aliases::without_ours(pod) {
+        theirs if theirs.is_empty() => vec![json!({ "op": "remove", "path": path })],
+        theirs => vec![json!({ "op": "replace", "path": path, "value": theirs })],
+    }
+}
+
+/// The template's pod.
+pub(super) fn pod(deployment: &Deployment) -> Option<&PodSpec> {
+    deployment.spec.as_ref()?.template.spec.as_ref()
+}
+
+/// Waits until the controller has seen the present template, for a while.
+async fn observed(cluster: &Cluster, deployment: &Deployment) -> Result<Deployment, Failure> {
+    let mut deployment = deployment.clone();
+    let deadline = Instant::now() + OBSERVED;
+    loop {
+        let seen = deployment.status.as_ref().and_then(|status| status.observed_generation);
+        let behind = seen.is_some_and(|seen| Some(seen) < deployment.metadata.generation);
+        if !behind || Instant::now() >= deadline {
+            return Ok(deployment);
+        }
+        sleep(Duration::from_millis(100)).await;
+        deployment = read(cluster, &deployment.name_any()).await?;
+    }
 }
 
 /// Whether somebody else has rolled the deployment since: each roll makes one revision, and ours are counted.
@@ -96,7 +219,10 @@ async fn template_of(
     let list = cluster.call("list replica sets", sets.list(&ListParams::default())).await?;
     let owned =
         |set: &ReplicaSet| set.owner_references().iter().any(|owner| Some(&owner.uid) == uid.as_ref());
-    let noted = |set: &ReplicaSet| set.annotations().get(REVISION).is_some_and(|r| r == revision);
+    let noted = |set: &ReplicaSet| {
+        let had = [REVISION, REVISION_HISTORY].map(|name| set.annotations().get(name));
+        had.into_iter().flatten().flat_map(|had| had.split(',')).any(|r| r == revision)
+    };
     let set = list.items.into_iter().find(|set| owned(set) && noted(set)).ok_or_else(|| {
         Failure::environment(format!("deployment/{name}: revision {revision} is no longer kept"))
             .hint(format!("to leave it as it is: {}", forget_by_hand(&name)))
@@ -111,28 +237,57 @@ async fn template_of(
 /// Leaves the deployment as it is, without our notes.
 async fn forget(cluster: &Cluster, deployment: &Deployment) -> Result<(), Failure> {
     let removals = removals(deployment);
-    if removals.is_empty() { Ok(()) } else { patch(cluster, &deployment.name_any(), json!(removals)).await }
+    if removals.is_empty() {
+        return Ok(());
+    }
+    let written = patch(cluster, &deployment.name_any(), removals).await?;
+    release(cluster, &written).await;
+    Ok(())
+}
+
+/// Gives up what we own of the deployment, without changing it: whoever applies it next meets no conflict with us. That
+/// it could not be given up is no reason to end anything.
+async fn release(cluster: &Cluster, deployment: &Deployment) {
+    if let Err(failure) = disown(cluster, deployment).await {
+        tracing::warn!(%failure, "the fields that were ours still bear our name");
+    }
+}
+
+/// The same, with its failure.
+pub(super) async fn disown(cluster: &Cluster, deployment: &Deployment) -> Result<(), Failure> {
+    let entries = deployment.metadata.managed_fields.iter().flatten().enumerate();
+    let ours = entries.filter(|(_, entry)| entry.manager.as_deref() == Some(MANAGER));
+    let mut operations = Vec::new();
+    for (index, _) in ours.collect::<Vec<_>>().into_iter().rev() {
+        let path = format!("/metadata/managedFields/{index}");
+        operations.push(json!({ "op": "test", "path": format!("{path}/manager"), "value": MANAGER }));
+        operations.push(json!({ "op": "remove", "path": path }));
+    }
+    if operations.is_empty() {
+        return Ok(());
+    }
+    patch(cluster, &deployment.name_any(), operations).await.map(drop)
 }
 
 fn forget_by_hand(name: &str) -> String {
-    format!("kubectl annotate deployment/{name} {ROLLBACK_TO}- {ROLLS}-")
+    format!("kubectl annotate deployment/{name} {ROLLBACK_TO}- {ROLLS}- {RUN_LABEL}-")
 }
 
 fn removals(deployment: &Deployment) -> Vec<Value> {
-    let ours = [ROLLBACK_TO, ROLLS].into_iter().filter(|name| deployment.annotations().contains_key(*name));
-    ours.map(|name| json!({ "op": "remove", "path": annotation(name) })).collect()
+    let ours = [ROLLBACK_TO, ROLLS, RUN_LABEL];
+    let present = ours.into_iter().filter(|name| deployment.annotations().contains_key(*name));
+    present.map(|name| json!({ "op": "remove", "path": annotation(name) })).collect()
 }
 
-async fn read(cluster: &Cluster, name: &str) -> Result<Deployment, Failure> {
+/// Reads the deployment.
+pub(super) async fn read(cluster: &Cluster, name: &str) -> Result<Deployment, Failure> {
     let api: Api<Deployment> = cluster.api();
     cluster.call("read the deployment", api.get(name)).await
 }
 
-/// Applies a JSON Patch to the deployment.
-pub(super) async fn patch(cluster: &Cluster, name: &str, operations: Value) -> Result<(), Failure> {
-    cluster.patch::<Deployment>("patch the deployment", name, operations).await
+async fn patch(cluster: &Cluster, name: &str, operations: Vec<Value>) -> Result<Deployment, Failure> {
+    cluster.patch("patch the deployment", name, operations.into()).await
 }
-
 #[cfg(test)]
 mod tests {
     use super::*;

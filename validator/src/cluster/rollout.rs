@@ -1,18 +1,20 @@
-//! Rolls the target and waits until the last old pod is gone.
+//! Rolls the target: in, behind the agents, and out again; and waits until the last old pod is gone.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{HostAlias, Pod};
 use kube::Api;
 use kube::api::DeleteParams;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use super::patches::member;
-use super::{Cluster, PodTable, Target, rollback};
+use super::rollback::{self, Note};
+use super::written::Written;
+use super::{Cluster, PodTable, Target};
 use crate::failure::Failure;
 use crate::moment::now;
 
@@ -38,6 +40,15 @@ pub enum Candidate {
     Image(String),
 }
 
+/// Which template the roll out leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stays {
+    /// The candidate's, without our aliases.
+    Candidate,
+    /// The one that was found.
+    Old,
+}
+
 /// How a roll ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RollEnd {
@@ -47,6 +58,8 @@ pub enum RollEnd {
     Unpullable(String),
     /// It cannot complete, and why.
     Stuck(String),
+    /// It was not complete when the run's own time was over: says nothing about the service.
+    OutOfTime(String),
 }
 
 /// The target under experiment: it remembers the revision it had.
@@ -54,71 +67,141 @@ pub struct Rollout {
     cluster: Cluster,
     name: String,
     container: String,
+    candidate: Candidate,
+    aliases: Vec<HostAlias>,
     pods: watch::Receiver<PodTable>,
-    rolls: u32,
+    note: Note,
+    rolls: AtomicU32,
+    written: Written,
 }
 
 impl Rollout {
     /// Notes the present revision on the deployment, so that even a dead run can be undone.
+    ///
+    /// # Errors
+    /// Exit 3 when the API server refuses.
     pub async fn prepare(
         cluster: &Cluster,
         target: &Target,
+        run: &str,
+        candidate: &Candidate,
+        aliases: &[HostAlias],
         pods: watch::Receiver<PodTable>,
     ) -> Result<Self, Failure> {
         let name = target.plan.deployment.clone();
-        rollback::note(cluster, &name).await?;
-        Ok(Self { cluster: cluster.clone(), name, container: target.container.clone(), pods, rolls: 0 })
+        let found = rollback::read(cluster, &name).await?;
+        // What an earlier run may have left in our name would be taken off with the first write of this one.
+        rollback::disown(cluster, &found).await?;
+        let rollout = Self {
+            cluster: cluster.clone(),
+            written: Written::since(cluster, &found),
+            note: Note::of(&found, run),
+            container: target.container.clone(),
+            candidate: candidate.clone(),
+            aliases: aliases.to_vec(),
+            rolls: AtomicU32::new(0),
+            pods,
+            name,
+        };
+        rollout.apply(None).await?;
+        Ok(rollout)
     }
 
-    /// Starts a roll and waits for its end; `progress` hears how many old pods are left.
-    pub async fn roll(
-        &mut self,
-        candidate: &Candidate,
+    /// Brings the candidate, behind the agents, and waits for the end of the last pod before it; `progress` hears how
+    /// many are left.
+    ///
+    /// # Errors
+    /// Exit 3 when the API server refuses.
+    pub async fn roll_in(
+        &self,
+        deadline: Instant,
+        progress: impl FnMut(usize, usize),
+    ) -> Result<RollEnd, Failure> {
+        let old = self.present();
+        self.apply(Some(self.template(&self.aliases))).await?;
+        self.end(&old, deadline, progress).await
+    }
+
+    /// Brings the template that is to stay, past the agents, and waits in the same way.
+    ///
+    /// # Errors
+    /// Exit 3 when the API server refuses.
+    pub async fn roll_out(
+        &self,
+        stays: Stays,
+        deadline: Instant,
+        progress: impl FnMut(usize, usize),
+    ) -> Result<RollEnd, Failure> {
+        let old = self.present();
+        match stays {
+            Stays::Candidate => self.apply(Some(self.template(&[]))).await?,
+            Stays::Old => {
+                let back = async {
+                    let found = rollback::read(&self.cluster, &self.name).await?;
+                    Ok(rollback::undo(&self.cluster, &found).await?.map_or(found, |undone| undone.deployment))
+                };
+                self.written.by(back).await?;
+            }
+        }
+        self.end(&old, deadline, progress).await
+    }
+
+    /// Waits until somebody else has changed the target's spec, and says who and when; for ever if nobody does.
+    pub async fn changed(&self) -> Failure {
+        self.written.changed().await
+    }
+
+    fn present(&self) -> BTreeSet<String> {
+        self.pods.borrow().keys().cloned().collect()
+    }
+
+    /// What we lay on the template.
+    fn template(&self, aliases: &[HostAlias]) -> Value {
+        let mut pod = json!({});
+        if !aliases.is_empty() {
+            pod["hostAliases"] = json!(aliases);
+        }
+        if let Candidate::Image(image) = &self.candidate {
+            pod["containers"] = json!([{ "name": self.container, "image": image }]);
+        }
+        let annotations = json!({ RESTARTED_AT: now().to_string() });
+        json!({ "metadata": { "annotations": annotations }, "spec": pod })
+    }
+
+    /// Only the image of a candidate is somebody else's field that we take over.
+    async fn apply(&self, template: Option<Value>) -> Result<(), Failure> {
+        let count = u32::from(template.is_some());
+        let rolls = self.rolls.fetch_add(count, Ordering::Relaxed) + count;
+        let force = matches!(self.candidate, Candidate::Image(_));
+        let fields = self.note.fields(&self.name, rolls, template);
+        self.written.by(self.cluster.apply("roll the target", &self.name, &fields, force)).await.map(drop)
+    }
+
+    async fn end(
+        &self,
+        old: &BTreeSet<String>,
         deadline: Instant,
         mut progress: impl FnMut(usize, usize),
     ) -> Result<RollEnd, Failure> {
-        let old: BTreeSet<String> = self.pods.borrow().keys().cloned().collect();
-        self.start(candidate).await?;
         loop {
             let left = self.pods.borrow().keys().filter(|pod| old.contains(*pod)).count();
             progress(old.len() - left, old.len());
-            if let Some(end) = self.hopeless(&old) {
+            if let Some(end) = self.hopeless(old) {
                 return Ok(end);
             }
-            if left == 0 && settled(&self.cluster, &self.name).await? {
+            let deployment = rollback::read(&self.cluster, &self.name).await?;
+            if left == 0 && is_settled(&deployment) {
                 return Ok(RollEnd::Complete);
             }
+            if let Some(reason) = stalled(&deployment) {
+                return Ok(RollEnd::Stuck(reason));
+            }
             if Instant::now() >= deadline {
-                return Ok(RollEnd::Stuck(format!(
-                    "{left} of {} old pods are left at the deadline",
-                    old.len()
-                )));
+                let left = format!("{left} of {} old pods are left at the deadline", old.len());
+                return Ok(RollEnd::OutOfTime(left));
             }
             sleep(PERIOD).await;
         }
-    }
-
-    async fn start(&mut self, candidate: &Candidate) -> Result<(), Failure> {
-        let api: Api<Deployment> = self.cluster.api();
-        let deployment = self.cluster.call("read the deployment", api.get(&self.name)).await?;
-        let template = deployment.spec.as_ref().map(|s| s.template.clone()).unwrap_or_default();
-        let (pointer, stamp) = ("/spec/template/metadata/annotations", now().to_string());
-        let has_annotations = template.metadata.as_ref().is_some_and(|m| m.annotations.is_some());
-        let mut operations = vec![if has_annotations {
-            json!({ "op": "add", "path": member(pointer, RESTARTED_AT), "value": stamp })
-        } else {
-            json!({ "op": "add", "path": pointer, "value": { RESTARTED_AT: stamp } })
-        }];
-        self.rolls += 1;
-        operations.push(rollback::rolls(self.rolls));
-        if let Candidate::Image(image) = candidate {
-            let containers = template.spec.map(|s| s.containers).unwrap_or_default();
-            let index = containers.iter().position(|c| c.name == self.container).unwrap_or_default();
-            let path = format!("/spec/template/spec/containers/{index}");
-            operations.push(json!({ "op": "test", "path": format!("{path}/name"), "value": self.container }));
-            operations.push(json!({ "op": "replace", "path": format!("{path}/image"), "value": image }));
-        }
-        rollback::patch(&self.cluster, &self.name, json!(operations)).await
     }
 
     fn hopeless(&self, old: &BTreeSet<String>) -> Option<RollEnd> {
@@ -138,29 +221,42 @@ impl Rollout {
     }
 }
 
+/// What the deployment controller says when `progressDeadlineSeconds` are over, about the present template.
+fn stalled(deployment: &Deployment) -> Option<String> {
+    let status = deployment.status.as_ref()?;
+    if status.observed_generation != deployment.metadata.generation {
+        return None;
+    }
+    let mut conditions = status.conditions.iter().flatten();
+    let given_up = conditions.find(|c| c.type_ == "Progressing" && c.status == "False")?;
+    let (reason, message) = (given_up.reason.as_deref(), given_up.message.as_deref());
+    Some(format!("{}: {}", reason.unwrap_or("Progressing=False"), message.unwrap_or_default()))
+}
+
 /// Deletes one pod of the target as a drain of its node would: its deployment replaces it.
+///
+/// # Errors
+/// Exit 3 when the API server refuses.
 pub async fn delete_pod(cluster: &Cluster, pod: &str) -> Result<(), Failure> {
     let pods: Api<Pod> = cluster.api();
     cluster.call("delete a pod of the target", pods.delete(pod, &DeleteParams::default())).await.map(drop)
 }
 
 /// Waits until the deployment is at rest, at most until the deadline; says whether it is.
+///
+/// # Errors
+/// Exit 3 when it cannot be read.
 pub async fn at_rest_again(cluster: &Cluster, name: &str, deadline: Instant) -> Result<bool, Failure> {
+    let api: Api<Deployment> = cluster.api();
     while Instant::now() < deadline {
-        if settled(cluster, name).await? {
+        let found = cluster.call("read the deployment", api.get_opt(name)).await?;
+        // A deployment that is gone will not change any more.
+        if found.as_ref().is_none_or(is_settled) {
             return Ok(true);
         }
         sleep(PERIOD).await;
     }
     Ok(false)
-}
-
-async fn settled(cluster: &Cluster, name: &str) -> Result<bool, Failure> {
-    let api: Api<Deployment> = cluster.api();
-    let Some(deployment) = cluster.call("read the deployment", api.get_opt(name)).await? else {
-        return Ok(true); // a deployment that is gone will not change any more
-    };
-    Ok(is_settled(&deployment))
 }
 
 /// Whether the controller has seen the newest template, and every pod of it is there and available.

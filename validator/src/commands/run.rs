@@ -13,7 +13,7 @@ use crate::checks::ALL;
 use crate::cli::RunArgs;
 use crate::cluster::{
     Candidate, Cluster, HeldLease, Site, Takeover, Target, at_rest_again, clean_up, discover, find_sites,
-    keep, preflight,
+    keep, kept_by, preflight,
 };
 use crate::config::GoLiveCheck;
 use crate::evidence::{Evidence, write};
@@ -146,12 +146,18 @@ async fn prepare(
     run: &str,
     progress: &mut Progress,
 ) -> Result<(Target, Vec<Site>, Plan), Failure> {
-    for line in clean_up(cluster).await? {
+    let left = clean_up(cluster).await?;
+    for line in &left {
         progress.tell(&format!("left behind by an earlier run: {line}"));
+    }
+    if !left.is_empty() {
         at_rest_again(cluster, &check.spec.target.deployment, Instant::now() + REST).await?;
     }
     let mut target = discover(cluster, check, args.image.as_deref(), now()).await?;
-    let sites = find_sites(cluster, &check.spec.dependencies, &target.plan.service).await?;
+    let sites = find_sites(cluster, &check.spec.dependencies, &target.plan).await?;
+    if let Some(kept) = kept_by(cluster, &target.plan.deployment).await? {
+        progress.tell(&kept);
+    }
     let plan = target_file::plan(check, &mut target, given, run)?;
     for line in forecast(&plan, target.expected_roll).brief() {
         progress.tell(&line);
@@ -173,6 +179,7 @@ async fn experiment(
         sites,
         plan,
         candidate: args.image.clone().map_or(Candidate::Restart, Candidate::Image),
+        keep: args.keep,
         agent_image: &args.agent_image,
         deadline: Instant::now() + Duration::from_secs_f64(args.timeout.0),
     };

@@ -8,11 +8,11 @@ use crate::config::Protocol;
 /// A middle agent, or why there is none for a dependency.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct MiddleFact {
-    /// When its connections were first led through it, or when it was found impossible.
+    /// When it stood there, or was found impossible.
     pub at: Millis,
     /// Name of the dependency.
     pub dependency: String,
-    /// The Service.
+    /// What the target connects to: a Service, or a host and its port.
     pub service: String,
     /// What is spoken.
     pub protocol: Protocol,
@@ -44,8 +44,6 @@ pub struct MiddleTrouble {
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trouble {
-    /// Somebody else changed the Service's selector.
-    SelectorChanged,
     /// The agent was gone or did not answer, and what it had seen until then is lost.
     Lost(String),
     /// The agent had no word from us for 15 s and forwarded everything for a while.
@@ -64,7 +62,6 @@ impl Trouble {
     /// Why the agent's record is not to be believed; nothing if it still is.
     pub fn disbelief(&self) -> Option<String> {
         Some(match self {
-            Self::SelectorChanged => "somebody else changed the selector".to_owned(),
             Self::Lost(why) => format!("the middle agent was lost: {why}"),
             Self::FailedOpen => "the middle agent had no word from us and forwarded everything".to_owned(),
             Self::Encrypted => "the connections are encrypted".to_owned(),

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::evidence::{Edge, Fact, Step, StepFact};
+use crate::evidence::{Edge, Fact, Step, StepFact, StepTrouble};
 use crate::moment::now;
 
 /// The steps of one run; shared by everything that runs side by side.
@@ -25,16 +25,16 @@ impl Diary {
     }
 
     /// A step ended early.
-    pub(super) fn end_early(&self, step: Step, trouble: String) {
+    pub(super) fn end_early(&self, step: Step, trouble: StepTrouble) {
         self.note(step, Edge::End, Some(trouble), None);
     }
 
-    /// Hands over what was noted.
-    pub(super) fn facts(self) -> Vec<Fact> {
-        self.facts.into_inner().unwrap_or_else(PoisonError::into_inner)
+    /// What was noted until now.
+    pub(super) fn facts(&self) -> Vec<Fact> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn note(&self, step: Step, edge: Edge, trouble: Option<String>, least_ms: Option<u64>) {
+    fn note(&self, step: Step, edge: Edge, trouble: Option<StepTrouble>, least_ms: Option<u64>) {
         let fact = Fact::Step(StepFact { at: now(), step, edge, trouble, least_ms });
         self.facts.lock().unwrap_or_else(PoisonError::into_inner).push(fact);
     }

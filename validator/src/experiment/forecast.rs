@@ -7,7 +7,8 @@ use std::fmt;
 use std::time::Duration;
 
 use super::circuit::Circuit;
-use super::{QUIET, loss, trials};
+use super::peace::QUIET;
+use super::{loss, trials};
 use crate::config::Need;
 use crate::evidence::Step;
 use crate::plan::Plan;

@@ -1,61 +1,73 @@
-//! Two rolls under load: the first shows how the old version drains and brings the candidate behind the agents, the
-//! second shows the candidate's own end.
+//! Two rolls under load: in, which shows how the old version drains and brings the candidate behind the agents, to a
+//! cold cache; and out, which shows the candidate's own end.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::QUIET;
 use super::hang::hold;
 use super::stage::Stage;
-use crate::cluster::{Candidate, RollEnd, Rollout};
-use crate::evidence::{Fault, Step};
+use crate::cluster::{RollEnd, Stays};
+use crate::evidence::{Fault, Step, StepTrouble};
 use crate::failure::Failure;
 use crate::progress::Progress;
 
 /// Load after the last old pod is gone: twice the slowest propagation measured in a roll (1.3 s), rounded up.
 const TAIL: Duration = Duration::from_secs(4);
 
-/// What was sent before a pause may take this long to be done with, writes off the request path included.
-const SETTLE: Duration = Duration::from_millis(1_500);
-
-/// Long enough for a ping of every loop that pings at least once in 5 s, and of every readiness probe that does.
-const LEARNING: Duration = Duration::from_secs(6);
-
-/// Statements held of one pod at a time in the second roll: every SIGTERM meets some.
+/// Statements held of one pod at a time in the roll out: every SIGTERM meets some.
 const HELD_AT_ONCE: u32 = 2;
 
-/// Faults of the second roll outlive it; they end with the pods, or when they are cleared.
+/// What may be held of a pod's connections: the others go on serving.
+const HELD_PART: u32 = 4;
+
+/// Faults of a roll may outlive it; they end with the pods, or when they are cleared.
 const ROLL_AT_MOST: Duration = Duration::from_mins(15);
 
-/// Rolls twice; says whether the candidate runs and can be experimented on.
-pub(super) async fn run(
+/// Requests past the Service before the first pod is told to end: what it has batched until then is at stake.
+const BEFORE: Duration = Duration::from_secs(5);
+
+/// Brings the candidate; says whether it runs and can be experimented on.
+pub(super) async fn roll_in(
     stage: &Stage<'_>,
-    candidate: &Candidate,
     deadline: Instant,
     progress: &mut Progress,
 ) -> Result<bool, Failure> {
-    let mut rollout = Rollout::prepare(stage.cluster, stage.target, stage.pods.clone()).await?;
-    if !roll(stage, &mut rollout, Step::Roll1, candidate, deadline, progress).await? {
-        return Ok(false);
-    }
-    progress.tell("learning the health pings: no load for some seconds");
-    learn(stage).await?;
-    progress.tell(&format!("quiet phase of {} s under load, through the agents", QUIET.as_secs()));
-    stage.diary.begin(Step::Quiet, QUIET);
-    sleep(QUIET).await;
-    stage.diary.end(Step::Quiet);
-
-    hold_some(stage).await?;
-    let complete = tokio::select! {
-        rolled = roll(stage, &mut rollout, Step::Roll2, &Candidate::Restart, deadline, progress) => rolled?,
-        failed = keep_cold(stage) => return failed,
+    stage.diary.begin(Step::RollIn, stage.target.least_roll);
+    let told = |gone: usize, all: usize| progress.tell(&count(Step::RollIn, gone, all));
+    let rolled = tokio::select! {
+        rolled = stage.rollout.roll_in(deadline, told) => rolled?,
+        failed = keep_cold(stage) => return Err(failed),
     };
-    for dependency in stage.circuits().into_iter().map(|(name, _)| name).chain(stage.caches()) {
-        stage.faults.clear_all(dependency).await?;
+    for cache in stage.caches() {
+        stage.faults.clear_all(cache).await?;
     }
-    if !complete {
+    ended(stage, Step::RollIn, rolled)
+}
+
+/// Brings the template that stays, and asks the pods that leave until they are gone.
+pub(super) async fn roll_out(
+    stage: &Stage<'_>,
+    stays: Stays,
+    deadline: Instant,
+    progress: &mut Progress,
+) -> Result<bool, Failure> {
+    let leaving = stage.serving();
+    stage.direct_to_the_end(&leaving).await?;
+    sleep(BEFORE).await;
+    hold_some(stage, &leaving).await?;
+    stage.diary.begin(Step::RollOut, stage.target.least_roll);
+    let told = |gone: usize, all: usize| progress.tell(&count(Step::RollOut, gone, all));
+    let rolled = tokio::select! {
+        rolled = stage.rollout.roll_out(stays, deadline, told) => rolled?,
+        failed = follow(stage, &leaving) => return Err(failed),
+    };
+    for (database, _) in stage.circuits() {
+        stage.faults.clear_all(database).await?;
+    }
+    stage.direct(&[]).await?;
+    if !ended(stage, Step::RollOut, rolled)? {
         return Ok(false);
     }
     stage.diary.begin(Step::Tail, TAIL);
@@ -64,66 +76,72 @@ pub(super) async fn run(
     Ok(true)
 }
 
-async fn roll(
-    stage: &Stage<'_>,
-    rollout: &mut Rollout,
-    step: Step,
-    candidate: &Candidate,
-    deadline: Instant,
-    progress: &mut Progress,
-) -> Result<bool, Failure> {
-    stage.diary.begin(step, stage.target.least_roll);
-    let told = |gone: usize, all: usize| {
-        progress.tell(&format!("{}: {gone} of {all} old pods replaced and gone", step.name()));
-    };
-    match rollout.roll(candidate, deadline, told).await? {
-        RollEnd::Complete => {
-            stage.diary.end(step);
-            Ok(true)
-        }
-        RollEnd::Stuck(reason) => {
-            stage.diary.end_early(step, reason);
-            Ok(false)
-        }
-        RollEnd::Unpullable(reason) => Err(unpullable(&reason)),
-    }
+fn count(step: Step, gone: usize, all: usize) -> String {
+    format!("{}: {gone} of {all} old pods replaced and gone", step.name())
 }
 
-async fn learn(stage: &Stage<'_>) -> Result<(), Failure> {
-    stage.diary.begin(Step::Learning, SETTLE + LEARNING);
-    stage.agents.pause(SETTLE + LEARNING).await?;
-    sleep(SETTLE).await;
-    stage.middle.learn(true).await?;
-    sleep(LEARNING.saturating_sub(Duration::from_millis(500))).await;
-    stage.middle.learn(false).await?;
-    sleep(Duration::from_millis(500)).await;
-    stage.diary.end(Step::Learning);
-    Ok(())
+/// Says whether the roll is complete.
+fn ended(stage: &Stage<'_>, step: Step, rolled: RollEnd) -> Result<bool, Failure> {
+    let complete = rolled == RollEnd::Complete;
+    match rolled {
+        RollEnd::Complete => stage.diary.end(step),
+        RollEnd::Stuck(reason) => stage.diary.end_early(step, StepTrouble::Stuck(reason)),
+        RollEnd::OutOfTime(left) => stage.diary.end_early(step, StepTrouble::OutOfTime(left)),
+        RollEnd::Unpullable(reason) => return Err(unpullable(&reason)),
+    }
+    Ok(complete)
 }
 
 /// Holds some answers of every pod that is about to be replaced, so that each has calls in flight when it is told to
-/// end.
-async fn hold_some(stage: &Stage<'_>) -> Result<(), Failure> {
-    let pods = stage.serving();
+/// end; none of a pod that has too few connections to spare one.
+async fn hold_some(stage: &Stage<'_>, leaving: &[String]) -> Result<(), Failure> {
     for (database, circuit) in stage.circuits() {
         let hold_ms = hold(&circuit).as_millis() as u64;
-        let each = pods.iter().map(|pod| (pod.as_str(), Fault::Hold { hold_ms, at_most: HELD_AT_ONCE }));
+        let spare = |pod: &String| HELD_AT_ONCE.min(stage.faults.now(database, pod).open / HELD_PART);
+        let each = leaving.iter().map(|pod| (pod.as_str(), spare(pod))).filter(|(_, spare)| *spare > 0);
+        let each = each.map(|(pod, at_most)| (pod, Fault::Hold { hold_ms, at_most }));
         stage.faults.set(database, each, ROLL_AT_MOST).await?;
     }
     Ok(())
 }
 
-/// Lets every read of a cache miss, for the pods there are and for those that come: a deploy with a cold cache.
-/// Ends only when an order fails.
-async fn keep_cold(stage: &Stage<'_>) -> Result<bool, Failure> {
+/// Keeps asking those that are still there. Ends only when an agent does not take the list.
+async fn follow(stage: &Stage<'_>, leaving: &[String]) -> Failure {
+    let mut pods = stage.pods.clone();
+    let mut asked = leaving.to_vec();
+    loop {
+        let there: Vec<String> = {
+            let table = pods.borrow_and_update();
+            leaving.iter().filter(|pod| table.contains_key(*pod)).cloned().collect()
+        };
+        if there != asked {
+            if let Err(failure) = stage.direct_to_the_end(&there).await {
+                return failure;
+            }
+            asked = there;
+        }
+        if pods.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+    }
+}
+
+/// Lets every read of a cache miss, for the pods of the candidate as they come: a deploy with a cold cache. Ends only
+/// when an order fails.
+async fn keep_cold(stage: &Stage<'_>) -> Failure {
     let mut cold = BTreeSet::new();
     let mut pods = stage.pods.clone();
     loop {
-        let new: Vec<String> =
-            pods.borrow_and_update().keys().filter(|pod| !cold.contains(*pod)).cloned().collect();
+        let new: Vec<String> = {
+            let table = pods.borrow_and_update();
+            let led = table.iter().filter(|(pod, brief)| brief.led && !cold.contains(*pod));
+            led.map(|(pod, _)| pod.clone()).collect()
+        };
         for cache in stage.caches().into_iter().filter(|_| !new.is_empty()) {
             let each = new.iter().map(|pod| (pod.as_str(), Fault::Miss));
-            stage.faults.set(cache, each, ROLL_AT_MOST).await?;
+            if let Err(failure) = stage.faults.set(cache, each, ROLL_AT_MOST).await {
+                return failure;
+            }
         }
         cold.extend(new);
         if pods.changed().await.is_err() {

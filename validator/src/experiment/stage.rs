@@ -8,14 +8,18 @@ use tokio::time::{Instant, sleep};
 use super::circuit::Circuit;
 use super::diary::Diary;
 use super::faults::Faults;
-use crate::cluster::{Agents, Cluster, Interposition, PodTable, Target};
+use crate::cluster::{Agents, Cluster, Collector, Interposition, PodTable, Rollout, Target};
 use crate::config::{Dependency, Protocol};
 use crate::failure::Failure;
-use crate::load::DirectPod;
+use crate::load::{DirectPlan, DirectPod};
 use crate::plan::Plan;
 
 /// Requests per second to each pod past the Service.
 const DIRECT_RATE: f64 = 10.0;
+
+/// The same when each has its trace: with its share of the others it stays below what services take from a caller
+/// that wants everything traced (20 per second and pod in ours).
+const TRACED_RATE: f64 = 6.0;
 
 /// The parts of a run that steps share.
 pub(super) struct Stage<'a> {
@@ -24,9 +28,11 @@ pub(super) struct Stage<'a> {
     pub(super) plan: &'a Plan,
     pub(super) agents: &'a Agents,
     pub(super) middle: &'a Interposition,
+    pub(super) collector: &'a Collector,
     pub(super) pods: watch::Receiver<PodTable>,
     pub(super) faults: Faults<'a>,
     pub(super) diary: &'a Diary,
+    pub(super) rollout: &'a Rollout,
 }
 
 impl Stage<'_> {
@@ -67,14 +73,20 @@ impl Stage<'_> {
 
     /// Sends requests past the Service to these pods from now on.
     pub(super) async fn direct(&self, pods: &[String]) -> Result<(), Failure> {
-        let port = self.plan.target.port;
-        let aimed = {
-            let table = self.pods.borrow();
-            let ip = |pod: &String| table.get(pod).and_then(|brief| brief.ip);
-            let one = |pod: &String| Some(DirectPod { pod: pod.clone(), ip: ip(pod)?, port });
-            pods.iter().filter_map(one).collect()
-        };
-        self.agents.direct(aimed, DIRECT_RATE).await
+        self.agents.direct(&DirectPlan { pods: self.aimed(pods), rate: DIRECT_RATE, drain: false }).await
+    }
+
+    /// The same, with a trace of each: it is the pods' end that is watched.
+    pub(super) async fn direct_to_the_end(&self, pods: &[String]) -> Result<(), Failure> {
+        self.agents.direct(&DirectPlan { pods: self.aimed(pods), rate: TRACED_RATE, drain: true }).await
+    }
+
+    /// Those of the pods that are there, with their addresses.
+    fn aimed(&self, pods: &[String]) -> Vec<DirectPod> {
+        let (port, table) = (self.plan.target.port, self.pods.borrow());
+        let ip = |pod: &String| table.get(pod).and_then(|brief| brief.ip);
+        let one = |pod: &String| Some(DirectPod { pod: pod.clone(), ip: ip(pod)?, port });
+        pods.iter().filter_map(one).collect()
     }
 
     /// Waits for something that the watches or the agents show; says whether it came in time.

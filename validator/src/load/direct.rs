@@ -1,16 +1,18 @@
 //! Requests to single pods, past the Service: their answers can be told apart by pod, and still come when no endpoint
 //! is ready.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Mutex, Semaphore, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::shooter::{Aim, Shooter};
+use super::link::Link;
+use super::shooter::{Aim, Shooter, Turn};
 use super::{DirectPlan, DirectPod};
 use crate::evidence::Class;
 
@@ -20,7 +22,11 @@ const MAX_IN_FLIGHT: usize = 2_000;
 /// How long an empty list is looked at before it is looked at again.
 const IDLE: Duration = Duration::from_millis(100);
 
-/// Sends each listed pod its rate of requests on new connections, until the token is cancelled.
+/// Kept connections by where they lead, each used by one request at a time.
+type Kept = BTreeMap<SocketAddr, Arc<Mutex<Option<Link>>>>;
+
+/// Sends each listed pod its rate of requests, until the token is cancelled: on new connections, and every other one on
+/// a kept one where the plan says so.
 pub(super) async fn run(
     shooter: Arc<Shooter>,
     plan: watch::Receiver<DirectPlan>,
@@ -28,18 +34,25 @@ pub(super) async fn run(
     tasks: TaskTracker,
 ) {
     let in_flight = Arc::new(Semaphore::new(MAX_IN_FLIGHT));
+    let mut kept = Kept::new();
     let mut due = Instant::now();
     let aims = shooter.at_service(Class::Direct);
+    let mut keeps = false;
     while stop.run_until_cancelled(sleep_until(due)).await.is_some() {
-        let DirectPlan { pods, rate } = plan.borrow().clone();
-        for turn in pods.into_iter().filter_map(|pod| Some(past_the_service(&aims, pod)?.turn(due))) {
+        let DirectPlan { pods, rate, drain } = plan.borrow().clone();
+        kept.retain(|address, _| pods.iter().any(|listed| listed.ip == address.ip()));
+        keeps = drain && !keeps;
+        let aimed = pods.into_iter().filter_map(|pod| past_the_service(&aims, pod));
+        for aim in aimed.map(|aim| Aim { sampled: drain, keeps, ..aim }) {
+            let link = if keeps { Arc::clone(kept.entry(aim.address).or_default()) } else { Arc::default() };
+            let turn = aim.turn(due);
             shooter.recorder.due(&turn);
             match Arc::clone(&in_flight).try_acquire_owned() {
                 Err(_) => shooter.recorder.unsent(&turn),
                 Ok(permit) => {
                     let shooter = Arc::clone(&shooter);
                     tasks.spawn(async move {
-                        shooter.shoot(turn, &mut None).await;
+                        shoot(&shooter, turn, &link).await;
                         drop(permit);
                     });
                 }
@@ -59,4 +72,13 @@ fn past_the_service(aims: &[(Aim, f64)], DirectPod { pod, ip, port }: DirectPod)
     let (aim, _) = drawn.or(aims.last())?;
     let address = SocketAddr::new(ip, aim.choice.port.map_or(port, |port| port.pod));
     Some(Aim { pod: Some(pod), address, ..aim.clone() })
+}
+
+/// A kept connection that is in use is not waited for: the request goes on a new one.
+async fn shoot(shooter: &Shooter, mut turn: Turn, link: &Mutex<Option<Link>>) {
+    if let Ok(mut link) = link.try_lock() {
+        return shooter.shoot(turn, &mut link).await;
+    }
+    turn.aim.keeps = false;
+    shooter.shoot(turn, &mut None).await;
 }

@@ -15,7 +15,6 @@ use super::link::{Exchange, Link, Untouched};
 use super::recorder::{Recorder, Shot};
 use super::sampling::Sampling;
 use super::{LoadPlan, SecretHeaders};
-use crate::config::RequestSpec;
 use crate::evidence::{Class, Outcome};
 
 /// A request without a complete answer after this time is lost.
@@ -37,6 +36,10 @@ pub(super) struct Aim {
     /// The pod, for requests past the Service.
     pub(super) pod: Option<String>,
     pub(super) choice: Arc<Choice>,
+    /// Whether every request carries the sampled flag.
+    pub(super) sampled: bool,
+    /// Whether a connection may outlive a request.
+    pub(super) keeps: bool,
 }
 
 /// One request that is due.
@@ -84,7 +87,8 @@ impl Shooter {
             if let Some(port) = choice.port {
                 address.set_port(port.service);
             }
-            (Aim { class, address, pod: None, choice: Arc::new(choice) }, share)
+            let (keeps, choice) = (class.keeps_connections(), Arc::new(choice));
+            (Aim { class, address, pod: None, choice, sampled: false, keeps }, share)
         };
         choices.into_iter().map(aim).collect()
     }
@@ -96,10 +100,11 @@ impl Shooter {
         if slot.as_ref().is_some_and(|link| !link.is_open()) {
             self.retire(class, slot.take()).await;
         }
-        let prepared = self.prepare(class, turn.template, &self.plan.requests[turn.template]);
+        let prepared = self.prepare(&turn);
+        let aim = turn.aim.clone();
         let sent = Instant::now();
         let Exchange { outcome, error, retry_after } =
-            self.deliver(&turn.aim, prepared.request, slot, sent + REQUEST_DEADLINE).await;
+            self.deliver(&aim, prepared.request, slot, sent + REQUEST_DEADLINE).await;
         self.recorder.request(Shot {
             turn,
             retry_after,
@@ -111,7 +116,7 @@ impl Shooter {
             sampled: prepared.sampled,
         });
         let spent = slot.as_ref().is_some_and(|link| link.announced);
-        if spent || !matches!(outcome, Outcome::Answered(_)) || !class.keeps_connections() {
+        if spent || !matches!(outcome, Outcome::Answered(_)) || !aim.keeps {
             self.retire(class, slot.take()).await;
         }
     }
@@ -163,10 +168,11 @@ impl Shooter {
         }
     }
 
-    fn prepare(&self, class: Class, template: usize, spec: &RequestSpec) -> Prepared {
+    fn prepare(&self, Turn { aim, template, .. }: &Turn) -> Prepared {
+        let (class, spec) = (aim.class, &self.plan.requests[*template]);
         let mut random = || fastrand::u64(..);
         let path = spec.path.render(&mut random);
-        let sampled = self.sampling.takes(class);
+        let sampled = aim.sampled || self.sampling.takes(class);
         // The trace ids of a run begin alike, so that middle agents know them; the rest is random, as the W3C asks.
         let (trace, parent) = (
             format!("{}{:08x}{:016x}", self.plan.trace_prefix, fastrand::u32(..), fastrand::u64(1..)),
@@ -192,7 +198,7 @@ impl Shooter {
             Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))
         });
         // What is declared takes the place of what is usual.
-        for (name, value) in declared.chain(self.secrets.of(template)) {
+        for (name, value) in declared.chain(self.secrets.of(*template)) {
             request.headers_mut().insert(name, value);
         }
         Prepared { request, name, sampled: sampled.then_some((trace, parent)) }

@@ -42,6 +42,18 @@ pub struct ClassLoad {
     pub times: Histogram,
 }
 
+impl ClassLoad {
+    fn plus(mut self, other: Self) -> Self {
+        self.due += other.due;
+        self.on_time += other.on_time;
+        self.lost += other.lost;
+        self.unsent += other.unsent;
+        self.answered += other.answered;
+        self.times.merge(&other.times);
+        self
+    }
+}
+
 impl<'a> LoadView<'a> {
     pub(super) fn new(evidence: &'a Evidence, usual: Usual) -> Self {
         let mut view = Self {
@@ -89,20 +101,20 @@ impl<'a> LoadView<'a> {
         load
     }
 
+    /// Sums one class over several windows that lie apart.
+    pub fn class_over(&self, class: Class, windows: &[(Millis, Millis)]) -> ClassLoad {
+        windows.iter().map(|window| self.class(class, *window)).fold(ClassLoad::default(), ClassLoad::plus)
+    }
+
     /// All classes together over a window.
     pub fn all(&self, window: (Millis, Millis)) -> ClassLoad {
-        Class::ALL.into_iter().map(|class| self.class(class, window)).fold(
-            ClassLoad::default(),
-            |mut sum, one| {
-                sum.due += one.due;
-                sum.on_time += one.on_time;
-                sum.lost += one.lost;
-                sum.unsent += one.unsent;
-                sum.answered += one.answered;
-                sum.times.merge(&one.times);
-                sum
-            },
-        )
+        self.all_over(&[window])
+    }
+
+    /// All classes together over several windows that lie apart.
+    pub fn all_over(&self, windows: &[(Millis, Millis)]) -> ClassLoad {
+        let each = Class::ALL.into_iter().map(|class| self.class_over(class, windows));
+        each.fold(ClassLoad::default(), ClassLoad::plus)
     }
 
     /// What became of the requests of each template that went through the Service in a window.
@@ -160,10 +172,8 @@ impl<'a> LoadView<'a> {
 
     /// Requests of a window that went through the Service with the sampled flag and were answered.
     pub fn sampled(&self, (begin, end): (Millis, Millis)) -> Vec<(usize, &'a RequestFact)> {
-        let ours = self
-            .requests
-            .iter()
-            .filter(|(_, r)| r.trace_id.is_some() && !self.is_lost(r.template, r.outcome));
+        let through = |r: &RequestFact| r.class != Class::Direct && r.trace_id.is_some();
+        let ours = self.requests.iter().filter(|(_, r)| through(r) && !self.is_lost(r.template, r.outcome));
         ours.filter(|(_, r)| (begin..=end).contains(&r.due)).copied().collect()
     }
 

@@ -120,7 +120,6 @@ mod tests {
         assert_eq!(why_not(Ok(clock), Some(Trouble::Cut(1))), None);
         let disturbed = [
             Trouble::Encrypted,
-            Trouble::SelectorChanged,
             Trouble::FailedOpen,
             Trouble::Lost("its pod is gone".into()),
             Trouble::Unread("it is HTTP/2".into()),
@@ -130,7 +129,7 @@ mod tests {
             let told = why_not(Ok(clock), Some(trouble.clone())).unwrap();
             assert_eq!(told, format!("postgres: {}", trouble.disbelief().unwrap()));
         }
-        assert!(why_not(Err("it has no selector".into()), None).unwrap().ends_with("it has no selector"));
+        assert!(why_not(Err("it is not TCP".into()), None).unwrap().ends_with("it is not TCP"));
         assert!(MiddleView::default().why_not("postgres").unwrap().starts_with("no middle agent"));
     }
 }

@@ -3,19 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Service;
-use kube::Api;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use crate::cluster::PodTable;
 use crate::cluster::guardian::Guardian;
 use crate::cluster::middle_link::Middle;
-use crate::cluster::{Cluster, PodTable, selector};
-use crate::evidence::Trouble;
 use crate::middle::Targets;
-
-/// How often the selectors are looked at.
-const WATCH: Duration = Duration::from_secs(2);
 
 /// How often the guardian is looked at.
 const GUARDIAN: Duration = Duration::from_secs(5);
@@ -29,7 +23,7 @@ pub(super) async fn aim(middles: Vec<Arc<Middle>>, mut pods: watch::Receiver<Pod
             .filter_map(|(pod, brief)| Some((brief.ip?, pod.clone())))
             .collect();
         for middle in &middles {
-            if let Err(error) = middle.aim(targets.clone()).await {
+            if let Err(error) = middle.aim(&targets).await {
                 tracing::warn!(%error, agent = middle.object, "it does not take the list of pods");
             }
         }
@@ -51,26 +45,8 @@ pub(super) async fn look_after(guardian: Guardian) {
     }
 }
 
-/// Watches the selectors: whoever else changes one ends the run.
-pub(super) async fn guard(
-    cluster: Cluster,
-    middles: Vec<Arc<Middle>>,
-    disturb: watch::Sender<Option<String>>,
-) {
-    let api: Api<Service> = cluster.api();
-    loop {
-        for middle in &middles {
-            let name = &middle.dependency.upstream.to_string();
-            let read = cluster.call("read a Service", api.get_opt(name)).await;
-            if matches!(&read, Ok(Some(service)) if selector::leads_to(service, &middle.object))
-                || read.is_err()
-            {
-                continue;
-            }
-            middle.trouble(Trouble::SelectorChanged);
-            disturb.send_replace(Some(format!("somebody else changed the selector of Service `{name}`")));
-            return;
-        }
-        sleep(WATCH).await;
-    }
+/// Listens to one agent until it is lost, and tells why.
+pub(super) async fn listen(middle: Arc<Middle>, lost: watch::Sender<Option<String>>) {
+    let why = middle.listen().await;
+    lost.send_replace(Some(format!("middle agent {}: {why}", middle.object)));
 }

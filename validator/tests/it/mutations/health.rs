@@ -1,6 +1,7 @@
 //! Mutations for the checks of health.
 
 use golive_validator::check::Outcome;
+use golive_validator::config::Need;
 use golive_validator::evidence::{Edge, Fact, Fault, ObjectKind, ProbeTarget, Step};
 use serde_json::json;
 
@@ -85,5 +86,14 @@ pub(super) const HEALTH: &[Mutation] = &[
         let hang = hang(e);
         said(e, &hang.pod, ProbeTarget::Readiness, hang.began + 9_000, 503);
         calls(e, &hang, (hang.began - 1_000, hang.ended + 1_000), |call| call.pings = 0);
+    }),
+    ("GL-H204", Outcome::Fail, |e| {
+        // A pod that leaves without Redis alone, which is declared as one that it can do without.
+        e.header
+            .plan
+            .dependencies
+            .iter_mut()
+            .filter(|d| d.name == "redis")
+            .for_each(|d| d.readiness = Need::Optional);
     }),
 ];

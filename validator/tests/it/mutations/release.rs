@@ -1,7 +1,7 @@
 //! Mutations for the checks of release.
 
 use golive_validator::check::Outcome;
-use golive_validator::evidence::{Edge, Fact, ObjectKind, Step};
+use golive_validator::evidence::{Edge, Evidence, Fact, ObjectKind, Step, StepTrouble};
 use serde_json::json;
 
 use super::Mutation;
@@ -18,15 +18,9 @@ pub(super) const RELEASE: &[Mutation] = &[
         e.facts.retain(|f| !matches!(f, Fact::Object(o) if o.kind == ObjectKind::PodDisruptionBudget));
     }),
     ("GL-R004", Outcome::Fail, |e| objects(e, ObjectKind::Pod, |pod| pod["spec"]["nodeName"] = json!("one"))),
-    ("GL-R201", Outcome::Fail, |e| {
-        for fact in &mut e.facts {
-            if let Fact::Step(step) = fact
-                && step.step == Step::Roll2
-                && step.edge == Edge::End
-            {
-                step.trouble = Some("new pod x: CrashLoopBackOff".into());
-            }
-        }
+    ("GL-R201", Outcome::Fail, |e| ends(e, StepTrouble::Stuck("new pod x: CrashLoopBackOff".into()))),
+    ("GL-R201", Outcome::Inconclusive, |e| {
+        ends(e, StepTrouble::OutOfTime("2 of 3 old pods are left".into()))
     }),
     ("GL-R202", Outcome::Fail, |e| {
         let last = last_in_peace(e, ObjectKind::EndpointSlice, |_| true);
@@ -39,3 +33,15 @@ pub(super) const RELEASE: &[Mutation] = &[
         objects(e, ObjectKind::ReplicaSet, |set| set["spec"]["replicas"] = json!(9));
     }),
 ];
+
+/// The roll out ends early.
+fn ends(evidence: &mut Evidence, trouble: StepTrouble) {
+    for fact in &mut evidence.facts {
+        if let Fact::Step(step) = fact
+            && step.step == Step::RollOut
+            && step.edge == Edge::End
+        {
+            step.trouble = Some(trouble.clone());
+        }
+    }
+}

@@ -11,7 +11,7 @@ pub(super) const SHUTDOWN: &[Mutation] = &[
     ("GL-S001", Outcome::Fail, |e| template(e, |spec| spec["terminationGracePeriodSeconds"] = json!(20))),
     ("GL-S201", Outcome::Fail, |e| {
         let begin = e.facts.iter().find_map(|f| match f {
-            Fact::Step(s) if s.step == Step::Roll1 && s.edge == Edge::Begin => Some(s.at),
+            Fact::Step(s) if s.step == Step::RollIn && s.edge == Edge::Begin => Some(s.at),
             _ => None,
         });
         let second = e.facts.iter_mut().find_map(|f| match f {
@@ -23,13 +23,13 @@ pub(super) const SHUTDOWN: &[Mutation] = &[
     }),
     ("GL-S201", Outcome::Fail, |e| {
         // Pods that are not done with their start answer 404 for a second, which the old version never did.
-        let begin = edge(e, Step::Roll1, Edge::Begin) + 2_000;
+        let begin = edge(e, Step::RollIn, Edge::Begin) + 2_000;
         seconds(e, (begin, begin + 5_000))
             .for_each(|s| s.outcomes = vec![(evidence::Outcome::Answered(404), s.due)]);
     }),
     ("GL-S201", Outcome::Pass, |e| {
         // The same, declared to be right.
-        let begin = edge(e, Step::Roll1, Edge::Begin) + 2_000;
+        let begin = edge(e, Step::RollIn, Edge::Begin) + 2_000;
         seconds(e, (begin, begin + 5_000))
             .for_each(|s| s.outcomes = vec![(evidence::Outcome::Answered(404), s.due)]);
         e.header.plan.traffic.requests.iter_mut().for_each(|r| r.expect = vec![200, 201, 404]);
@@ -37,7 +37,7 @@ pub(super) const SHUTDOWN: &[Mutation] = &[
     ("GL-S201", Outcome::Pass, |e| {
         // 404 is what the old version gave as well.
         let (begin, quiet) =
-            (edge(e, Step::Roll1, Edge::Begin) + 2_000, edge(e, Step::Baseline, Edge::Begin));
+            (edge(e, Step::RollIn, Edge::Begin) + 2_000, edge(e, Step::Baseline, Edge::Begin));
         for window in [(quiet, quiet + 5_000), (begin, begin + 5_000)] {
             seconds(e, window).for_each(|s| s.outcomes = vec![(evidence::Outcome::Answered(404), s.due)]);
         }

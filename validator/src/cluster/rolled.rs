@@ -1,0 +1,82 @@
+//! A target that a run of a test has rolled in: its deployment, and the replica set of the template before.
+
+use serde_json::{Value, json};
+
+use super::fake::Fake;
+
+/// The deployment at the fake API server.
+pub(super) struct Rolled {
+    fake: Fake,
+}
+
+impl Rolled {
+    pub(super) const PATH: &'static str = "/apis/apps/v1/namespaces/demo/deployments/users";
+
+    /// Revision 5 is the candidate, led to agents; revision 4 is what was there before.
+    pub(super) fn by(fake: &Fake, run: &str) -> Self {
+        let annotations = json!({
+            "golive.dev/run": run, "golive.dev/rollback-to": "4", "golive.dev/rolls": "1",
+            "deployment.kubernetes.io/revision": "5",
+        });
+        let mut template = old();
+        template["spec"]["hostAliases"] = aliases();
+        template["spec"]["containers"][0]["image"] = json!("users:2");
+        fake.put(
+            Self::PATH,
+            json!({
+                "metadata": { "name": "users", "uid": "u", "generation": 2, "annotations": annotations },
+                "spec": { "selector": { "matchLabels": { "app": "users" } }, "template": template },
+            }),
+        );
+        fake.put("/apis/apps/v1/namespaces/demo/replicasets/users-4", json!({
+            "metadata": {
+                "name": "users-4", "annotations": { "deployment.kubernetes.io/revision": "4" },
+                "ownerReferences": [{ "apiVersion": "apps/v1", "kind": "Deployment", "name": "users", "uid": "u" }],
+            },
+            "spec": { "selector": {}, "template": old() },
+        }));
+        Self { fake: fake.clone() }
+    }
+
+    pub(super) fn template(&self) -> Value {
+        self.deployment()["spec"]["template"].clone()
+    }
+
+    pub(super) fn annotations(&self) -> Value {
+        self.deployment()["metadata"]["annotations"].clone()
+    }
+
+    /// Whether its pods would be led to agents.
+    pub(super) fn leads(&self) -> bool {
+        self.template().to_string().contains("agent.golive.invalid")
+    }
+
+    /// Somebody else changes it.
+    pub(super) fn change(&self, change: impl FnOnce(&mut Value)) {
+        let mut deployment = self.deployment();
+        change(&mut deployment);
+        self.fake.put(Self::PATH, deployment);
+    }
+
+    fn deployment(&self) -> Value {
+        self.fake.get(Self::PATH).unwrap()
+    }
+}
+
+/// The template before.
+pub(super) fn old() -> Value {
+    json!({
+        "metadata": { "labels": { "app": "users" } },
+        "spec": { "containers": [{ "name": "users", "image": "users:1" }] },
+    })
+}
+
+/// A pod of the candidate.
+pub(super) fn led_pod(name: &str) -> Value {
+    let labels = json!({ "app": "users" });
+    json!({ "metadata": { "name": name, "labels": labels }, "spec": { "containers": [], "hostAliases": aliases() } })
+}
+
+fn aliases() -> Value {
+    json!([{ "ip": "10.96.0.7", "hostnames": ["postgres", "agent.golive.invalid"] }])
+}
