@@ -41,7 +41,7 @@ plain() {
   expect plain '[.checks[] | select(.area != "run" and .outcome != "pass")] == []' "no other finding than with them"
 }
 
-# Ready without a dependency, and declared so.
+# Ready without a dependency, and declared so: both stores are optional.
 degraded() {
   step "install users, ready while degraded" "cluster/kubectl -n $namespace describe pods" install_users --set readiness=degraded-ok
   sed 's/readiness: required/readiness: optional/' "$repo_dir/golive.yaml" >"$out/degraded.yaml"

@@ -7,6 +7,7 @@ mod choice;
 mod classes;
 mod clock;
 mod direct;
+mod idle;
 mod link;
 mod pause;
 mod prober;
@@ -23,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::RequestSpec;
 use crate::evidence::Class;
-use crate::plan::{Endpoint, ServedPort, TrafficPlan};
+use crate::plan::{Probe, ServedPort, TrafficPlan};
 
 pub use clock::AgentClock;
 pub use recorder::Recorder;
@@ -87,17 +88,17 @@ pub struct PausePlan {
     pub for_ms: u64,
 }
 
-/// A pod whose endpoints are to be asked directly.
+/// A pod that is to be asked what its kubelet asks.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 pub struct ProbedPod {
     /// Name of the pod.
     pub pod: String,
     /// Its address.
     pub ip: std::net::IpAddr,
-    /// Readiness endpoint.
-    pub readiness: Endpoint,
-    /// Liveness endpoint.
-    pub liveness: Endpoint,
+    /// Readiness probe, if one is declared.
+    pub readiness: Option<Probe>,
+    /// Liveness probe, if one is declared.
+    pub liveness: Option<Probe>,
 }
 
 /// The class that gets the fewest requests per second, by name, and how many; nothing for a load without requests.

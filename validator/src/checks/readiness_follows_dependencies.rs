@@ -2,6 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{FaultFact, Millis, ProbeTarget, Step};
+use crate::plan::Probe;
 use crate::timeline::{Kind, Loss, Timeline, Unmeasured};
 
 /// The check.
@@ -11,7 +12,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Health,
     severity: Severity::Blocker,
     why: "A pod that says ready without its database gets users it cannot serve; one that was declared to go on must not leave.",
-    how: "Each pod loses one data store, then all, then gets the first one back. Without one that is declared `readiness: required` the readiness endpoint must stop saying 200 soon, the EndpointSlice must follow within the probe's own timings, and both must stay so until every such one is back. Without one that is `optional`, or `none`, both must stay ready while nothing else is lost.",
+    how: "Each pod loses one data store, then all, then gets the first one back. Without one that is declared `readiness: required` the declared readiness probe must soon stop succeeding (an exec probe is read from the endpoint alone), the EndpointSlice must follow within the probe's own timings, and both must stay so until every such one is back. Without one that is `optional`, or `none`, both must stay ready while nothing else is lost.",
     remedy: "Confirm every required store in the loop behind /ready, each by a call of its own; declare `readiness: optional` for one that the service can go on without.",
     rests_on: &[
         Kind::Watch,
@@ -42,33 +43,37 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         let window = (loss.first().began, loss.ended());
         timeline.load.probes_of(loss.pod, ProbeTarget::Readiness, window).next().is_some()
     };
-    if let Some(loss) = losses.iter().find(|loss| !asked(loss)) {
+    let Some(probe) = &timeline.plan().target.readiness else {
+        return Err(Unmeasured::NotDeclared("no readinessProbe is declared: see GL-H001".into()));
+    };
+    let silent = || losses.iter().find(|loss| !asked(loss)).filter(|_| probe.can_be_asked());
+    if let Some(loss) = silent() {
         return Err(Unmeasured::NotSeen(format!("the readiness of {} was not asked", loss.pod)));
     }
     let mut wrong = Vec::new();
     let mut slowest = 0;
     for loss in &losses {
-        match behaved(timeline, loss)? {
+        match behaved(timeline, loss, probe)? {
             Ok(after) => slowest = slowest.max(after),
             Err(case) => wrong.push(case.of(loss.pod).before(&loss.first().dependency)),
         }
     }
-    let limit = timeline.workload.readiness_out_s() + timeline.plan().policy.max_endpoint_out_margin_s;
+    let limit = probe.out_s() + timeline.plan().policy.max_endpoint_out_margin_s;
     let unit = format!("of {} pods wrong, out within {:.1} s", losses.len(), slowest as f64 / 1000.0);
     Ok(Finding::unless(wrong, PASS).tally(unit, format!("0, <= {limit} s")))
 }
 
 /// How long its endpoint took to leave once it had to, or what is wrong.
-fn behaved(timeline: &Timeline, loss: &Loss) -> Result<Result<Millis, Case>, Unmeasured> {
+fn behaved(timeline: &Timeline, loss: &Loss, probe: &Probe) -> Result<Result<Millis, Case>, Unmeasured> {
     let needed: Vec<&FaultFact> = timeline.needed(loss).collect();
     let must_leave = needed.iter().map(|fault| fault.began).min();
-    if let Some(left) = stayed(timeline, loss, must_leave.unwrap_or(Millis::MAX))? {
+    if let Some(left) = stayed(timeline, loss, probe, must_leave.unwrap_or(Millis::MAX))? {
         return Ok(Err(left));
     }
     match needed.iter().min_by_key(|fault| fault.began) {
         Some(first) => {
             let back = needed.iter().map(|fault| fault.ended).max().unwrap_or(first.ended);
-            left(timeline, loss, first, back)
+            left(timeline, loss, probe, first, back)
         }
         None => Ok(Ok(0)),
     }
@@ -78,6 +83,7 @@ fn behaved(timeline: &Timeline, loss: &Loss) -> Result<Result<Millis, Case>, Unm
 fn left(
     timeline: &Timeline,
     loss: &Loss,
+    probe: &Probe,
     first: &FaultFact,
     back: Millis,
 ) -> Result<Result<Millis, Case>, Unmeasured> {
@@ -89,11 +95,12 @@ fn left(
     let wrong = |until, text| Ok(Err(Case::over((began, until), text, loss.faults[0].0)));
     let by = began + (policy.max_readiness_reaction_s * 1000.0) as Millis;
     let probes = || timeline.load.probes_of(pod, ProbeTarget::Readiness, (began, end));
-    if !probes().any(|(_, probe)| probe.answer != Ok(200) && probe.from <= by) {
+    // What an exec probe says shows in the endpoint alone.
+    if probe.can_be_asked() && !probes().any(|(_, said)| !said.succeeded() && said.from <= by) {
         let seconds = policy.max_readiness_reaction_s;
         return wrong(by, format!("{pod} said ready for {seconds} s without {store}"));
     }
-    let limit_s = timeline.workload.readiness_out_s() + policy.max_endpoint_out_margin_s;
+    let limit_s = probe.out_s() + policy.max_endpoint_out_margin_s;
     let life = timeline
         .endpoint_lives
         .get(pod)
@@ -102,9 +109,8 @@ fn left(
         let due = began + (limit_s * 1000.0) as Millis;
         return wrong(due, format!("{pod} stayed in the Service for {limit_s} s without {store}"));
     };
-    let again = probes()
-        .find(|(_, probe)| probe.answer == Ok(200) && probe.to > by)
-        .map(|(_, probe)| probe.from.max(by));
+    let again =
+        probes().find(|(_, said)| said.succeeded() && said.to > by).map(|(_, said)| said.from.max(by));
     if let Some(at) = again.or_else(|| life.first(true, out).filter(|at| *at < end)) {
         let text = format!("{pod} said ready again without {}", loss.away_at(at).join(" and "));
         return Ok(Err(Case::at(at, text, loss.faults[0].0)));
@@ -113,15 +119,21 @@ fn left(
 }
 
 /// What is wrong while it lacks only what it can go on without: that one store is lost, and nothing that it needs.
-fn stayed(timeline: &Timeline, loss: &Loss, must_leave: Millis) -> Result<Option<Case>, Unmeasured> {
+fn stayed(
+    timeline: &Timeline,
+    loss: &Loss,
+    probe: &Probe,
+    must_leave: Millis,
+) -> Result<Option<Case>, Unmeasured> {
     let (_, end) = timeline.between(Step::Loss, Step::Loss)?;
     let window = (loss.first().began, end.min(loss.first().ended).min(must_leave));
     if window.0 >= window.1 {
         return Ok(None);
     }
-    let mut probes = timeline.load.probes_of(loss.pod, ProbeTarget::Readiness, window);
     let left = timeline.endpoint_lives.get(loss.pod).and_then(|life| life.first(false, window.0));
-    let refused = probes.find(|(_, probe)| probe.answer != Ok(200)).map(|(_, probe)| (probe.from, probe.to));
+    let (failing, _) = timeline.failing(loss.pod, ProbeTarget::Readiness, window);
+    let lasting = failing.iter().find(|stretch| stretch.would_act(probe, [window.1].into_iter()));
+    let refused = lasting.map(|stretch| (stretch.from, stretch.to));
     let during = refused.or_else(|| left.filter(|at| *at < window.1).map(|at| (at, at)));
     Ok(during.map(|during| {
         let text = format!("{} left without {} alone", loss.pod, loss.first().dependency);

@@ -1,7 +1,7 @@
 //! What is to be gated, from a file or from arguments.
 
 use crate::cli::TargetArgs;
-use crate::cluster::Target;
+use crate::cluster::{Target, deployment_name};
 use crate::config::{GoLiveCheck, RequestSpec};
 use crate::failure::Failure;
 use crate::plan::Plan;
@@ -48,13 +48,7 @@ pub(super) fn plan(
 }
 
 fn from_arguments(target: &str, args: &TargetArgs) -> Result<GoLiveCheck, Failure> {
-    let name = match target.split_once('/') {
-        Some(("deployment" | "deploy" | "deployment.apps", name)) if !name.is_empty() => name,
-        _ => {
-            return Err(Failure::usage(format!("`{target}`: expected deployment/NAME"))
-                .hint(format!("validator run deployment/{target} -n NAMESPACE --get /PATH")));
-        }
-    };
+    let name = deployment_name(target)?;
     if args.get.is_empty() {
         return Err(Failure::usage("what do users ask for? expected at least one --get PATH")
             .hint(format!("validator run {target} --get '/api/users/{{1..1000}}'")));

@@ -129,14 +129,29 @@ fn start_idle(
     stop: &CancellationToken,
     tasks: &TaskTracker,
 ) {
-    let mean_gap = f64::midpoint(IDLE_GAP_MIN_S, IDLE_GAP_MAX_S);
-    let connections = (rate * mean_gap).round().max(1.0) as usize;
-    for _ in 0..connections {
-        tasks.spawn(idle(Arc::clone(shooter), aim.clone(), pause.clone(), stop.clone()));
+    for number in 0..idle_links(rate, IDLE_GAP_MAX_S) {
+        tasks.spawn(idle(Arc::clone(shooter), aim.clone(), (rate, number), pause.clone(), stop.clone()));
     }
 }
 
-async fn idle(shooter: Arc<Shooter>, aim: Aim, pause: Pause, stop: CancellationToken) {
+/// Connections that keep the rate with gaps up to this length.
+fn idle_links(rate: f64, longest_gap: f64) -> usize {
+    (rate * f64::midpoint(IDLE_GAP_MIN_S, longest_gap)).round().max(1.0) as usize
+}
+
+/// The longest gap that the server lets a connection live for.
+fn longest_gap(shooter: &Shooter) -> f64 {
+    let longest = shooter.idle.longest().map_or(IDLE_GAP_MAX_S, |longest| longest.as_secs_f64());
+    longest.clamp(IDLE_GAP_MIN_S, IDLE_GAP_MAX_S)
+}
+
+async fn idle(
+    shooter: Arc<Shooter>,
+    aim: Aim,
+    (rate, number): (f64, usize),
+    pause: Pause,
+    stop: CancellationToken,
+) {
     let mut link = None;
     // The first use comes anywhere in a gap, so that the class starts at its rate.
     let mut due = Instant::now() + Duration::from_secs_f64(fastrand::f64() * IDLE_GAP_MAX_S / 2.0);
@@ -146,7 +161,11 @@ async fn idle(shooter: Arc<Shooter>, aim: Aim, pause: Pause, stop: CancellationT
             shooter.recorder.due(&turn);
             shooter.shoot(turn, &mut link).await;
         }
-        let gap = IDLE_GAP_MIN_S + fastrand::f64() * (IDLE_GAP_MAX_S - IDLE_GAP_MIN_S);
+        let longest = longest_gap(&shooter);
+        if number >= idle_links(rate, longest) {
+            break; // shorter gaps need fewer connections for the same rate
+        }
+        let gap = IDLE_GAP_MIN_S + fastrand::f64() * (longest - IDLE_GAP_MIN_S);
         due = Instant::now() + Duration::from_secs_f64(gap);
     }
     shooter.retire(Class::Idle, link).await;

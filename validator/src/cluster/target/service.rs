@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
 
+use super::spoken::{Spoken, by_name, plain_http};
 use crate::cluster::Cluster;
 use crate::config::PortRef;
 use crate::failure::Failure;
@@ -71,7 +72,11 @@ impl Serving<'_> {
     }
 }
 
-/// What stands behind a port of the Service; behind the one named `http`, else the first, when none is named.
+/// What stands behind a port of the Service; behind the one named `http`, else the first that may speak it, when
+/// none is named.
+///
+/// # Errors
+/// Exit 2 for a Service that no request of ours could reach, or whose port speaks something else than plain HTTP.
 pub(super) fn serving<'a>(
     service: &Service,
     containers: &'a [Container],
@@ -95,6 +100,7 @@ pub(super) fn serving<'a>(
         Failure::usage(format!("Service `{name}`: no container has the port it targets"))
             .hint("compare the Service's targetPort with the container's ports")
     })?;
+    plain_http(port, target, container)?;
     let number = u16::try_from(port.port).unwrap_or_default();
     Ok(Serving { address: SocketAddr::new(ip, number), port: target, container })
 }
@@ -109,7 +115,9 @@ fn service_port<'a>(
         PortRef::Name(name) => port.name.as_ref() == Some(name),
     };
     let Some(named) = named else {
-        let usual = ports.iter().find(|port| port.name.as_deref() == Some("http")).or(ports.first());
+        let http = |port: &&ServicePort| matches!(by_name(port), None | Some(Spoken::Http));
+        let named = ports.iter().find(|port| port.name.as_deref() == Some("http"));
+        let usual = named.or_else(|| ports.iter().find(http)).or(ports.first());
         return usual.ok_or_else(|| Failure::usage(format!("Service `{service}` has no port")));
     };
     ports.iter().find(|port| is(port, named)).ok_or_else(|| {
