@@ -226,8 +226,10 @@ async fn leave(
     let name = &target.plan.deployment;
     progress.expect(Duration::ZERO);
     if stays {
-        keep(cluster, name).await?;
-        progress.tell("the candidate stays");
+        progress.tell(match keep(cluster, name).await? {
+            true => "the candidate stays",
+            false => "the old template stands: what was seen before the roll out spoke against the candidate, or was not to be had",
+        });
     }
     for line in clean_up(cluster).await? {
         progress.tell(&format!("clean-up: {line}"));

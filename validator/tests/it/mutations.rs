@@ -97,6 +97,16 @@ fn a_good_run_passes_every_check() {
 }
 
 #[test]
+fn before_the_roll_out_nothing_fails_for_want_of_it() {
+    let mut evidence = good();
+    evidence.facts.retain(|f| !matches!(f, Fact::Step(s) if matches!(s.step, Step::RollOut | Step::Tail)));
+    let report = judge(&evidence, ALL);
+    let failed = report.checks.iter().find(|line| line.is_gating_failure());
+    assert_eq!(failed.map(|line| (&line.id, &line.finding.summary)), None);
+    assert_eq!(report.verdict, Verdict::Inconclusive);
+}
+
+#[test]
 fn without_the_middle_agents_the_verdict_stays_open() {
     let mut evidence = good();
     let of_agents = |fact: &Fact| {

@@ -102,6 +102,11 @@ pub(super) fn hang(evidence: &mut Evidence) -> FaultFact {
     fault(evidence, |f| f.fault == Fault::Hang)
 }
 
+/// What was held of a pod of the candidate.
+pub(super) fn held(evidence: &mut Evidence) -> FaultFact {
+    fault(evidence, |f| matches!(f.fault, Fault::Hold { .. }))
+}
+
 pub(super) fn is_trial(fault: &FaultFact, wanted: TrialEnd) -> bool {
     matches!(fault.fault, Fault::Trial { end, .. } if end == wanted)
 }
