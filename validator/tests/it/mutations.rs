@@ -10,6 +10,7 @@ mod release;
 mod run;
 mod shutdown;
 mod tracing;
+mod trust;
 
 use std::collections::BTreeSet;
 use std::path::Path;
