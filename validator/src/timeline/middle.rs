@@ -1,8 +1,10 @@
 //! What the middle agents could stand before, and what happened to them.
 
+use std::collections::BTreeMap;
+
 use super::Unmeasured;
 use crate::config::{Dependency, Protocol};
-use crate::evidence::{Evidence, Fact, MiddleFact, MiddleTrouble, Millis, OutgoingFact, Trouble};
+use crate::evidence::{Evidence, ExportFact, Fact, MiddleFact, MiddleTrouble, Millis, OutgoingFact, Trouble};
 
 /// The whole run.
 const EVER: (Millis, Millis) = (0, Millis::MAX);
@@ -16,6 +18,8 @@ pub struct MiddleView<'a> {
     pub troubles: Vec<(usize, &'a MiddleTrouble)>,
     /// Trace contexts of requests to HTTP dependencies.
     pub outgoing: Vec<(usize, &'a OutgoingFact)>,
+    /// Exports that the collector did not take.
+    pub refused: Vec<(usize, &'a ExportFact)>,
 }
 
 impl<'a> MiddleView<'a> {
@@ -26,6 +30,7 @@ impl<'a> MiddleView<'a> {
                 Fact::Middle(middle) => view.standings.push((line, middle)),
                 Fact::Trouble(trouble) => view.troubles.push((line, trouble)),
                 Fact::Outgoing(outgoing) => view.outgoing.push((line, outgoing)),
+                Fact::Export(export) => view.refused.push((line, export)),
                 _ => {}
             }
         }
@@ -35,7 +40,28 @@ impl<'a> MiddleView<'a> {
     /// Why nothing can be said of what the target told a dependency, or was told; nothing if an agent stood before it,
     /// undisturbed, and could read. A record with a hole in it is none: what is missing would be held against the target.
     pub fn why_not(&self, dependency: &str) -> Option<String> {
-        self.disbelief(dependency, |_| true)
+        self.disbelief(dependency, |_| true).or_else(|| self.only_bytes(dependency))
+    }
+
+    /// Of a dependency with protocol tcp nothing that is said is read.
+    fn only_bytes(&self, dependency: &str) -> Option<String> {
+        let mut standings = self.standings.iter().map(|(_, middle)| middle);
+        let tcp = standings.any(|m| m.dependency == dependency && m.protocol == Protocol::Tcp);
+        tcp.then(|| format!("{dependency}: with protocol tcp only its connections and bytes are known"))
+    }
+
+    /// What the collector did not take, by what was asked and answered, the most frequent first, with its lines.
+    pub fn refusals(&self) -> Vec<(String, Vec<usize>)> {
+        let mut by_text: BTreeMap<String, (u32, Vec<usize>)> = BTreeMap::new();
+        for (line, export) in &self.refused {
+            let (exports, lines) = by_text.entry(export.to_string()).or_default();
+            *exports += export.exports;
+            lines.push(*line);
+        }
+        let mut all: Vec<_> = by_text.into_iter().collect();
+        all.sort_by_key(|(_, (exports, _))| std::cmp::Reverse(*exports));
+        let told = |(text, (exports, lines))| (format!("{text} ({exports} exports)"), lines);
+        all.into_iter().map(told).collect()
     }
 
     /// Why not even the connections to a dependency are known, and what was done to them.
@@ -85,7 +111,7 @@ impl super::Timeline<'_> {
             self.pods.iter().map(|pod| self.calls.of(name, &pod.name).most_open(EVER)).sum();
         let exports: u64 = self.pods.iter().map(|pod| self.calls.of(name, &pod.name).within(EVER)).sum();
         if connections > 0 && exports == 0 {
-            let unread = format!("what goes to {name} cannot be read: it is no OTLP over plain HTTP/1.1");
+            let unread = format!("what goes to {name} cannot be read: it is no OTLP over plain HTTP");
             return Err(Unmeasured::NotSeen(unread));
         }
         Ok(name)
@@ -104,6 +130,18 @@ mod tests {
     use crate::config::Protocol;
     use crate::evidence::{Evidence, Fact, MiddleClock, MiddleFact, MiddleTrouble, Trouble};
     use crate::timeline::tests::header;
+
+    #[test]
+    fn of_a_dependency_with_protocol_tcp_only_connections_are_known() {
+        let clock = MiddleClock { offset_ms: 0.0, uncertainty_ms: 0.1 };
+        let (dependency, service) = ("queue".to_owned(), "queue".to_owned());
+        let standing = Ok(clock);
+        let middle = MiddleFact { at: 0, dependency, service, protocol: Protocol::Tcp, standing };
+        let evidence = Evidence::new(header(), vec![Fact::Middle(middle)]);
+        let view = MiddleView::new(&evidence);
+        assert!(view.why_not("queue").unwrap().contains("only its connections and bytes"));
+        assert_eq!(view.why_no_connections("queue"), None);
+    }
 
     fn why_not(standing: Result<MiddleClock, String>, trouble: Option<Trouble>) -> Option<String> {
         let (dependency, service) = ("postgres".to_owned(), "postgres".to_owned());
