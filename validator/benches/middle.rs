@@ -35,7 +35,7 @@ fn before(protocol: Protocol, upstream: u16) -> u16 {
     std::thread::spawn(move || {
         Builder::new_current_thread().enable_all().build().unwrap().block_on(async move {
             let long = Duration::from_hours(1);
-            let limits = Limits { fail_open: long, abandoned: long, hand_back: long };
+            let limits = Limits { fail_open: long };
             let trace_prefix = "0123abcd".to_owned();
             let agent = Agent::start(MiddlePlan { dependency: "it".into(), protocol, trace_prefix }, limits);
             api.set_nonblocking(true).unwrap();

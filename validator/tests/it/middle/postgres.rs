@@ -38,7 +38,7 @@ async fn statements_of_the_pod_are_counted_and_pings_are_told_apart() {
     other.run("SELECT 2").await.unwrap();
 
     let status = before.status().await;
-    assert_eq!((status.connections, status.others, status.learned), (1, 1, 1));
+    assert_eq!((status.connections, status.unknown, status.learned), (1, 1, 1));
     let (calls, pings, opened) = before.counted().await;
     assert_eq!((pings, opened), (6, 1));
     // A driver makes some settings of its own when it connects.

@@ -62,22 +62,6 @@ fn encrypted(facts: &[Fact]) -> bool {
 }
 
 #[tokio::test]
-async fn bytes_of_others_are_passed_as_they_come_whatever_they_are() {
-    let before = Before::new(Protocol::Redis, echo().await, limits()).await;
-    let elsewhere = from_elsewhere(before.address).await;
-    let half = b"*2\r\n$3\r\nGET\r\n$1".as_slice();
-    for bytes in [HELLO, half, b"PING", b"*1\r\n"] {
-        let mut other = TcpStream::connect(elsewhere).await.unwrap();
-        assert_eq!(heard(&mut other, bytes).await.as_deref(), Some(bytes));
-    }
-    let mut other = TcpStream::connect(elsewhere).await.unwrap();
-    for bytes in [half, b"\r\na\r\n", half] {
-        assert_eq!(heard(&mut other, bytes).await.as_deref(), Some(bytes), "each byte once");
-    }
-    assert!(!encrypted(&before.facts().await), "of others nothing is told");
-}
-
-#[tokio::test]
 async fn an_encrypted_connection_of_the_pod_goes_on_and_is_told() {
     let before = Before::new(Protocol::Redis, echo().await, limits()).await;
     let mut pod = TcpStream::connect(before.address).await.unwrap();

@@ -67,5 +67,4 @@ pub(super) const RUN: &[Mutation] = &[
         seconds(e, quiet).for_each(|s| (0..s.due * 2).for_each(|_| s.times.record(9.0)));
     }),
     ("GL-E111", Outcome::Inconclusive, |e| trouble(e, Trouble::FailedOpen)),
-    ("GL-E111", Outcome::Pass, |e| trouble(e, Trouble::Cut(2))),
 ];
