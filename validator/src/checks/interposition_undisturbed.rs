@@ -27,16 +27,18 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
             Some(_) => Unmeasured::NotSeen("no middle agent stood before any dependency".into()),
         });
     }
-    let real = &timeline.middle.troubles;
-    let text = |(_, t): &(usize, &crate::evidence::MiddleTrouble)| {
-        format!("{}: {}", t.dependency, t.trouble.disbelief())
-    };
+    let real = timeline
+        .middle
+        .troubles
+        .iter()
+        .filter_map(|(line, t)| Some((*line, format!("{}: {}", t.dependency, t.trouble.disbelief()?))));
+    let real: Vec<(usize, String)> = real.collect();
     let finding = match real.first() {
-        Some(first) => Finding::inconclusive(text(first)),
+        Some((_, first)) => Finding::inconclusive(first.as_str()),
         None => Finding::pass("the middle agents stood undisturbed"),
     };
     Ok(finding
         .measured(format!("{} disturbances", real.len()), "0")
-        .details(real.iter().skip(1).map(text))
+        .details(real.iter().skip(1).map(|(_, text)| text.clone()))
         .lines(real.iter().map(|(line, _)| *line)))
 }

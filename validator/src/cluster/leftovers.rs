@@ -230,7 +230,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_release_of_somebody_else_keeps_its_template_and_loses_our_aliases() {
-        let (fake, cluster, rolled) = left_behind().await;
+        let (_fake, cluster, rolled) = left_behind().await;
         rolled.change(|deployment| {
             deployment["metadata"]["annotations"]["deployment.kubernetes.io/revision"] = json!("9");
             deployment["spec"]["template"]["spec"]["containers"][0]["image"] = json!("users:theirs");

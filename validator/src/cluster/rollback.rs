@@ -84,11 +84,11 @@ pub(super) fn noted_by(deployment: &Deployment) -> Option<&str> {
 }
 
 /// Leaves the deployment as it is and forgets the revision noted on it; tried some times, since a clean-up that finds the
-/// note takes the candidate back.
+/// note takes the candidate back. Says whether there was one: without it the old template stands there.
 ///
 /// # Errors
 /// Exit 3 with the command that does it by hand.
-pub async fn keep(cluster: &Cluster, name: &str) -> Result<(), Failure> {
+pub async fn keep(cluster: &Cluster, name: &str) -> Result<bool, Failure> {
     let hint = format!("before any clean-up, or the candidate is taken back: {}", forget_by_hand(name));
     repeated(async || forget(cluster, &read(cluster, name).await?).await).await.map_err(|f| f.hint(hint))
 }
@@ -234,15 +234,15 @@ async fn template_of(
     Ok(template)
 }
 
-/// Leaves the deployment as it is, without our notes.
-async fn forget(cluster: &Cluster, deployment: &Deployment) -> Result<(), Failure> {
+/// Leaves the deployment as it is, without our notes; says whether there were any.
+async fn forget(cluster: &Cluster, deployment: &Deployment) -> Result<bool, Failure> {
     let removals = removals(deployment);
     if removals.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     let written = patch(cluster, &deployment.name_any(), removals).await?;
     release(cluster, &written).await;
-    Ok(())
+    Ok(true)
 }
 
 /// Gives up what we own of the deployment, without changing it: whoever applies it next meets no conflict with us. That

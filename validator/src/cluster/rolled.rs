@@ -12,6 +12,9 @@ pub(super) struct Rolled {
 impl Rolled {
     pub(super) const PATH: &'static str = "/apis/apps/v1/namespaces/demo/deployments/users";
 
+    /// The replica set of the template before.
+    pub(super) const SET: &'static str = "/apis/apps/v1/namespaces/demo/replicasets/users-4";
+
     /// Revision 5 is the candidate, led to agents; revision 4 is what was there before.
     pub(super) fn by(fake: &Fake, run: &str) -> Self {
         let annotations = json!({
@@ -28,7 +31,7 @@ impl Rolled {
                 "spec": { "selector": { "matchLabels": { "app": "users" } }, "template": template },
             }),
         );
-        fake.put("/apis/apps/v1/namespaces/demo/replicasets/users-4", json!({
+        fake.put(Self::SET, json!({
             "metadata": {
                 "name": "users-4", "annotations": { "deployment.kubernetes.io/revision": "4" },
                 "ownerReferences": [{ "apiVersion": "apps/v1", "kind": "Deployment", "name": "users", "uid": "u" }],

@@ -268,3 +268,6 @@ pub(super) fn is_settled(deployment: &Deployment) -> bool {
         && status.replicas.unwrap_or(0) == replicas
         && status.available_replicas.unwrap_or(0) == replicas
 }
+
+#[cfg(test)]
+mod tests;

@@ -54,23 +54,21 @@ pub enum Trouble {
     Unread(String),
     /// Something was seen and not kept, for this reason.
     Incomplete(String),
+    /// The dependency did not take a connection although no fault of ours was in force: it is sick by itself.
+    Unreached(String),
 }
 
 impl Trouble {
-    /// Why the agent's record is not to be believed.
-    pub fn disbelief(&self) -> String {
-        match self {
+    /// Why the agent's record is not to be believed; nothing if it still is.
+    pub fn disbelief(&self) -> Option<String> {
+        Some(match self {
             Self::Lost(why) => format!("the middle agent was lost: {why}"),
             Self::FailedOpen => "the middle agent had no word from us and forwarded everything".to_owned(),
             Self::Encrypted => "the connections are encrypted".to_owned(),
             Self::Unread(why) => format!("what the target says cannot be read: {why}"),
             Self::Incomplete(why) => format!("the record is incomplete: {why}"),
-        }
-    }
-
-    /// Whether only what was said is unknown: how many connections there were, and what became of them, is not.
-    pub fn hides_only_content(&self) -> bool {
-        matches!(self, Self::Encrypted | Self::Unread(_))
+            Self::Unreached(_) => return None,
+        })
     }
 }
 

@@ -53,11 +53,11 @@ pub(super) async fn roll_out(
     deadline: Instant,
     progress: &mut Progress,
 ) -> Result<bool, Failure> {
+    stage.diary.begin(Step::RollOut, BEFORE + stage.target.least_roll);
     let leaving = stage.serving();
     stage.direct_to_the_end(&leaving).await?;
     sleep(BEFORE).await;
     hold_some(stage, &leaving).await?;
-    stage.diary.begin(Step::RollOut, stage.target.least_roll);
     let told = |gone: usize, all: usize| progress.tell(&count(Step::RollOut, gone, all));
     let rolled = tokio::select! {
         rolled = stage.rollout.roll_out(stays, deadline, told) => rolled?,

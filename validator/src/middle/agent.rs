@@ -148,8 +148,16 @@ impl Agent {
         source: IpAddr,
         upstream: &HostPort,
     ) -> End {
-        let Ok(Ok(mut server)) = timeout(CONNECT, upstream.connect()).await else {
-            return End::Reset;
+        let mut server = match timeout(CONNECT, upstream.connect()).await {
+            Ok(Ok(server)) => server,
+            Ok(Err(error)) => {
+                self.desk.unreached(error.to_string());
+                return End::Reset;
+            }
+            Err(_) => {
+                self.desk.unreached(format!("no answer within {} s", CONNECT.as_secs()));
+                return End::Reset;
+            }
         };
         server.set_nodelay(true).ok(); // the same
         let wire = Wire::default();

@@ -71,6 +71,8 @@ struct State {
     /// Why something that was seen is not told.
     incomplete: BTreeMap<&'static str, Millis>,
     reached: bool,
+    /// The last second in which the dependency did not accept a connection.
+    unreached: Option<Millis>,
     outgoing: Outgoing,
     facts: Vec<Fact>,
 }
@@ -92,6 +94,7 @@ impl Desk {
             unread: BTreeMap::new(),
             incomplete: BTreeMap::new(),
             reached: false,
+            unreached: None,
             outgoing: Outgoing::default(),
             facts: Vec::new(),
         };
@@ -165,6 +168,16 @@ impl Desk {
     /// The dependency has accepted a connection.
     pub(super) fn reached(&self) {
         self.lock().reached = true;
+    }
+
+    /// The dependency did not accept a connection: it is sick by itself, since no fault of ours lets one come so far.
+    pub(super) fn unreached(&self, why: String) {
+        let second = self.now().div_euclid(1_000);
+        let mut state = self.lock();
+        if state.unreached.replace(second) != Some(second) {
+            let trouble = self.trouble(Trouble::Unreached(why));
+            state.facts.push(trouble);
+        }
     }
 
     /// A connection of the target is encrypted: its statements cannot be told.

@@ -6,7 +6,7 @@ use golive_validator::config::Protocol;
 use golive_validator::evidence::{Fact, Fault, Trouble};
 use golive_validator::middle::Limits;
 
-use crate::harness::{Before, POD, Postgres, database, limits, postgres_port};
+use crate::harness::{Before, POD, Postgres, database, free_port, limits, postgres_port};
 
 const LONG: Duration = Duration::from_mins(1);
 
@@ -44,4 +44,15 @@ async fn an_order_that_has_run_out_does_not_begin_again() {
     pod.run("SELECT 1").await.unwrap();
     assert!(since.elapsed() < Duration::from_millis(200));
     assert_eq!(before.only_fault().await.hits, 1);
+}
+
+#[tokio::test]
+async fn a_dependency_that_accepts_nothing_is_sick_by_itself() {
+    let before = Before::new(Protocol::Postgres, free_port(), limits()).await;
+    for _ in 0..3 {
+        assert!(Postgres::connect(before.address, "postgres").await.is_err());
+    }
+    let told = troubles(before.facts().await);
+    assert!((1..=3).contains(&told.len()), "once in a second: {told:?}");
+    assert!(told.iter().all(|trouble| matches!(trouble, Trouble::Unreached(_))), "{told:?}");
 }

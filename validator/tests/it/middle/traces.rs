@@ -87,7 +87,7 @@ async fn the_context_of_outgoing_requests_is_noted() {
 /// Why the agent says that its record is not to be believed.
 async fn disbeliefs(before: &Before) -> Vec<String> {
     let facts = before.facts().await.into_iter();
-    facts.filter_map(|f| if let Fact::Trouble(t) = f { Some(t.trouble.disbelief()) } else { None }).collect()
+    facts.filter_map(|f| if let Fact::Trouble(t) = f { t.trouble.disbelief() } else { None }).collect()
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use golive_validator::evidence::{
 
 use super::Mutation;
 use super::change::{
-    at, breaker, calls, degraded_ok, edge, fault, faults, hang, is_trial, never_opens, second_breaker,
+    at, breaker, calls, degraded_ok, edge, fault, faults, hang, held, is_trial, never_opens, second_breaker,
     seconds, silence, slow_request,
 };
 
@@ -62,8 +62,8 @@ pub(super) const BREAKER: &[Mutation] = &[
         e.facts.push(Fact::Request(slow));
     }),
     ("GL-B207", Outcome::Fail, |e| {
-        let (hang, end) = (hang(e), edge(e, Step::Tail, Edge::End));
-        silence(e, &hang, (end - 4_000, end));
+        let (held, end) = (held(e), edge(e, Step::Quiet, Edge::End));
+        silence(e, &held, (end - 4_000, end));
     }),
     ("GL-B208", Outcome::Fail, |e| {
         let stall = fault(e, |f| f.fault == Fault::Stall);
@@ -101,14 +101,14 @@ pub(super) const BREAKER: &[Mutation] = &[
     ("GL-B205", Outcome::Pass, second_breaker),
     ("GL-B207", Outcome::Fail, |e| {
         breaker(e).open_for = Seconds(2.0);
-        let (hang, end) = (hang(e), edge(e, Step::Tail, Edge::End));
+        let (held, end) = (held(e), edge(e, Step::Quiet, Edge::End));
         // Two whole seconds: longer than 80 % of the open time, shorter than the 3 s of a long one.
-        silence(e, &hang, (end - 3_000, end - 2_000));
+        silence(e, &held, (end - 3_000, end - 2_000));
     }),
     ("GL-B207", Outcome::Inconclusive, |e| {
         let quiet = edge(e, Step::Quiet, Edge::Begin);
         let pod = hang(e);
-        let old = fault(e, |f| matches!(f.fault, Fault::Hold { .. }));
+        let old = held(e);
         for pod in [pod, old] {
             calls(e, &pod, (quiet, quiet + 10_000), |call| call.calls = [0; 10]);
         }

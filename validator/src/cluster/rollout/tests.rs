@@ -1,0 +1,153 @@
+//! Rolls at the fake API server, which has no controller: what is written is what is looked at.
+
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::super::fake::Fake;
+use super::super::rollback::{Back, go_back, keep};
+use super::super::rolled::{Rolled, old};
+use super::super::{Candidate, Cluster, PodBrief, PodTable, RollEnd, Rollout, Stays, Target, aliases};
+use crate::timeline::tests::header;
+
+fn target() -> Target {
+    let mut plan = header().plan.target;
+    plan.deployment = "users".into();
+    Target {
+        plan,
+        address: "127.0.0.1:80".parse().unwrap(),
+        selector: "app=users".into(),
+        container: "users".into(),
+        probes: super::super::target::Probes::default(),
+        expected_roll: std::time::Duration::ZERO,
+        least_roll: std::time::Duration::ZERO,
+        facts: Vec::new(),
+    }
+}
+
+/// The target as found, with an alias of its own.
+fn found() -> Value {
+    let mut template = old();
+    template["spec"]["hostAliases"] = json!([{ "ip": "10.9.9.9", "hostnames": ["ldap"] }]);
+    template
+}
+
+async fn at_rest() -> (Fake, Cluster, Rolled) {
+    let (fake, cluster) = Fake::start().await;
+    let rolled = Rolled::by(&fake, "r");
+    rolled.change(|deployment| {
+        deployment["metadata"]["annotations"] = json!({ "deployment.kubernetes.io/revision": "4" });
+        deployment["spec"]["template"] = found();
+        deployment["spec"]["replicas"] = json!(0); // with its last pod gone it is at rest
+    });
+    fake.put(Rolled::SET, {
+        let mut set = fake.get(Rolled::SET).unwrap();
+        set["spec"]["template"] = found();
+        set
+    });
+    (fake, cluster, rolled)
+}
+
+async fn rollout(cluster: &Cluster, candidate: &Candidate) -> Rollout {
+    let (_, pods) = watch::channel(PodTable::new());
+    let lead = aliases::leading("10.96.0.7", &["postgres".into(), "postgres.demo".into()]);
+    Rollout::prepare(cluster, &target(), "r", candidate, &[lead], pods).await.unwrap()
+}
+
+async fn through(rolled: &Rolled, roll: impl Future<Output = Result<RollEnd, crate::failure::Failure>>) {
+    // Without a controller nothing observes the template: that is done here.
+    let observing = async {
+        loop {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            rolled.change(|d| d["status"] = json!({ "observedGeneration": d["metadata"]["generation"] }));
+        }
+    };
+    tokio::select! {
+        end = roll => assert_eq!(end.unwrap(), RollEnd::Complete),
+        () = observing => {}
+    }
+}
+
+fn later() -> Instant {
+    Instant::now() + std::time::Duration::from_secs(60)
+}
+
+#[tokio::test]
+async fn a_candidate_goes_in_behind_the_agents_and_stays_without_them() {
+    let (_fake, cluster, rolled) = at_rest().await;
+    let rollout = rollout(&cluster, &Candidate::Image("users:2".into())).await;
+    through(&rolled, rollout.roll_in(later(), |_, _| {})).await;
+    let led = rolled.template();
+    assert_eq!(led["spec"]["containers"], json!([{ "name": "users", "image": "users:2" }]));
+    let names = json!(["postgres", "postgres.demo", "agent.golive.invalid"]);
+    assert_eq!(
+        led["spec"]["hostAliases"],
+        json!([{ "ip": "10.9.9.9", "hostnames": ["ldap"] }, { "ip": "10.96.0.7", "hostnames": names }])
+    );
+    through(&rolled, rollout.roll_out(Stays::Candidate, later(), |_, _| {})).await;
+    let mut stays = rolled.template();
+    assert!(stays["metadata"]["annotations"]["golive.dev/restarted-at"].take().is_string());
+    let mut wanted = found();
+    wanted["spec"]["containers"][0]["image"] = json!("users:2");
+    wanted["metadata"]["annotations"] = json!({ "golive.dev/restarted-at": null });
+    assert_eq!(stays, wanted);
+    assert!(keep(&cluster, "users").await.unwrap());
+    assert_eq!(rolled.annotations(), json!({ "deployment.kubernetes.io/revision": "4" }), "no note is left");
+}
+
+#[tokio::test]
+async fn the_old_template_comes_back_as_it_was() {
+    let (_fake, cluster, rolled) = at_rest().await;
+    let rollout = rollout(&cluster, &Candidate::Image("users:2".into())).await;
+    through(&rolled, rollout.roll_in(later(), |_, _| {})).await;
+    through(&rolled, rollout.roll_out(Stays::Old, later(), |_, _| {})).await;
+    assert_eq!(rolled.template(), found());
+    assert_eq!(rolled.annotations(), json!({ "deployment.kubernetes.io/revision": "4" }));
+    assert_eq!(go_back(&cluster, "users", Back::Old).await.unwrap(), None, "there is nothing left to undo");
+    assert!(!keep(&cluster, "users").await.unwrap(), "nor to keep");
+}
+
+#[tokio::test]
+async fn who_wants_to_keep_the_candidate_loses_only_the_aliases() {
+    let (_fake, cluster, rolled) = at_rest().await;
+    let rollout = rollout(&cluster, &Candidate::Image("users:2".into())).await;
+    through(&rolled, rollout.roll_in(later(), |_, _| {})).await;
+    go_back(&cluster, "users", Back::Clean).await.unwrap().unwrap();
+    assert_eq!(rolled.template()["spec"]["hostAliases"], found()["spec"]["hostAliases"]);
+    assert_eq!(rolled.template()["spec"]["containers"][0]["image"], "users:2");
+}
+
+#[tokio::test]
+async fn a_deployment_that_has_given_up_is_told_from_a_run_that_is_out_of_time() {
+    let (_fake, cluster, rolled) = at_rest().await;
+    rolled.change(|deployment| deployment["spec"]["replicas"] = json!(3));
+    let (table, pods) = watch::channel(PodTable::new());
+    let brief =
+        PodBrief { ip: None, hash: String::new(), leaving: false, ready: true, led: false, waiting: None };
+    table.send_modify(|pods| drop(pods.insert("users-1".into(), brief)));
+    let rollout = Rollout::prepare(&cluster, &target(), "r", &Candidate::Restart, &[], pods).await.unwrap();
+    let end = rollout.roll_in(Instant::now(), |_, _| {}).await.unwrap();
+    assert_eq!(end, RollEnd::OutOfTime("1 of 1 old pods are left at the deadline".into()));
+    rolled.change(|deployment| {
+        let given_up = json!({
+            "type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "timed out",
+        });
+        let observed = deployment["metadata"]["generation"].as_i64().unwrap() + 1;
+        deployment["status"] = json!({ "observedGeneration": observed, "conditions": [given_up] });
+    });
+    let end = rollout.roll_in(later(), |_, _| {}).await.unwrap();
+    assert_eq!(end, RollEnd::Stuck("ProgressDeadlineExceeded: timed out".into()));
+}
+
+#[tokio::test]
+async fn what_an_earlier_run_left_in_our_name_is_given_up_before_the_first_write() {
+    let (fake, cluster, rolled) = at_rest().await;
+    let entry = |manager: &str| json!({ "manager": manager, "operation": "Apply", "fieldsV1": {} });
+    rolled.change(|deployment| {
+        deployment["metadata"]["managedFields"] =
+            json!([entry("helm"), entry("golive-validator"), entry("flux")]);
+    });
+    rollout(&cluster, &Candidate::Restart).await;
+    let left = fake.get(Rolled::PATH).unwrap()["metadata"]["managedFields"].clone();
+    assert_eq!(left, json!([entry("helm"), entry("flux")]));
+}
