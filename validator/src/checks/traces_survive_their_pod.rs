@@ -59,7 +59,9 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         return Err(Unmeasured::NotSeen(format!("{asked} answered a sampled request in their last seconds")));
     }
     let pass = format!("{total} of {total} last requests of {pods} pods left their server span");
+    let refusals = timeline.middle.refusals();
+    let refused = refusals.first().map(|(text, _)| format!("; {text}")).unwrap_or_default();
     Ok(Finding::unless(lost, pass)
-        .counted(format!("of {total} last requests of {pods} pods left no server span"))
+        .counted(format!("of {total} last requests of {pods} pods left no server span{refused}"))
         .tally("missing", "0"))
 }

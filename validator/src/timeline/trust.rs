@@ -12,6 +12,7 @@ mod stall;
 mod target;
 
 use super::Unmeasured;
+use crate::config::Protocol;
 use crate::evidence::{Evidence, Fact, Millis};
 
 pub use disturbance::{Disturbance, Kind, Source};
@@ -22,6 +23,8 @@ pub use load::{LateSecond, late_seconds};
 pub struct Trust {
     /// In no order.
     pub disturbances: Vec<Disturbance>,
+    /// Dependencies of which nothing that is said is read: no disturbance, since they were declared so.
+    only_bytes: Vec<String>,
 }
 
 impl Trust {
@@ -33,7 +36,11 @@ impl Trust {
         disturbances.extend(target::disturbances(evidence));
         disturbances.extend(dependency::disturbances(evidence));
         disturbances.extend(evidence.facts.iter().filter_map(watch));
-        Self { disturbances }
+        let only_bytes = evidence.facts.iter().filter_map(|fact| match fact {
+            Fact::Middle(middle) if middle.protocol == Protocol::Tcp => Some(middle.dependency.clone()),
+            _ => None,
+        });
+        Self { disturbances, only_bytes: only_bytes.collect() }
     }
 
     /// Those of some kinds that touch a window; with a dependency only those that can touch it.
@@ -70,7 +77,12 @@ impl Trust {
     /// # Errors
     /// The reason why it was not.
     pub fn was_read(&self, dependency: &str) -> Result<(), Unmeasured> {
-        self.whole(&[Kind::Record, Kind::Content], dependency)
+        self.whole(&[Kind::Record, Kind::Content], dependency)?;
+        if self.only_bytes.iter().any(|name| name == dependency) {
+            let why = format!("{dependency}: with protocol tcp only its connections and bytes are known");
+            return Err(Unmeasured::NotSeen(why));
+        }
+        Ok(())
     }
 
     /// Whether at least the connections to a dependency are known, and what was done to them.
