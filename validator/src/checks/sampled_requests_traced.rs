@@ -34,7 +34,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         return Ok(Finding::unless([case], String::new()).measured("no span", "one server span each"));
     }
     let cases = sampled.iter().filter_map(|(line, request)| {
-        let spans = timeline.load.servers_of(request).count();
+        let spans = timeline.load.servers_of(request).len();
         let text = format!("{}: {spans} server spans in our trace", request.request);
         (spans != 1).then(|| Case::over(request.during(), text, *line).before(collector))
     });
@@ -42,5 +42,6 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     let pass = format!("{total} of {total} sampled requests have exactly one server span in our trace");
     Ok(Finding::unless(cases, pass)
         .counted(format!("of {total} sampled requests have no server span in our trace, or several"))
-        .tally("without exactly one", "0"))
+        .tally("without exactly one", "0")
+        .details(timeline.load.hop.map(|hop| hop.told().to_owned())))
 }

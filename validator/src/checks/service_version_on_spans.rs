@@ -21,7 +21,7 @@ fn judge(timeline: &Timeline) -> Finding {
     let load = &timeline.load;
     let asked = load.requests.iter().filter(|(_, request)| request.trace_id.is_some());
     let servers: Vec<_> =
-        asked.flat_map(|(line, request)| load.servers_of(request).map(move |span| (*line, span))).collect();
+        asked.flat_map(|(line, request)| load.servers_of(request).into_iter().map(move |span| (*line, span))).collect();
     let total = servers.len();
     if total == 0 {
         return Finding::inconclusive("no server span was found");
