@@ -43,7 +43,7 @@ pub use pod::{PodLife, Termination};
 pub use refusal::refusal;
 pub use sigterm::Sigterm;
 pub use spread::Spread;
-pub use trust::{Disturbance, Kind, Source, Trust};
+pub use trust::{Disturbance, Kind, LateSecond, Source, Trust, late_seconds};
 pub use workload::Workload;
 
 /// Everything a check may look at.

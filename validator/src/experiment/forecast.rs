@@ -71,7 +71,11 @@ fn rolls_in(plan: &Plan, roll: Duration) -> Vec<PlannedStep> {
     vec![
         step(Step::Baseline, QUIET, format!("{rate} requests per second, nothing else")),
         step(Step::RollIn, roll, format!("to {candidate}, behind the agents")),
-        step(Step::Learning, peace::SETTLE + peace::LEARNING, "no load: what still comes are health pings".into()),
+        step(
+            Step::Learning,
+            peace::SETTLE + peace::LEARNING,
+            "no load: what still comes are health pings".into(),
+        ),
         step(Step::Quiet, QUIET, "load through the agents, nothing else".into()),
     ]
 }

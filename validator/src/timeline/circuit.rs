@@ -203,9 +203,7 @@ impl<'a> super::Timeline<'a> {
         self.between(Step::Hang, Step::Hang)?;
         for (dependency, _) in self.breakers() {
             let name = dependency.name.as_str();
-            if let Some(reason) = self.middle.why_not(name) {
-                return Err(Unmeasured::NotSeen(reason));
-            }
+            self.trust.was_read(name)?;
             if !self.circuits.iter().any(|circuit| circuit.dependency == name) {
                 return Err(Unmeasured::NotSeen(format!("the calls to {name} were not made to hang")));
             }

@@ -27,7 +27,8 @@ impl Hop {
     }
 
     pub(super) fn find(load: &LoadView) -> Option<Self> {
-        let asked = load.requests.iter().map(|(_, request)| *request).filter(|r| !load.spans_of(r).is_empty());
+        let asked =
+            load.requests.iter().map(|(_, request)| *request).filter(|r| !load.spans_of(r).is_empty());
         let mut parents = BTreeSet::new();
         let (mut traces, mut unseen) = (0, 0);
         for request in asked {
@@ -87,7 +88,9 @@ mod tests {
                 .map(|(id, kind, parent)| json!({ "id": id, "kind": kind, "parent": parent, "name": "n", "service": "s", "start_us": 0, "duration_us": 1 }))
                 .collect();
             facts.push(serde_json::from_value(request).unwrap());
-            facts.push(Fact::Trace(serde_json::from_value(json!({ "at": 0, "trace_id": id, "spans": spans })).unwrap()));
+            facts.push(Fact::Trace(
+                serde_json::from_value(json!({ "at": 0, "trace_id": id, "spans": spans })).unwrap(),
+            ));
         }
         let evidence = Evidence::new(header(), facts);
         let timeline = Timeline::new(&evidence);
@@ -110,10 +113,13 @@ mod tests {
 
     #[test]
     fn a_service_without_a_proxy_and_one_that_makes_parents_up_have_none() {
-        let plain = |n: usize| vec![span("s", "server", &format!("our{n}")), span("o", "server", "q"), span("q", "client", "s")];
+        let plain = |n: usize| {
+            vec![span("s", "server", &format!("our{n}")), span("o", "server", "q"), span("q", "client", "s")]
+        };
         assert_eq!(hop(plain), None);
         assert_eq!(hop(|_| vec![span("s", "server", "0123456789abcdef")]), None);
-        let some = |n: usize| vec![span("s", "server", &if n == 0 { "our0".to_owned() } else { format!("odd{n}") })];
+        let some =
+            |n: usize| vec![span("s", "server", &if n == 0 { "our0".to_owned() } else { format!("odd{n}") })];
         assert_eq!(hop(some), None);
     }
 }

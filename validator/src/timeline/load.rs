@@ -6,7 +6,7 @@ use super::hop::{Hop, children, orphans};
 use super::usual::Usual;
 use crate::evidence::{
     Class, ConnectionFact, Evidence, Fact, Histogram, Millis, Outcome, ProbeFact, ProbeTarget, RequestFact,
-    SecondFact, Span, SpanKind, TraceFact,
+    SecondFact, Span, TraceFact,
 };
 
 /// All facts of the load agents, with their lines.
@@ -192,7 +192,11 @@ impl<'a> LoadView<'a> {
     /// spans are not seen, its children.
     pub fn servers_of(&self, request: &RequestFact) -> Vec<&'a Span> {
         let spans = self.spans_of(request);
-        if self.hop == Some(Hop::Unseen) { orphans(spans).collect() } else { children(spans, request).collect() }
+        if self.hop == Some(Hop::Unseen) {
+            orphans(spans).collect()
+        } else {
+            children(spans, request).collect()
+        }
     }
 
     /// Pod-direct requests in full, by when they were due.

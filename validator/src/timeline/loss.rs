@@ -48,9 +48,7 @@ impl<'a> Timeline<'a> {
         if stores.is_empty() {
             return Err(Unmeasured::NotDeclared("the target file declares no data store".into()));
         }
-        if let Some(reason) = stores.iter().find_map(|name| self.middle.why_not(name)) {
-            return Err(Unmeasured::NotSeen(reason));
-        }
+        stores.iter().try_for_each(|name| self.trust.was_read(name))?;
         let (begin, _) = self.between(Step::Loss, Step::Loss)?;
         let mut losses: Vec<Loss> = Vec::new();
         let since = self.faults.of_kind(Fault::is_loss).filter(|(_, f)| f.began >= begin - CLOCKS_MS);
@@ -78,9 +76,7 @@ impl<'a> Timeline<'a> {
         let Some(collector) = collectors.next() else {
             return Err(Unmeasured::NotDeclared("the target file declares no collector".into()));
         };
-        if let Some(reason) = self.middle.why_no_connections(&collector.name) {
-            return Err(Unmeasured::NotSeen(reason));
-        }
+        self.trust.was_connected(&collector.name)?;
         let away = self.faults.of_kind(Fault::is_loss).filter(|(_, f)| f.dependency == collector.name);
         let away: Vec<_> = away.collect();
         if away.is_empty() {
