@@ -94,8 +94,8 @@ mod tests {
         }
         let evidence = Evidence::new(header(), facts);
         let timeline = Timeline::new(&evidence);
-        let answered = timeline.load.requests.iter().all(|(_, r)| timeline.load.servers_of(r).len() == 1);
-        assert_eq!(answered, timeline.load.hop.is_some() || spans(0)[0].2 == "our0");
+        let answers = timeline.load.requests.iter().map(|(_, r)| timeline.load.servers_of(r).len());
+        assert!(timeline.load.hop.is_none() || answers.eq([1, 1, 1]));
         timeline.load.hop
     }
 
