@@ -106,8 +106,9 @@ fn protocol(system: &str) -> Protocol {
 fn asked<'a>(timeline: &'a Timeline, request: &RequestFact) -> Vec<&'a str> {
     let declared = |protocol| timeline.data_stores().any(|store| store.protocol == protocol);
     let spans = timeline.load.spans_of(request);
-    let under =
-        |span: &Span| timeline.load.servers_of(request).any(|server| descends(spans, span, &server.id));
+    let under = |span: &Span| {
+        timeline.load.servers_of(request).iter().any(|server| descends(spans, span, &server.id))
+    };
     let systems = [(POSTGRES, Protocol::Postgres), (REDIS, Protocol::Redis)].into_iter();
     let seen = systems.filter(|(system, protocol)| {
         let mine = |span: &&&Span| span.db_system.as_deref() == Some(*system);

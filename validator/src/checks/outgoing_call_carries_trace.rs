@@ -69,7 +69,7 @@ fn is_to_declared(timeline: &Timeline, span: &Span) -> bool {
 
 /// Client spans of the target itself in a request's trace, and whether each was seen on the wire.
 fn calls<'a>(timeline: &'a Timeline, request: &'a RequestFact) -> impl Iterator<Item = bool> + 'a {
-    let service = timeline.load.servers_of(request).next().map(|server| server.service.as_str());
+    let service = timeline.load.servers_of(request).first().map(|server| server.service.as_str());
     let spans = timeline.load.spans_of(request).iter();
     let clients = spans.filter(move |s| {
         let own = Some(s.service.as_str()) == service && is_to_declared(timeline, s);

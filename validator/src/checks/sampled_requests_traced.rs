@@ -39,7 +39,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
             .lines(lines));
     }
     let cases = sampled.iter().filter_map(|(line, request)| {
-        let spans = timeline.load.servers_of(request).count();
+        let spans = timeline.load.servers_of(request).len();
         let text = format!("{}: {spans} server spans in our trace", request.request);
         (spans != 1).then(|| Case::over(request.during(), text, *line).before(collector))
     });
@@ -48,5 +48,6 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     Ok(Finding::unless(cases, pass)
         .counted(format!("of {total} sampled requests have no server span in our trace, or several{refused}"))
         .tally("without exactly one", "0")
+        .details(timeline.load.hop.map(|hop| hop.told().to_owned()))
         .lines(lines))
 }

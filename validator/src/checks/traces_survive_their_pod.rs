@@ -48,7 +48,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         let answered: Vec<_> = answered.collect();
         pods += usize::from(!answered.is_empty());
         total += answered.len();
-        let without = answered.iter().filter(|(_, r)| timeline.load.servers_of(r).next().is_none());
+        let without = answered.iter().filter(|(_, r)| timeline.load.servers_of(r).is_empty());
         lost.extend(without.map(|(line, r)| {
             let text = format!("{} left no server span", r.request);
             Case::over(r.during(), text, *line).before(collector).of(&pod.name)
