@@ -31,7 +31,7 @@ fn free_port() -> u16 {
 fn before(protocol: Protocol, upstream: u16) -> u16 {
     let (port, api) = (free_port(), TcpListener::bind("127.0.0.1:0").unwrap());
     let at = api.local_addr().unwrap();
-    let plan = PortPlan { listen: port, upstream: format!("127.0.0.1:{upstream}").into() };
+    let plan = PortPlan { listen: port, upstream: SocketAddr::from(([127, 0, 0, 1], upstream)).into() };
     std::thread::spawn(move || {
         Builder::new_current_thread().enable_all().build().unwrap().block_on(async move {
             let long = Duration::from_hours(1);

@@ -27,7 +27,7 @@ use crate::plan::Plan;
 pub type Millis = i64;
 
 /// Version of the file format.
-pub const SCHEMA: &str = "golive.dev/evidence/v1";
+pub const SCHEMA: &str = "golive.dev/evidence/v2";
 
 /// The first line of an evidence file.
 #[derive(Clone, Debug, Deserialize, Serialize)]

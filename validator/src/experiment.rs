@@ -83,14 +83,9 @@ impl Experiment<'_> {
         let collector = Collector::start(self.cluster, self.target).await?;
         let before = self.sites.len();
         progress.tell(&format!("starting the guardian, and middle agents before {before} dependencies"));
-        let middle = Interposition::prepare(
-            self.cluster,
-            self.plan,
-            self.sites,
-            self.agent_image,
-            collector.pods(),
-        )
-        .await?;
+        let middle =
+            Interposition::prepare(self.cluster, self.plan, self.sites, self.agent_image, collector.pods())
+                .await?;
         let prober = agents.probe(&self.target.plan, collector.pods());
         agents.start(self.plan, self.target.address, LOAD_AT_MOST).await?;
 

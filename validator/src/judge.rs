@@ -9,7 +9,7 @@ use crate::timeline::Timeline;
 pub fn judge(evidence: &Evidence, checks: &[&Check]) -> Report {
     let timeline = Timeline::new(evidence);
     let lines: Vec<CheckLine> =
-        checks.iter().map(|check| CheckLine::new(check, (check.judge)(&timeline))).collect();
+        checks.iter().map(|check| CheckLine::new(check, finding(&timeline, check))).collect();
     let areas: Vec<AreaLine> = Area::ALL.into_iter().map(|area| area_line(area, &lines)).collect();
     let target = &evidence.plan().target;
     Report {
@@ -23,6 +23,18 @@ pub fn judge(evidence: &Evidence, checks: &[&Check]) -> Report {
         areas,
         checks: lines,
     }
+}
+
+/// What a check found, without what falls into a disturbance of something that it rests on.
+fn finding(timeline: &Timeline, check: &Check) -> Finding {
+    let found = (check.judge)(timeline).strike(|case| {
+        let during = (case.from, case.to);
+        let mut over = timeline.trust.during(check.rests_on, case.dependency.as_deref(), during);
+        over.next().map(|disturbance| disturbance.why.clone())
+    });
+    let Some(window) = found.window.filter(|_| found.outcome == Outcome::Pass) else { return found };
+    let disturbed = timeline.trust.during(check.rests_on, None, window).next();
+    disturbed.map(|by| found.clone().doubted(&by.why)).unwrap_or(found)
 }
 
 fn duration(timeline: &Timeline) -> RunTime {

@@ -20,11 +20,12 @@ mod upward;
 mod wire;
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::net::TcpStream;
 
 pub use agent::{Agent, listen};
 pub use desk::{Desk, Limits};
@@ -61,8 +62,17 @@ pub struct MiddlePlan {
 pub struct PortPlan {
     /// Where the agent listens.
     pub listen: u16,
-    /// `HOST:PORT` of the dependency; a name is looked up for every connection, as its clients would.
-    pub upstream: Arc<str>,
+    /// Where the dependency is.
+    pub upstream: HostPort,
+}
+
+/// A port of a host, `HOST:PORT`. A name is resolved anew for every connection: what it stands for may change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostPort {
+    /// Its name, or its address; one of version 6 without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
 }
 
 /// `PUT /targets`: the pods of the target by address; replaces the list before.
@@ -141,15 +151,59 @@ pub struct FaultNow {
     pub released: bool,
 }
 
-impl std::str::FromStr for PortPlan {
+impl HostPort {
+    /// Resolves the name and connects to the first of its addresses that accepts. Dropping it leaves nothing behind.
+    pub(crate) async fn connect(&self) -> std::io::Result<TcpStream> {
+        TcpStream::connect((self.host.as_str(), self.port)).await
+    }
+}
+
+impl From<SocketAddr> for HostPort {
+    fn from(address: SocketAddr) -> Self {
+        Self { host: address.ip().to_string(), port: address.port() }
+    }
+}
+
+impl FromStr for HostPort {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parsed = text.split_once('=').and_then(|(listen, upstream)| {
-            let (host, port) = upstream.rsplit_once(':')?;
-            port.parse::<u16>().ok().filter(|_| !host.is_empty())?;
-            Some(Self { listen: listen.parse().ok()?, upstream: upstream.into() })
+        let parsed = text.rsplit_once(':').and_then(|(host, port)| {
+            let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+            // Without brackets nobody can tell where an address of version 6 ends.
+            let host = bare.or_else(|| (!host.contains(':')).then_some(host))?;
+            Some(Self { host: host.to_owned(), port: port.parse().ok()? }).filter(|_| !host.is_empty())
         });
-        parsed.ok_or_else(|| format!("`{text}`: expected LISTEN=HOST:PORT, such as 5432=db.example.com:5432"))
+        parsed.ok_or_else(|| {
+            format!("`{text}`: expected HOST:PORT, such as postgres.data:5432 or [fd00::7]:5432")
+        })
+    }
+}
+
+impl FromStr for PortPlan {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || format!("`{text}`: expected LISTEN=HOST:PORT, such as 5432=postgres.data:5432");
+        let (listen, upstream) = text.split_once('=').ok_or_else(wrong)?;
+        Ok(Self { listen: listen.parse().map_err(|_| wrong())?, upstream: upstream.parse()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_leads_to_a_name_or_to_an_address_of_either_version() {
+        for (text, host) in
+            [("1=db.data:5432", "db.data"), ("1=10.0.0.7:5432", "10.0.0.7"), ("1=[fd00::7]:5432", "fd00::7")]
+        {
+            let plan: PortPlan = text.parse().unwrap();
+            assert_eq!((plan.listen, plan.upstream.host.as_str(), plan.upstream.port), (1, host, 5432));
+        }
+        for wrong in ["db:5432", "1=db", "1=:5432", "x=db:1", "1=fd00::7:5432", "1=db:70000"] {
+            assert!(wrong.parse::<PortPlan>().unwrap_err().contains("expected"), "{wrong}");
+        }
     }
 }

@@ -9,6 +9,7 @@ mod load;
 mod loss;
 mod middle;
 mod pod;
+mod trust;
 mod workload;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ pub use load::{ClassLoad, LoadView};
 pub use loss::Loss;
 pub use middle::MiddleView;
 pub use pod::{PodLife, Termination};
+pub use trust::{Disturbance, Kind, Source, Trust};
 pub use workload::Workload;
 
 /// Everything a check may look at.
@@ -54,6 +56,8 @@ pub struct Timeline<'a> {
     pub middle: MiddleView<'a>,
     /// Interruptions of watches.
     pub gaps: Vec<(usize, &'a Gap)>,
+    /// When the run itself was disturbed.
+    pub trust: Trust,
 }
 
 /// One step from its begin to its end.
@@ -94,6 +98,7 @@ impl<'a> Timeline<'a> {
             load,
             faults,
             gaps: gaps.collect(),
+            trust: Trust::new(evidence),
             evidence,
         }
     }
@@ -133,7 +138,8 @@ impl<'a> Timeline<'a> {
             if Step::ROLLS.contains(&span.step) {
                 stretches.push((span.begin, span.end.unwrap_or(span.begin)));
             }
-            if let (Some(last), Some(end)) = (stretches.last_mut(), span.end.filter(|_| span.step.is_peace())) {
+            if let (Some(last), Some(end)) = (stretches.last_mut(), span.end.filter(|_| span.step.is_peace()))
+            {
                 last.1 = last.1.max(end);
             }
         }
@@ -177,6 +183,11 @@ impl<'a> Timeline<'a> {
     pub fn terminations_out(&self) -> Vec<(&PodLife, &Termination)> {
         let out = self.step(Step::RollOut).map_or(Millis::MAX, |span| span.begin);
         self.terminations().into_iter().filter(|(_, termination)| termination.at >= out).collect()
+    }
+
+    /// When a line of the evidence was seen.
+    pub fn at_line(&self, line: usize) -> Millis {
+        self.evidence.facts[line - 2].at()
     }
 
     /// One pod by its name.
@@ -228,9 +239,9 @@ pub(crate) mod tests {
 
     fn run(steps: &[(Step, Millis, Millis)]) -> Evidence {
         let edge = |step, at, edge| Fact::Step(StepFact { at, step, edge, trouble: None, least_ms: None });
-        let facts = steps.iter().flat_map(|(step, begin, end)| {
-            [edge(*step, *begin, Edge::Begin), edge(*step, *end, Edge::End)]
-        });
+        let facts = steps
+            .iter()
+            .flat_map(|(step, begin, end)| [edge(*step, *begin, Edge::Begin), edge(*step, *end, Edge::End)]);
         Evidence::new(header(), facts.collect())
     }
 

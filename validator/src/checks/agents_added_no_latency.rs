@@ -13,6 +13,7 @@ pub(super) const CHECK: Check = Check {
     why: "A measure that changes what it measures tells of itself.",
     how: "The median of all requests through the Service with the middle agents, held against the median before they stood there.",
     remedy: "Run again on calmer nodes.",
+    rests_on: &[],
     judge,
 };
 

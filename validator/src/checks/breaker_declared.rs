@@ -13,6 +13,7 @@ pub(super) const CHECK: Check = Check {
     why: "What is not declared cannot be proven, and a database without a breaker takes the service down with it.",
     how: "Reads spec.dependencies of the target file.",
     remedy: "Add breaker: { errorRate, window, minCalls, deadline, openFor, trials } to the dependency.",
+    rests_on: &[],
     judge,
 };
 

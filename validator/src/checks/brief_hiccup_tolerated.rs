@@ -1,8 +1,8 @@
 //! A short hiccup does not open the circuit.
 
-use crate::check::{Area, Check, Finding, Severity};
+use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{Fault, FaultFact, Millis, Step};
-use crate::timeline::{Timeline, Unmeasured};
+use crate::timeline::{Kind, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -13,6 +13,15 @@ pub(super) const CHECK: Check = Check {
     why: "A network that stands still for a second happens every day; a circuit that opens for it turns one second into the whole open time.",
     how: "Everything to the database of one pod stands still for 1, 2 and 5 s; calls that stop for 5 s afterwards (80 % of openFor if that is less) mean that the circuit opened. A restart of the database, 2 s without connections, is told beside it.",
     remedy: "Widen the window or raise errorRate, so that a hiccup stays below the share that opens.",
+    rests_on: &[
+        Kind::Load,
+        Kind::Validator,
+        Kind::Agent,
+        Kind::Record,
+        Kind::Content,
+        Kind::Dependency,
+        Kind::Target,
+    ],
     judge,
 };
 
@@ -46,13 +55,15 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     }
     brief.iter().try_for_each(|(_, f)| timeline.telling_pause(&f.dependency, OPEN_MS).map(drop))?;
     let opened: Vec<_> = brief.iter().filter(|(_, f)| has_opened(timeline, f)).collect();
-    let fail = opened.first().map(|(_, f)| advice(timeline, f));
+    let cases = opened.iter().map(|(line, f)| {
+        let during = (f.began, f.ended + AFTER_MS);
+        Case::over(during, advice(timeline, f), *line).of(&f.pod).before(&f.dependency)
+    });
     let limit_s = timeline.plan().policy.max_hiccup_s;
     let pass = format!("{} hiccups of up to {limit_s} s opened no circuit", brief.len());
-    Ok(Finding::when(opened.is_empty(), pass, fail.unwrap_or_default())
-        .measured(format!("{} of {} opened it", opened.len(), brief.len()), "0")
-        .details(hiccups.iter().map(|(_, fault)| told(timeline, fault)))
-        .lines(opened.iter().map(|(line, _)| *line)))
+    Ok(Finding::unless(cases, pass)
+        .tally(format!("of {} opened it", brief.len()), "0")
+        .details(hiccups.iter().map(|(_, fault)| told(timeline, fault))))
 }
 
 fn advice(timeline: &Timeline, fault: &FaultFact) -> String {

@@ -1,7 +1,7 @@
 //! When the database hangs, the circuit of every pod opens when the declared breaker says so.
 
-use crate::check::{Area, Check, Finding, Severity};
-use crate::timeline::{Circuit, Opening, Timeline, Unmeasured};
+use crate::check::{Area, Case, Check, Finding, Severity};
+use crate::timeline::{Circuit, Kind, Opening, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -12,6 +12,15 @@ pub(super) const CHECK: Check = Check {
     why: "Until it opens every user waits for a dead database; one that opens too soon throws away good answers.",
     how: "All statements of warm pods hang. With failures known only a deadline after they began, the share of failures reaches errorRate at errorRate x window + (1 - errorRate) x deadline; a service that counts calls when they begin opens at errorRate x window. The last pod-direct request that waited tells.",
     remedy: "Count calls over the declared window, time-outs as failures, and open at the declared share; or declare what the service does.",
+    rests_on: &[
+        Kind::Load,
+        Kind::Validator,
+        Kind::Agent,
+        Kind::Record,
+        Kind::Content,
+        Kind::Dependency,
+        Kind::Target,
+    ],
     judge,
 };
 
@@ -27,7 +36,7 @@ fn judge(timeline: &Timeline) -> Finding {
 
 fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     let circuits = timeline.tested_circuits()?;
-    let wrong: Vec<_> = circuits.iter().filter_map(|c| Some((c.line, fault(timeline, c)?))).collect();
+    let wrong: Vec<Case> = circuits.iter().filter_map(|c| case(timeline, c)).collect();
     let unseen = circuits.iter().find_map(|circuit| match &circuit.opening {
         Opening::Unseen(reason) => Some(reason),
         _ => None,
@@ -38,12 +47,14 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     let seconds: Vec<String> = circuits.iter().filter_map(opened_s).map(|s| format!("{s:.1}")).collect();
     let measured = if seconds.is_empty() { "never".to_owned() } else { format!("{} s", seconds.join(", ")) };
     let (earliest, latest) = limits(timeline, &circuits[0]);
-    let fail = wrong.first().map(|(_, text)| text.clone()).unwrap_or_default();
     let pass = format!("{} circuits opened, {measured} after the calls began to hang", circuits.len());
-    Ok(Finding::when(wrong.is_empty(), pass, fail)
-        .measured(measured, format!("{earliest:.1} to {latest:.1} s"))
-        .details(wrong.iter().skip(1).map(|(_, text)| text.clone()))
-        .lines(wrong.iter().map(|(line, _)| *line)))
+    Ok(Finding::unless(wrong, pass).measured(measured, format!("{earliest:.1} to {latest:.1} s")))
+}
+
+fn case(timeline: &Timeline, circuit: &Circuit) -> Option<Case> {
+    let during = (circuit.hang.began, circuit.opened().unwrap_or(circuit.hang.ended));
+    let case = Case::over(during, fault(timeline, circuit)?, circuit.line);
+    Some(case.of(circuit.pod).before(circuit.dependency))
 }
 
 fn fault(timeline: &Timeline, circuit: &Circuit) -> Option<String> {

@@ -13,6 +13,7 @@ pub(super) const CHECK: Check = Check {
     why: "Requests and pod events are put on one time line.",
     how: "Each agent's clock is measured before and after the load through the port-forward; half of the shortest round trip is the uncertainty.",
     remedy: "Run again on calmer nodes.",
+    rests_on: &[],
     judge,
 };
 

@@ -1,8 +1,8 @@
 //! Kept connections are told to close before they are closed.
 
-use crate::check::{Area, Check, Finding, Severity};
+use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::Millis;
-use crate::timeline::Timeline;
+use crate::timeline::{Kind, Timeline};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -13,6 +13,7 @@ pub(super) const CHECK: Check = Check {
     why: "A pool that reuses a connection at the moment the server closes it loses that request; Connection: close (RFC 9112, 9.6) tells it in time.",
     how: "Every kept connection that the server ended while a pod was stopping in the rolls must have carried an answer with Connection: close before.",
     remedy: "From SIGTERM on send Connection: close with every HTTP/1.1 answer, and keep reading idle connections until the drain ends.",
+    rests_on: &[Kind::Load, Kind::Watch, Kind::Validator, Kind::Agent, Kind::Target],
     judge,
 };
 
@@ -32,13 +33,14 @@ fn judge(timeline: &Timeline) -> Finding {
     if ended.is_empty() {
         return Finding::inconclusive("the server ended no kept connection during the rolls");
     }
-    let silent: Vec<usize> = ended.iter().filter(|(_, c)| !c.announced).map(|(line, _)| *line).collect();
-    let summary = format!(
-        "{} of {} kept connections were told to close before their end",
-        ended.len() - silent.len(),
-        ended.len()
-    );
-    Finding::when(silent.is_empty(), summary.clone(), summary)
-        .measured(format!("{} closed without a word", silent.len()), "0")
-        .lines(silent)
+    let silent = ended.iter().filter(|(_, c)| !c.announced).map(|(line, c)| {
+        Case::at(c.ended, format!("a {} connection was closed without a word", c.class.name()), *line)
+    });
+    let total = ended.len();
+    Finding::unless(
+        silent,
+        format!("{total} of {total} kept connections were told to close before their end"),
+    )
+    .counted(format!("of {total} kept connections were closed without being told to"))
+    .tally("closed without a word", "0")
 }

@@ -13,6 +13,7 @@ pub(super) const CHECK: Check = Check {
     why: "A fault in front of a dependency that the pods reach by another way breaks nothing, and proves nothing.",
     how: "Every pod that was Ready in the quiet phase must have had a connection by then at each declared dependency's middle agent.",
     remedy: "Point the target at the declared Service by its name; a mesh, a headless Service or an address in between hides its connections.",
+    rests_on: &[],
     judge,
 };
 

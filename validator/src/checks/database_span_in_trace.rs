@@ -1,9 +1,9 @@
 //! The database call of a sampled request stands in its trace.
 
-use crate::check::{Area, Check, Finding, Severity};
+use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::config::Protocol;
 use crate::evidence::{RequestFact, Span};
-use crate::timeline::{Timeline, Unmeasured};
+use crate::timeline::{Kind, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -14,6 +14,7 @@ pub(super) const CHECK: Check = Check {
     why: "A trace that ends at the service's door does not tell whether the database was slow.",
     how: "In each trace of a sampled request, a span with the db.system.name of a declared store must descend from the server span: of the database, or of the cache that answered in its place. Of a database that was called at all, some span must be seen.",
     remedy: "Wrap database calls in client spans with db.system.name (OpenTelemetry semantic conventions for databases).",
+    rests_on: &[Kind::Agent, Kind::Record, Kind::Content, Kind::Dependency, Kind::Target],
     judge,
 };
 
@@ -42,15 +43,21 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     if queried == 0 && !timeline.was_called(Protocol::Postgres, copied)? {
         return Err(Unmeasured::NotSeen("no statement came to a database, with a span or without".into()));
     }
-    let without = sampled.iter().zip(&stores).filter(|(_, systems)| systems.is_empty());
-    let without: Vec<usize> = without.map(|((line, _), _)| *line).collect();
-    let spanned = total - without.len();
-    let summary = format!(
-        "{spanned} of {total} sampled requests have a store's span under their server span, {queried} a Postgres span"
+    let bare = sampled.iter().zip(&stores).filter(|(_, systems)| systems.is_empty());
+    let bare = bare.map(|((line, r), _)| {
+        Case::over(r.during(), format!("{} left no span of a store under its server span", r.request), *line)
+    });
+    let mut cases: Vec<Case> = bare.collect();
+    let without = cases.len();
+    if queried == 0 {
+        let none = "statements came to the database, and no Postgres span was seen";
+        cases.insert(0, Case::over(copied, none, sampled.first().map_or(0, |(line, _)| *line)));
+    }
+    let pass = format!(
+        "{total} of {total} sampled requests have a store's span under their server span, {queried} a Postgres span"
     );
-    Ok(Finding::when(without.is_empty() && queried > 0, summary.clone(), summary)
-        .measured(format!("{} without a store's span, {queried} with Postgres", without.len()), "0, some")
-        .lines(without))
+    Ok(Finding::unless(cases, pass)
+        .measured(format!("{without} of {total} without a store's span, {queried} with Postgres"), "0, some"))
 }
 
 /// The declared stores of which a span descends from the server span of a request.

@@ -14,6 +14,7 @@ pub(super) const CHECK: Check = Check {
     why: "Without one a node drain may take all pods at once; one that allows none blocks every drain.",
     how: "Finds the PodDisruptionBudget that selects the pods and reads how many may leave at full strength.",
     remedy: "Add a PodDisruptionBudget with maxUnavailable: 1.",
+    rests_on: &[],
     judge,
 };
 

@@ -1,8 +1,8 @@
 //! A terminating pod accepts until every node knows that it leaves.
 
-use crate::check::{Area, Check, Finding, Severity};
-use crate::evidence::{Class, Millis, Outcome, ProbeTarget};
-use crate::timeline::{PodLife, Termination, Timeline, Unmeasured};
+use crate::check::{Area, Case, Check, Finding, Severity};
+use crate::evidence::{Class, Millis, Outcome, ProbeTarget, RequestFact};
+use crate::timeline::{Kind, PodLife, Termination, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -13,6 +13,7 @@ pub(super) const CHECK: Check = Check {
     why: "Removing an endpoint takes seconds to reach every node; a listener that closes sooner refuses users that were still sent to it.",
     how: "From the deletion to the first refused readiness probe on the serving port, held against new connections that were refused during the rolls and against the last call that the pod still made for somebody.",
     remedy: "Keep the listener open for some seconds after SIGTERM; the details say how many were needed here.",
+    rests_on: &[Kind::Load, Kind::Watch, Kind::Validator, Kind::Agent, Kind::Target],
     judge,
 };
 
@@ -29,20 +30,22 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     let refused = refused(timeline);
     let seconds = |ms: Millis| ms as f64 / 1000.0;
     let soonest = ends.iter().map(|end| end.closed).min().unwrap_or_default();
-    let fail = format!("{} new connections were refused during the rolls", refused.len());
     let pass = format!(
         "listeners stayed open for at least {:.1} s, and no new connection was refused",
         seconds(soonest)
     );
-    let lines: Vec<usize> = refused.iter().map(|(line, _)| *line).collect();
-    Ok(Finding::when(refused.is_empty(), pass, fail)
-        .measured(format!("{} refused, closed after {:.1} s", refused.len(), seconds(soonest)), "0 refused")
-        .details(details(&ends, &refused))
-        .lines(lines))
+    let cases = refused.iter().map(|(line, after, request)| {
+        let text = format!("refused {:.1} s after the deletion of a pod", seconds(*after));
+        Case::over(request.during(), text, *line)
+    });
+    Ok(Finding::unless(cases, pass)
+        .counted("new connections were refused during the rolls")
+        .tally(format!("refused, closed after {:.1} s", seconds(soonest)), "0 refused")
+        .details(details(&ends, &refused)))
 }
 
 /// What was needed here: told by refused connections; without any, calls give a bound from above.
-fn details(ends: &[Drain], refused: &[(usize, Millis)]) -> Vec<String> {
+fn details(ends: &[Drain], refused: &[Refused]) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(out) = ends.iter().filter_map(|end| end.left_slice).max() {
         lines.push(format!(
@@ -50,7 +53,7 @@ fn details(ends: &[Drain], refused: &[(usize, Millis)]) -> Vec<String> {
             out as f64 / 1000.0
         ));
     }
-    if let Some(last) = refused.iter().map(|(_, after)| *after).max() {
+    if let Some(last) = refused.iter().map(|(_, after, _)| *after).max() {
         let needed = (last as f64 / 1000.0).ceil() + 1.0;
         lines.push(format!("keep accepting for at least {needed:.0} s after SIGTERM"));
     } else if let Some(last) = ends.iter().filter_map(|end| end.last_call).max() {
@@ -83,8 +86,10 @@ impl Drain {
     }
 }
 
-/// New connections that were refused while a pod was leaving, and how long after its deletion.
-fn refused(timeline: &Timeline) -> Vec<(usize, Millis)> {
+/// The line of a new connection that was refused while a pod was leaving, how long after its deletion, and the request.
+type Refused<'a> = (usize, Millis, &'a RequestFact);
+
+fn refused<'a>(timeline: &Timeline<'a>) -> Vec<Refused<'a>> {
     let terminations = timeline.terminations();
     let leaving = |at: Millis| {
         let on_its_way = |t: &&Termination| t.at <= at && t.gone.is_none_or(|gone| at <= gone);
@@ -92,5 +97,5 @@ fn refused(timeline: &Timeline) -> Vec<(usize, Millis)> {
     };
     let new =
         timeline.load.requests.iter().filter(|(_, r)| r.class == Class::New && r.outcome == Outcome::Refused);
-    new.filter_map(|(line, request)| Some((*line, leaving(request.due)?))).collect()
+    new.filter_map(|(line, request)| Some((*line, leaving(request.due)?, *request))).collect()
 }

@@ -1,8 +1,8 @@
 //! A pod stops in time although its collector is away.
 
-use crate::check::{Area, Check, Finding, Severity};
+use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::FaultFact;
-use crate::timeline::{Termination, Timeline, Unmeasured};
+use crate::timeline::{Kind, Termination, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -13,6 +13,7 @@ pub(super) const CHECK: Check = Check {
     why: "A telemetry flush without a bound holds the process until SIGKILL, on the very day that the monitoring is down.",
     how: "One pod is deleted while its connections to the collector are refused: exit 0 within the grace period less the kubelet's margin.",
     remedy: "Bound the flush at shutdown below the grace period and exit 0 when it does not succeed.",
+    rests_on: &[Kind::Load, Kind::Watch, Kind::Validator, Kind::Agent, Kind::Target],
     judge,
 };
 
@@ -27,8 +28,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         let termination = timeline.pod(&fault.pod)?.termination.as_ref()?;
         (fault.began..=fault.ended).contains(&termination.at).then_some(termination)
     };
-    let Some((_, fault, end)) = away.iter().find_map(|(line, fault)| Some((line, fault, ended(fault)?)))
-    else {
+    let Some((fault, end)) = away.iter().find_map(|(_, fault)| Some((fault, ended(fault)?))) else {
         return Err(Unmeasured::NotSeen("no pod was deleted while its collector was away".into()));
     };
     let Termination { at, grace_s, exit: Some(exit), .. } = end else {
@@ -37,7 +37,9 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     let took = (exit.at - at) as f64 / 1000.0;
     let limit = *grace_s as f64 - margin;
     let summary = format!("{} exited with {} after {took:.1} s without its collector", fault.pod, exit.code);
-    Ok(Finding::when(exit.code == 0 && took <= limit, summary.clone(), summary)
+    let is_wrong = exit.code != 0 || took > limit;
+    let case = is_wrong.then(|| Case::over((*at, exit.at), summary.clone(), exit.line).of(&fault.pod));
+    Ok(Finding::unless(case.map(|case| case.before(&fault.dependency)), summary)
         .measured(format!("exit {} after {took:.1} s", exit.code), format!("exit 0 within {limit} s"))
         .lines([exit.line]))
 }

@@ -1,7 +1,7 @@
 //! Every replaced container exits with 0 within its grace period.
 
-use crate::check::{Area, Check, Finding, Severity};
-use crate::timeline::{PodLife, Termination, Timeline};
+use crate::check::{Area, Case, Check, Finding, Severity};
+use crate::timeline::{Kind, PodLife, Termination, Timeline};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -12,6 +12,7 @@ pub(super) const CHECK: Check = Check {
     why: "137 means killed in the middle of work, 143 that nobody listened to SIGTERM.",
     how: "The watch shows each old pod's terminated state before the object is gone; a pod whose state was not seen is inconclusive.",
     remedy: "Handle SIGTERM in PID 1 (exec form, no shell in between), drain, exit 0 before the grace period ends.",
+    rests_on: &[Kind::Watch, Kind::Validator, Kind::Agent, Kind::Target],
     judge,
 };
 
@@ -26,19 +27,15 @@ fn judge(timeline: &Timeline) -> Finding {
         let summary = format!("the end of {} of {total} pods was not seen", unseen.len());
         return Finding::inconclusive(summary).lines(unseen);
     }
-    let fail = format!("{} of {total} containers did not exit with 0 in time", faults.len());
-    Finding::when(
-        faults.is_empty(),
-        format!("{total} of {total} containers exited with 0, at most {longest:.1} s after the deletion"),
-        fail,
-    )
-    .measured(format!("{} faults, longest {longest:.1} s", faults.len()), "0 faults")
-    .details(faults.iter().take(6).map(|(_, text)| text.clone()))
-    .lines(faults.iter().map(|(line, _)| *line))
+    let pass =
+        format!("{total} of {total} containers exited with 0, at most {longest:.1} s after the deletion");
+    Finding::unless(faults, pass)
+        .counted(format!("of {total} containers did not exit with 0 in time"))
+        .tally(format!("faults, longest {longest:.1} s"), "0 faults")
 }
 
 /// What was wrong with which end, which ends were not seen, and how long the longest took in seconds.
-fn ends(terminations: &[(&PodLife, &Termination)]) -> (Vec<(usize, String)>, Vec<usize>, f64) {
+fn ends(terminations: &[(&PodLife, &Termination)]) -> (Vec<Case>, Vec<usize>, f64) {
     let (mut faults, mut unseen, mut longest) = (Vec::new(), Vec::new(), 0.0_f64);
     for (pod, termination) in terminations {
         let Some(exit) = &termination.exit else {
@@ -50,7 +47,7 @@ fn ends(terminations: &[(&PodLife, &Termination)]) -> (Vec<(usize, String)>, Vec
         if exit.code != 0 || took > termination.grace_s as f64 {
             let (name, code, reason, grace) = (&pod.name, exit.code, &exit.reason, termination.grace_s);
             let text = format!("{name}: exit {code} ({reason}) after {took:.1} s of {grace} s");
-            faults.push((exit.line, text));
+            faults.push(Case::over((termination.at, exit.at), text, exit.line).of(name));
         }
     }
     (faults, unseen, longest)

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::check::{Area, Check, Finding, Severity};
-use crate::evidence::{Class, Millis, Outcome, RequestFact};
-use crate::timeline::{Circuit, Fallback, Timeline, Unmeasured};
+use crate::check::{Area, Case, Check, Finding, Severity};
+use crate::evidence::{Class, Millis, Outcome, RequestFact, Step};
+use crate::timeline::{Circuit, Fallback, Kind, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -15,6 +15,15 @@ pub(super) const CHECK: Check = Check {
     why: "An open circuit that still lets users wait, or resets them, has only moved the outage.",
     how: "Requests through the Service from 0.5 s after the last circuit before a dependency opened until the first trial may come: an answer below 500, or 503 with Retry-After, 99 % within the policy's limit and none beyond 1 s.",
     remedy: "Answer from the cache, with an empty list, or with 503 and Retry-After, before anything of the database is touched.",
+    rests_on: &[
+        Kind::Load,
+        Kind::Validator,
+        Kind::Agent,
+        Kind::Record,
+        Kind::Content,
+        Kind::Dependency,
+        Kind::Target,
+    ],
     judge,
 };
 
@@ -26,8 +35,9 @@ fn judge(timeline: &Timeline) -> Finding {
 }
 
 fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
+    let limit = timeline.plan().policy.max_fallback_p99_ms;
     let mut load = Fallback::default();
-    let mut slow: Vec<usize> = Vec::new();
+    let mut cases: Vec<Case> = Vec::new();
     for (dependency, window) in windows(&timeline.opened_circuits()?) {
         let users = timeline.load.fallback(window, |second| second.class != Class::Direct);
         if users.total == 0 {
@@ -36,19 +46,19 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
             return Err(Unmeasured::NotSeen(none));
         }
         load.merge(&users);
-        slow.extend(waited(timeline, window));
+        cases.extend(
+            let_down(timeline, window).chain(waited(timeline, window)).map(|case| case.before(dependency)),
+        );
+        let p99 = users.times.quantile_ms(0.99);
+        if p99 >= limit {
+            let line = timeline.step(Step::Hang).map_or(0, |span| span.line);
+            let text = format!("p99 {p99:.1} ms while circuits to {dependency} were open");
+            cases.push(Case::over(window, text, line).before(dependency));
+        }
     }
     let p99 = load.times.quantile_ms(0.99);
-    let limit = timeline.plan().policy.max_fallback_p99_ms;
-    let summary = format!("{} of {} users were let down; p99 {p99:.1} ms", load.wrong, load.total);
     let pass = format!("{} users got an answer or an honest 503; p99 {p99:.1} ms", load.total);
-    Ok(Finding::when(load.wrong == 0 && slow.is_empty() && p99 < limit, pass, summary)
-        .measured(
-            format!("p99 {p99:.1} ms, {} beyond 1 s or without an answer", slow.len()),
-            format!("< {limit} ms, 0"),
-        )
-        .details(load.reasons())
-        .lines(slow))
+    Ok(Finding::unless(cases, pass).measured(format!("p99 {p99:.1} ms"), format!("< {limit} ms")))
 }
 
 /// When all circuits before one dependency were open; dependencies hang one after another.
@@ -62,11 +72,23 @@ fn windows<'a>(circuits: &[(&Circuit<'a>, Millis)]) -> BTreeMap<&'a str, (Millis
     windows
 }
 
-/// Lines of the users who waited for more than a second, or had no answer at all.
-fn waited(timeline: &Timeline, (begin, end): (Millis, Millis)) -> impl Iterator<Item = usize> {
+/// Seconds in which users met neither an answer nor an honest 503.
+fn let_down(timeline: &Timeline, window: (Millis, Millis)) -> impl Iterator<Item = Case> {
+    let users = timeline.load.seconds_within(window).filter(|(_, second)| second.class != Class::Direct);
+    users.filter_map(|(line, second)| {
+        let answers = Fallback::of(second);
+        let text = format!("{} users of that second: {}", answers.total, answers.reasons()?);
+        Some(Case::over(second.during(), text, line))
+    })
+}
+
+/// Users who waited for more than a second, or had no answer at all.
+fn waited(timeline: &Timeline, (begin, end): (Millis, Millis)) -> impl Iterator<Item = Case> {
     let users = timeline.load.requests.iter().filter(|(_, r)| r.class != Class::Direct);
     let during = users.filter(move |(_, r)| (begin..=end).contains(&r.due));
     let waited =
         |r: &RequestFact| r.took_ms > 1_000.0 || !matches!(r.outcome, Outcome::Answered(_) | Outcome::Unsent);
-    during.filter(move |(_, r)| waited(r)).map(|(line, _)| *line)
+    let text =
+        |r: &RequestFact| format!("{} after {:.1} s: {}", r.request, r.took_ms / 1000.0, r.outcome.name());
+    during.filter(move |(_, r)| waited(r)).map(move |(line, r)| Case::over(r.during(), text(r), *line))
 }

@@ -1,8 +1,8 @@
 //! After the outage every pod asks its database again, in time.
 
-use crate::check::{Area, Check, Finding, Severity};
-use crate::evidence::Step;
-use crate::timeline::{Timeline, Unmeasured};
+use crate::check::{Area, Case, Check, Finding, Severity};
+use crate::evidence::{Millis, Step};
+use crate::timeline::{Kind, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -13,6 +13,15 @@ pub(super) const CHECK: Check = Check {
     why: "A circuit that stays open after the database is back goes on serving old data until somebody restarts the pods.",
     how: "From the moment everything is back to the moment calls of the pod flow again: at most the open time, one deadline and the policy's margin.",
     remedy: "Let the next request after the open time be the trial; do not double the open time without a bound.",
+    rests_on: &[
+        Kind::Load,
+        Kind::Validator,
+        Kind::Agent,
+        Kind::Record,
+        Kind::Content,
+        Kind::Dependency,
+        Kind::Target,
+    ],
     judge,
 };
 
@@ -35,20 +44,20 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
             limit = breaker.open_for.0 + breaker.deadline.0 + margin;
             pods += 1;
             let calls = timeline.calls.of(&dependency.name, loss.pod);
-            match calls.flow_after(begin, breaker.trials).map(|at| (at - begin) as f64 / 1000.0) {
-                Some(took) if took <= limit => longest = longest.max(took),
-                Some(took) => wrong.push((
-                    *line,
-                    format!("{} asked {} again only after {took:.1} s", loss.pod, dependency.name),
-                )),
-                None => wrong.push((*line, format!("{} did not ask {} again", loss.pod, dependency.name))),
-            }
+            let due = begin + (limit * 1000.0) as Millis;
+            let flow = calls.flow_after(begin, breaker.trials);
+            let text = match flow.map(|at| (at - begin) as f64 / 1000.0) {
+                Some(took) if took <= limit => {
+                    longest = longest.max(took);
+                    continue;
+                }
+                Some(took) => format!("{} asked {} again only after {took:.1} s", loss.pod, dependency.name),
+                None => format!("{} did not ask {} again", loss.pod, dependency.name),
+            };
+            let case = Case::over((begin, flow.unwrap_or(due)), text, *line);
+            wrong.push(case.of(loss.pod).before(&dependency.name));
         }
     }
-    let fail = wrong.first().map(|(_, text)| text.clone()).unwrap_or_default();
     let pass = format!("{pods} pods asked their database again within {longest:.1} s");
-    Ok(Finding::when(wrong.is_empty(), pass, fail)
-        .measured(format!("{longest:.1} s"), format!("<= {limit} s"))
-        .details(wrong.iter().skip(1).map(|(_, text)| text.clone()))
-        .lines(wrong.iter().map(|(line, _)| *line)))
+    Ok(Finding::unless(wrong, pass).measured(format!("{longest:.1} s"), format!("<= {limit} s")))
 }

@@ -14,6 +14,7 @@ pub(super) const CHECK: Check = Check {
     why: "A grace period that ends in the middle of the drain turns every deploy into a SIGKILL.",
     how: "terminationGracePeriodSeconds >= preStop sleep + the policy's shutdown budget + 2 s.",
     remedy: "Raise terminationGracePeriodSeconds, or shorten preStop or the drain.",
+    rests_on: &[],
     judge,
 };
 

@@ -1,8 +1,8 @@
 //! After the open time exactly the declared number of trial calls reaches the database, and decides.
 
-use crate::check::{Area, Check, Finding, Severity};
+use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{Fault, TrialEnd};
-use crate::timeline::{Circuit, Timeline, Trial, Unmeasured};
+use crate::timeline::{Circuit, Kind, Timeline, Trial, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -13,6 +13,15 @@ pub(super) const CHECK: Check = Check {
     why: "A recovering database that gets everything at once goes down again.",
     how: "The middle agent holds the first statement after the open time and counts others that come meanwhile. Once it was given up, the circuit must stay open for another open time; once it went on, calls must flow within 2 s.",
     remedy: "Let one call through when half-open, refuse the rest until it has answered; close on success, open again on failure.",
+    rests_on: &[
+        Kind::Load,
+        Kind::Validator,
+        Kind::Agent,
+        Kind::Record,
+        Kind::Content,
+        Kind::Dependency,
+        Kind::Target,
+    ],
     judge,
 };
 
@@ -36,17 +45,16 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     {
         return Err(Unmeasured::NotSeen(format!("how the trial of {} ended was not seen", circuit.name())));
     }
-    let mut faults = Vec::new();
-    for (circuit, trial) in &trials {
-        faults.extend(fault(timeline, circuit, trial).map(|text| (trial.line, text)));
-    }
+    let faults = trials.iter().filter_map(|(circuit, trial)| {
+        let text = fault(timeline, circuit, trial)?;
+        let after = trial.over().unwrap_or(trial.fact.ended) + FLOW_MS;
+        let case = Case::over((trial.fact.began, trial.fact.ended.max(after)), text, trial.line);
+        Some(case.of(circuit.pod).before(circuit.dependency))
+    });
     let others: u64 = trials.iter().map(|(_, trial)| trial.fact.others).sum();
-    let fail = faults.first().map(|(_, text)| text.clone()).unwrap_or_default();
     let pass = format!("{} trials: one call each, and its end decided", trials.len());
-    Ok(Finding::when(faults.is_empty(), pass, fail)
-        .measured(format!("{others} further calls during {} trials", trials.len()), "0")
-        .details(faults.iter().skip(1).map(|(_, text)| text.clone()))
-        .lines(faults.iter().map(|(line, _)| *line)))
+    Ok(Finding::unless(faults, pass)
+        .measured(format!("{others} further calls during {} trials", trials.len()), "0"))
 }
 
 fn fault(timeline: &Timeline, circuit: &Circuit, trial: &Trial) -> Option<String> {

@@ -1,8 +1,8 @@
 //! What a pod has under way when it is told to stop, it finishes.
 
-use crate::check::{Area, Check, Finding, Severity};
+use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{Fault, Held};
-use crate::timeline::{Timeline, Unmeasured};
+use crate::timeline::{Kind, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -13,6 +13,16 @@ pub(super) const CHECK: Check = Check {
     why: "A statement that is given up at SIGTERM may have been done or not: the user does not know, and neither does anybody else.",
     how: "In the roll out some answers of the database are held for 2 s, never more than a quarter of a pod's connections; of those under way at the deletion of their pod, or begun by it later, none may be given up.",
     remedy: "Wait for requests in flight before the pool is closed; the shutdown budget is there for it.",
+    rests_on: &[
+        Kind::Load,
+        Kind::Watch,
+        Kind::Validator,
+        Kind::Agent,
+        Kind::Record,
+        Kind::Content,
+        Kind::Dependency,
+        Kind::Target,
+    ],
     judge,
 };
 
@@ -34,20 +44,19 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
             }
             for held in fault.held.iter().filter(under_way) {
                 total += 1;
-                given_up.extend(held.given_up.then_some(line));
+                let text = format!("{} gave up a statement at {}", fault.pod, fault.dependency);
+                let case = Case::over((held.from, held.to), text, line);
+                given_up.extend(held.given_up.then(|| case.of(&fault.pod).before(&fault.dependency)));
             }
         }
     }
     if total == 0 {
         return Err(Unmeasured::NotSeen(unheld(timeline).into()));
     }
-    let summary = format!(
-        "{} of {total} statements under way at the deletion or later were finished",
-        total - given_up.len()
-    );
-    Ok(Finding::when(given_up.is_empty(), summary.clone(), summary)
-        .measured(format!("{} given up", given_up.len()), "0")
-        .lines(given_up))
+    let pass = format!("{total} of {total} statements under way at the deletion or later were finished");
+    Ok(Finding::unless(given_up, pass)
+        .counted(format!("of {total} statements under way at the deletion or later were given up"))
+        .tally("given up", "0"))
 }
 
 /// A pool of a few connections has none to spare: what we hold of it, users wait for.

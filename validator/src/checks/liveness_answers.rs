@@ -1,8 +1,8 @@
 //! The liveness endpoint says 200 while the pod works, the drain included.
 
-use crate::check::{Area, Check, Finding, Severity};
+use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{ProbeFact, ProbeTarget};
-use crate::timeline::{PodLife, Timeline};
+use crate::timeline::{Kind, PodLife, Timeline};
 
 use super::ready_means_answering::answer_text;
 
@@ -15,6 +15,7 @@ pub(super) const CHECK: Check = Check {
     why: "A liveness endpoint that fails during the drain can have the pod killed in the middle of it; one that does not exist sees no deadlock.",
     how: "An agent asks the liveness endpoint of each pod every 250 ms, from Ready until its container ended (2 s before that was seen, or the second before it happened).",
     remedy: "Serve GET /health: 200 while the process works, also while it drains; declare it as the livenessProbe.",
+    rests_on: &[Kind::Prober, Kind::Load, Kind::Watch, Kind::Validator, Kind::Target],
     judge,
 };
 
@@ -23,6 +24,7 @@ pub(super) const CHECK: Check = Check {
 const EXIT_MS: i64 = 2_000;
 
 fn judge(timeline: &Timeline) -> Finding {
+    let path = &timeline.plan().target.liveness.path;
     let mut wrong = Vec::new();
     let (mut asked, mut draining) = (0, 0);
     for pod in &timeline.pods {
@@ -37,19 +39,16 @@ fn judge(timeline: &Timeline) -> Finding {
             asked += probe.samples;
             draining += usize::from(probe.to > deleted && probe.answer == Ok(200));
             if probe.answer != Ok(200) {
-                wrong.push((line, pod.name.clone(), answer_text(&probe.answer)));
+                let text = format!("GET {path} of {} answered {}", pod.name, answer_text(&probe.answer));
+                wrong.push(Case::over((probe.from, probe.to), text, line).of(&pod.name));
             }
         }
     }
     if asked == 0 {
         return Finding::inconclusive("no Ready pod could be asked");
     }
-    let path = &timeline.plan().target.liveness.path;
-    let fail = wrong.first().map(|(_, pod, answer)| format!("GET {path} of {pod} answered {answer}"));
     let pass = format!("GET {path} answered 200 all the time ({asked} times), also in {draining} drains");
-    Finding::when(wrong.is_empty(), pass, fail.unwrap_or_default())
-        .measured(format!("{} stretches of other answers", wrong.len()), "0")
-        .lines(wrong.iter().map(|(line, _, _)| *line))
+    Finding::unless(wrong, pass).tally("stretches of other answers", "0")
 }
 
 fn end_of(pod: &PodLife) -> Option<i64> {

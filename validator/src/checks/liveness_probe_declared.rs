@@ -12,6 +12,7 @@ pub(super) const CHECK: Check = Check {
     why: "Without a liveness probe a deadlocked process stays in service until somebody notices.",
     how: "Reads livenessProbe of the pod template's containers.",
     remedy: "Declare livenessProbe with httpGet /health.",
+    rests_on: &[],
     judge,
 };
 

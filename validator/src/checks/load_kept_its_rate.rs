@@ -13,6 +13,7 @@ pub(super) const CHECK: Check = Check {
     why: "A load generator that falls behind sends least when the service hurts most (coordinated omission).",
     how: "Counts requests that left within the policy's lateness of the moment they were due.",
     remedy: "Run again on calmer nodes, or with a lower rate.",
+    rests_on: &[],
     judge,
 };
 

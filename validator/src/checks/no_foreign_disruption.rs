@@ -12,6 +12,7 @@ pub(super) const CHECK: Check = Check {
     why: "An eviction or preemption during the rolls would be counted as ours.",
     how: "Watches the condition DisruptionTarget of every pod.",
     remedy: "Run again when no node is being drained.",
+    rests_on: &[],
     judge,
 };
 

@@ -1,8 +1,8 @@
 //! No circuit opens while pods are replaced.
 
-use crate::check::{Area, Check, Finding, Severity};
+use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{Fault, Millis, Step};
-use crate::timeline::{PodLife, Timeline, Unmeasured};
+use crate::timeline::{Kind, PodLife, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -13,6 +13,16 @@ pub(super) const CHECK: Check = Check {
     why: "A circuit that opens on every deploy is worse than no circuit.",
     how: "For each pod and dependency with a breaker, from 3 s after Ready to the deletion: no stretch of 3 s (80 % of openFor if that is less) without a call, given that 15 calls were due in it. In the roll in every read of a Redis dependency misses: a cold cache.",
     remedy: "Do not count as failures what a shutdown causes: cancelled calls, connections that the pool closes; warm the pool before Ready.",
+    rests_on: &[
+        Kind::Load,
+        Kind::Validator,
+        Kind::Agent,
+        Kind::Record,
+        Kind::Content,
+        Kind::Dependency,
+        Kind::Target,
+        Kind::Watch,
+    ],
     judge,
 };
 
@@ -39,21 +49,18 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     let Some(longest) = pauses.iter().map(|pause| pause.length).max() else {
         return Err(Unmeasured::NotSeen("no pod was Ready for long enough".into()));
     };
-    let wrong: Vec<_> = pauses.iter().filter(|pause| pause.is_opening).collect();
-    let fail = wrong.first().map(|pause| pause.text.clone()).unwrap_or_default();
+    let wrong = pauses.into_iter().filter(|pause| pause.is_opening).map(|pause| pause.case);
     let measured = format!("longest pause {:.1} s", longest as f64 / 1000.0);
-    Ok(Finding::when(wrong.is_empty(), "calls of every Ready pod went on all through both rolls", fail)
+    Ok(Finding::unless(wrong, "calls of every Ready pod went on all through both rolls")
         .measured(measured, format!("< {} s", shortest as f64 / 1000.0))
-        .details(wrong.iter().skip(1).take(5).map(|pause| pause.text.clone()).chain(cold(timeline)))
-        .lines(wrong.iter().filter_map(|pause| pause.line)))
+        .details(cold(timeline)))
 }
 
 /// The longest stretch of one pod without a call.
 struct Pause {
     length: Millis,
     is_opening: bool,
-    text: String,
-    line: Option<usize>,
+    case: Case,
 }
 
 impl Pause {
@@ -67,8 +74,9 @@ impl Pause {
         let calls = timeline.calls.of(dependency, &pod.name);
         let (length, since) = calls.longest_pause(window);
         let text = format!("{}: no call at {dependency} for {:.1} s", pod.name, length as f64 / 1000.0);
-        let line = calls.lines((since - 1_000, since)).last();
-        Self { length, is_opening: length >= limit, text, line }
+        let line = calls.lines((since - 1_000, since)).last().unwrap_or_default();
+        let case = Case::over((since, since + length), text, line).of(&pod.name).before(dependency);
+        Self { length, is_opening: length >= limit, case }
     }
 }
 

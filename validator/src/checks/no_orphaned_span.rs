@@ -1,7 +1,7 @@
 //! Every span has its parent.
 
-use crate::check::{Area, Check, Finding, Severity};
-use crate::timeline::{Timeline, Unmeasured};
+use crate::check::{Area, Case, Check, Finding, Severity};
+use crate::timeline::{Kind, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -12,6 +12,7 @@ pub(super) const CHECK: Check = Check {
     why: "A span whose parent was never exported hangs in the air: the trace shows two halves and nobody knows how they belong together.",
     how: "In the traces of sampled requests the parent of each span must be a span of the same trace, or the one that our request named.",
     remedy: "Export the spans of a request with one decision, and end the outer span even when the inner one fails.",
+    rests_on: &[Kind::Agent, Kind::Record, Kind::Content, Kind::Dependency, Kind::Target],
     judge,
 };
 
@@ -24,21 +25,20 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     if timeline.load.traces.is_empty() {
         return Err(timeline.no_traces());
     }
-    let (mut total, mut orphans, mut lines) = (0, 0, Vec::new());
+    let (mut total, mut orphans) = (0, Vec::new());
     for (line, request) in timeline.load.sampled(timeline.copied()?) {
         let spans = timeline.load.spans_of(request);
         let known = |id: &String| request.parent_id.as_ref() == Some(id) || spans.iter().any(|s| s.id == *id);
         // A span without a parent began a trace of its own: in ours it is as lost as one whose parent is.
         let lost = spans.iter().filter(|span| !span.parent.as_ref().is_some_and(known)).count();
         total += spans.len();
-        orphans += lost;
-        lines.extend((lost > 0).then_some(line));
+        let text = || format!("{lost} spans of {} have no parent", request.request);
+        orphans.extend((lost > 0).then(|| Case::over(request.during(), text(), line).times(lost as u64)));
     }
     if total == 0 {
         return Err(Unmeasured::NotSeen("no span of a sampled request was seen".into()));
     }
-    let summary = format!("{} of {total} spans have their parent", total - orphans);
-    Ok(Finding::when(orphans == 0, summary.clone(), summary)
-        .measured(format!("{orphans} without"), "0")
-        .lines(lines))
+    Ok(Finding::unless(orphans, format!("{total} of {total} spans have their parent"))
+        .counted(format!("of {total} spans have no parent"))
+        .tally("without", "0"))
 }

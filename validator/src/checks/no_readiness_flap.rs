@@ -1,7 +1,8 @@
 //! A pod that was Ready stays Ready until it is deleted.
 
-use crate::check::{Area, Check, Finding, Severity};
-use crate::timeline::Timeline;
+use crate::check::{Area, Case, Check, Finding, Severity};
+use crate::evidence::Millis;
+use crate::timeline::{Kind, Timeline};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -12,6 +13,7 @@ pub(super) const CHECK: Check = Check {
     why: "Every flap takes capacity away and is often a probe that times out under load.",
     how: "Watches the condition Ready of every pod until dependencies are broken on purpose.",
     remedy: "Look at the readiness handler's time under load; answer from a snapshot, not from a call to the dependency.",
+    rests_on: &[Kind::Watch, Kind::Validator, Kind::Load, Kind::Agent, Kind::Dependency, Kind::Target],
     judge,
 };
 
@@ -21,11 +23,14 @@ fn judge(timeline: &Timeline) -> Finding {
     }
     let flaps = timeline.pods.iter().flat_map(|pod| pod.flaps().into_iter().map(move |flap| (pod, flap)));
     // Once dependencies are taken away, readiness must follow them: GL-H204 to GL-H207.
-    let flaps: Vec<_> = flaps.filter(|(_, (at, _))| timeline.in_peace((*at, *at + 1)).next().is_some()).collect();
-    let summary =
-        format!("{} pods, {} of them lost Ready before their deletion", timeline.pods.len(), flaps.len());
-    Finding::when(flaps.is_empty(), summary.clone(), summary)
-        .measured(flaps.len().to_string(), "0")
-        .details(flaps.iter().take(5).map(|(pod, _)| format!("{} became not Ready", pod.name)))
-        .lines(flaps.iter().map(|(_, (_, line))| *line))
+    let flaps = flaps.filter(|(_, (at, _))| timeline.in_peace((*at, *at + 1)).next().is_some());
+    // What made the probes fail lies before.
+    let out = (timeline.workload.readiness_out_s() * 1000.0) as Millis;
+    let cases = flaps.map(|(pod, (at, line))| {
+        Case::over((at - out, at), format!("{} became not Ready", pod.name), line).of(&pod.name)
+    });
+    let pods = timeline.pods.len();
+    Finding::unless(cases, format!("{pods} pods, none of them lost Ready before its deletion"))
+        .counted(format!("times one of {pods} pods lost Ready before its deletion"))
+        .tally("", "0")
 }

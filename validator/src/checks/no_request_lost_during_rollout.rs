@@ -1,10 +1,8 @@
 //! No request is lost while pods are replaced, on any kind of client connection.
 
-use crate::check::{Area, Check, Finding, Severity};
-use crate::evidence::{Class, Millis, Outcome};
-use crate::timeline::{ClassLoad, Timeline};
-
-use std::collections::BTreeMap;
+use crate::check::{Area, Case, Check, Finding, Severity};
+use crate::evidence::{Class, Millis, SecondFact};
+use crate::timeline::{ClassLoad, Kind, Timeline};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -15,6 +13,7 @@ pub(super) const CHECK: Check = Check {
     why: "Every lost request is a user who saw an error because we deployed.",
     how: "Open-loop load from inside the cluster without any retry, each connection class side by side, through two rolls; a request without a complete answer below 500 is lost. The zero is held against its power: 3/(rate per endpoint x terminations) seconds of blindness are ruled out at 95 %.",
     remedy: "Keep accepting for some seconds after SIGTERM, answer with Connection: close, finish what is in flight, then exit.",
+    rests_on: &[Kind::Load, Kind::Agent, Kind::Dependency, Kind::Target],
     judge,
 };
 
@@ -30,17 +29,15 @@ fn judge(timeline: &Timeline) -> Finding {
     }
     let classes: Vec<ClassResult> =
         classes_in(timeline).map(|class| ClassResult::new(timeline, class, &rolling)).collect();
-    let lines: Vec<usize> = lost_lines(timeline, &rolling);
     let total = all.answered + all.lost;
-    let details: Vec<String> =
-        classes.iter().map(ClassResult::text).chain(reasons(timeline, &rolling)).collect();
+    let details: Vec<String> = classes.iter().map(ClassResult::text).collect();
     let limit_s = timeline.plan().policy.max_blind_window_s;
     let blindest = classes.iter().map(|c| c.blind_s).fold(0.0, f64::max);
     if all.lost > 0 {
-        return Finding::fail(format!("{} of {total} requests were lost", all.lost))
-            .measured(all.lost.to_string(), "0")
-            .details(details)
-            .lines(lines);
+        return Finding::unless(lost(timeline, &rolling), String::new())
+            .counted(format!("of {total} requests were lost"))
+            .tally("", "0")
+            .details(details);
     }
     let proof = format!("0 of {total} requests lost over {} terminations", terminations.len());
     let finding = if blindest > limit_s {
@@ -80,7 +77,7 @@ impl ClassResult {
         let power = if blind_s.is_finite() { format!("blind <= {blind_s:.2} s") } else { "no power".into() };
         let kept =
             if class.keeps_connections() { format!(", {open} open at deletions") } else { String::new() };
-        format!("{name}: {} of {sent} lost, p99 < {p99} ms, {power}{kept}", load.lost)
+        format!("{name}: {sent} sent, p99 < {p99} ms, {power}{kept}")
     }
 }
 
@@ -88,21 +85,17 @@ fn classes_in(timeline: &Timeline) -> impl Iterator<Item = Class> {
     Class::ALL.into_iter().filter(|class| timeline.load.seconds.iter().any(|(_, s)| s.class == *class))
 }
 
-fn lost_lines(timeline: &Timeline, rolling: &[(Millis, Millis)]) -> Vec<usize> {
-    let inside = |at: Millis| rolling.iter().any(|(begin, end)| (*begin..=*end).contains(&at));
-    let lost = timeline.load.requests.iter().filter(|(_, r)| r.outcome.is_lost());
-    lost.filter(|(_, r)| inside(r.due)).map(|(line, _)| *line).collect()
-}
-
-fn reasons(timeline: &Timeline, rolling: &[(Millis, Millis)]) -> Vec<String> {
-    let inside = |at: Millis| rolling.iter().any(|(begin, end)| at + 999 >= *begin && at <= *end);
-    let mut counts: BTreeMap<Outcome, u32> = BTreeMap::new();
-    for (_, second) in timeline.load.seconds.iter().filter(|(_, s)| inside(s.at)) {
-        for (outcome, count) in second.outcomes.iter().filter(|(outcome, _)| outcome.is_lost()) {
-            *counts.entry(*outcome).or_default() += count;
-        }
-    }
-    let words: Vec<String> =
-        counts.iter().map(|(outcome, count)| format!("{count} {}", outcome.name())).collect();
-    if words.is_empty() { Vec::new() } else { vec![format!("lost as: {}", words.join(", "))] }
+/// Lost requests, by agent, class and second. One that was sent late in its second fails in a later one.
+fn lost(timeline: &Timeline, rolling: &[(Millis, Millis)]) -> Vec<Case> {
+    let through = timeline.load.seconds.iter().filter(|(_, s)| s.class != Class::Direct && s.lost > 0);
+    let inside = |s: &SecondFact| rolling.iter().any(|(begin, end)| s.at + 999 >= *begin && s.at <= *end);
+    let cases = through.filter(|(_, s)| inside(s)).map(|(line, second)| {
+        let full = timeline.load.requests.iter().filter(|(_, r)| second.holds(r) && r.outcome.is_lost());
+        let (first, until) = full.fold((None, second.at + 999), |(first, until), (line, r)| {
+            (first.or(Some(*line)), until.max(r.during().1))
+        });
+        let text = format!("{}: {}", second.class.name(), second.lost_as());
+        Case::over((second.at, until), text, first.unwrap_or(*line)).times(second.lost.into())
+    });
+    cases.collect()
 }

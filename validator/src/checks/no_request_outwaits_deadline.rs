@@ -1,8 +1,8 @@
 //! No user waits longer than the declared deadline, whatever happens to the dependencies.
 
-use crate::check::{Area, Check, Finding, Severity};
+use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{Class, Outcome, RequestFact, Step};
-use crate::timeline::{Timeline, Unmeasured};
+use crate::timeline::{Kind, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -13,6 +13,15 @@ pub(super) const CHECK: Check = Check {
     why: "A request without an end holds a connection, a slot and a user; enough of them take every caller down as well.",
     how: "Every request from the first hanging statement until the dependencies are back, through the Service and pod by pod, must end within the declared deadline and the policy's margin.",
     remedy: "Bound every call to a dependency, waiting for a connection of the pool included; bound the cache as well.",
+    rests_on: &[
+        Kind::Load,
+        Kind::Validator,
+        Kind::Agent,
+        Kind::Record,
+        Kind::Content,
+        Kind::Dependency,
+        Kind::Target,
+    ],
     judge,
 };
 
@@ -34,21 +43,17 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
             r.took_ms > limit_s * 1000.0 || matches!(r.outcome, Outcome::Timeout | Outcome::ConnectTimeout)
         })
         .collect();
-    let fail = wrong.first().map(|(_, r)| {
-        format!(
-            "{} requests waited longer than {limit_s} s, first {}: {}",
-            wrong.len(),
-            r.request,
-            r.outcome.name()
-        )
+    let cases = wrong.iter().map(|(line, r)| {
+        let text = format!("{} after {:.1} s: {}", r.request, r.took_ms / 1000.0, r.outcome.name());
+        let case = Case::over(r.during(), text, *line);
+        match &r.pod {
+            Some(pod) => case.of(pod),
+            None => case,
+        }
     });
-    Ok(Finding::when(
-        wrong.is_empty(),
-        format!("no request took longer than {longest:.1} s"),
-        fail.unwrap_or_default(),
-    )
-    .measured(format!("{longest:.1} s"), format!("<= {limit_s} s"))
-    .lines(wrong.iter().map(|(line, _)| *line)))
+    Ok(Finding::unless(cases, format!("no request took longer than {longest:.1} s"))
+        .counted(format!("requests waited longer than {limit_s} s"))
+        .measured(format!("{longest:.1} s"), format!("<= {limit_s} s")))
 }
 
 /// Nobody waits at a door that is not there: a pod on its way out, or a Service without a ready endpoint.

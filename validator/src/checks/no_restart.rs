@@ -1,8 +1,8 @@
 //! No container restarts during the run.
 
-use crate::check::{Area, Check, Finding, Severity};
-use crate::evidence::{Fact, ObjectKind};
-use crate::timeline::Timeline;
+use crate::check::{Area, Case, Check, Finding, Severity};
+use crate::evidence::{Fact, Millis, ObjectKind};
+use crate::timeline::{Kind, Timeline};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -13,20 +13,28 @@ pub(super) const CHECK: Check = Check {
     why: "A restart during a deploy is a crash or a liveness probe that misjudged load.",
     how: "Watches restartCount of every container.",
     remedy: "Read the previous container's log: kubectl logs --previous.",
+    rests_on: &[Kind::Load, Kind::Validator, Kind::Agent, Kind::Dependency, Kind::Target],
     judge,
 };
+
+/// A restart follows its cause, such as three probes without an answer, within about this time.
+const BEFORE_MS: Millis = 30_000;
 
 fn judge(timeline: &Timeline) -> Finding {
     if timeline.pods.is_empty() {
         return Finding::inconclusive("no pod was seen");
     }
     let new = timeline.pods.iter().filter(|pod| pod.restarts > restarts_at_start(timeline, &pod.name));
-    let restarted: Vec<_> = new.collect();
-    let summary = format!("{} of {} pods had a container restarted", restarted.len(), timeline.pods.len());
-    Finding::when(restarted.is_empty(), summary.clone(), summary)
-        .measured(restarted.len().to_string(), "0")
-        .details(restarted.iter().take(5).map(|pod| format!("{}: {} restarts", pod.name, pod.restarts)))
-        .lines(restarted.iter().map(|pod| pod.restarts_line))
+    let cases = new.map(|pod| {
+        // What made the probes fail, or the process end, lies before.
+        let at = timeline.at_line(pod.restarts_line);
+        let text = format!("{}: {} restarts", pod.name, pod.restarts);
+        Case::over((at - BEFORE_MS, at), text, pod.restarts_line).of(&pod.name)
+    });
+    let pods = timeline.pods.len();
+    Finding::unless(cases, format!("0 of {pods} pods had a container restarted"))
+        .counted(format!("of {pods} pods had a container restarted"))
+        .tally("", "0")
 }
 
 /// Restarts that had happened before the run are another story.

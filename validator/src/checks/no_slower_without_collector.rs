@@ -1,8 +1,8 @@
 //! Users do not feel that the collector is away.
 
-use crate::check::{Area, Check, Finding, Severity};
+use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{FaultFact, Histogram, Millis};
-use crate::timeline::{Fallback, Timeline, Unmeasured};
+use crate::timeline::{Fallback, Kind, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -13,6 +13,7 @@ pub(super) const CHECK: Check = Check {
     why: "Telemetry that blocks requests turns an outage of the monitoring into one of the service.",
     how: "One pod's connections to the collector are refused: its pod-direct answers until its deletion that take more than twice the 99th percentile of the 5 s before, or 20 ms more, whichever is more (from there to the next bound of the histogram), are counted. One in a hundred is usual, or as many as at pods without a fault in the same time; three standard deviations more are chance. Most of the sampled answers must not be among them.",
     remedy: "Export from a background task with a bounded queue that drops when it is full.",
+    rests_on: &[Kind::Load, Kind::Validator, Kind::Agent, Kind::Record, Kind::Dependency, Kind::Target],
     judge,
 };
 
@@ -51,8 +52,9 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         let sampled = timeline.load.direct_requests(&fault.pod, window).filter(|(_, r)| r.trace_id.is_some());
         let sampled = sampled.map(|(_, request)| request.took_ms).collect();
         let calm = undisturbed(timeline, fault, window);
-        let finding = compare(timeline, &before, &Meanwhile { during, sampled, calm });
-        return Ok(finding.lines([line]));
+        let case = Case::over((fault.began - BEFORE_MS, window.1), String::new(), line);
+        let case = case.of(&fault.pod).before(&fault.dependency);
+        return Ok(compare(timeline, &before, &Meanwhile { during, sampled, calm }, case).lines([line]));
     }
     Err(Unmeasured::NotSeen("no request was sent to a pod alone while its collector was away".into()))
 }
@@ -81,7 +83,7 @@ struct Meanwhile {
 /// Counts answers beyond the limit: of a hundred, the 99th percentile is the slowest but one, and chance decides. As many
 /// as there were meanwhile elsewhere, and one in a hundred at least, are expected; three standard deviations more are
 /// chance.
-fn compare(timeline: &Timeline, before: &Fallback, meanwhile: &Meanwhile) -> Finding {
+fn compare(timeline: &Timeline, before: &Fallback, meanwhile: &Meanwhile, case: Case) -> Finding {
     let Meanwhile { during, sampled, calm } = meanwhile;
     let policy = &timeline.plan().policy;
     let of = |share: f64| (before.times.quantile_ms(share), during.times.quantile_ms(share));
@@ -97,7 +99,8 @@ fn compare(timeline: &Timeline, before: &Fallback, meanwhile: &Meanwhile) -> Fin
         "{slow} of {total} answers without a collector, {slow_sampled} of {} sampled ones, took longer than {limit:.0} ms",
         sampled.len()
     );
-    Finding::when(slow <= most && !blocked, summary.clone(), summary).measured(
+    let is_slower = slow > most || blocked;
+    Finding::unless(is_slower.then(|| Case { text: summary.clone(), ..case }), summary).measured(
         format!("p50 {p50:.1} -> {p50_without:.1} ms, p99 {p99:.1} -> {p99_without:.1} ms, {slow} slow"),
         format!("<= {most} slower than {limit:.0} ms, nor most of those sampled"),
     )

@@ -1,9 +1,9 @@
 //! A call to another service continues the trace.
 
-use crate::check::{Area, Check, Finding, Severity};
+use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::config::{Dependency, Protocol};
 use crate::evidence::{RequestFact, Span, SpanKind};
-use crate::timeline::{Timeline, Unmeasured};
+use crate::timeline::{Kind, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -14,6 +14,7 @@ pub(super) const CHECK: Check = Check {
     why: "Without traceparent on outgoing calls every trace ends at the first service, and the slow one behind it stays unknown.",
     how: "For each client span of a sampled request that is no database call, the middle agent before the HTTP dependency must have seen a request with the same trace id and this span as parent; every request it saw must carry a trace id.",
     remedy: "Inject traceparent (W3C Trace Context) into every outgoing request, from the client span's context.",
+    rests_on: &[Kind::Agent, Kind::Record, Kind::Content, Kind::Dependency, Kind::Target],
     judge,
 };
 
@@ -36,19 +37,25 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     }
     let (begin, end) = timeline.copied()?;
     let seen = timeline.middle.outgoing.iter().filter(|(_, o)| (begin..=end).contains(&o.at));
-    let bare: Vec<usize> = seen.filter(|(_, o)| o.trace_id.is_none()).map(|(line, _)| *line).collect();
+    let bare = seen.filter(|(_, o)| o.trace_id.is_none()).map(|(line, o)| {
+        let text = format!("{} called {} without any trace id", o.pod, o.dependency);
+        Case::at(o.at, text, *line).of(&o.pod).before(&o.dependency)
+    });
+    let bare: Vec<Case> = bare.collect();
     let sampled = timeline.load.sampled((begin, end));
     let calls: Vec<_> =
-        sampled.iter().flat_map(|(line, r)| calls(timeline, r).map(move |sent| (*line, sent))).collect();
+        sampled.iter().flat_map(|(line, r)| calls(timeline, r).map(move |sent| (*line, *r, sent))).collect();
     if calls.is_empty() && bare.is_empty() {
         return Err(Unmeasured::NotSeen(format!("no sampled request made a call to {}", first.name)));
     }
-    let lost: Vec<usize> = calls.iter().filter(|(_, sent)| !sent).map(|(line, _)| *line).collect();
-    let summary =
-        format!("{} of {} outgoing calls carried their trace", calls.len() - lost.len(), calls.len());
-    Ok(Finding::when(lost.is_empty() && bare.is_empty(), summary.clone(), summary)
-        .measured(format!("{} without their span, {} without any trace id", lost.len(), bare.len()), "0, 0")
-        .lines(lost.into_iter().chain(bare)))
+    let lost = calls.iter().filter(|(_, _, sent)| !sent).map(|(line, request, _)| {
+        let text = format!("a call made by {} did not carry its span", request.request);
+        Case::over(request.during(), text, *line)
+    });
+    let total = calls.len();
+    Ok(Finding::unless(lost.chain(bare), format!("{total} of {total} outgoing calls carried their trace"))
+        .counted(format!("outgoing calls did not carry their trace, {total} were made in sampled requests"))
+        .tally("without their span or without any trace id", "0"))
 }
 
 /// Dependencies that are called over HTTP.

@@ -1,7 +1,7 @@
 //! There are never more pods than replicas + maxSurge.
 
-use crate::check::{Area, Check, Finding, Severity};
-use crate::timeline::Timeline;
+use crate::check::{Area, Case, Check, Finding, Severity};
+use crate::timeline::{Kind, Timeline};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -12,6 +12,7 @@ pub(super) const CHECK: Check = Check {
     why: "Pods beyond the promise may not find room, or connections at the database.",
     how: "Sums spec.replicas of the deployment's replica sets at every event.",
     remedy: "Look for a second controller or autoscaler that changes the deployment.",
+    rests_on: &[Kind::Watch, Kind::Validator, Kind::Target],
     judge,
 };
 
@@ -21,7 +22,6 @@ fn judge(timeline: &Timeline) -> Finding {
     };
     let allowed = timeline.workload.replicas() + timeline.workload.rolling().1;
     let summary = format!("at most {most} pods were asked for, {allowed} are allowed");
-    Finding::when(most <= allowed, summary.clone(), summary)
-        .measured(most.to_string(), format!("<= {allowed}"))
-        .lines([line])
+    let case = (most > allowed).then(|| Case::at(timeline.at_line(line), summary.clone(), line));
+    Finding::unless(case, summary).measured(most.to_string(), format!("<= {allowed}")).lines([line])
 }

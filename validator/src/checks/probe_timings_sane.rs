@@ -14,6 +14,7 @@ pub(super) const CHECK: Check = Check {
     why: "A liveness probe that is as quick as readiness restarts pods that only needed a moment; a slow readiness keeps sending users to a dead one.",
     how: "Reads the probes: readiness must give up within 30 s, liveness not sooner than readiness, liveness and readiness must not ask the same endpoint.",
     remedy: "Follow the chart's values: readiness every 5 s, 2 failures; liveness every 10 s, 3 failures.",
+    rests_on: &[],
     judge,
 };
 

@@ -13,6 +13,7 @@ pub(super) const CHECK: Check = Check {
     why: "A load that the service does not answer in quiet proves nothing about rolls.",
     how: "Counts answers below 500 before the first roll.",
     remedy: "Check the paths of the target file against the service; look at its state before the run.",
+    rests_on: &[],
     judge,
 };
 

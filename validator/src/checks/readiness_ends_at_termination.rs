@@ -1,8 +1,8 @@
 //! A terminating pod says at once that it is not ready.
 
-use crate::check::{Area, Check, Finding, Severity};
+use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{Millis, ProbeFact, ProbeTarget};
-use crate::timeline::{Termination, Timeline};
+use crate::timeline::{Kind, Termination, Timeline};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -13,38 +13,42 @@ pub(super) const CHECK: Check = Check {
     why: "Load balancers outside of kube-proxy go by readiness: a pod that says yes until it is gone gets requests until it is gone.",
     how: "An agent asks the readiness endpoint of each terminating pod every 250 ms; it must stop saying 200 soon after the deletion.",
     remedy: "Answer 503 on /ready from SIGTERM on, while requests are still served.",
+    rests_on: &[Kind::Watch, Kind::Validator, Kind::Prober, Kind::Load, Kind::Target],
     judge,
 };
 
 fn judge(timeline: &Timeline) -> Finding {
     let limit_s = timeline.plan().policy.max_ready_after_deletion_s;
     let terminations = timeline.terminations();
-    let mut slowest: Option<(f64, usize)> = None;
-    let mut told = 0;
+    let (mut latest, mut cases) = (0.0_f64, Vec::new());
     for (pod, termination) in &terminations {
         let answers = timeline.load.probes_to(&pod.name, ProbeTarget::Readiness);
         let after: Vec<_> = answers.filter(|(_, p)| p.to > termination.at).collect();
         // Who was gone before anybody could ask had nothing to say.
         let left_at_once = termination.ended().is_some_and(|at| seconds_after(termination, at) <= limit_s);
-        told += usize::from(left_at_once || after.iter().any(|(_, p)| is_out(p)));
+        if !left_at_once && !after.iter().any(|(_, p)| is_out(p)) {
+            let until = termination.ended().unwrap_or(termination.at);
+            let text = format!("{} neither said 503 nor closed after its deletion", pod.name);
+            cases.push(Case::over((termination.at, until), text, termination.line).of(&pod.name));
+        }
         for (line, probe) in after.iter().filter(|(_, p)| !is_out(p)) {
             let seconds = seconds_after(termination, probe.to);
-            if slowest.is_none_or(|(most, _)| seconds > most) {
-                slowest = Some((seconds, *line));
+            latest = latest.max(seconds);
+            if seconds > limit_s {
+                let text =
+                    format!("{} gave another answer than 503 {seconds:.1} s after its deletion", pod.name);
+                cases.push(Case::over((termination.at, probe.to), text, *line).of(&pod.name));
             }
         }
     }
     if terminations.is_empty() {
         return Finding::inconclusive("no pod was terminated");
     }
-    let (seconds, line) = slowest.map_or((0.0, None), |(seconds, line)| (seconds, Some(line)));
-    let summary = format!(
-        "{told} of {} terminating pods said 503 or closed; the last other answer came {seconds:.1} s after the deletion",
-        terminations.len()
+    let total = terminations.len();
+    let pass = format!(
+        "{total} of {total} terminating pods said 503 or closed; the last other answer came {latest:.1} s after the deletion"
     );
-    Finding::when(told == terminations.len() && seconds <= limit_s, summary.clone(), summary)
-        .measured(format!("{seconds:.1} s"), format!("{limit_s} s"))
-        .lines(line)
+    Finding::unless(cases, pass).measured(format!("{latest:.1} s"), format!("{limit_s} s"))
 }
 
 /// 503, or a door that is shut: both keep users away.

@@ -1,9 +1,9 @@
 //! Readiness says what was declared when a dependency is lost.
 
-use crate::check::{Area, Check, Finding, Severity};
+use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::config::Readiness;
 use crate::evidence::{Millis, ProbeTarget, Step};
-use crate::timeline::{Loss, Timeline, Unmeasured};
+use crate::timeline::{Kind, Loss, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -14,6 +14,16 @@ pub(super) const CHECK: Check = Check {
     why: "A pod that says ready without its database gets users it cannot serve; one that was declared to go on must not leave.",
     how: "Each pod loses one data store, then all, then gets the first one back. Strict: the readiness endpoint must stop saying 200 soon, the EndpointSlice must follow within the probe's own timings, and both must stay so until everything is back. Degraded-ok: both must stay ready while one store is lost; without any the pod may leave.",
     remedy: "Confirm every data store in the loop behind /ready, each by a call of its own; declare readiness: degraded-ok if the service is meant to go on.",
+    rests_on: &[
+        Kind::Watch,
+        Kind::Validator,
+        Kind::Prober,
+        Kind::Load,
+        Kind::Agent,
+        Kind::Record,
+        Kind::Dependency,
+        Kind::Target,
+    ],
     judge,
 };
 
@@ -42,22 +52,12 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         };
         match result {
             Ok(after) => slowest = slowest.max(after),
-            Err(text) => wrong.push((loss.faults[0].0, text)),
+            Err(case) => wrong.push(case.of(loss.pod).before(&loss.first().dependency)),
         }
     }
-    let fail = wrong.first().map(|(_, text)| text.clone()).unwrap_or_default();
-    let finding = Finding::when(wrong.is_empty(), pass(timeline.plan().readiness_policy), fail);
     let limit = timeline.workload.readiness_out_s() + timeline.plan().policy.max_endpoint_out_margin_s;
-    let measured = format!(
-        "{} of {} pods wrong, out within {:.1} s",
-        wrong.len(),
-        losses.len(),
-        slowest as f64 / 1000.0
-    );
-    Ok(finding
-        .measured(measured, format!("0, <= {limit} s"))
-        .details(wrong.iter().skip(1).map(|(_, text)| text.clone()))
-        .lines(wrong.iter().map(|(line, _)| *line)))
+    let unit = format!("of {} pods wrong, out within {:.1} s", losses.len(), slowest as f64 / 1000.0);
+    Ok(Finding::unless(wrong, pass(timeline.plan().readiness_policy)).tally(unit, format!("0, <= {limit} s")))
 }
 
 fn pass(declared: Readiness) -> &'static str {
@@ -68,19 +68,18 @@ fn pass(declared: Readiness) -> &'static str {
 }
 
 /// How long its endpoint took to leave, or what is wrong.
-fn strict(timeline: &Timeline, loss: &Loss) -> Result<Result<Millis, String>, Unmeasured> {
+fn strict(timeline: &Timeline, loss: &Loss) -> Result<Result<Millis, Case>, Unmeasured> {
     let (pod, began) = (loss.pod, loss.first().began);
     let policy = &timeline.plan().policy;
     let (_, partial) = timeline.between(Step::Loss, Step::Partial)?;
     let end = partial.min(loss.ended()) - EDGE_MS;
     let store = &loss.first().dependency;
+    let wrong = |until, text| Ok(Err(Case::over((began, until), text, loss.faults[0].0)));
     let by = began + (policy.max_readiness_reaction_s * 1000.0) as Millis;
     let probes = || timeline.load.probes_of(pod, ProbeTarget::Readiness, (began, end));
     if !probes().any(|(_, probe)| probe.answer != Ok(200) && probe.from <= by) {
-        return Ok(Err(format!(
-            "{pod} said ready for {} s without {store}",
-            policy.max_readiness_reaction_s
-        )));
+        let seconds = policy.max_readiness_reaction_s;
+        return wrong(by, format!("{pod} said ready for {seconds} s without {store}"));
     }
     let limit_s = timeline.workload.readiness_out_s() + policy.max_endpoint_out_margin_s;
     let life = timeline
@@ -88,27 +87,29 @@ fn strict(timeline: &Timeline, loss: &Loss) -> Result<Result<Millis, String>, Un
         .get(pod)
         .ok_or_else(|| Unmeasured::NotSeen(format!("{pod} was in no slice")))?;
     let Some(out) = life.first(false, began).filter(|at| (at - began) as f64 / 1000.0 <= limit_s) else {
-        return Ok(Err(format!("{pod} stayed in the Service for {limit_s} s without {store}")));
+        let due = began + (limit_s * 1000.0) as Millis;
+        return wrong(due, format!("{pod} stayed in the Service for {limit_s} s without {store}"));
     };
     let again = probes()
         .find(|(_, probe)| probe.answer == Ok(200) && probe.to > by)
         .map(|(_, probe)| probe.from.max(by));
     if let Some(at) = again.or_else(|| life.first(true, out).filter(|at| *at < end)) {
-        return Ok(Err(format!("{pod} said ready again without {}", loss.away_at(at).join(" and "))));
+        let text = format!("{pod} said ready again without {}", loss.away_at(at).join(" and "));
+        return Ok(Err(Case::at(at, text, loss.faults[0].0)));
     }
     Ok(Ok(out - began))
 }
 
 /// Only while one dependency is lost: without any the service may leave.
-fn degraded(timeline: &Timeline, loss: &Loss) -> Result<Result<Millis, String>, Unmeasured> {
+fn degraded(timeline: &Timeline, loss: &Loss) -> Result<Result<Millis, Case>, Unmeasured> {
     let (_, end) = timeline.between(Step::Loss, Step::Loss)?;
     let window = (loss.first().began, end.min(loss.first().ended));
     let mut probes = timeline.load.probes_of(loss.pod, ProbeTarget::Readiness, window);
     let left = timeline.endpoint_lives.get(loss.pod).and_then(|life| life.first(false, window.0));
-    let wrong = probes.any(|(_, probe)| probe.answer != Ok(200)) || left.is_some_and(|at| at < end);
-    Ok(if wrong {
-        Err(format!("{} left without {} alone", loss.pod, loss.first().dependency))
-    } else {
-        Ok(0)
-    })
+    let refused = probes.find(|(_, probe)| probe.answer != Ok(200)).map(|(_, probe)| (probe.from, probe.to));
+    let wrong = refused.or_else(|| left.filter(|at| *at < end).map(|at| (at, at)));
+    Ok(wrong.map_or(Ok(0), |during| {
+        let text = format!("{} left without {} alone", loss.pod, loss.first().dependency);
+        Err(Case::over(during, text, loss.faults[0].0))
+    }))
 }

@@ -12,6 +12,7 @@ pub(super) const CHECK: Check = Check {
     why: "Without a readiness probe a pod gets users' requests the moment its process exists.",
     how: "Reads readinessProbe of the pod template's containers.",
     remedy: "Declare readinessProbe with httpGet /ready.",
+    rests_on: &[],
     judge,
 };
 

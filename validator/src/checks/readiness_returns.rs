@@ -1,8 +1,8 @@
 //! A pod is back in the Service soon after its dependencies are.
 
-use crate::check::{Area, Check, Finding, Severity};
-use crate::evidence::Step;
-use crate::timeline::{Timeline, Unmeasured};
+use crate::check::{Area, Case, Check, Finding, Severity};
+use crate::evidence::{Millis, Step};
+use crate::timeline::{Kind, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -13,6 +13,16 @@ pub(super) const CHECK: Check = Check {
     why: "A readiness that needs a restart to come back turns a short outage of a database into a long one of the service.",
     how: "From the end of all faults to the moment the EndpointSlice says ready again, pod by pod: one success of the probe and the policy's margin.",
     remedy: "Ask the dependencies all the time, also while not ready, and say 200 at the first good answer.",
+    rests_on: &[
+        Kind::Watch,
+        Kind::Validator,
+        Kind::Prober,
+        Kind::Load,
+        Kind::Agent,
+        Kind::Record,
+        Kind::Dependency,
+        Kind::Target,
+    ],
     judge,
 };
 
@@ -30,21 +40,17 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     for loss in &losses {
         let from = begin.max(loss.ended());
         let back = timeline.endpoint_lives.get(loss.pod).and_then(|life| life.first(true, from));
-        match back.map(|at| (at - from) as f64 / 1000.0) {
-            Some(took) if took <= limit => longest = longest.max(took),
-            Some(took) => {
-                wrong.push((loss.faults[0].0, format!("{} was ready again only after {took:.1} s", loss.pod)))
+        let text = match back.map(|at| (at - from) as f64 / 1000.0) {
+            Some(took) if took <= limit => {
+                longest = longest.max(took);
+                continue;
             }
-            None => wrong.push((loss.faults[0].0, format!("{} did not become ready again", loss.pod))),
-        }
+            Some(took) => format!("{} was ready again only after {took:.1} s", loss.pod),
+            None => format!("{} did not become ready again", loss.pod),
+        };
+        let until = back.unwrap_or(from + (limit * 1000.0) as Millis);
+        wrong.push(Case::over((from, until), text, loss.faults[0].0).of(loss.pod));
     }
-    let fail = wrong.first().map(|(_, text)| text.clone()).unwrap_or_default();
-    Ok(Finding::when(
-        wrong.is_empty(),
-        format!("{} pods were ready again within {longest:.1} s", losses.len()),
-        fail,
-    )
-    .measured(format!("{longest:.1} s"), format!("<= {limit} s"))
-    .details(wrong.iter().skip(1).map(|(_, text)| text.clone()))
-    .lines(wrong.iter().map(|(line, _)| *line)))
+    Ok(Finding::unless(wrong, format!("{} pods were ready again within {longest:.1} s", losses.len()))
+        .measured(format!("{longest:.1} s"), format!("<= {limit} s")))
 }

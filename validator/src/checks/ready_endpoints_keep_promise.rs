@@ -1,8 +1,8 @@
 //! Ready endpoints never fall below replicas - maxUnavailable.
 
-use crate::check::{Area, Check, Finding, Severity};
+use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::Millis;
-use crate::timeline::Timeline;
+use crate::timeline::{EndpointCount, Kind, Timeline};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -13,6 +13,7 @@ pub(super) const CHECK: Check = Check {
     why: "Below that number the rest carries more than it was sized for.",
     how: "Counts the ready endpoints of all slices of the Service at every event of the rolls.",
     remedy: "Check readiness probes and minReadySeconds: a pod that is Ready too early lets the next one go.",
+    rests_on: &[Kind::Watch, Kind::Validator, Kind::Load, Kind::Agent, Kind::Dependency, Kind::Target],
     judge,
 };
 
@@ -22,16 +23,29 @@ fn judge(timeline: &Timeline) -> Finding {
         return Finding::inconclusive("no roll was made");
     }
     let promised = timeline.workload.replicas() - timeline.workload.rolling().0;
-    let of_roll = |(begin, end): &(Millis, Millis)| {
-        let before = timeline.endpoints.iter().rev().find(|count| count.at < *begin);
-        let during = timeline.endpoints.iter().filter(|count| (*begin..=*end).contains(&count.at));
-        before.into_iter().chain(during).min_by_key(|count| count.ready)
-    };
-    let Some(fewest) = rolling.iter().filter_map(of_roll).min_by_key(|count| count.ready) else {
+    let counts: Vec<_> = rolling.iter().flat_map(|roll| during(timeline, *roll)).collect();
+    let Some((fewest, _)) = counts.iter().min_by_key(|(count, _)| count.ready) else {
         return Finding::inconclusive("no EndpointSlice of the Service was seen");
     };
     let summary = format!("at least {} endpoints were ready, {promised} are promised", fewest.ready);
-    Finding::when(fewest.ready as i64 >= promised, summary.clone(), summary)
+    let few = counts.iter().filter(|(count, _)| (count.ready as i64) < promised);
+    let cases = few.map(|(count, during)| {
+        let text = format!("only {} endpoints were ready, {promised} are promised", count.ready);
+        Case::over(*during, text, count.line)
+    });
+    Finding::unless(cases, summary)
         .measured(fewest.ready.to_string(), format!(">= {promised}"))
         .lines([fewest.line])
+}
+
+/// What the endpoints were in a roll, and when: first what they were at its begin.
+fn during<'t>(
+    timeline: &'t Timeline,
+    (begin, end): (Millis, Millis),
+) -> Vec<(&'t EndpointCount, (Millis, Millis))> {
+    let before = timeline.endpoints.iter().rev().find(|count| count.at < begin);
+    let during = timeline.endpoints.iter().filter(|count| (begin..=end).contains(&count.at));
+    let counts: Vec<_> = before.into_iter().chain(during).collect();
+    let ends = counts.iter().skip(1).map(|count| count.at).chain([end]);
+    counts.iter().zip(ends).map(|(count, until)| (*count, (count.at.max(begin), until))).collect()
 }

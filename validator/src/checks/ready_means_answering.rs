@@ -1,8 +1,8 @@
 //! While a pod is Ready, its readiness endpoint says 200.
 
-use crate::check::{Area, Check, Finding, Severity};
+use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{ProbeFact, ProbeTarget};
-use crate::timeline::Timeline;
+use crate::timeline::{Kind, Timeline};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -13,10 +13,20 @@ pub(super) const CHECK: Check = Check {
     why: "A pod that is Ready before it listens, or without a readiness endpoint at all, turns users' requests into errors on every deploy.",
     how: "An agent asks the readiness endpoint of each pod every 250 ms, past the Service; every answer between Ready and the deletion counts.",
     remedy: "Serve GET /ready: 200 only when the dependencies are confirmed; declare it as the readinessProbe.",
+    rests_on: &[
+        Kind::Prober,
+        Kind::Load,
+        Kind::Watch,
+        Kind::Validator,
+        Kind::Agent,
+        Kind::Dependency,
+        Kind::Target,
+    ],
     judge,
 };
 
 fn judge(timeline: &Timeline) -> Finding {
+    let path = &timeline.plan().target.readiness.path;
     let mut wrong = Vec::new();
     let (mut asked, mut pods) = (0, 0);
     for pod in &timeline.pods {
@@ -32,21 +42,17 @@ fn judge(timeline: &Timeline) -> Finding {
         for (line, probe) in while_ready {
             asked += probe.samples;
             if probe.answer != Ok(200) {
-                wrong.push((line, pod.name.clone(), answer_text(&probe.answer)));
+                let answer = answer_text(&probe.answer);
+                let text = format!("GET {path} of {} answered {answer} while the pod was Ready", pod.name);
+                wrong.push(Case::over((probe.from, probe.to), text, line).of(&pod.name));
             }
         }
     }
     if asked == 0 {
         return Finding::inconclusive("no Ready pod could be asked");
     }
-    let path = &timeline.plan().target.readiness.path;
-    let fail = wrong
-        .first()
-        .map(|(_, pod, answer)| format!("GET {path} of {pod} answered {answer} while the pod was Ready"));
     let pass = format!("GET {path} answered 200 whenever a pod was Ready ({asked} times, {pods} pods)");
-    Finding::when(wrong.is_empty(), pass, fail.unwrap_or_default())
-        .measured(format!("{} stretches of other answers", wrong.len()), "0")
-        .lines(wrong.iter().map(|(line, _, _)| *line))
+    Finding::unless(wrong, pass).tally("stretches of other answers", "0")
 }
 
 /// The pod hears of its deletion before we do (measured: up to 277 ms): answers that close to it may be 503.

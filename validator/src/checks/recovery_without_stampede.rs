@@ -1,8 +1,8 @@
 //! A dependency that comes back is not run over.
 
-use crate::check::{Area, Check, Finding, Severity};
+use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{Fault, Millis, Step, TrialEnd};
-use crate::timeline::{Timeline, Unmeasured};
+use crate::timeline::{Kind, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -13,6 +13,15 @@ pub(super) const CHECK: Check = Check {
     why: "All pods that reconnect and repeat at once take down what has just come up.",
     how: "In the 10 s after calls come back, once a trial went well and after the loss of everything: new connections and calls in any second, held against the same pod in the quiet phase (a pod that is alone in the Service for a moment carries the others' share as well).",
     remedy: "Bound the pool, let connections come one by one, and do not repeat what failed while the circuit was open.",
+    rests_on: &[
+        Kind::Load,
+        Kind::Validator,
+        Kind::Agent,
+        Kind::Record,
+        Kind::Content,
+        Kind::Dependency,
+        Kind::Target,
+    ],
     judge,
 };
 
@@ -45,17 +54,14 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
             let text = format!(
                 "{pod} -> {dependency}: {opened} connections (at most {may_open:.0}) and {per_second} calls (at most {may_call:.0}) in a second"
             );
-            wrong.push((calls.lines(after).collect::<Vec<_>>(), text));
+            let line = calls.lines(after).next().unwrap_or_default();
+            wrong.push(Case::over(after, text, line).of(pod).before(dependency));
         }
     }
-    let fail = wrong.first().map(|(_, text)| text.clone()).unwrap_or_default();
-    Ok(Finding::when(wrong.is_empty(), format!("{} returns without a stampede", returns.len()), fail)
-        .measured(
-            format!("{most_opened} connections, {most_calls} calls in a second"),
-            "twice the quiet phase's",
-        )
-        .details(wrong.iter().skip(1).take(5).map(|(_, text)| text.clone()))
-        .lines(wrong.into_iter().flat_map(|(lines, _)| lines)))
+    Ok(Finding::unless(wrong, format!("{} returns without a stampede", returns.len())).measured(
+        format!("{most_opened} connections, {most_calls} calls in a second"),
+        "twice the quiet phase's",
+    ))
 }
 
 /// Calls of one pod come back.

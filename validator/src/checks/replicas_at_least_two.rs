@@ -12,6 +12,7 @@ pub(super) const CHECK: Check = Check {
     why: "One replica means an outage for every node that goes away.",
     how: "Reads spec.replicas.",
     remedy: "Set replicas to 2 or more.",
+    rests_on: &[],
     judge,
 };
 

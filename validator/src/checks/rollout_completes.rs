@@ -1,8 +1,8 @@
 //! Both rolls complete: every pod replaced, every old pod gone.
 
-use crate::check::{Area, Check, Finding, Severity};
+use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{Step, StepTrouble};
-use crate::timeline::Timeline;
+use crate::timeline::{Kind, Timeline};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -13,6 +13,7 @@ pub(super) const CHECK: Check = Check {
     why: "A roll that stops half-way leaves two versions in service.",
     how: "Rolls the candidate in and out again, and waits for updated, available replicas and the end of the last old pod. That the run's own time was over says nothing; that the deployment's was (Progressing=False) does.",
     remedy: "kubectl describe the new pods; look at the readiness probe and the image.",
+    rests_on: &[Kind::Watch, Kind::Validator, Kind::Agent, Kind::Dependency, Kind::Target],
     judge,
 };
 
@@ -24,7 +25,9 @@ fn judge(timeline: &Timeline) -> Finding {
         };
         match &span.trouble {
             Some(StepTrouble::Stuck(why)) => {
-                return Finding::fail(format!("{}: {why}", step.name())).lines([span.line]);
+                let during = (span.begin, span.end.unwrap_or(span.begin));
+                let case = Case::over(during, format!("{}: {why}", step.name()), span.line);
+                return Finding::unless([case], String::new());
             }
             Some(StepTrouble::OutOfTime(left)) => {
                 return Finding::inconclusive(format!("{}: {left}", step.name())).lines([span.line]);

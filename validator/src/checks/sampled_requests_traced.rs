@@ -1,7 +1,7 @@
 //! A sampled request leaves one server span that continues the caller's trace.
 
-use crate::check::{Area, Check, Finding, Severity};
-use crate::timeline::{Timeline, Unmeasured};
+use crate::check::{Area, Case, Check, Finding, Severity};
+use crate::timeline::{Kind, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -12,6 +12,7 @@ pub(super) const CHECK: Check = Check {
     why: "Without it nobody can follow a user's failed request into the service.",
     how: "The load sends requests with the sampled flag of traceparent set (W3C Trace Context); the middle agent before the collector copies what the pods export. Judged from the end of the roll in, when every pod exports past it, until dependencies are broken.",
     remedy: "Take traceparent in, create a server span per request as a child of it, export it to the collector.",
+    rests_on: &[Kind::Agent, Kind::Record, Kind::Content, Kind::Dependency, Kind::Target],
     judge,
 };
 
@@ -24,26 +25,22 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     if sampled.is_empty() {
         return Ok(Finding::inconclusive("no sampled request was answered"));
     }
-    timeline.read_collector()?;
+    let collector = timeline.read_collector()?;
     if timeline.load.traces.is_empty() {
         let collector = timeline.silent_collector()?;
-        let summary =
+        let text =
             format!("not one of {} sampled requests left a span on its way to {collector}", sampled.len());
-        return Ok(Finding::fail(summary).measured("no span", "one server span each"));
+        let case = Case::over(timeline.copied()?, text, sampled[0].0).before(collector);
+        return Ok(Finding::unless([case], String::new()).measured("no span", "one server span each"));
     }
-    let mut without = Vec::new();
-    let mut several = Vec::new();
-    for (line, request) in &sampled {
-        match timeline.load.servers_of(request).count() {
-            0 => without.push(*line),
-            1 => {}
-            _ => several.push(*line),
-        }
-    }
-    let whole = sampled.len() - without.len() - several.len();
-    let summary =
-        format!("{whole} of {} sampled requests have exactly one server span in our trace", sampled.len());
-    Ok(Finding::when(without.is_empty() && several.is_empty(), summary.clone(), summary)
-        .measured(format!("{} without, {} with several", without.len(), several.len()), "0")
-        .lines(without.into_iter().chain(several)))
+    let cases = sampled.iter().filter_map(|(line, request)| {
+        let spans = timeline.load.servers_of(request).count();
+        let text = format!("{}: {spans} server spans in our trace", request.request);
+        (spans != 1).then(|| Case::over(request.during(), text, *line).before(collector))
+    });
+    let total = sampled.len();
+    let pass = format!("{total} of {total} sampled requests have exactly one server span in our trace");
+    Ok(Finding::unless(cases, pass)
+        .counted(format!("of {total} sampled requests have no server span in our trace, or several"))
+        .tally("without exactly one", "0"))
 }

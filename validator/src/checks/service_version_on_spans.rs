@@ -12,6 +12,7 @@ pub(super) const CHECK: Check = Check {
     why: "During a roll two versions answer; a trace without service.version does not tell which one was slow.",
     how: "Every server span in our traces must come from a resource with service.version.",
     remedy: "Set service.version in the OpenTelemetry resource, for example from the image tag.",
+    rests_on: &[],
     judge,
 };
 

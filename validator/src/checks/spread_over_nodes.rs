@@ -14,6 +14,7 @@ pub(super) const CHECK: Check = Check {
     why: "Replicas on one node go away together.",
     how: "Counts the nodes of the pods after the last roll, where at least two nodes can take pods.",
     remedy: "Add topologySpreadConstraints over kubernetes.io/hostname.",
+    rests_on: &[],
     judge,
 };
 

@@ -1,7 +1,7 @@
 //! While the circuit is open nothing reaches the database.
 
-use crate::check::{Area, Check, Finding, Severity};
-use crate::timeline::{Timeline, Unmeasured};
+use crate::check::{Area, Case, Check, Finding, Severity};
+use crate::timeline::{Kind, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -12,6 +12,15 @@ pub(super) const CHECK: Check = Check {
     why: "A circuit that is open in the metrics only gives the database no rest, and users no quick answer.",
     how: "The middle agent counts the statements of each pod, health pings apart, from the opening until the trial. Requests that were let in before the opening may still send theirs within their own deadline: they had to wait for a connection.",
     remedy: "Ask the breaker before every call to the database, also those of background work; pings may pass.",
+    rests_on: &[
+        Kind::Load,
+        Kind::Validator,
+        Kind::Agent,
+        Kind::Record,
+        Kind::Content,
+        Kind::Dependency,
+        Kind::Target,
+    ],
     judge,
 };
 
@@ -25,7 +34,7 @@ fn judge(timeline: &Timeline) -> Finding {
 fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     let mut wrong = Vec::new();
     let mut details = Vec::new();
-    let (mut total, mut circuits) = (0, 0);
+    let mut circuits = 0;
     for (circuit, opened) in timeline.opened_circuits()? {
         let calls = timeline.calls.of(circuit.dependency, circuit.pod);
         let trial = circuit.trials.iter().find_map(|trial| trial.fact.first_hit);
@@ -36,17 +45,14 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         if late > 0 {
             details.push(format!("{}: {late} statements of requests let in before", circuit.name()));
         }
-        let count = calls.within((let_in, end));
         circuits += 1;
-        total += count;
-        if count > 0 {
-            details.push(format!("{}: {count} statements", circuit.name()));
-            wrong.extend(calls.lines((let_in, end)));
-        }
+        wrong.extend(calls.seconds((let_in, end)).filter_map(|(line, second)| {
+            let during = (second.at.max(let_in), (second.at + 1_000).min(end));
+            let count = calls.within(during);
+            let case = Case::over(during, format!("{}: {count} statements", circuit.name()), *line);
+            (count > 0).then(|| case.of(circuit.pod).before(circuit.dependency).times(count))
+        }));
     }
-    let summary = format!("{total} statements reached the database through {circuits} open circuits");
-    Ok(Finding::when(total == 0, summary.clone(), summary)
-        .measured(total.to_string(), "0")
-        .details(details)
-        .lines(wrong))
+    let reached = format!("statements reached the database through {circuits} open circuits");
+    Ok(Finding::unless(wrong, format!("0 {reached}")).counted(reached).tally("", "0").details(details))
 }

@@ -12,6 +12,7 @@ pub(super) const CHECK: Check = Check {
     why: "maxUnavailable above 0, or Recreate, plans the loss of capacity into every deploy.",
     how: "Reads spec.strategy: RollingUpdate with maxUnavailable 0.",
     remedy: "Set strategy.rollingUpdate.maxUnavailable: 0 and maxSurge: 1.",
+    rests_on: &[],
     judge,
 };
 

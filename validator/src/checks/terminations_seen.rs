@@ -13,6 +13,7 @@ pub(super) const CHECK: Check = Check {
     why: "A pod whose end was not seen may have been killed.",
     how: "Counts the deletions seen in each roll and the terminated states among them.",
     remedy: "Run again; if it happens often, look for a controller that deletes pods by force.",
+    rests_on: &[],
     judge,
 };
 

@@ -1,9 +1,9 @@
 //! A pod that has lost its database altogether still answers at once.
 
-use crate::check::{Area, Check, Finding, Severity};
+use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::config::{Breaker, Readiness};
 use crate::evidence::{Class, Fault, FaultFact, Millis, Step};
-use crate::timeline::{Fallback, Loss, Timeline, Unmeasured};
+use crate::timeline::{Fallback, Kind, Loss, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -14,6 +14,15 @@ pub(super) const CHECK: Check = Check {
     why: "Refused connections fail fast, a black hole does not: both must open the circuit, and a lost cache must not make it worse.",
     how: "Pod by pod while its database refuses, resets or swallows everything: from the latest moment of the opening on, every answer below 500 or 503 with Retry-After and at once, but for one trial per open time. With readiness degraded-ok users through the Service must fare as well while every pod lacks one store, most of them the one declared first. Connections tried at a database that refuses them are counted: many of them are a warning.",
     remedy: "Count refused connections and time-outs as failures; bound the cache's calls below the answer's time; wait between attempts to connect.",
+    rests_on: &[
+        Kind::Load,
+        Kind::Validator,
+        Kind::Agent,
+        Kind::Record,
+        Kind::Content,
+        Kind::Dependency,
+        Kind::Target,
+    ],
     judge,
 };
 
@@ -35,20 +44,16 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     }
     let answers: u64 = all.iter().map(|one| one.total).sum();
     let slowest = all.iter().map(|one| one.p99).fold(0.0, f64::max);
-    let wrong: Vec<_> = all.iter().filter_map(|one| Some((one.line, one.text.clone()?))).collect();
+    let wrong: Vec<Case> = all.into_iter().filter_map(|one| one.wrong).collect();
     let hammered: Vec<_> = losses.iter().flat_map(|loss| hammering(timeline, loss)).collect();
     let pass = format!("{answers} answers of pods without their database, p99 {slowest:.1} ms");
-    let finding = match (wrong.first(), hammered.first()) {
-        (Some((_, text)), _) => Finding::fail(text.clone()),
-        (None, Some((_, text))) => Finding::warn(text.clone()),
-        (None, None) => Finding::pass(pass),
-    };
     let limit = timeline.plan().policy.max_lost_p99_ms;
-    let told = wrong.iter().chain(&hammered);
-    Ok(finding
-        .measured(format!("p99 {slowest:.1} ms"), format!("< {limit} ms"))
-        .details(told.clone().skip(1).map(|(_, text)| text.clone()))
-        .lines(told.map(|(line, _)| *line)))
+    let finding = if wrong.is_empty() {
+        Finding::warn_of(hammered, pass)
+    } else {
+        Finding::unless(wrong, pass).details(hammered.into_iter().map(|case| case.text))
+    };
+    Ok(finding.measured(format!("p99 {slowest:.1} ms"), format!("< {limit} ms")))
 }
 
 /// What each pod answered past the Service while it had lost a database.
@@ -81,11 +86,11 @@ fn through_the_service(timeline: &Timeline, losses: &[Loss]) -> Result<Answers, 
     let trials = faults.map(|(_, fault)| due(fault)).sum();
     let line = timeline.step(Step::Loss).map_or(0, |span| span.line);
     let who = "users of the Service while each pod lacked a store";
-    Ok(Answers::new(timeline, line, who, &load, slow, trials))
+    Ok(Answers::new(timeline, Case::over(window, who, line), &load, slow, trials))
 }
 
 /// Attempts to connect to a database that refuses them; its own word for it is one hit each.
-fn hammering(timeline: &Timeline, loss: &Loss) -> Vec<(usize, String)> {
+fn hammering(timeline: &Timeline, loss: &Loss) -> Vec<Case> {
     let limit = timeline.plan().policy.max_reconnects_per_s;
     let refused = loss.faults.iter().filter(|(_, fault)| fault.fault == Fault::Refuse);
     let rates = refused.map(|(line, fault)| {
@@ -96,7 +101,10 @@ fn hammering(timeline: &Timeline, loss: &Loss) -> Vec<(usize, String)> {
     let text = |fault: &FaultFact, rate: f64| {
         format!("{} tried {} {rate:.0} times a second although it refuses", loss.pod, fault.dependency)
     };
-    many.map(|(line, fault, rate)| (*line, text(fault, rate))).collect()
+    let case = |line: usize, fault: &FaultFact, rate| {
+        Case::over((fault.began, fault.ended), text(fault, rate), line).of(loss.pod).before(&fault.dependency)
+    };
+    many.map(|(line, fault, rate)| case(*line, fault, rate)).collect()
 }
 
 /// When the circuit has to be open, from the begin of a loss on.
@@ -107,10 +115,9 @@ fn open_by_ms(timeline: &Timeline, breaker: &Breaker) -> Millis {
 
 /// Answers without a database, and what is wrong with them.
 struct Answers {
-    line: usize,
     total: u64,
     p99: f64,
-    text: Option<String>,
+    wrong: Option<Case>,
 }
 
 impl Answers {
@@ -120,10 +127,12 @@ impl Answers {
         let direct = timeline.load.direct_requests(&fault.pod, window);
         let slow = direct.filter(|(_, r)| r.took_ms > 1_000.0).count();
         let who = format!("{} without {}", fault.pod, fault.dependency);
-        Self::new(timeline, line, &who, &load, slow, trials(fault, breaker))
+        let case = Case::over(window, who, line).of(&fault.pod).before(&fault.dependency);
+        Self::new(timeline, case, &load, slow, trials(fault, breaker))
     }
 
-    fn new(timeline: &Timeline, line: usize, who: &str, load: &Fallback, slow: usize, trials: usize) -> Self {
+    /// The case says who and when; what is wrong is added.
+    fn new(timeline: &Timeline, who: Case, load: &Fallback, slow: usize, trials: usize) -> Self {
         let p99 = load.times.quantile_ms(0.99);
         let text = if load.wrong > 0 {
             load.reasons()
@@ -132,7 +141,8 @@ impl Answers {
         } else {
             (p99 >= timeline.plan().policy.max_lost_p99_ms).then(|| format!("p99 {p99:.1} ms"))
         };
-        Self { line, total: load.total, p99, text: text.map(|text| format!("{who}: {text}")) }
+        let wrong = text.map(|text| Case { text: format!("{}: {text}", who.text), ..who });
+        Self { total: load.total, p99, wrong }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Requests served by pods that have since died left their spans too.
 
-use crate::check::{Area, Check, Finding, Severity};
+use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::Millis;
-use crate::timeline::{Timeline, Unmeasured};
+use crate::timeline::{Kind, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -13,6 +13,15 @@ pub(super) const CHECK: Check = Check {
     why: "The last seconds of a pod are the ones an incident is about; a process that exits without a flush takes them along.",
     how: "In the roll out every pod is asked past the Service, with the sampled flag on each request, on new connections and on a kept one, until it is gone. Of those that it answered from 5 s before its deletion on, every one must have its server span.",
     remedy: "Flush the span exporter after the last request and before exit, within the grace period.",
+    rests_on: &[
+        Kind::Agent,
+        Kind::Record,
+        Kind::Content,
+        Kind::Dependency,
+        Kind::Target,
+        Kind::Watch,
+        Kind::Validator,
+    ],
     judge,
 };
 
@@ -24,7 +33,7 @@ fn judge(timeline: &Timeline) -> Finding {
 }
 
 fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
-    timeline.read_collector()?;
+    let collector = timeline.read_collector()?;
     if timeline.load.traces.is_empty() {
         return Err(timeline.no_traces());
     }
@@ -40,15 +49,17 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         pods += usize::from(!answered.is_empty());
         total += answered.len();
         let without = answered.iter().filter(|(_, r)| timeline.load.servers_of(r).next().is_none());
-        lost.extend(without.map(|(line, _)| *line));
+        lost.extend(without.map(|(line, r)| {
+            let text = format!("{} left no server span", r.request);
+            Case::over(r.during(), text, *line).before(collector).of(&pod.name)
+        }));
     }
     if pods < terminations.len() || pods == 0 {
         let asked = format!("{pods} of {} pods that ended", terminations.len());
         return Err(Unmeasured::NotSeen(format!("{asked} answered a sampled request in their last seconds")));
     }
-    let summary =
-        format!("{} of {total} last requests of {pods} pods left their server span", total - lost.len());
-    Ok(Finding::when(lost.is_empty(), summary.clone(), summary)
-        .measured(format!("{} missing", lost.len()), "0")
-        .lines(lost))
+    let pass = format!("{total} of {total} last requests of {pods} pods left their server span");
+    Ok(Finding::unless(lost, pass)
+        .counted(format!("of {total} last requests of {pods} pods left no server span"))
+        .tally("missing", "0"))
 }

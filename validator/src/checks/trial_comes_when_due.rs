@@ -1,7 +1,7 @@
 //! The trial call comes when the declared open time has run out.
 
-use crate::check::{Area, Check, Finding, Severity};
-use crate::timeline::{Timeline, Unmeasured};
+use crate::check::{Area, Case, Check, Finding, Severity};
+use crate::timeline::{Kind, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -12,6 +12,15 @@ pub(super) const CHECK: Check = Check {
     why: "Too early and the database is not left alone; too late and users see the fallback longer than they must.",
     how: "From the moment a circuit opened, or a trial of it was given up, to the next statement that reaches the middle agent.",
     remedy: "Let the open time run from the opening, and send the next request as the trial when it is over.",
+    rests_on: &[
+        Kind::Load,
+        Kind::Validator,
+        Kind::Agent,
+        Kind::Record,
+        Kind::Content,
+        Kind::Dependency,
+        Kind::Target,
+    ],
     judge,
 };
 
@@ -33,16 +42,15 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
             let after = (hit - since) as f64 / 1000.0;
             seen.push(format!("{after:.1}"));
             if !(earliest..=latest).contains(&after) {
-                wrong.push((trial.line, format!("{}: the trial came after {after:.1} s", circuit.name())));
+                let text = format!("{}: the trial came after {after:.1} s", circuit.name());
+                let case = Case::over((since, hit), text, trial.line);
+                wrong.push(case.of(circuit.pod).before(circuit.dependency));
             }
         }
     }
     if seen.is_empty() {
         return Err(Unmeasured::NotSeen("no trial call came".into()));
     }
-    let fail = wrong.first().map(|(_, text)| text.clone()).unwrap_or_default();
-    Ok(Finding::when(wrong.is_empty(), format!("{} trials came when they were due", seen.len()), fail)
-        .measured(format!("{} s", seen.join(", ")), limit)
-        .details(wrong.iter().skip(1).map(|(_, text)| text.clone()))
-        .lines(wrong.iter().map(|(line, _)| *line)))
+    Ok(Finding::unless(wrong, format!("{} trials came when they were due", seen.len()))
+        .measured(format!("{} s", seen.join(", ")), limit))
 }

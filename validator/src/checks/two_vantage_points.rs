@@ -14,6 +14,7 @@ pub(super) const CHECK: Check = Check {
     why: "Each node's proxy learns of an endpoint's end at its own time; one vantage point sees one of them.",
     how: "Counts the nodes of the load agents.",
     remedy: "Make room for an agent (50m CPU, 64Mi) on a second node.",
+    rests_on: &[],
     judge,
 };
 

@@ -12,6 +12,7 @@ pub(super) const CHECK: Check = Check {
     why: "What happened in a gap was not seen: a zero means nothing there.",
     how: "Every watch goes on from the last resourceVersion; a list in between is a gap.",
     remedy: "Run again; look at the API server's load if it happens often.",
+    rests_on: &[],
     judge,
 };
 

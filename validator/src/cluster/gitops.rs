@@ -46,7 +46,8 @@ mod tests {
         assert_eq!(of(json!({ "labels": { "app": "users" } })), None);
         let flux = json!({ "labels": { "kustomize.toolkit.fluxcd.io/name": "apps" } });
         assert_eq!(of(flux), Some(("Flux", "apps".to_owned())));
-        let argo = json!({ "annotations": { "argocd.argoproj.io/tracking-id": "shop:apps/Deployment:demo/users" } });
+        let argo =
+            json!({ "annotations": { "argocd.argoproj.io/tracking-id": "shop:apps/Deployment:demo/users" } });
         assert_eq!(of(argo).unwrap().0, "Argo CD");
     }
 }

@@ -122,7 +122,10 @@ async fn unled(cluster: &Cluster, work: &mut Work) -> bool {
         if Instant::now() >= deadline {
             let name = led.name_any();
             let failure = Failure::environment(format!("pod/{name} is still led to an agent"));
-            let hint = format!("the agents stay for it, and forward everything: delete it, then {}", cluster.cleanup_command());
+            let hint = format!(
+                "the agents stay for it, and forward everything: delete it, then {}",
+                cluster.cleanup_command()
+            );
             work.note(Err::<Vec<String>, _>(failure.hint(hint)));
             return false;
         }

@@ -181,7 +181,9 @@ impl Middle {
     fn lost(&self, error: &str) -> Failure {
         let Self { object, dependency, namespace, .. } = self;
         Failure::environment(format!("middle agent {object} before {}: {error}", dependency.upstream)).hint(
-            format!("kubectl logs deployment/{object} -n {namespace}; it forwards everything by itself after 15 s"),
+            format!(
+                "kubectl logs deployment/{object} -n {namespace}; it forwards everything by itself after 15 s"
+            ),
         )
     }
 }

@@ -59,7 +59,8 @@ pub fn role() -> String {
         let name = name.map(|name| format!("resourceNames: [{name}], ")).unwrap_or_default();
         let (resources, verbs) = (resources.join(", "), verbs.join(", "));
         // Writing to a String cannot fail.
-        writeln!(text, "  - {{ apiGroups: [{group}], resources: [{resources}], {name}verbs: [{verbs}] }}").ok();
+        writeln!(text, "  - {{ apiGroups: [{group}], resources: [{resources}], {name}verbs: [{verbs}] }}")
+            .ok();
     }
     text
 }

@@ -24,10 +24,13 @@ impl Rolled {
         let mut template = old();
         template["spec"]["hostAliases"] = aliases();
         template["spec"]["containers"][0]["image"] = json!("users:2");
-        fake.put(Self::PATH, json!({
-            "metadata": { "name": "users", "uid": "u", "generation": 2, "annotations": annotations },
-            "spec": { "selector": { "matchLabels": { "app": "users" } }, "template": template },
-        }));
+        fake.put(
+            Self::PATH,
+            json!({
+                "metadata": { "name": "users", "uid": "u", "generation": 2, "annotations": annotations },
+                "spec": { "selector": { "matchLabels": { "app": "users" } }, "template": template },
+            }),
+        );
         fake.put(Self::SET, json!({
             "metadata": {
                 "name": "users-4", "annotations": { "deployment.kubernetes.io/revision": "4" },

@@ -74,9 +74,7 @@ async fn place(
             let port = PlacePort { number: *port, upstream: format!("{host}:{port}") };
             return Ok(Ok(Place { names, ports: vec![port] }));
         }
-        Upstream::Service { name, namespace } => {
-            (name, namespace.as_deref().unwrap_or(cluster.namespace()))
-        }
+        Upstream::Service { name, namespace } => (name, namespace.as_deref().unwrap_or(cluster.namespace())),
     };
     if *name == target.service && namespace == target.namespace {
         return Err(Failure::usage(format!("Service `{name}` is the target's own"))
@@ -142,7 +140,8 @@ async fn behind(
     port: &ServicePort,
 ) -> Result<PlacePort, Failure> {
     let number = u16::try_from(port.port).unwrap_or_default();
-    if let Some(host) = spec.external_name.as_ref().filter(|_| spec.type_.as_deref() == Some("ExternalName")) {
+    if let Some(host) = spec.external_name.as_ref().filter(|_| spec.type_.as_deref() == Some("ExternalName"))
+    {
         return Ok(PlacePort { number, upstream: format!("{host}:{number}") });
     }
     match spec.cluster_ip.as_deref() {
@@ -168,11 +167,14 @@ async fn of_pods(
     let of = ListParams::default().labels(&format!("kubernetes.io/service-name={name}"));
     let slices = api.list(&of).await.map(|slices| slices.items).unwrap_or_default();
     let ports = slices.iter().flat_map(|slice| slice.ports.iter().flatten());
-    let same = |theirs: &Option<String>| theirs.as_deref().unwrap_or("") == port.name.as_deref().unwrap_or("");
+    let same =
+        |theirs: &Option<String>| theirs.as_deref().unwrap_or("") == port.name.as_deref().unwrap_or("");
     let number = ports.filter(|p| same(&p.name)).find_map(|p| u16::try_from(p.port?).ok());
     number.ok_or_else(|| {
         Failure::usage(format!("which port the pods behind headless Service `{name}` have is not known"))
-            .hint(format!("declare it as `host: {name}.{namespace}` with the `port` that the target connects to"))
+            .hint(format!(
+                "declare it as `host: {name}.{namespace}` with the `port` that the target connects to"
+            ))
     })
 }
 
@@ -238,7 +240,10 @@ mod tests {
         let (fake, cluster) = Fake::start().await;
         fake.put(service.0, json!({ "metadata": { "name": "db" }, "spec": service.1 }));
         let template = json!({ "spec": pod });
-        fake.put(DEPLOYMENT, json!({ "metadata": { "name": "users" }, "spec": { "selector": {}, "template": template } }));
+        fake.put(
+            DEPLOYMENT,
+            json!({ "metadata": { "name": "users" }, "spec": { "selector": {}, "template": template } }),
+        );
         let mut target = header().plan.target;
         (target.deployment, target.service, target.namespace) =
             ("users".into(), "users".into(), "demo".into());
@@ -262,7 +267,8 @@ mod tests {
         let headless = json!({ "clusterIP": "None", "ports": [{ "port": 5432, "targetPort": 15432 }] });
         let place = place_of(HERE, headless, here.clone()).await.unwrap();
         assert_eq!(place.ports, port("db.demo.svc:15432", 15432), "no proxy changes its port");
-        let external = json!({ "type": "ExternalName", "externalName": "db.example.com", "ports": [{ "port": 6379 }] });
+        let external =
+            json!({ "type": "ExternalName", "externalName": "db.example.com", "ports": [{ "port": 6379 }] });
         assert_eq!(place_of(HERE, external, here).await.unwrap().ports, port("db.example.com:6379", 6379));
         let other = json!({ "clusterIP": "fd00::7", "ports": [{ "port": 5432 }] });
         let place = place_of(THERE, other, json!({ "service": "db.data" })).await.unwrap();
@@ -287,7 +293,8 @@ mod tests {
     async fn what_cannot_be_led_is_refused_with_the_next_step() {
         let spec = json!({ "clusterIP": "10.0.0.7", "ports": [{ "port": 5432 }] });
         let empty = json!({ "containers": [] });
-        let fixed = json!({ "containers": [], "hostAliases": [{ "ip": "10.9.9.9", "hostnames": ["db.demo"] }] });
+        let fixed =
+            json!({ "containers": [], "hostAliases": [{ "ip": "10.9.9.9", "hostnames": ["db.demo"] }] });
         let host = |host: &str| json!({ "host": host, "port": 5432 });
         let service = |name: &str| json!({ "service": name });
         for (upstreams, pod, told) in [

@@ -36,6 +36,20 @@ pub enum ObjectKind {
     PodDisruptionBudget,
 }
 
+impl ObjectKind {
+    /// Several of them, in the words of the API.
+    pub fn plural(self) -> &'static str {
+        match self {
+            Self::Deployment => "Deployments",
+            Self::ReplicaSet => "ReplicaSets",
+            Self::Pod => "Pods",
+            Self::EndpointSlice => "EndpointSlices",
+            Self::Service => "Services",
+            Self::PodDisruptionBudget => "PodDisruptionBudgets",
+        }
+    }
+}
+
 /// What happened to an object.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]

@@ -186,6 +186,27 @@ pub struct SecondFact {
     pub without_retry_after: u32,
 }
 
+impl SecondFact {
+    /// From its start to its end.
+    pub fn during(&self) -> (Millis, Millis) {
+        (self.at, self.at + 999)
+    }
+
+    /// Whether it counts this request.
+    pub fn holds(&self, request: &RequestFact) -> bool {
+        let (from, to) = self.during();
+        let same = (self.class, &self.agent, &self.pod) == (request.class, &request.agent, &request.pod);
+        same && (from..=to).contains(&request.due)
+    }
+
+    /// What lost requests ended as, in words.
+    pub fn lost_as(&self) -> String {
+        let lost = self.outcomes.iter().filter(|(outcome, _)| outcome.is_lost());
+        let words: Vec<String> = lost.map(|(outcome, count)| format!("{count} {}", outcome.name())).collect();
+        words.join(", ")
+    }
+}
+
 /// One request in full.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct RequestFact {
@@ -217,6 +238,13 @@ pub struct RequestFact {
     /// For a pod-direct request: the pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod: Option<String>,
+}
+
+impl RequestFact {
+    /// From when it was due to the end of its answer.
+    pub fn during(&self) -> (Millis, Millis) {
+        (self.due, self.sent.max(self.due) + self.took_ms.ceil() as Millis)
+    }
 }
 
 /// A kept connection came to its end.

@@ -17,19 +17,24 @@ pub(super) fn trouble(facts: &[Fact], least: f64) -> Option<Failure> {
         f64::from(matching.sum::<u32>()) / f64::from(total.max(1))
     };
     if share(|outcome| matches!(outcome, Outcome::Answered(401 | 403))) > MOST {
-        return Some(Failure::environment("the target answers 401 or 403 to what it is asked")
-            .hint("give `headers` to the requests in spec.traffic.requests"));
+        return Some(
+            Failure::environment("the target answers 401 or 403 to what it is asked")
+                .hint("give `headers` to the requests in spec.traffic.requests"),
+        );
     }
     if share(|outcome| matches!(outcome, Outcome::Answered(400 | 426))) > MOST {
-        return Some(Failure::environment("the target answers 400 to what it is asked")
-            .hint("does its port speak TLS? name the one that speaks HTTP in spec.target.port"));
+        return Some(
+            Failure::environment("the target answers 400 to what it is asked")
+                .hint("does its port speak TLS? name the one that speaks HTTP in spec.target.port"),
+        );
     }
     if total > 0 && share(|outcome| !outcome.is_lost()) >= least {
         return None;
     }
     let most = counts.iter().max_by_key(|(_, count)| **count);
     let told = most.map_or_else(|| "nothing".to_owned(), |(outcome, _)| outcome.name());
-    let failure = Failure::environment(format!("the target does not answer before anything is touched: {told}"));
+    let failure =
+        Failure::environment(format!("the target does not answer before anything is touched: {told}"));
     Some(failure.hint(if unreadable(facts) {
         "what it says is not HTTP/1.1: does its port speak TLS, or gRPC? name the one that speaks HTTP"
     } else {
@@ -50,7 +55,8 @@ fn outcomes(facts: &[Fact]) -> BTreeMap<Outcome, u32> {
 
 /// Whether bytes came that no HTTP client can read (hyper says `invalid HTTP version parsed`, or the like).
 fn unreadable(facts: &[Fact]) -> bool {
-    let errors = facts.iter().filter_map(|fact| if let Fact::Request(r) = fact { r.error.as_deref() } else { None });
+    let errors =
+        facts.iter().filter_map(|fact| if let Fact::Request(r) = fact { r.error.as_deref() } else { None });
     let mut told = errors.map(str::to_lowercase);
     told.any(|error| error.contains("invalid http") || error.contains("parse"))
 }

@@ -16,7 +16,7 @@ use super::protocol::{Answering, Asking};
 use super::spans::Spans;
 use super::upward::{End, Quiet, Upward};
 use super::wire::{Context, Wire};
-use super::{MiddlePlan, PortPlan};
+use super::{HostPort, MiddlePlan, PortPlan};
 use crate::config::Protocol;
 use crate::evidence::Fact;
 
@@ -50,13 +50,13 @@ impl Agent {
         agent
     }
 
-    /// Accepts connections and carries each to `upstream` (`HOST:PORT`), until the listener fails or the future is
-    /// dropped. Connections go on by themselves.
-    pub async fn accept(self: Arc<Self>, listener: TcpListener, upstream: Arc<str>) -> std::io::Result<()> {
+    /// Accepts connections and carries each to `upstream`, until the listener fails or the future is dropped.
+    /// Connections go on by themselves.
+    pub async fn accept(self: Arc<Self>, listener: TcpListener, upstream: HostPort) -> std::io::Result<()> {
         loop {
             match listener.accept().await {
                 Ok((client, peer)) => {
-                    tokio::spawn(Arc::clone(&self).carry(client, peer.ip().to_canonical(), Arc::clone(&upstream)));
+                    tokio::spawn(Arc::clone(&self).carry(client, peer.ip().to_canonical(), upstream.clone()));
                 }
                 // Out of file descriptors: those in use are given back in a while.
                 Err(error) => {
@@ -102,7 +102,7 @@ impl Agent {
         self.desk.unread(source, expected);
     }
 
-    async fn carry(self: Arc<Self>, mut client: TcpStream, source: IpAddr, upstream: Arc<str>) {
+    async fn carry(self: Arc<Self>, mut client: TcpStream, source: IpAddr, upstream: HostPort) {
         let end = self.connect_and_carry(&mut client, source, &upstream).await;
         if matches!(end, End::Reset | End::Gone | End::Cut) {
             client.set_zero_linger().ok(); // a close instead of a reset, if the socket is gone already
@@ -110,7 +110,7 @@ impl Agent {
     }
 
     /// A connection counts from the moment it is let in: what a fault refuses was never one.
-    async fn connect_and_carry(&self, client: &mut TcpStream, source: IpAddr, upstream: &str) -> End {
+    async fn connect_and_carry(&self, client: &mut TcpStream, source: IpAddr, upstream: &HostPort) -> End {
         client.set_nodelay(true).ok(); // without it answers come later, not wrong
         if self.admit(client, source).await.is_err() {
             return End::Reset;
@@ -121,8 +121,8 @@ impl Agent {
         end
     }
 
-    async fn reach_and_carry(&self, client: &mut TcpStream, source: IpAddr, upstream: &str) -> End {
-        let Ok(Ok(mut server)) = timeout(CONNECT, TcpStream::connect(upstream)).await else {
+    async fn reach_and_carry(&self, client: &mut TcpStream, source: IpAddr, upstream: &HostPort) -> End {
+        let Ok(Ok(mut server)) = timeout(CONNECT, upstream.connect()).await else {
             return End::Reset;
         };
         server.set_nodelay(true).ok(); // the same
@@ -203,7 +203,7 @@ async fn both(up: Upward<'_>, down: Downward<'_>) -> End {
 async fn reach(agent: &Agent, ports: &[PortPlan]) {
     loop {
         for port in ports {
-            if matches!(timeout(CONNECT, TcpStream::connect(&*port.upstream)).await, Ok(Ok(_))) {
+            if matches!(timeout(CONNECT, port.upstream.connect()).await, Ok(Ok(_))) {
                 return agent.desk.reached();
             }
         }
@@ -224,7 +224,7 @@ pub async fn listen(agent: &Arc<Agent>, ports: &[PortPlan]) -> std::io::Result<(
     let mut serving = tokio::task::JoinSet::new();
     for port in ports {
         let listener = bind(port.listen).await?;
-        serving.spawn(Arc::clone(agent).accept(listener, Arc::clone(&port.upstream)));
+        serving.spawn(Arc::clone(agent).accept(listener, port.upstream.clone()));
     }
     reach(agent, ports).await;
     match serving.join_next().await {

@@ -6,13 +6,16 @@ use anstyle::{AnsiColor, Style};
 
 use super::wrap::wrap;
 use super::{AreaLine, CheckLine, Report, RunTime, Verdict};
-use crate::check::{Area, Outcome};
+use crate::check::{Area, Finding, Outcome, Struck};
 
 /// Column at which the texts of the checklist begin.
 const TEXT: usize = 27;
 
 /// Column at which the texts of the checks begin.
 const DETAIL: usize = 4;
+
+/// Cases of one check that are told.
+const MAX_CASES: usize = 5;
 
 pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let Report { deployment, version, namespace, .. } = report;
@@ -81,16 +84,26 @@ fn check(line: &CheckLine, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}", head.replacen(&word, &styled(style, &word), 1))?;
     let indent = " ".repeat(DETAIL);
     writeln!(out, "{}", wrap(&indent, &finding.summary, DETAIL))?;
-    for detail in &finding.details {
-        writeln!(out, "{}", wrap(&format!("{indent}- "), detail, DETAIL + 2))?;
+    for detail in told(finding) {
+        writeln!(out, "{}", wrap(&format!("{indent}- "), &detail, DETAIL + 2))?;
     }
     if let (Some(measured), Some(limit)) = (&finding.measured, &finding.limit) {
-        let lines: Vec<String> = finding.lines.iter().map(|line| format!("#{line}")).collect();
+        let lines: Vec<String> = finding.cited().iter().map(|line| format!("#{line}")).collect();
         let evidence =
             if lines.is_empty() { String::new() } else { format!("; evidence {}", lines.join(" ")) };
         writeln!(out, "{}", wrap(&indent, &format!("measured {measured}; limit {limit}{evidence}"), DETAIL))?;
     }
     Ok(())
+}
+
+/// The cases that the summary does not tell already, what was struck and by what, and what the check adds.
+fn told(finding: &Finding) -> Vec<String> {
+    let cases = finding.cases.iter().map(|case| &case.text).filter(|text| **text != finding.summary);
+    let struck = finding.struck.iter().map(|Struck { case, by }| format!("struck: {} ({by})", case.text));
+    let more = |all: usize, what: &str| (all > MAX_CASES).then(|| format!("{} more {what}", all - MAX_CASES));
+    let cases = cases.take(MAX_CASES).cloned().chain(more(finding.cases.len(), "like these"));
+    let struck = struck.take(MAX_CASES).chain(more(finding.struck.len(), "were struck"));
+    cases.chain(struck).chain(finding.details.iter().cloned()).collect()
 }
 
 fn styled(style: Style, word: &str) -> String {

@@ -89,30 +89,31 @@ impl<'a> Calls<'a> {
 
     /// The most calls in one second of a window.
     pub fn most_per_second(self, window: (Millis, Millis)) -> u32 {
-        self.seconds_in(window).map(|(_, call)| call.total()).max().unwrap_or(0)
+        self.seconds(window).map(|(_, call)| call.total()).max().unwrap_or(0)
     }
 
     /// The most connections opened in one second of a window.
     pub fn most_opened(self, window: (Millis, Millis)) -> u32 {
-        self.seconds_in(window).map(|(_, call)| call.opened).max().unwrap_or(0)
+        self.seconds(window).map(|(_, call)| call.opened).max().unwrap_or(0)
     }
 
     /// The most connections open in a window.
     pub fn most_open(self, window: (Millis, Millis)) -> u32 {
-        self.seconds_in(window).map(|(_, call)| call.open).max().unwrap_or(0)
+        self.seconds(window).map(|(_, call)| call.open).max().unwrap_or(0)
     }
 
     /// Health pings in a window.
     pub fn pings(self, window: (Millis, Millis)) -> u64 {
-        self.seconds_in(window).map(|(_, call)| u64::from(call.pings)).sum()
+        self.seconds(window).map(|(_, call)| u64::from(call.pings)).sum()
     }
 
     /// Lines of the seconds of a window.
     pub fn lines(self, window: (Millis, Millis)) -> impl Iterator<Item = usize> {
-        self.seconds_in(window).map(|(line, _)| *line)
+        self.seconds(window).map(|(line, _)| *line)
     }
 
-    fn seconds_in(self, (begin, end): (Millis, Millis)) -> impl Iterator<Item = &'a (usize, &'a CallFact)> {
+    /// The seconds that touch a window, with their lines.
+    pub fn seconds(self, (begin, end): (Millis, Millis)) -> impl Iterator<Item = &'a (usize, &'a CallFact)> {
         self.seconds.iter().filter(move |(_, call)| call.at + 999 >= begin && call.at <= end)
     }
 

@@ -17,6 +17,24 @@ pub struct Fallback {
 }
 
 impl Fallback {
+    /// The answers of one second.
+    pub fn of(second: &SecondFact) -> Self {
+        let mut sum = Self::default();
+        sum.add(second);
+        sum
+    }
+
+    fn add(&mut self, second: &SecondFact) {
+        for (outcome, count) in second.outcomes.iter().filter(|(o, _)| *o != Outcome::Unsent) {
+            self.total += u64::from(*count);
+            let honest = !outcome.is_lost() || *outcome == Outcome::Answered(503);
+            self.wrong += if honest { 0 } else { u64::from(*count) };
+        }
+        self.wrong += u64::from(second.without_retry_after);
+        self.without_retry_after += u64::from(second.without_retry_after);
+        self.times.merge(&second.times);
+    }
+
     /// Adds the answers of another window.
     pub fn merge(&mut self, other: &Self) {
         self.total += other.total;
@@ -34,18 +52,10 @@ impl Fallback {
 
 impl LoadView<'_> {
     /// Sums the chosen seconds that lie wholly inside a window.
-    pub fn fallback(&self, (begin, end): (Millis, Millis), chosen: impl Fn(&SecondFact) -> bool) -> Fallback {
+    pub fn fallback(&self, window: (Millis, Millis), chosen: impl Fn(&SecondFact) -> bool) -> Fallback {
         let mut sum = Fallback::default();
-        let inside = self.seconds.iter().filter(|(_, s)| s.at >= begin && s.at + 1_000 <= end);
-        for (_, second) in inside.filter(|(_, second)| chosen(second)) {
-            for (outcome, count) in second.outcomes.iter().filter(|(o, _)| *o != Outcome::Unsent) {
-                sum.total += u64::from(*count);
-                let honest = !outcome.is_lost() || *outcome == Outcome::Answered(503);
-                sum.wrong += if honest { 0 } else { u64::from(*count) };
-            }
-            sum.wrong += u64::from(second.without_retry_after);
-            sum.without_retry_after += u64::from(second.without_retry_after);
-            sum.times.merge(&second.times);
+        for (_, second) in self.seconds_within(window).filter(|(_, second)| chosen(second)) {
+            sum.add(second);
         }
         sum
     }

@@ -151,6 +151,14 @@ impl<'a> LoadView<'a> {
         direct.filter(move |(_, r)| r.pod.as_deref() == Some(pod) && (begin..=end).contains(&r.due)).copied()
     }
 
+    /// Seconds that lie wholly inside a window.
+    pub fn seconds_within(
+        &self,
+        (begin, end): (Millis, Millis),
+    ) -> impl Iterator<Item = (usize, &'a SecondFact)> {
+        self.seconds.iter().filter(move |(_, s)| s.at >= begin && s.at + 1_000 <= end).copied()
+    }
+
     /// Seconds of pod-direct requests that lie wholly inside a window.
     pub fn direct_seconds(
         &self,

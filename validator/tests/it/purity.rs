@@ -3,8 +3,17 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const PURE: &[&str] =
-    &["check.rs", "checks.rs", "checks", "judge.rs", "report.rs", "report", "timeline.rs", "timeline"];
+const PURE: &[&str] = &[
+    "check.rs",
+    "check",
+    "checks.rs",
+    "checks",
+    "judge.rs",
+    "report.rs",
+    "report",
+    "timeline.rs",
+    "timeline",
+];
 
 const FORBIDDEN: &[&str] = &[
     "kube::",

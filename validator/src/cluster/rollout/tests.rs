@@ -5,8 +5,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::super::fake::Fake;
-use super::super::rolled::{Rolled, old};
 use super::super::rollback::{Back, go_back, keep};
+use super::super::rolled::{Rolled, old};
 use super::super::{Candidate, Cluster, PodBrief, PodTable, RollEnd, Rollout, Stays, Target, aliases};
 use crate::timeline::tests::header;
 
@@ -121,17 +121,10 @@ async fn a_deployment_that_has_given_up_is_told_from_a_run_that_is_out_of_time()
     let (_fake, cluster, rolled) = at_rest().await;
     rolled.change(|deployment| deployment["spec"]["replicas"] = json!(3));
     let (table, pods) = watch::channel(PodTable::new());
-    let brief = PodBrief {
-        ip: None,
-        hash: String::new(),
-        leaving: false,
-        ready: true,
-        led: false,
-        waiting: None,
-    };
+    let brief =
+        PodBrief { ip: None, hash: String::new(), leaving: false, ready: true, led: false, waiting: None };
     table.send_modify(|pods| drop(pods.insert("users-1".into(), brief)));
-    let rollout =
-        Rollout::prepare(&cluster, &target(), "r", &Candidate::Restart, &[], pods).await.unwrap();
+    let rollout = Rollout::prepare(&cluster, &target(), "r", &Candidate::Restart, &[], pods).await.unwrap();
     let end = rollout.roll_in(Instant::now(), |_, _| {}).await.unwrap();
     assert_eq!(end, RollEnd::OutOfTime("1 of 1 old pods are left at the deadline".into()));
     rolled.change(|deployment| {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use golive_validator::config::Protocol;
 use golive_validator::evidence::{CallFact, Fact, Fault, FaultFact};
-use golive_validator::middle::{Agent, Limits, MiddlePlan, MiddleStatus, PodNow, serve};
+use golive_validator::middle::{Agent, HostPort, Limits, MiddlePlan, MiddleStatus, PodNow, serve};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -39,7 +39,7 @@ impl Before {
             orders: AtomicU64::new(1),
         };
         tokio::spawn(serve(Arc::clone(&agent), api));
-        tokio::spawn(agent.accept(clients, format!("127.0.0.1:{upstream}").into()));
+        tokio::spawn(agent.accept(clients, HostPort { host: "localhost".into(), port: upstream }));
         before.put("/targets", &json!({ "127.0.0.1": POD })).await;
         before
     }

@@ -19,7 +19,9 @@ pub(super) const RELEASE: &[Mutation] = &[
     }),
     ("GL-R004", Outcome::Fail, |e| objects(e, ObjectKind::Pod, |pod| pod["spec"]["nodeName"] = json!("one"))),
     ("GL-R201", Outcome::Fail, |e| ends(e, StepTrouble::Stuck("new pod x: CrashLoopBackOff".into()))),
-    ("GL-R201", Outcome::Inconclusive, |e| ends(e, StepTrouble::OutOfTime("2 of 3 old pods are left".into()))),
+    ("GL-R201", Outcome::Inconclusive, |e| {
+        ends(e, StepTrouble::OutOfTime("2 of 3 old pods are left".into()))
+    }),
     ("GL-R202", Outcome::Fail, |e| {
         let last = last_in_peace(e, ObjectKind::EndpointSlice, |_| true);
         let Fact::Object(slice) = &mut e.facts[last] else { unreachable!() };

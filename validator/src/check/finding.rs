@@ -1,0 +1,242 @@
+//! What a check found, and how it is told.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::case::{Case, Struck};
+use crate::evidence::Millis;
+use crate::timeline::Unmeasured;
+
+/// What a check found.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The property holds.
+    Pass,
+    /// It does not hold.
+    Fail,
+    /// It holds, with something to know.
+    Warn,
+    /// The evidence does not tell.
+    Inconclusive,
+    /// It does not apply, for the reason given.
+    Skipped,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Warn => "warn",
+            Self::Inconclusive => "inconclusive",
+            Self::Skipped => "skipped",
+        })
+    }
+}
+
+/// The judgement of one check, with its proof.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+pub struct Finding {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// One sentence.
+    pub summary: String,
+    /// The measured value, with its unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<String>,
+    /// What it was held against.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<String>,
+    /// Further lines for the reader.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<String>,
+    /// What a failure or a warning consists of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cases: Vec<Case>,
+    /// What would have been cases, had the run not been disturbed at the time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub struck: Vec<Struck>,
+    /// Lines of the evidence that it rests on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<usize>,
+    /// The time that had to be seen without a disturbance for a pass to mean something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<(Millis, Millis)>,
+    #[serde(skip)]
+    tally: Tally,
+}
+
+/// How the count of the cases is told.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Tally {
+    /// What follows the count in the summary; without it the first case is the summary.
+    counted: Option<String>,
+    /// What follows the count in the measured value; without it that is said in other words.
+    unit: Option<String>,
+}
+
+/// Lines of the evidence that a finding names at most.
+const MAX_LINES: usize = 5;
+
+impl Finding {
+    /// The property holds.
+    pub fn pass(summary: impl Into<String>) -> Self {
+        Self::new(Outcome::Pass, summary)
+    }
+
+    /// The property does not hold, whenever one looks.
+    pub fn fail(summary: impl Into<String>) -> Self {
+        Self::new(Outcome::Fail, summary)
+    }
+
+    /// The property holds, with something to know.
+    pub fn warn(summary: impl Into<String>) -> Self {
+        Self::new(Outcome::Warn, summary)
+    }
+
+    /// The evidence does not tell.
+    pub fn inconclusive(summary: impl Into<String>) -> Self {
+        Self::new(Outcome::Inconclusive, summary)
+    }
+
+    /// The check does not apply.
+    pub fn skipped(summary: impl Into<String>) -> Self {
+        Self::new(Outcome::Skipped, summary)
+    }
+
+    /// Pass if it holds, else fail; the same measure and limit stand beside either. For what does not depend on time.
+    pub fn when(holds: bool, pass: impl Into<String>, fail: impl Into<String>) -> Self {
+        if holds { Self::pass(pass) } else { Self::fail(fail) }
+    }
+
+    /// Pass without a case, else fail; the first case is the summary of a failure.
+    pub fn unless(cases: impl IntoIterator<Item = Case>, pass: impl Into<String>) -> Self {
+        Self::of(Outcome::Fail, cases, pass)
+    }
+
+    /// Pass without a case, else warn.
+    pub fn warn_of(cases: impl IntoIterator<Item = Case>, pass: impl Into<String>) -> Self {
+        Self::of(Outcome::Warn, cases, pass)
+    }
+
+    /// A failure is told as the number of its cases and these words, such as `of 12 requests were lost`.
+    pub fn counted(mut self, words: impl Into<String>) -> Self {
+        self.tally.counted = Some(words.into());
+        self.told()
+    }
+
+    /// The measured value is the number of cases and this unit.
+    pub fn tally(mut self, unit: impl Into<String>, limit: impl Into<String>) -> Self {
+        self.tally.unit = Some(unit.into());
+        self.limit = Some(limit.into());
+        self.told()
+    }
+
+    /// Adds the measured value and what it was held against.
+    pub fn measured(mut self, measured: impl Into<String>, limit: impl Into<String>) -> Self {
+        self.measured = Some(measured.into());
+        self.limit = Some(limit.into());
+        self
+    }
+
+    /// Adds lines for the reader; the cases are told beside them.
+    pub fn details(mut self, details: impl IntoIterator<Item = String>) -> Self {
+        self.details.extend(details);
+        self
+    }
+
+    /// Adds the first few of these lines of the evidence; those of the cases stand there already.
+    pub fn lines(mut self, lines: impl IntoIterator<Item = usize>) -> Self {
+        self.lines.extend(lines.into_iter().take(MAX_LINES));
+        self
+    }
+
+    /// A pass means something only if nothing that the check rests on was disturbed in this time.
+    pub fn seen_over(mut self, window: (Millis, Millis)) -> Self {
+        self.window = Some(window);
+        self
+    }
+
+    /// The same without the cases that `covered` finds a reason against: a finding without any case left cannot tell.
+    pub fn strike(mut self, covered: impl Fn(&Case) -> Option<String>) -> Self {
+        let mut left = Vec::new();
+        for case in std::mem::take(&mut self.cases) {
+            match covered(&case) {
+                Some(by) => self.struck.push(Struck { case, by }),
+                None => left.push(case),
+            }
+        }
+        self.cases = left;
+        match self.struck.first() {
+            Some(first) if self.cases.is_empty() => {
+                let by = first.by.clone();
+                self.doubted(&by)
+            }
+            Some(_) => self.told(),
+            None => self,
+        }
+    }
+
+    /// The same as something that the evidence does not tell, for this reason.
+    pub fn doubted(mut self, by: &str) -> Self {
+        self.outcome = Outcome::Inconclusive;
+        self.summary = format!("{}, but {by}", self.summary);
+        self
+    }
+
+    /// Lines of the evidence that a reader should look at first.
+    pub fn cited(&self) -> Vec<usize> {
+        let struck = self.struck.iter().map(|struck| struck.case.line);
+        let cases = self.cases.iter().map(|case| case.line).chain(struck);
+        let mut lines: Vec<usize> = cases.chain(self.lines.iter().copied()).collect();
+        lines.dedup();
+        lines.truncate(MAX_LINES);
+        lines
+    }
+
+    fn of(outcome: Outcome, cases: impl IntoIterator<Item = Case>, pass: impl Into<String>) -> Self {
+        let cases: Vec<Case> = cases.into_iter().collect();
+        let outcome = if cases.is_empty() { Outcome::Pass } else { outcome };
+        Self { cases, ..Self::new(outcome, pass) }.told()
+    }
+
+    /// Summary and measure follow from the cases.
+    fn told(mut self) -> Self {
+        let count: u64 = self.cases.iter().map(|case| case.count).sum();
+        if let Some(unit) = &self.tally.unit {
+            self.measured = Some(format!("{count} {unit}").trim_end().to_owned());
+        }
+        match (self.cases.first(), &self.tally.counted) {
+            (Some(_), Some(words)) => self.summary = format!("{count} {words}"),
+            (Some(first), None) => self.summary.clone_from(&first.text),
+            (None, _) => {}
+        }
+        self
+    }
+
+    fn new(outcome: Outcome, summary: impl Into<String>) -> Self {
+        Self {
+            outcome,
+            summary: summary.into(),
+            measured: None,
+            limit: None,
+            details: Vec::new(),
+            cases: Vec::new(),
+            struck: Vec::new(),
+            lines: Vec::new(),
+            window: None,
+            tally: Tally::default(),
+        }
+    }
+}
+
+impl From<Unmeasured> for Finding {
+    fn from(why: Unmeasured) -> Self {
+        match why {
+            Unmeasured::NotDeclared(reason) => Self::skipped(reason),
+            Unmeasured::NotSeen(reason) => Self::inconclusive(reason),
+        }
+    }
+}
