@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help test kind-test kind-selftest kind-repeat kind-kill kind-bystander kind-up kind-down images lint fmt deny bench fuzz soak generate
+.PHONY: help test kind-test kind-selftest kind-repeat kind-kill kind-bystander kind-foreign kind-noise kind-up kind-down images lint fmt deny bench fuzz soak generate
 
 help: ## Print the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
@@ -21,10 +21,16 @@ kind-selftest: ## The gate on builds with one mistake each, and on two good ones
 kind-repeat: ## The gate on the good build five times in a row (about 35 min)
 	cluster/kind-repeat.sh
 
-kind-kill: ## The validator killed with -9 in the total outage: what comes back by itself, and when (about 12 min)
-	cluster/kill-test.sh
+kind-foreign: ## The gate on services not made for it; CASES="NAME..." for some (all: about 1 h 15 min)
+	cluster/kind-foreign.sh $(CASES)
 
-kind-bystander: ## Another client of the same Postgres looks on through a whole gate (about 7 min)
+kind-noise: ## The gate while every core is burnt: never NO-GO for the good build; RUNS of it (default 5, about 1 h)
+	cluster/kind-noise.sh $(RUNS)
+
+kind-kill: ## The validator killed with -9 at random moments, TIMES (default 3, about 30 min; 20 are the whole proof)
+	cluster/kill-test.sh $(TIMES)
+
+kind-bystander: ## Another client of the same Postgres looks on through a whole gate (about 8 min)
 	cluster/bystander.sh
 
 kind-up: ## Start the cluster (engine, images, kind), or do nothing if it is up

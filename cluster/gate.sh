@@ -1,9 +1,12 @@
 # Sourced after lib.sh by the scripts that gate builds: installs the charts, runs the gate, says what it expects of it.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 
 namespace=demo
 out=${GOLIVE_OUT:-$repo_dir/golive-out}
 validator=${CARGO_TARGET_DIR:-$repo_dir/target}/images/validator/validator
+
+# The validator as its own account: "${validate[@]}" SECONDS COMMAND...
+validate=(env "KUBECONFIG=$cache/run/validator-$namespace.kubeconfig" timeout)
 
 helm_() { "$cluster_dir/helm" "$@"; }
 
@@ -29,11 +32,101 @@ uninstall() { # RELEASE
   helm_ uninstall "$1" -n "$namespace" --wait --timeout 2m --ignore-not-found
 }
 
+# ours: what is there of a run, a line each: objects, pods that are led to an agent (the mark in each alias of ours), and
+# deployments with our note on the way back.
+ours() {
+  kubectl_ -n "$namespace" get pods,deployments,services,leases,serviceaccounts,roles,rolebindings -l golive.dev/run -o name
+  kubectl_ -n "$namespace" get lease golive-validator --ignore-not-found -o name
+  kubectl_ -n "$namespace" get deployments -o json | jq -r '.items[]
+    | (select(.metadata.annotations["golive.dev/rollback-to"]) | "deployment/\(.metadata.name) with golive.dev/rollback-to"),
+      (select([.spec.template.spec.hostAliases[]?.hostnames[]?] | index("agent.golive.invalid")) | "deployment/\(.metadata.name) with our aliases")'
+}
+
+nothing_ours() {
+  local found
+  found=$(ours) && [[ -z $found ]]
+}
+
+# left_over: what a run that has ended left in the namespace; pods may need a moment to end.
+left_over() { await 30 nothing_ours || ours; }
+
 # Ends with the checks that did not pass, and keeps them in a file: the report is not at the end of a long log.
 refuse() { # NAME WHAT NEXT
   local format='"\(.id) \(.outcome): \(.summary)", (.details[:4][]? | "    \(.)")'
   jq -r ".checks[] | select(.outcome | IN(\"pass\", \"skipped\") | not) | $format" "$out/$1.json" | tee "$out/$1.why.txt" || true
   die "$2" "$3"
+}
+
+# account NAMESPACE [NAMESPACE-OF-DEPENDENCIES...]: an account with the Role that `validator rbac` prints and nothing else in
+# its namespace; beside it, what docs/permissions.md calls optional: Services of dependencies elsewhere, and nodes.
+# Writes a kubeconfig that knows no other account.
+account() {
+  local namespace=$1 other config kubectl=(kubectl_ -n "$1")
+  shift
+  config=$(account_config "$namespace")
+  "${kubectl[@]}" apply -f - <<<"$(bound_to_itself)"
+  "$validator" rbac -n "$namespace" | "${kubectl[@]}" apply -f -
+  for other; do reads_services "$namespace" | kubectl_ -n "$other" apply -f -; done
+  reads_nodes "$namespace" | kubectl_ apply -f -
+  # Not readable by others from its first byte on.
+  (umask 077 && cp "$kubeconfig" "$config.new")
+  local token user
+  token=$("${kubectl[@]}" create token golive-validator --duration=8h)
+  user=$(kubectl_ config view -o "jsonpath={.contexts[?(@.name==\"$context\")].context.user}")
+  local edit=(timeout 20 "$cache/bin/kubectl" --kubeconfig "$config.new" config)
+  "${edit[@]}" set-credentials golive-validator --token="$token"
+  "${edit[@]}" set-context "$context" --user=golive-validator
+  "${edit[@]}" delete-user "$user"
+  mv "$config.new" "$config"
+}
+
+account_config() { echo "$cache/run/validator-$1.kubeconfig"; }
+
+bound_to_itself() {
+  cat <<YAML
+apiVersion: v1
+kind: ServiceAccount
+metadata: { name: golive-validator }
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: { name: golive-validator }
+roleRef: { apiGroup: rbac.authorization.k8s.io, kind: Role, name: golive-validator }
+subjects: [{ kind: ServiceAccount, name: golive-validator }]
+YAML
+}
+
+reads_services() { # NAMESPACE
+  cat <<YAML
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: { name: golive-dependencies }
+rules:
+  - { apiGroups: [""], resources: [services], verbs: [get] }
+  - { apiGroups: [discovery.k8s.io], resources: [endpointslices], verbs: [list] }
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: { name: golive-dependencies-$1 }
+roleRef: { apiGroup: rbac.authorization.k8s.io, kind: Role, name: golive-dependencies }
+subjects: [{ kind: ServiceAccount, name: golive-validator, namespace: $1 }]
+YAML
+}
+
+reads_nodes() { # NAMESPACE
+  cat <<YAML
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: { name: golive-nodes }
+rules:
+  - { apiGroups: [""], resources: [nodes], verbs: [list] }
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: { name: golive-nodes-$1 }
+roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: golive-nodes }
+subjects: [{ kind: ServiceAccount, name: golive-validator, namespace: $1 }]
+YAML
 }
 
 # gate NAME TARGET-FILE EXPECTED-EXIT: prints the report and keeps it beside its evidence. An inconclusive run says nothing
@@ -54,10 +147,10 @@ gate() {
 }
 
 run_gate() { # NAME TARGET-FILE
-  rm -f "$out/$1.json" "$out/$1.why.txt"
-  say "the gate on the $1 build (5 to 9 min)"
+  rm -f "$out/$1.json" "$out/$1.txt" "$out/$1.why.txt"
+  say "the gate on $1"
   # In the background, so that a signal to this script reaches it at once.
-  run env KUBECONFIG="$kubeconfig" timeout 1500 "$validator" run --context "$context" -f "$2" --timeout 20m \
+  run "${validate[@]}" 1500 "$validator" run --context "$context" -n "$namespace" -f "$2" --timeout 20m \
     --evidence "$out/$1.evidence.zst" --report "json=$out/$1.json" --report "terminal=$out/$1.txt"
 }
 
@@ -77,4 +170,5 @@ prepare() {
   wait "$binaries" || die "the binaries were not built" "read the error above"
   run "$cluster_dir/build.sh" images
   step "install the backends" "cluster/kubectl -n $namespace describe pods" install_backends
+  step "an account for the validator" "cluster/kubectl -n $namespace get roles,rolebindings" account "$namespace"
 }

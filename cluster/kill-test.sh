@@ -1,107 +1,107 @@
 #!/usr/bin/env bash
-# The validator is killed with -9 while every pod of the target is without all its data stores: the agents must forward
-# again within 20 s, users must read from the database within 55 s, the guardian must give the Services back, and
-# nothing of ours may be left after `validator cleanup`. Then the same with the agent before Postgres deleted too; what
-# that leaves is for the next run, which must clean up before it begins, and say so.
+# The validator killed with -9 at random moments of a run: the guardian alone must bring the target's template back within
+# 120 s, `validator cleanup` must leave nothing of ours, and a client of the same Postgres beside us may see no error at
+# any moment. At last the run after a killed one must clean up first, and say so.
+# Usage: kill-test.sh [TIMES]; 3 if nothing is said, 20 are the whole proof. GOLIVE_SEED repeats the moments of a run.
 # shellcheck source=cluster/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=cluster/gate.sh
 source "$cluster_dir/gate.sh"
+# shellcheck source=cluster/bystander/bystander.sh
+source "$cluster_dir/bystander/bystander.sh"
 
-pod=asker
+times=${1:-3}
+[[ $times =~ ^[1-9][0-9]?$ ]] || die "not a number of times from 1 to 99: $times" "kill-test.sh 3"
+seed=${GOLIVE_SEED:-$RANDOM}
+RANDOM=$seed
+# A moment is within the seconds that a run takes; one that ended before says how many these are.
+first_s=5
+last_s=380
+back_s=120
 log=$out/killed.err
-answers=$out/killed.answers.txt
+seen=$out/killed.bystander.txt
 
 kubectl_n() { kubectl_ -n "$namespace" "$@"; }
 
-start_asker() {
-  kubectl_n delete pod "$pod" --ignore-not-found --wait
-  kubectl_n run "$pod" --image="$postgres_image" --restart=Never --command -- bash -c "$(cat "$cluster_dir/kill-test/asker.sh")"
-  kubectl_n wait --for=condition=Ready "pod/$pod" --timeout=50s
-}
-
-ready_endpoints() {
-  kubectl_n get endpointslice -l kubernetes.io/service-name=users \
-    -o 'jsonpath={range .items[*].endpoints[?(@.conditions.ready==true)]}x{end}'
-}
-
-nobody_ready() { [[ -z $(ready_endpoints) ]]; }
-lost() { grep -q 'dependencies are lost' "$log"; }
-given_back() { [[ $(kubectl_n get services -o json) != *golive.dev/original-selector* ]]; }
-
-# forwards_again COUNT: so many agents, those whose faults nobody is left to end, have said that these are over.
-forwards_again() {
-  local over
-  over=$(kubectl_n logs -l golive.dev/role=middle --tail=-1 --prefix | grep 'every fault is over' | cut -d' ' -f1 | sort -u | wc -l)
-  ((over >= $1))
-}
-
-# read_fresh SINCE: from then on, a user was read from the database.
-read_fresh() {
-  kubectl_n logs "$pod" --tail=400 >"$answers"
-  awk -v since="$1" '$1 > since && $2 == 200 && $3 == "" { found = 1 } END { exit !found }' "$answers"
-}
-
-left_over() {
-  kubectl_n get pods,deployments,services,leases,serviceaccounts,roles,rolebindings -l golive.dev/run -o name
-}
+template() { kubectl_n get deployment users -o json | jq -S .spec.template; }
 
 start_run() {
-  KUBECONFIG=$kubeconfig "$validator" run --context "$context" -f "$repo_dir/golive.yaml" --timeout 20m \
+  KUBECONFIG=$(account_config "$namespace") "$validator" run --context "$context" -f "$repo_dir/golive.yaml" --timeout 20m \
     --evidence "$out/killed.evidence.zst" >"$out/killed.txt" 2>"$log" &
   run_pid=$!
 }
 
-# kill_in_blackout: runs the gate until everything is lost for every pod, and kills it. Sets `killed`.
-kill_in_blackout() {
-  say "a gate run until the total outage (4 min)"
+ended() { [[ ! -d /proc/$run_pid ]]; }
+
+# killed_after SECONDS: a run until that moment; fails if it ended by itself.
+killed_after() {
+  local until=$((SECONDS + $1))
   start_run
-  await 420 lost || die "the run did not come to the losses" "read $log"
-  await 60 nobody_ready || die "a pod stayed ready" "read $log"
-  sleep 12 # from the loss of one store to that of all
+  while ((SECONDS < until)); do
+    if ended; then return 1; fi
+    sleep 0.2
+  done
   kill -9 "$run_pid"
   wait "$run_pid" 2>/dev/null || true
   killed=$EPOCHSECONDS
-  printf '    killed while no endpoint was ready\n'
 }
 
-# within SECONDS WHAT COMMAND...: since the kill.
-within() {
-  local limit=$1 what=$2
-  shift 2
-  await $((killed + limit + 2 - EPOCHSECONDS)) "$@" || die "not within $limit s of the kill: $what" "read $log and $answers"
-  printf '    %s: %d s after the kill\n' "$what" $((EPOCHSECONDS - killed))
+as_before() { [[ $(template) == "$before" ]]; }
+
+# The guardian has done its part when the note on the way back is gone as well.
+no_note() { [[ $(kubectl_n get deployment users -o json) != *golive.dev/rollback-to* ]]; }
+
+given_back() { as_before && no_note; }
+
+undisturbed() {
+  bystander_read "$seen"
+  [[ -z $(bystander_errors "$seen") ]] || die "the bystander saw an error: $(bystander_errors "$seen" | head -n 3)" "read $seen"
+}
+
+# at_rest: all pods are of the present template.
+at_rest() {
+  timeout 240 "$cache/bin/kubectl" --kubeconfig "$kubeconfig" --context "$context" -n "$namespace" \
+    rollout status deployment/users --timeout 230s >/dev/null
 }
 
 clean() {
-  KUBECONFIG=$kubeconfig timeout 180 "$validator" cleanup --context "$context" -n "$namespace" | sed 's/^/    | /'
-  [[ -z $(left_over) ]] || die "left over: $(left_over | tr '\n' ' ')" "cluster/kubectl -n $namespace get all"
-  kubectl_n get deployment users -o json | grep -q golive.dev/rollback-to && die "the deployment is still marked" "validator cleanup"
-  printf '    nothing of ours is left\n'
+  KUBECONFIG=$(account_config "$namespace") timeout 400 "$validator" cleanup --context "$context" -n "$namespace" | sed 's/^/    | /'
+  local left
+  left=$(left_over)
+  [[ -z $left ]] || die "left over: ${left//$'\n'/, }" "cluster/kubectl -n $namespace get all"
 }
 
-killed_alone() {
-  kill_in_blackout
-  within 20 "the agents of both data stores forward again" forwards_again 2
-  within 55 "a user is read from the database" read_fresh "$killed"
-  within 80 "the guardian has given the Services back" given_back
+once() { # NUMBER
+  local moment before step took
+  at_rest
+  before=$(template)
+  moment=$((first_s + RANDOM % (last_s - first_s)))
+  say "killed $1 of $times: a run for $moment s"
+  if ! killed_after "$moment"; then
+    # Nothing was killed; the candidate may stay, and the moment is drawn again from the time that a run takes.
+    wait "$run_pid" || true
+    last_s=$((moment - 20))
+    ((last_s > first_s + 60)) || die "a run ended by itself before it could be killed" "read $log"
+    once "$1"
+    return
+  fi
+  step=$(tail -n 1 "$log" | tr -d '\r')
+  await "$back_s" given_back || die "not within $back_s s of the kill: the template as before (seed $seed)" "diff it; read $log"
+  took=$((EPOCHSECONDS - killed))
+  undisturbed
   clean
-}
-
-killed_with_an_agent() {
-  kill_in_blackout
-  kubectl_n get pods -l golive.dev/role=middle -o name | grep -e -postgres- | xargs "$cache/bin/kubectl" --kubeconfig "$kubeconfig" --context "$context" -n "$namespace" delete --wait=false
-  within 20 "the agent that is left forwards again" forwards_again 1
-  within 55 "a user is read from the database" read_fresh "$killed"
-  within 80 "the guardian has given the Services back" given_back
+  as_before || die "the clean-up changed the template" "cluster/kubectl -n $namespace rollout history deployment/users"
+  printf '    %s s: template as before after %d s, nothing left, bystander undisturbed; it was at: %s\n' "$moment" "$took" "$step"
 }
 
 cleans_first() { grep -q 'left behind by an earlier run' "$log"; }
 
 next_run_cleans() {
   say "the next run cleans up first"
+  at_rest
+  killed_after 100 || die "a run ended by itself within 100 s" "read $log"
   start_run
-  await 200 cleans_first || die "the next run did not say that it cleaned up" "read $log"
+  await 300 cleans_first || die "the next run did not say that it cleaned up" "read $log"
   grep 'left behind by an earlier run' "$log" | head -n 5 | sed 's/^/    | /'
   kill -INT "$run_pid"
   wait "$run_pid" || true
@@ -111,15 +111,16 @@ next_run_cleans() {
 main() {
   trap stop_jobs EXIT
   trap 'exit 130' INT TERM
+  local number
   prepare
   step "install users and orders" "cluster/kubectl -n $namespace describe pods" install_users
-  step "start the asker" "cluster/kubectl -n $namespace describe pod $pod" start_asker
-  killed_alone
-  step "wait for the users" "cluster/kubectl -n $namespace get pods" kubectl_n rollout status deployment/users --timeout=55s
-  killed_with_an_agent
+  step "start the bystander" "cluster/kubectl -n $namespace describe pod $bystander" bystander_start
+  say "$times times, seed $seed"
+  for ((number = 1; number <= times; number++)); do once "$number"; done
   next_run_cleans
-  kubectl_n delete pod "$pod" --wait
-  say "whoever kills the validator leaves nothing broken"
+  step "end the bystander" "cluster/kubectl -n $namespace describe pod $bystander" bystander_stop "$seen"
+  bystander_summary "$seen" || die "the bystander was disturbed (seed $seed)" "read $seen"
+  say "killed $times times (seed $seed): whoever kills the validator leaves nothing broken"
 }
 
-main "$@"
+main

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Imports a Debian 12 root file system as golive/NAME-rootfs:bookworm: rootfs.sh node|backends
+# Imports a Debian 12 root file system as golive/NAME-rootfs:bookworm: rootfs.sh node|backends|foreign
 # Debian 12, whatever the host is: its systemd 252 is the last to boot under cgroup v1.
 # shellcheck source=cluster/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -33,7 +33,7 @@ build() {
   rm -f "$cache/$name-rootfs.tar"
 }
 
-name=${1:?usage: rootfs.sh node|backends}
+name=${1:?usage: rootfs.sh node|backends|foreign}
 one_at_a_time "rootfs-$name"
 inputs=("$cluster_dir/rootfs.sh" "$cluster_dir/$name/packages")
 if [[ $name == backends ]]; then inputs+=("$cluster_dir"/backends/{customize,postgres,redis}.sh); fi

@@ -1,5 +1,6 @@
-# Runs in the bystander's pod: two clients ask Postgres ten times a second until /tmp/stop exists, each over a kept
-# connection and over new ones. Prints a line per query: second, client, connection, milliseconds, what went wrong.
+# Runs in the bystander's pod: two clients ask Postgres ten times a second until /tmp/stop exists, each over one connection
+# that is kept from the beginning to the end and over new ones. Writes a line per query to /tmp/answers: second, client,
+# connection, milliseconds, what went wrong. Then makes /tmp/done and waits to be read.
 # shellcheck shell=bash
 set -u
 query='select count(*) from users where id < 100;'
@@ -8,39 +9,30 @@ query='select count(*) from users where id < 100;'
 told() {
   local error=${5//$'\n'/ }
   [[ $error =~ ^[0-9]+\ *$ ]] && error=
-  printf '%s %s %s %s %s\n' "$(($3 / 1000000))" "$1" "$2" "$4" "$error"
+  printf '%s %s %s %s %s\n' "$(($3 / 1000000))" "$1" "$2" "$4" "$error" >>/tmp/answers
 }
 
 now() { printf '%s' "${EPOCHREALTIME/./}"; }
 
-# One line of answer, or psql's three lines about a connection that was lost and made again.
+# One line of answer, or what psql says about a connection that was lost, with which it ends.
 kept_answer() {
   local line
   answer=
-  while IFS= read -r -t 10 line <&"${kept[0]}"; do
+  while IFS= read -r -t 10 line <&"$from_kept"; do
     answer+="$line "
-    [[ $line =~ ^[0-9]+$ || $line == *Succeeded* || $line == *Failed* ]] && return
+    [[ $line =~ ^[0-9]+$ ]] && return
   done
   answer+="no whole answer"
-  renewed=-60 # psql ends with its connection
-}
-
-# A connection of before the run never meets the agents, so the kept one is a new one every minute.
-renew() { # URL
-  if [[ -n ${kept_PID:-} ]]; then
-    printf '\\q\n' >&"${kept[1]}"
-    wait "$kept_PID"
-  fi 2>/dev/null
-  coproc kept { exec psql "$1" -qAt 2>&1; }
-  renewed=$SECONDS
 }
 
 client() { # NAME URL
-  local from answer renewed=-60
+  local from answer from_kept to_kept
+  coproc kept { exec psql "$2" -qAt 2>&1; }
+  # Copies: Bash forgets its own when psql ends, which it does with its connection.
+  exec {from_kept}<&"${kept[0]}" {to_kept}>&"${kept[1]}"
   while [[ ! -e /tmp/stop ]]; do
-    ((SECONDS - renewed < 60)) || renew "$2"
     from=$(now)
-    printf '%s\n' "$query" >&"${kept[1]}" || return
+    printf '%s\n' "$query" >&"$to_kept" || break
     kept_answer
     told "$1" kept "$from" $((($(now) - from) / 1000)) "$answer"
     from=$(now)
@@ -48,8 +40,12 @@ client() { # NAME URL
     told "$1" new "$from" $((($(now) - from) / 1000)) "$answer"
     sleep 0.1
   done
+  [[ -e /tmp/stop ]] || told "$1" kept "$(now)" 0 "the kept connection ended"
 }
 
+trap '' PIPE
 client service "$SERVICE_URL" &
 client direct "$DIRECT_URL" &
 wait
+touch /tmp/done
+sleep infinity

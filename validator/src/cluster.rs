@@ -47,7 +47,7 @@ pub use permission::{preflight, role};
 pub use rollback::{Back, go_back, keep};
 pub use rollout::{Candidate, RollEnd, Rollout, Stays, at_rest_again, delete_pod};
 pub use site::{Site, find_sites};
-pub use target::{Target, discover};
+pub use target::{Probes, Target, deployment_name, discover};
 
 use crate::failure::Failure;
 

@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize};
 
 pub use cluster::{AgentFact, Change, Gap, ObjectFact, ObjectKind, ProbeFact, ProbeTarget};
 pub use dependency::{CallFact, MiddleClock, MiddleFact, MiddleTrouble, OutgoingFact, Trouble};
-pub use fault::{Fault, FaultFact, Held, TrialEnd};
+pub use fault::{Failure, Fault, FaultFact, Held, TrialEnd};
 pub use file::{EvidenceError, read, write};
 pub use step::{Edge, Step, StepFact, StepTrouble};
-pub use trace::{Span, SpanKind, TraceFact};
+pub use trace::{ExportFact, Refusal, Span, SpanKind, TraceFact};
 pub use traffic::{Class, ConnectionFact, Histogram, Outcome, RequestFact, SecondFact};
 
 use crate::plan::Plan;
@@ -64,6 +64,8 @@ pub enum Fact {
     Probe(ProbeFact),
     /// The spans of one trace, as they left the pods for the collector.
     Trace(TraceFact),
+    /// Spans that the collector did not take.
+    Export(ExportFact),
     /// A middle agent stands before a dependency, or cannot.
     Middle(MiddleFact),
     /// Something happened to a middle agent.
@@ -89,6 +91,7 @@ impl Fact {
             Self::Connection(f) => f.ended,
             Self::Probe(f) => f.from,
             Self::Trace(f) => f.at,
+            Self::Export(f) => f.at,
             Self::Middle(f) => f.at,
             Self::Trouble(f) => f.at,
             Self::Call(f) => f.at,

@@ -86,7 +86,7 @@ impl Experiment<'_> {
         let middle =
             Interposition::prepare(self.cluster, self.plan, self.sites, self.agent_image, collector.pods())
                 .await?;
-        let prober = agents.probe(&self.target.plan, collector.pods());
+        let prober = agents.probe(self.target.probes.clone(), collector.pods());
         agents.start(self.plan, self.target.address, LOAD_AT_MOST).await?;
 
         let diary = Diary::default();

@@ -6,6 +6,7 @@
 mod classes;
 mod clock;
 mod direct;
+mod idle;
 mod link;
 mod pause;
 mod prober;
@@ -19,7 +20,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::config::RequestSpec;
-use crate::plan::Endpoint;
+use crate::plan::Probe;
 
 pub use clock::AgentClock;
 pub use recorder::Recorder;
@@ -80,17 +81,17 @@ pub struct PausePlan {
     pub for_ms: u64,
 }
 
-/// A pod whose endpoints are to be asked directly.
+/// A pod that is to be asked what its kubelet asks.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 pub struct ProbedPod {
     /// Name of the pod.
     pub pod: String,
     /// Its address.
     pub ip: std::net::IpAddr,
-    /// Readiness endpoint.
-    pub readiness: Endpoint,
-    /// Liveness endpoint.
-    pub liveness: Endpoint,
+    /// Readiness probe, if one is declared.
+    pub readiness: Option<Probe>,
+    /// Liveness probe, if one is declared.
+    pub liveness: Option<Probe>,
 }
 
 /// Port of the agent's API, on the loopback address of its pod: only a port-forward reaches it.

@@ -5,18 +5,21 @@
 //! a word from the validator for [`FAIL_OPEN`] the agent forwards everything.
 
 mod agent;
+mod call;
 mod counts;
 mod desk;
 mod downward;
 mod export;
-mod http;
 mod in_force;
 mod postgres;
 mod protocol;
+mod proxy;
 mod redis;
+mod resp;
 mod server;
 mod spans;
 mod upward;
+mod waiting;
 mod wire;
 
 use std::collections::BTreeMap;

@@ -1,6 +1,12 @@
 //! What a run is going to do, resolved from the target file and the objects found.
 
+mod pre_stop;
+mod probe;
+
 use serde::{Deserialize, Serialize};
+
+pub use pre_stop::PreStop;
+pub use probe::{Handler, Header, Probe, Scheme};
 
 use crate::config::{Dependency, Policy, Readiness, RequestSpec};
 
@@ -46,23 +52,16 @@ pub struct TargetPlan {
     /// Port of the pods that the Service leads to.
     #[serde(default)]
     pub port: u16,
-    /// Endpoint of readiness; the declared one, else `/ready` on the serving port.
-    pub readiness: Endpoint,
-    /// Endpoint of liveness; the declared one, else `/health` on the serving port.
-    pub liveness: Endpoint,
+    /// Name of the container that serves.
+    pub container: String,
+    /// Its readiness probe, if one is declared.
+    pub readiness: Option<Probe>,
+    /// Its liveness probe, if one is declared.
+    pub liveness: Option<Probe>,
+    /// Its preStop hook.
+    pub pre_stop: PreStop,
     /// Nodes that can run pods.
     pub nodes: usize,
-}
-
-/// An HTTP endpoint of a pod.
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
-pub struct Endpoint {
-    /// Port number.
-    pub port: u16,
-    /// Path.
-    pub path: String,
-    /// Whether the pod template declares it as a probe.
-    pub declared: bool,
 }
 
 /// The load of one run.

@@ -2,13 +2,18 @@
 
 mod calls;
 mod circuit;
+mod container;
+mod drain;
 mod endpoints;
+mod failing;
 mod fallback;
 mod faults;
 mod load;
 mod loss;
 mod middle;
 mod pod;
+mod sigterm;
+mod spread;
 mod trust;
 mod workload;
 
@@ -19,13 +24,17 @@ use crate::plan::Plan;
 
 pub use calls::{CallView, Calls};
 pub use circuit::{Circuit, Opening, Trial};
+pub use container::{ContainerExit, ExitKind, Restart};
 pub use endpoints::{EndpointCount, EndpointLife};
+pub use failing::Failing;
 pub use fallback::Fallback;
 pub use faults::FaultView;
 pub use load::{ClassLoad, LoadView};
 pub use loss::Loss;
 pub use middle::MiddleView;
 pub use pod::{PodLife, Termination};
+pub use sigterm::Sigterm;
+pub use spread::Spread;
 pub use trust::{Disturbance, Kind, Source, Trust};
 pub use workload::Workload;
 
@@ -277,14 +286,19 @@ pub(crate) mod tests {
         let breaker = serde_json::json!({
             "errorRate": 0.5, "window": "10s", "minCalls": 10, "deadline": "3s", "openFor": "30s", "trials": 1
         });
-        let endpoint = serde_json::json!({ "port": 8080, "path": "/ready", "declared": true });
+        let get = serde_json::json!({ "scheme": "http", "host": null, "port": 8080, "path": "/ready", "headers": [] });
+        let probe = serde_json::json!({
+            "handler": { "http-get": get }, "timeout_s": 1, "period_s": 10, "failure_threshold": 3,
+            "success_threshold": 1, "initial_delay_s": 0
+        });
         serde_json::from_value(serde_json::json!({
             "schema": crate::evidence::SCHEMA, "validator": "0", "started": 0,
             "plan": {
                 "run": "r",
                 "target": {
                     "namespace": "n", "deployment": "d", "service": "s", "image": "i", "version": "v",
-                    "replicas": 3, "readiness": endpoint, "liveness": endpoint, "nodes": 1
+                    "replicas": 3, "container": "web", "readiness": probe, "liveness": probe, "pre_stop": "none",
+                    "nodes": 1
                 },
                 "traffic": { "rate": 10.0, "sampled": 1.0, "requests": [], "agents": 1 },
                 "dependencies": [

@@ -11,7 +11,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Shutdown,
     severity: Severity::Major,
     why: "Removing an endpoint takes seconds to reach every node; a listener that closes sooner refuses users that were still sent to it.",
-    how: "From the deletion to the first refused readiness probe on the serving port, held against new connections that were refused during the rolls and against the last call that the pod still made for somebody.",
+    how: "New connections that were refused while a pod was leaving. When its listener closed is told by the first refused readiness probe, if that asks the serving port; the last call that the pod still made for somebody is told beside it.",
     remedy: "Keep the listener open for some seconds after SIGTERM; the details say how many were needed here.",
     rests_on: &[Kind::Load, Kind::Watch, Kind::Validator, Kind::Agent, Kind::Target],
     judge,
@@ -24,23 +24,27 @@ fn judge(timeline: &Timeline) -> Finding {
 fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     let ends: Vec<Drain> =
         timeline.terminations().iter().filter_map(|(pod, end)| Drain::new(timeline, pod, end)).collect();
-    if ends.is_empty() {
-        return Err(Unmeasured::NotSeen("no listener was seen to close".into()));
+    let asked = timeline.terminations().iter().any(|(_, end)| timeline.answered_during(end) > 0);
+    if !asked {
+        return Err(Unmeasured::NotSeen("no request was answered while a pod was leaving".into()));
     }
     let refused = refused(timeline);
     let seconds = |ms: Millis| ms as f64 / 1000.0;
-    let soonest = ends.iter().map(|end| end.closed).min().unwrap_or_default();
-    let pass = format!(
-        "listeners stayed open for at least {:.1} s, and no new connection was refused",
-        seconds(soonest)
-    );
+    let soonest = ends.iter().map(|end| end.closed).min();
+    let (pass, unit) = match soonest.map(seconds) {
+        Some(soonest) => (
+            format!("listeners stayed open for at least {soonest:.1} s, and no new connection was refused"),
+            format!("refused, closed after {soonest:.1} s"),
+        ),
+        None => ("no new connection was refused while pods were leaving".to_owned(), "refused".to_owned()),
+    };
     let cases = refused.iter().map(|(line, after, request)| {
         let text = format!("refused {:.1} s after the deletion of a pod", seconds(*after));
         Case::over(request.during(), text, *line)
     });
     Ok(Finding::unless(cases, pass)
         .counted("new connections were refused during the rolls")
-        .tally(format!("refused, closed after {:.1} s", seconds(soonest)), "0 refused")
+        .tally(unit, "0 refused")
         .details(details(&ends, &refused)))
 }
 
@@ -77,6 +81,8 @@ struct Drain {
 impl Drain {
     fn new(timeline: &Timeline, pod: &PodLife, termination: &Termination) -> Option<Self> {
         let at = termination.at;
+        let serving = timeline.plan().target.port;
+        timeline.plan().target.readiness.as_ref().filter(|probe| probe.port() == Some(serving))?;
         let mut probes = timeline.load.probes_of(&pod.name, ProbeTarget::Readiness, (at, Millis::MAX));
         let closed = probes.find(|(_, p)| p.from > at && p.answer == Err("refused".into()))?.1.from;
         let calls = timeline.calls.of_pod(&pod.name).filter_map(|calls| calls.last_before(closed));

@@ -2,7 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::FaultFact;
-use crate::timeline::{Kind, Termination, Timeline, Unmeasured};
+use crate::timeline::{ExitKind, Kind, Termination, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -11,7 +11,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Shutdown,
     severity: Severity::Major,
     why: "A telemetry flush without a bound holds the process until SIGKILL, on the very day that the monitoring is down.",
-    how: "One pod is deleted while its connections to the collector are refused: exit 0 within the grace period less the kubelet's margin.",
+    how: "One pod is deleted while its connections to the collector are refused: an end in order within the grace period less the kubelet's margin.",
     remedy: "Bound the flush at shutdown below the grace period and exit 0 when it does not succeed.",
     rests_on: &[Kind::Load, Kind::Watch, Kind::Validator, Kind::Agent, Kind::Target],
     judge,
@@ -37,7 +37,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     let took = (exit.at - at) as f64 / 1000.0;
     let limit = *grace_s as f64 - margin;
     let summary = format!("{} exited with {} after {took:.1} s without its collector", fault.pod, exit.code);
-    let is_wrong = exit.code != 0 || took > limit;
+    let is_wrong = exit.kind() == ExitKind::Broken || took > limit;
     let case = is_wrong.then(|| Case::over((*at, exit.at), summary.clone(), exit.line).of(&fault.pod));
     Ok(Finding::unless(case.map(|case| case.before(&fault.dependency)), summary)
         .measured(format!("exit {} after {took:.1} s", exit.code), format!("exit 0 within {limit} s"))

@@ -1,9 +1,8 @@
 //! The grace period covers preStop, the shutdown and the kubelet's own margin.
 
-use crate::check::{Area, Check, Finding, Severity};
-use crate::timeline::Timeline;
-
-use serde_json::Value;
+use crate::check::{Area, Case, Check, Finding, Severity};
+use crate::plan::PreStop;
+use crate::timeline::{Kind, Timeline};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -12,33 +11,50 @@ pub(super) const CHECK: Check = Check {
     area: Area::Shutdown,
     severity: Severity::Major,
     why: "A grace period that ends in the middle of the drain turns every deploy into a SIGKILL.",
-    how: "terminationGracePeriodSeconds >= preStop sleep + the policy's shutdown budget + 2 s.",
+    how: "terminationGracePeriodSeconds must cover what the service needed in the rolls, from the deletion (its preStop hook included) to the end of the container that serves, and the kubelet's margin of 2 s. Where no end was seen, the declared preStop sleep, the policy's shutdown budget and the same margin.",
     remedy: "Raise terminationGracePeriodSeconds, or shorten preStop or the drain.",
-    rests_on: &[],
+    rests_on: &[Kind::Watch, Kind::Validator, Kind::Agent],
     judge,
 };
 
 fn judge(timeline: &Timeline) -> Finding {
     let workload = &timeline.workload;
-    let policy = &timeline.plan().policy;
-    let grace = workload.number("/spec/template/spec/terminationGracePeriodSeconds").unwrap_or(30);
-    let hooks = workload.containers().iter().filter_map(|c| c.pointer("/lifecycle/preStop"));
-    let mut pre_stop = 0;
-    for hook in hooks {
-        match hook.pointer("/sleep/seconds").and_then(Value::as_i64) {
-            Some(seconds) => pre_stop = pre_stop.max(seconds),
-            None => {
-                return Finding::warn("a preStop hook other than sleep: its time is not declared")
-                    .lines([workload.line]);
-            }
-        }
-    }
-    let needed = pre_stop as f64 + policy.shutdown_budget_s + policy.kubelet_margin_s;
-    let summary = format!(
-        "grace period {grace} s, needed {needed} s (preStop {pre_stop} + shutdown {} + margin {})",
-        policy.shutdown_budget_s, policy.kubelet_margin_s
-    );
-    Finding::when(grace as f64 >= needed, summary.clone(), summary)
-        .measured(format!("{grace} s"), format!(">= {needed} s"))
+    let margin = timeline.plan().policy.kubelet_margin_s;
+    let grace = workload.number("/spec/template/spec/terminationGracePeriodSeconds").unwrap_or(30) as f64;
+    let Some(longest) = timeline.longest_end_s() else { return by_budget(timeline, grace) };
+    let needed = longest + margin;
+    let hook = timeline.pre_stop_text();
+    let pass = format!("grace period {grace} s, the longest end took {longest:.1} s{hook}");
+    let late = timeline.terminations().into_iter().filter_map(|(pod, termination)| {
+        let exit = termination.exit.as_ref()?;
+        let took = (exit.at - termination.at) as f64 / 1000.0;
+        let text = format!("grace period {grace} s, and {} needed {took:.1} s of it{hook}", pod.name);
+        let case = Case::over((termination.at, exit.at), text, exit.line).of(&pod.name);
+        (took + margin > grace).then_some(case)
+    });
+    Finding::unless(late, pass)
+        .measured(format!("{grace} s"), format!(">= {needed:.1} s"))
         .lines([workload.line])
+}
+
+/// Nobody was seen to end: what is declared, and what the organisation allows for a shutdown.
+fn by_budget(timeline: &Timeline, grace: f64) -> Finding {
+    let policy = &timeline.plan().policy;
+    let line = timeline.workload.line;
+    let pre_stop = match timeline.plan().target.pre_stop {
+        PreStop::None => 0,
+        PreStop::Sleep(seconds) => seconds,
+        PreStop::Unknown => {
+            let reason = "no end was seen, and nobody declares how long the preStop hook takes";
+            return Finding::inconclusive(reason).lines([line]);
+        }
+    };
+    let (budget, margin) = (policy.shutdown_budget_s, policy.kubelet_margin_s);
+    let needed = f64::from(pre_stop) + budget + margin;
+    let summary = format!(
+        "grace period {grace} s, needed {needed} s (preStop {pre_stop} + shutdown {budget} + margin {margin})"
+    );
+    Finding::when(grace >= needed, summary.clone(), summary)
+        .measured(format!("{grace} s"), format!(">= {needed} s"))
+        .lines([line])
 }

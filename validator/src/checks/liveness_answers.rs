@@ -1,10 +1,11 @@
-//! The liveness endpoint says 200 while the pod works, the drain included.
+//! The liveness probe succeeds while the pod works.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
-use crate::evidence::{ProbeFact, ProbeTarget};
-use crate::timeline::{Kind, PodLife, Timeline};
+use crate::evidence::ProbeTarget;
+use crate::plan::Probe;
+use crate::timeline::{Kind, Timeline};
 
-use super::ready_means_answering::answer_text;
+use super::ready_means_answering::UNREACHABLE;
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -12,47 +13,65 @@ pub(super) const CHECK: Check = Check {
     slug: "liveness-answers",
     area: Area::Health,
     severity: Severity::Blocker,
-    why: "A liveness endpoint that fails during the drain can have the pod killed in the middle of it; one that does not exist sees no deadlock.",
-    how: "An agent asks the liveness endpoint of each pod every 250 ms, from Ready until its container ended (2 s before that was seen, or the second before it happened).",
-    remedy: "Serve GET /health: 200 while the process works, also while it drains; declare it as the livenessProbe.",
+    why: "A liveness probe that fails while nothing is wrong restarts pods in the middle of their work.",
+    how: "An agent asks each pod its declared liveness probe every 250 ms and as the kubelet does, from Ready until the deletion: from there on the kubelet asks it no more. As long without a success as the declared period and failureThreshold say is a failure. An exec probe is read from the restarts of its container. An answer during the drain that says failure is told, and judged by nobody.",
+    remedy: "Answer liveness from the process alone, at once, whatever the load.",
     rests_on: &[Kind::Prober, Kind::Load, Kind::Watch, Kind::Validator, Kind::Target],
     judge,
 };
 
-/// The exit is seen some time after it happened: answers this close to it do not count, nor do those after the second
-/// in which the kubelet says that it happened.
-const EXIT_MS: i64 = 2_000;
-
 fn judge(timeline: &Timeline) -> Finding {
-    let path = &timeline.plan().target.liveness.path;
-    let mut wrong = Vec::new();
-    let (mut asked, mut draining) = (0, 0);
+    let Some(probe) = &timeline.plan().target.liveness else {
+        return Finding::skipped("no livenessProbe is declared: see GL-H002");
+    };
+    if probe.can_be_asked() { asked(timeline, probe) } else { by_restarts(timeline, probe) }
+}
+
+fn asked(timeline: &Timeline, probe: &Probe) -> Finding {
+    let (mut wrong, mut told) = (Vec::new(), Vec::new());
+    let mut asked = 0;
     for pod in &timeline.pods {
         let Some(ready) = pod.became_ready() else { continue };
+        let deleted = timeline.deleted(&pod.name);
         // What faults do to liveness has a check of its own: GL-H206.
-        let end = end_of(pod).unwrap_or(i64::MAX);
-        let peace: Vec<_> = timeline.in_peace((ready, end)).collect();
-        let inside = |p: &ProbeFact| peace.iter().any(|(begin, end)| p.to > *begin && p.from < *end);
-        let deleted = pod.termination.as_ref().map_or(i64::MAX, |t| t.at);
-        let mine = timeline.load.probes_to(&pod.name, ProbeTarget::Liveness);
-        for (line, probe) in mine.filter(|(_, p)| inside(p)) {
-            asked += probe.samples;
-            draining += usize::from(probe.to > deleted && probe.answer == Ok(200));
-            if probe.answer != Ok(200) {
-                let text = format!("GET {path} of {} answered {}", pod.name, answer_text(&probe.answer));
-                wrong.push(Case::over((probe.from, probe.to), text, line).of(&pod.name));
+        for window in timeline.in_peace((ready, deleted)) {
+            let (failing, answers) = timeline.failing(&pod.name, ProbeTarget::Liveness, window);
+            asked += answers;
+            for stretch in failing {
+                let (name, seconds, said) = (&pod.name, stretch.seconds(), &stretch.said);
+                let text = format!("{probe} of {name} answered {said} for {seconds:.1} s");
+                if stretch.acts(probe) {
+                    wrong.push(Case::over((stretch.from, stretch.to), text, stretch.line).of(name));
+                } else {
+                    told.push(format!("too short for the kubelet to act: {text}"));
+                }
             }
         }
+        let draining = timeline.load.probes_of(&pod.name, ProbeTarget::Liveness, (deleted, i64::MAX));
+        let failure = draining.map(|(_, probe)| probe).find(|p| p.answer.is_ok() && !p.succeeded());
+        told.extend(failure.map(|p| format!("{} answered {} while it drained", pod.name, p.said())));
     }
     if asked == 0 {
         return Finding::inconclusive("no Ready pod could be asked");
     }
-    let pass = format!("GET {path} answered 200 all the time ({asked} times), also in {draining} drains");
-    Finding::unless(wrong, pass).tally("stretches of other answers", "0")
+    if !timeline.was_answered(ProbeTarget::Liveness) {
+        return Finding::inconclusive(UNREACHABLE);
+    }
+    let limit = format!("0 of {} s or more", probe.gives_up_after_s());
+    Finding::unless(wrong, format!("{probe} succeeded all the time ({asked} times)"))
+        .tally("stretches without a success", limit)
+        .details(told.into_iter().take(5))
 }
 
-fn end_of(pod: &PodLife) -> Option<i64> {
-    let termination = pod.termination.as_ref()?;
-    let finished = termination.exit.as_ref().and_then(|exit| exit.finished);
-    Some((termination.ended()? - EXIT_MS).min(finished.unwrap_or(i64::MAX)))
+fn by_restarts(timeline: &Timeline, probe: &Probe) -> Finding {
+    if timeline.pods.is_empty() {
+        return Finding::inconclusive("no pod was seen");
+    }
+    let all = timeline.pods.iter().flat_map(|pod| pod.restarts.iter().map(move |restart| (pod, restart)));
+    let in_peace = |at: i64| timeline.in_peace((at, at + 1)).next().is_some();
+    let wrong = all.filter(|(_, r)| r.serves && in_peace(r.at)).map(|(pod, restart)| {
+        Case::at(restart.at, format!("{probe}: {} was restarted", pod.name), restart.line).of(&pod.name)
+    });
+    let pass = format!("{probe} restarted no container of {} pods", timeline.pods.len());
+    Finding::unless(wrong, pass).tally("restarts", "0")
 }

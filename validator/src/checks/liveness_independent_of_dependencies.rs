@@ -1,10 +1,8 @@
-//! Liveness says 200 whatever happens to the dependencies.
+//! Liveness succeeds whatever happens to the dependencies.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{ProbeTarget, Step};
 use crate::timeline::{Kind, Timeline, Unmeasured};
-
-use super::ready_means_answering::answer_text;
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -13,7 +11,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Health,
     severity: Severity::Blocker,
     why: "A liveness that asks the database restarts every pod in the middle of its outage, again and again.",
-    how: "An agent asks the liveness endpoint of each pod while it has lost one data store, all of them, and one again; no container may restart meanwhile.",
+    how: "An agent asks each pod its declared liveness probe while it has lost one data store, all of them, and one again. It must not fail for as long as its period and failureThreshold say, nor for 5 s and until a store is given back; and the container that serves may not restart meanwhile, which is all that is seen of an exec probe.",
     remedy: "Answer liveness from the process alone; dependencies belong to readiness.",
     rests_on: &[Kind::Prober, Kind::Load, Kind::Watch, Kind::Validator, Kind::Target],
     judge,
@@ -26,30 +24,32 @@ fn judge(timeline: &Timeline) -> Finding {
 fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     let losses = timeline.losses()?;
     let window = timeline.between(Step::Loss, Step::Partial)?;
-    let path = &timeline.plan().target.liveness.path;
+    let Some(probe) = &timeline.plan().target.liveness else {
+        return Err(Unmeasured::NotDeclared("no livenessProbe is declared: see GL-H002".into()));
+    };
     let mut wrong = Vec::new();
     let mut asked = 0;
     for loss in &losses {
         let window = (window.0, window.1.min(timeline.deleted(loss.pod)));
-        for (line, probe) in timeline.load.probes_of(loss.pod, ProbeTarget::Liveness, window) {
-            asked += probe.samples;
-            if probe.answer != Ok(200) {
-                let answer = answer_text(&probe.answer);
-                let text = format!("GET {path} while dependencies were away: {} answered {answer}", loss.pod);
-                wrong.push(Case::over((probe.from, probe.to), text, line).of(loss.pod));
-            }
+        let (failing, answers) = timeline.failing(loss.pod, ProbeTarget::Liveness, window);
+        asked += answers;
+        let ends = || loss.faults.iter().map(|(_, fault)| fault.ended);
+        for stretch in failing.iter().filter(|stretch| stretch.would_act(probe, ends())) {
+            let (pod, said, seconds) = (loss.pod, &stretch.said, stretch.seconds());
+            let text =
+                format!("{probe} of {pod} answered {said} for {seconds:.1} s while dependencies were away");
+            wrong.push(Case::over((stretch.from, stretch.to), text, stretch.line).of(pod));
         }
-        let pod = timeline.pod(loss.pod).filter(|pod| pod.restarts > 0);
-        let restarted = pod.map(|pod| (pod, timeline.at_line(pod.restarts_line)));
-        let restarted = restarted.filter(|(_, at)| (window.0..=window.1).contains(at));
-        wrong.extend(restarted.map(|(pod, at)| {
-            let text = format!("{} was restarted while dependencies were away", pod.name);
-            Case::at(at, text, pod.restarts_line).of(&pod.name)
+        let restarts = timeline.pod(loss.pod).map(|pod| pod.restarts.as_slice()).unwrap_or_default();
+        let during = restarts.iter().filter(|r| r.serves && (window.0..=window.1).contains(&r.at));
+        wrong.extend(during.map(|restart| {
+            let text = format!("{} was restarted while dependencies were away", loss.pod);
+            Case::at(restart.at, text, restart.line).of(loss.pod)
         }));
     }
-    if asked == 0 {
+    if asked == 0 && probe.can_be_asked() {
         return Err(Unmeasured::NotSeen("no pod could be asked while dependencies were away".into()));
     }
-    let pass = format!("GET {path} answered 200 all the time while dependencies were away");
-    Ok(Finding::unless(wrong, pass).tally("stretches of other answers", "0"))
+    let pass = format!("{probe} restarted nothing while dependencies were away");
+    Ok(Finding::unless(wrong, pass).tally("stretches without a success, or restarts", "0"))
 }

@@ -10,16 +10,20 @@ pub(super) const CHECK: Check = Check {
     area: Area::Health,
     severity: Severity::Blocker,
     why: "Without a liveness probe a deadlocked process stays in service until somebody notices.",
-    how: "Reads livenessProbe of the pod template's containers.",
-    remedy: "Declare livenessProbe with httpGet /health.",
+    how: "Reads livenessProbe of the container that serves: the one with the port that the Service leads to, not a sidecar.",
+    remedy: "Declare a livenessProbe for the container that serves, such as httpGet /health.",
     rests_on: &[],
     judge,
 };
 
 fn judge(timeline: &Timeline) -> Finding {
-    let workload = &timeline.workload;
-    match workload.probe("livenessProbe") {
-        Some(_) => Finding::pass("declared: a liveness probe").lines([workload.line]),
-        None => Finding::fail("the pod template declares no livenessProbe").lines([workload.line]),
+    let target = &timeline.plan().target;
+    let line = timeline.workload.line;
+    match &target.liveness {
+        Some(probe) => Finding::pass(format!("declared: {probe}")).lines([line]),
+        None => {
+            let container = &target.container;
+            Finding::fail(format!("container `{container}` declares no livenessProbe")).lines([line])
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::Millis;
+use crate::plan::Probe;
 use crate::timeline::{Kind, Timeline};
 
 /// The check.
@@ -25,7 +26,7 @@ fn judge(timeline: &Timeline) -> Finding {
     // Once dependencies are taken away, readiness must follow them: GL-H204 to GL-H207.
     let flaps = flaps.filter(|(_, (at, _))| timeline.in_peace((*at, *at + 1)).next().is_some());
     // What made the probes fail lies before.
-    let out = (timeline.workload.readiness_out_s() * 1000.0) as Millis;
+    let out = (timeline.plan().target.readiness.as_ref().map_or(0.0, Probe::out_s) * 1000.0) as Millis;
     let cases = flaps.map(|(pod, (at, line))| {
         Case::over((at - out, at), format!("{} became not Ready", pod.name), line).of(&pod.name)
     });

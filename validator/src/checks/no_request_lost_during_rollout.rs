@@ -30,7 +30,8 @@ fn judge(timeline: &Timeline) -> Finding {
     let classes: Vec<ClassResult> =
         classes_in(timeline).map(|class| ClassResult::new(timeline, class, &rolling)).collect();
     let total = all.answered + all.lost;
-    let details: Vec<String> = classes.iter().map(ClassResult::text).collect();
+    let mut details: Vec<String> = classes.iter().map(ClassResult::text).collect();
+    details.push(timeline.spread_text());
     let limit_s = timeline.plan().policy.max_blind_window_s;
     let blindest = classes.iter().map(|c| c.blind_s).fold(0.0, f64::max);
     if all.lost > 0 {

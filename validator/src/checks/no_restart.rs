@@ -1,8 +1,8 @@
 //! No container restarts during the run.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
-use crate::evidence::{Fact, Millis, ObjectKind};
-use crate::timeline::{Kind, Timeline};
+use crate::evidence::Millis;
+use crate::timeline::{Kind, PodLife, Restart, Timeline};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -11,7 +11,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Health,
     severity: Severity::Blocker,
     why: "A restart during a deploy is a crash or a liveness probe that misjudged load.",
-    how: "Watches restartCount of every container.",
+    how: "Watches restartCount of every container and native sidecar, each against its own count at first sight. A restart of a container that does not serve is a warning with its name: what it costs users is in GL-S201.",
     remedy: "Read the previous container's log: kubectl logs --previous.",
     rests_on: &[Kind::Load, Kind::Validator, Kind::Agent, Kind::Dependency, Kind::Target],
     judge,
@@ -21,31 +21,26 @@ pub(super) const CHECK: Check = Check {
 const BEFORE_MS: Millis = 30_000;
 
 fn judge(timeline: &Timeline) -> Finding {
-    if timeline.pods.is_empty() {
+    let pods = timeline.pods.len();
+    if pods == 0 {
         return Finding::inconclusive("no pod was seen");
     }
-    let new = timeline.pods.iter().filter(|pod| pod.restarts > restarts_at_start(timeline, &pod.name));
-    let cases = new.map(|pod| {
-        // What made the probes fail, or the process end, lies before.
-        let at = timeline.at_line(pod.restarts_line);
-        let text = format!("{}: {} restarts", pod.name, pod.restarts);
-        Case::over((at - BEFORE_MS, at), text, pod.restarts_line).of(&pod.name)
-    });
-    let pods = timeline.pods.len();
-    Finding::unless(cases, format!("0 of {pods} pods had a container restarted"))
-        .counted(format!("of {pods} pods had a container restarted"))
-        .tally("", "0")
+    let restarted = |serves: bool| {
+        let each =
+            timeline.pods.iter().flat_map(|pod| pod.restarts.iter().map(move |restart| (pod, restart)));
+        each.filter(move |(_, restart)| restart.serves == serves).map(|(pod, restart)| case(pod, restart))
+    };
+    let pass = format!("no container of {pods} pods was started again");
+    let (serving, others): (Vec<Case>, Vec<Case>) = (restarted(true).collect(), restarted(false).collect());
+    if serving.is_empty() {
+        return Finding::warn_of(others, pass).tally("restarts", "0");
+    }
+    Finding::unless(serving, pass).tally("restarts", "0").details(others.into_iter().map(|case| case.text))
 }
 
-/// Restarts that had happened before the run are another story.
-fn restarts_at_start(timeline: &Timeline, pod: &str) -> i64 {
-    let first = timeline.evidence.facts.iter().find_map(|fact| match fact {
-        Fact::Object(f) if f.kind == ObjectKind::Pod && f.object["metadata"]["name"] == pod => {
-            Some(&f.object)
-        }
-        _ => None,
-    });
-    let statuses = first.and_then(|object| object.pointer("/status/containerStatuses")?.as_array());
-    let counts = statuses.into_iter().flatten().filter_map(|status| status["restartCount"].as_i64());
-    counts.max().unwrap_or(0)
+/// What made the probes fail, or the process end, lies before.
+fn case(pod: &PodLife, restart: &Restart) -> Case {
+    let Restart { container, at, times, line, .. } = restart;
+    let text = format!("{}: container `{container}` was started again", pod.name);
+    Case::over((at - BEFORE_MS, *at), text, *line).of(&pod.name).times(times.unsigned_abs())
 }

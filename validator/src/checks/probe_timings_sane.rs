@@ -1,9 +1,8 @@
 //! Probe timings neither react too late nor restart a healthy pod.
 
 use crate::check::{Area, Check, Finding, Severity};
+use crate::plan::Handler;
 use crate::timeline::Timeline;
-
-use serde_json::Value;
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -12,20 +11,18 @@ pub(super) const CHECK: Check = Check {
     area: Area::Health,
     severity: Severity::Major,
     why: "A liveness probe that is as quick as readiness restarts pods that only needed a moment; a slow readiness keeps sending users to a dead one.",
-    how: "Reads the probes: readiness must give up within 30 s, liveness not sooner than readiness, liveness and readiness must not ask the same endpoint.",
+    how: "Reads the probes of the container that serves, the defaults of Kubernetes filled in: readiness must give up within 30 s, liveness not sooner than readiness. That both ask the same endpoint is told: whether it harms is for GL-H206.",
     remedy: "Follow the chart's values: readiness every 5 s, 2 failures; liveness every 10 s, 3 failures.",
     rests_on: &[],
     judge,
 };
 
 fn judge(timeline: &Timeline) -> Finding {
-    let workload = &timeline.workload;
-    let (Some(readiness), Some(liveness)) =
-        (workload.probe("readinessProbe"), workload.probe("livenessProbe"))
-    else {
+    let target = &timeline.plan().target;
+    let (Some(readiness), Some(liveness)) = (&target.readiness, &target.liveness) else {
         return Finding::skipped("needs both probes; see GL-H001 and GL-H002");
     };
-    let (ready_after, live_after) = (gives_up_after_s(readiness), gives_up_after_s(liveness));
+    let (ready_after, live_after) = (readiness.gives_up_after_s(), liveness.gives_up_after_s());
     let mut faults = Vec::new();
     if ready_after > 30 {
         faults.push(format!("readiness gives up only after {ready_after} s (at most 30 s)"));
@@ -35,19 +32,16 @@ fn judge(timeline: &Timeline) -> Finding {
             "liveness restarts after {live_after} s, before readiness ({ready_after} s) took the pod out"
         ));
     }
-    if readiness.get("httpGet").is_some() && readiness.get("httpGet") == liveness.get("httpGet") {
-        faults.push(
-            "liveness and readiness ask the same endpoint: a lost dependency restarts the pod".to_owned(),
-        );
-    }
-    let measured = format!("readiness {ready_after} s, liveness {live_after} s");
-    Finding::when(faults.is_empty(), "readiness gives up before liveness restarts", faults.join("; "))
-        .measured(measured, "readiness <= 30 s, liveness >= readiness")
-        .lines([workload.line])
-}
-
-/// Period times failures; Kubernetes defaults are 10 s and 3.
-fn gives_up_after_s(probe: &Value) -> i64 {
-    let of = |name: &str, default| probe.get(name).and_then(Value::as_i64).unwrap_or(default);
-    of("periodSeconds", 10) * of("failureThreshold", 3)
+    let same = readiness.handler == liveness.handler && matches!(readiness.handler, Handler::HttpGet { .. });
+    let finding = if faults.is_empty() && same {
+        Finding::warn("liveness and readiness ask the same endpoint: what takes a pod out also restarts it")
+    } else {
+        Finding::when(faults.is_empty(), "readiness gives up before liveness restarts", faults.join("; "))
+    };
+    finding
+        .measured(
+            format!("readiness {ready_after} s, liveness {live_after} s"),
+            "readiness <= 30 s, liveness >= readiness",
+        )
+        .lines([timeline.workload.line])
 }

@@ -1,8 +1,8 @@
-//! A terminating pod says at once that it is not ready.
+//! A terminating pod says after SIGTERM that it is not ready.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
-use crate::evidence::{Millis, ProbeFact, ProbeTarget};
-use crate::timeline::{Kind, Termination, Timeline};
+use crate::evidence::{Millis, ProbeTarget};
+use crate::timeline::{Kind, PodLife, Sigterm, Termination, Timeline};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -11,51 +11,84 @@ pub(super) const CHECK: Check = Check {
     area: Area::Health,
     severity: Severity::Major,
     why: "Load balancers outside of kube-proxy go by readiness: a pod that says yes until it is gone gets requests until it is gone.",
-    how: "An agent asks the readiness endpoint of each terminating pod every 250 ms; it must stop saying 200 soon after the deletion.",
-    remedy: "Answer 503 on /ready from SIGTERM on, while requests are still served.",
+    how: "An agent asks each terminating pod its declared readiness probe every 250 ms; it must stop succeeding soon after SIGTERM, which is the deletion and the preStop hook. Kubernetes itself takes a pod out of the ready endpoints at its deletion: a pod that goes on saying ready while it still serves, and loses nothing, is a warning; it is a failure where requests were lost meanwhile.",
+    remedy: "Answer 503 to the readiness probe from SIGTERM on, while requests are still served.",
     rests_on: &[Kind::Watch, Kind::Validator, Kind::Prober, Kind::Load, Kind::Target],
     judge,
 };
 
 fn judge(timeline: &Timeline) -> Finding {
-    let limit_s = timeline.plan().policy.max_ready_after_deletion_s;
+    let Some(probe) = &timeline.plan().target.readiness else {
+        return Finding::skipped("no readinessProbe is declared: see GL-H001");
+    };
+    if !probe.can_be_asked() {
+        return Finding::skipped(format!(
+            "{probe} can be asked by the kubelet alone; Kubernetes takes a pod out at its deletion"
+        ));
+    }
     let terminations = timeline.terminations();
-    let (mut latest, mut cases) = (0.0_f64, Vec::new());
-    for (pod, termination) in &terminations {
-        let answers = timeline.load.probes_to(&pod.name, ProbeTarget::Readiness);
-        let after: Vec<_> = answers.filter(|(_, p)| p.to > termination.at).collect();
-        // Who was gone before anybody could ask had nothing to say.
-        let left_at_once = termination.ended().is_some_and(|at| seconds_after(termination, at) <= limit_s);
-        if !left_at_once && !after.iter().any(|(_, p)| is_out(p)) {
-            let until = termination.ended().unwrap_or(termination.at);
-            let text = format!("{} neither said 503 nor closed after its deletion", pod.name);
-            cases.push(Case::over((termination.at, until), text, termination.line).of(&pod.name));
-        }
-        for (line, probe) in after.iter().filter(|(_, p)| !is_out(p)) {
-            let seconds = seconds_after(termination, probe.to);
-            latest = latest.max(seconds);
-            if seconds > limit_s {
-                let text =
-                    format!("{} gave another answer than 503 {seconds:.1} s after its deletion", pod.name);
-                cases.push(Case::over((termination.at, probe.to), text, *line).of(&pod.name));
-            }
-        }
+    let ends: Vec<End> = terminations.iter().filter_map(|(pod, end)| End::new(timeline, pod, end)).collect();
+    if ends.is_empty() {
+        return Finding::inconclusive("no terminating pod could be asked");
     }
-    if terminations.is_empty() {
-        return Finding::inconclusive("no pod was terminated");
+    let limit_s = timeline.plan().policy.max_ready_after_deletion_s;
+    let late = || ends.iter().filter(|end| end.surely_s() > limit_s);
+    let longest = ends.iter().map(End::surely_s).fold(0.0, f64::max);
+    let hook = timeline.pre_stop_text();
+    if late().next().is_none() && ends.iter().any(|end| end.perhaps_s() > limit_s) {
+        return Finding::inconclusive(format!("nobody declares when SIGTERM came{hook}"));
     }
-    let total = terminations.len();
-    let pass = format!(
-        "{total} of {total} terminating pods said 503 or closed; the last other answer came {latest:.1} s after the deletion"
-    );
-    Finding::unless(cases, pass).measured(format!("{latest:.1} s"), format!("{limit_s} s"))
+    let total = ends.len();
+    let pass =
+        format!("{total} terminating pods stopped saying ready, at most {longest:.1} s after SIGTERM{hook}");
+    let lost = late().any(|end| timeline.lost_during(end.termination) > 0);
+    let cases = late().map(|end| end.case(&hook, lost));
+    let finding = if lost { Finding::unless(cases, pass) } else { Finding::warn_of(cases, pass) };
+    finding.measured(format!("{longest:.1} s"), format!("{limit_s} s"))
 }
 
-/// 503, or a door that is shut: both keep users away.
-fn is_out(probe: &ProbeFact) -> bool {
-    matches!(probe.answer, Ok(503) | Err(_))
+/// The last success of a terminating pod.
+struct End<'a> {
+    pod: &'a str,
+    termination: &'a Termination,
+    sigterm: Sigterm,
+    last: Millis,
+    line: usize,
 }
 
-fn seconds_after(termination: &Termination, at: Millis) -> f64 {
-    (at - termination.at) as f64 / 1000.0
+impl<'a> End<'a> {
+    /// Nothing for a pod that was there to be asked, and was not.
+    fn new(timeline: &Timeline, pod: &'a PodLife, termination: &'a Termination) -> Option<Self> {
+        let sigterm = timeline.sigterm(termination);
+        let after = timeline.load.probes_of(&pod.name, ProbeTarget::Readiness, (termination.at, Millis::MAX));
+        let after: Vec<_> = after.collect();
+        let soon = termination.at + 2_000;
+        if after.is_empty() && termination.ended().is_none_or(|ended| ended > soon) {
+            return None;
+        }
+        let last = after.iter().rev().find(|(_, probe)| probe.succeeded());
+        let (last, line) = last.map_or((termination.at, termination.line), |(line, probe)| (probe.to, *line));
+        Some(Self { pod: &pod.name, termination, sigterm, last, line })
+    }
+
+    /// For how long it said ready after the latest moment at which SIGTERM can have come.
+    fn surely_s(&self) -> f64 {
+        (self.last - self.sigterm.latest()).max(0) as f64 / 1000.0
+    }
+
+    /// And after the earliest.
+    fn perhaps_s(&self) -> f64 {
+        (self.last - self.sigterm.earliest()).max(0) as f64 / 1000.0
+    }
+
+    fn case(&self, hook: &str, lost: bool) -> Case {
+        let (pod, seconds) = (self.pod, self.surely_s());
+        let end = if lost {
+            "and requests were lost meanwhile"
+        } else {
+            "nothing was lost: Kubernetes takes it out itself"
+        };
+        let text = format!("{pod} still said ready {seconds:.1} s after SIGTERM{hook}; {end}");
+        Case::over((self.termination.at, self.last), text, self.line).of(pod)
+    }
 }

@@ -3,6 +3,7 @@
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::config::Readiness;
 use crate::evidence::{Millis, ProbeTarget, Step};
+use crate::plan::Probe;
 use crate::timeline::{Kind, Loss, Timeline, Unmeasured};
 
 /// The check.
@@ -12,7 +13,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Health,
     severity: Severity::Blocker,
     why: "A pod that says ready without its database gets users it cannot serve; one that was declared to go on must not leave.",
-    how: "Each pod loses one data store, then all, then gets the first one back. Strict: the readiness endpoint must stop saying 200 soon, the EndpointSlice must follow within the probe's own timings, and both must stay so until everything is back. Degraded-ok: both must stay ready while one store is lost; without any the pod may leave.",
+    how: "Each pod loses one data store, then all, then gets the first one back. Strict: the declared readiness probe must soon stop succeeding (an exec probe is read from the endpoint alone), the EndpointSlice must follow within the probe's own timings, and both must stay so until everything is back. Degraded-ok: both must stay ready while one store is lost; without any the pod may leave.",
     remedy: "Confirm every data store in the loop behind /ready, each by a call of its own; declare readiness: degraded-ok if the service is meant to go on.",
     rests_on: &[
         Kind::Watch,
@@ -40,22 +41,26 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         let window = (loss.first().began, loss.ended());
         timeline.load.probes_of(loss.pod, ProbeTarget::Readiness, window).next().is_some()
     };
-    if let Some(loss) = losses.iter().find(|loss| !asked(loss)) {
+    let Some(probe) = &timeline.plan().target.readiness else {
+        return Err(Unmeasured::NotDeclared("no readinessProbe is declared: see GL-H001".into()));
+    };
+    let silent = || losses.iter().find(|loss| !asked(loss)).filter(|_| probe.can_be_asked());
+    if let Some(loss) = silent() {
         return Err(Unmeasured::NotSeen(format!("the readiness of {} was not asked", loss.pod)));
     }
     let mut wrong = Vec::new();
     let mut slowest = 0;
     for loss in &losses {
         let result = match timeline.plan().readiness_policy {
-            Readiness::Strict => strict(timeline, loss)?,
-            Readiness::DegradedOk => degraded(timeline, loss)?,
+            Readiness::Strict => strict(timeline, loss, probe)?,
+            Readiness::DegradedOk => degraded(timeline, loss, probe)?,
         };
         match result {
             Ok(after) => slowest = slowest.max(after),
             Err(case) => wrong.push(case.of(loss.pod).before(&loss.first().dependency)),
         }
     }
-    let limit = timeline.workload.readiness_out_s() + timeline.plan().policy.max_endpoint_out_margin_s;
+    let limit = probe.out_s() + timeline.plan().policy.max_endpoint_out_margin_s;
     let unit = format!("of {} pods wrong, out within {:.1} s", losses.len(), slowest as f64 / 1000.0);
     Ok(Finding::unless(wrong, pass(timeline.plan().readiness_policy)).tally(unit, format!("0, <= {limit} s")))
 }
@@ -68,7 +73,7 @@ fn pass(declared: Readiness) -> &'static str {
 }
 
 /// How long its endpoint took to leave, or what is wrong.
-fn strict(timeline: &Timeline, loss: &Loss) -> Result<Result<Millis, Case>, Unmeasured> {
+fn strict(timeline: &Timeline, loss: &Loss, probe: &Probe) -> Result<Result<Millis, Case>, Unmeasured> {
     let (pod, began) = (loss.pod, loss.first().began);
     let policy = &timeline.plan().policy;
     let (_, partial) = timeline.between(Step::Loss, Step::Partial)?;
@@ -77,11 +82,12 @@ fn strict(timeline: &Timeline, loss: &Loss) -> Result<Result<Millis, Case>, Unme
     let wrong = |until, text| Ok(Err(Case::over((began, until), text, loss.faults[0].0)));
     let by = began + (policy.max_readiness_reaction_s * 1000.0) as Millis;
     let probes = || timeline.load.probes_of(pod, ProbeTarget::Readiness, (began, end));
-    if !probes().any(|(_, probe)| probe.answer != Ok(200) && probe.from <= by) {
+    // What an exec probe says shows in the endpoint alone.
+    if probe.can_be_asked() && !probes().any(|(_, said)| !said.succeeded() && said.from <= by) {
         let seconds = policy.max_readiness_reaction_s;
         return wrong(by, format!("{pod} said ready for {seconds} s without {store}"));
     }
-    let limit_s = timeline.workload.readiness_out_s() + policy.max_endpoint_out_margin_s;
+    let limit_s = probe.out_s() + policy.max_endpoint_out_margin_s;
     let life = timeline
         .endpoint_lives
         .get(pod)
@@ -90,9 +96,8 @@ fn strict(timeline: &Timeline, loss: &Loss) -> Result<Result<Millis, Case>, Unme
         let due = began + (limit_s * 1000.0) as Millis;
         return wrong(due, format!("{pod} stayed in the Service for {limit_s} s without {store}"));
     };
-    let again = probes()
-        .find(|(_, probe)| probe.answer == Ok(200) && probe.to > by)
-        .map(|(_, probe)| probe.from.max(by));
+    let again =
+        probes().find(|(_, said)| said.succeeded() && said.to > by).map(|(_, said)| said.from.max(by));
     if let Some(at) = again.or_else(|| life.first(true, out).filter(|at| *at < end)) {
         let text = format!("{pod} said ready again without {}", loss.away_at(at).join(" and "));
         return Ok(Err(Case::at(at, text, loss.faults[0].0)));
@@ -101,12 +106,13 @@ fn strict(timeline: &Timeline, loss: &Loss) -> Result<Result<Millis, Case>, Unme
 }
 
 /// Only while one dependency is lost: without any the service may leave.
-fn degraded(timeline: &Timeline, loss: &Loss) -> Result<Result<Millis, Case>, Unmeasured> {
+fn degraded(timeline: &Timeline, loss: &Loss, probe: &Probe) -> Result<Result<Millis, Case>, Unmeasured> {
     let (_, end) = timeline.between(Step::Loss, Step::Loss)?;
     let window = (loss.first().began, end.min(loss.first().ended));
-    let mut probes = timeline.load.probes_of(loss.pod, ProbeTarget::Readiness, window);
     let left = timeline.endpoint_lives.get(loss.pod).and_then(|life| life.first(false, window.0));
-    let refused = probes.find(|(_, probe)| probe.answer != Ok(200)).map(|(_, probe)| (probe.from, probe.to));
+    let (failing, _) = timeline.failing(loss.pod, ProbeTarget::Readiness, window);
+    let lasting = failing.iter().find(|stretch| stretch.would_act(probe, [window.1].into_iter()));
+    let refused = lasting.map(|stretch| (stretch.from, stretch.to));
     let wrong = refused.or_else(|| left.filter(|at| *at < end).map(|at| (at, at)));
     Ok(wrong.map_or(Ok(0), |during| {
         let text = format!("{} left without {} alone", loss.pod, loss.first().dependency);

@@ -10,16 +10,20 @@ pub(super) const CHECK: Check = Check {
     area: Area::Health,
     severity: Severity::Blocker,
     why: "Without a readiness probe a pod gets users' requests the moment its process exists.",
-    how: "Reads readinessProbe of the pod template's containers.",
-    remedy: "Declare readinessProbe with httpGet /ready.",
+    how: "Reads readinessProbe of the container that serves: the one with the port that the Service leads to, not a sidecar.",
+    remedy: "Declare a readinessProbe for the container that serves, such as httpGet /ready.",
     rests_on: &[],
     judge,
 };
 
 fn judge(timeline: &Timeline) -> Finding {
-    let workload = &timeline.workload;
-    match workload.probe("readinessProbe") {
-        Some(_) => Finding::pass("declared: a readiness probe").lines([workload.line]),
-        None => Finding::fail("the pod template declares no readinessProbe").lines([workload.line]),
+    let target = &timeline.plan().target;
+    let line = timeline.workload.line;
+    match &target.readiness {
+        Some(probe) => Finding::pass(format!("declared: {probe}")).lines([line]),
+        None => {
+            let container = &target.container;
+            Finding::fail(format!("container `{container}` declares no readinessProbe")).lines([line])
+        }
     }
 }

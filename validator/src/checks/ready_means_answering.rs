@@ -1,8 +1,9 @@
-//! While a pod is Ready, its readiness endpoint says 200.
+//! While a pod is Ready, its readiness probe succeeds.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
-use crate::evidence::{ProbeFact, ProbeTarget};
-use crate::timeline::{Kind, Timeline};
+use crate::evidence::ProbeTarget;
+use crate::plan::Probe;
+use crate::timeline::{Kind, PodLife, Timeline};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -10,9 +11,9 @@ pub(super) const CHECK: Check = Check {
     slug: "ready-means-answering",
     area: Area::Health,
     severity: Severity::Blocker,
-    why: "A pod that is Ready before it listens, or without a readiness endpoint at all, turns users' requests into errors on every deploy.",
-    how: "An agent asks the readiness endpoint of each pod every 250 ms, past the Service; every answer between Ready and the deletion counts.",
-    remedy: "Serve GET /ready: 200 only when the dependencies are confirmed; declare it as the readinessProbe.",
+    why: "A pod that is Ready before it listens turns users' requests into errors on every deploy.",
+    how: "An agent asks each pod its declared readiness probe every 250 ms, past the Service and as the kubelet does (200 to 399, redirects, headers, timeoutSeconds; tcpSocket; grpc), between Ready and the deletion. As long without a success as the declared period and failureThreshold say is a failure; one slow answer is none. An exec probe is read from the pod's condition Ready.",
+    remedy: "Let the readiness probe succeed exactly when the pod can serve: the listener is open and the dependencies are confirmed.",
     rests_on: &[
         Kind::Prober,
         Kind::Load,
@@ -26,41 +27,74 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn judge(timeline: &Timeline) -> Finding {
-    let path = &timeline.plan().target.readiness.path;
-    let mut wrong = Vec::new();
+    let Some(probe) = &timeline.plan().target.readiness else {
+        return Finding::skipped("no readinessProbe is declared: see GL-H001");
+    };
+    if probe.can_be_asked() { asked(timeline, probe) } else { by_condition(timeline, probe) }
+}
+
+/// The pod hears of its deletion before we do (measured: up to 277 ms): answers that close to it may be failures.
+const DELETION_MS: i64 = 500;
+
+/// From Ready until the deletion. Once dependencies are taken away, another answer may be the right one: GL-H204 to
+/// GL-H207.
+fn windows(timeline: &Timeline, pod: &PodLife) -> Vec<(i64, i64)> {
+    let Some(ready) = pod.became_ready() else { return Vec::new() };
+    let ready = (ready, timeline.deleted(&pod.name).saturating_sub(DELETION_MS));
+    timeline.in_peace(ready).collect()
+}
+
+fn asked(timeline: &Timeline, probe: &Probe) -> Finding {
+    let (mut wrong, mut short) = (Vec::new(), Vec::new());
     let (mut asked, mut pods) = (0, 0);
     for pod in &timeline.pods {
-        let Some(ready) = pod.became_ready() else { continue };
-        // Once dependencies are taken away, another answer may be the right one: GL-H204 to GL-H207.
-        let deleted = timeline.deleted(&pod.name);
-        let peace: Vec<_> = timeline.in_peace((ready, deleted)).collect();
-        let inside =
-            |p: &ProbeFact| peace.iter().any(|(begin, end)| p.to > *begin && p.from < *end - DELETION_MS);
-        let mine = timeline.load.probes_to(&pod.name, ProbeTarget::Readiness);
-        let while_ready: Vec<_> = mine.filter(|(_, p)| inside(p)).collect();
-        pods += usize::from(!while_ready.is_empty());
-        for (line, probe) in while_ready {
-            asked += probe.samples;
-            if probe.answer != Ok(200) {
-                let answer = answer_text(&probe.answer);
-                let text = format!("GET {path} of {} answered {answer} while the pod was Ready", pod.name);
-                wrong.push(Case::over((probe.from, probe.to), text, line).of(&pod.name));
+        let before = asked;
+        for window in windows(timeline, pod) {
+            let (failing, answers) = timeline.failing(&pod.name, ProbeTarget::Readiness, window);
+            asked += answers;
+            for stretch in failing {
+                let (name, seconds, said) = (&pod.name, stretch.seconds(), &stretch.said);
+                let text =
+                    format!("{probe} of {name} answered {said} for {seconds:.1} s while the pod was Ready");
+                if stretch.acts(probe) {
+                    wrong.push(Case::over((stretch.from, stretch.to), text, stretch.line).of(name));
+                } else {
+                    short.push(format!("too short for the kubelet to act: {text}"));
+                }
             }
         }
+        pods += usize::from(asked > before);
     }
     if asked == 0 {
         return Finding::inconclusive("no Ready pod could be asked");
     }
-    let pass = format!("GET {path} answered 200 whenever a pod was Ready ({asked} times, {pods} pods)");
-    Finding::unless(wrong, pass).tally("stretches of other answers", "0")
+    if !timeline.was_answered(ProbeTarget::Readiness) {
+        return Finding::inconclusive(UNREACHABLE);
+    }
+    let pass = format!("{probe} succeeded whenever a pod was Ready ({asked} times, {pods} pods)");
+    let limit = format!("0 of {} s or more", probe.gives_up_after_s());
+    Finding::unless(wrong, pass)
+        .tally("stretches without a success", limit)
+        .details(short.into_iter().take(5))
 }
 
-/// The pod hears of its deletion before we do (measured: up to 277 ms): answers that close to it may be 503.
-const DELETION_MS: i64 = 500;
+/// Said where the kubelet finds pods Ready that never answer us.
+pub(super) const UNREACHABLE: &str = "no pod answered, though the kubelet found them Ready: the agent cannot ask as their nodes do (a NetworkPolicy, a mesh?)";
 
-pub(super) fn answer_text(answer: &Result<u16, String>) -> String {
-    match answer {
-        Ok(status) => status.to_string(),
-        Err(reason) => format!("nothing ({reason})"),
+fn by_condition(timeline: &Timeline, probe: &Probe) -> Finding {
+    let ready = timeline.pods.iter().filter(|pod| pod.became_ready().is_some());
+    let (mut lost, mut pods) = (Vec::new(), 0);
+    for pod in ready {
+        pods += 1;
+        let in_peace = |at: i64| timeline.in_peace((at, at + 1)).next().is_some();
+        let flaps = pod.flaps().into_iter().filter(|(at, _)| in_peace(*at));
+        lost.extend(flaps.map(|(at, line)| {
+            Case::at(at, format!("{probe} failed: {} lost Ready", pod.name), line).of(&pod.name)
+        }));
     }
+    if pods == 0 {
+        return Finding::inconclusive("no pod became Ready");
+    }
+    Finding::unless(lost, format!("{probe} kept {pods} pods Ready, by their conditions"))
+        .tally("times not Ready", "0")
 }

@@ -4,8 +4,6 @@ use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::ProbeTarget;
 use crate::timeline::{Circuit, Kind, Timeline, Unmeasured};
 
-use super::ready_means_answering::answer_text;
-
 /// The check.
 pub(super) const CHECK: Check = Check {
     id: "GL-H207",
@@ -13,11 +11,12 @@ pub(super) const CHECK: Check = Check {
     area: Area::Health,
     severity: Severity::Major,
     why: "The database is slow for all pods at the same time: if readiness follows, all leave at once and nobody serves the fallback.",
-    how: "All statements hang, pings are answered: the readiness endpoint must go on saying 200. A pod of which no ping was seen proves nothing by saying otherwise: pings that come less often than every 6 s are not learned, and hang as well.",
+    how: "All statements hang, pings are answered: the declared readiness probe must not fail for as long as its period and failureThreshold say, nor for 5 s and until the statements go on; and the pod must not leave the Service. A pod of which no ping was seen proves nothing by saying otherwise: pings that come less often than every 6 s are not learned, and hang as well.",
     remedy: "Let readiness confirm that the dependency can be reached, by a ping of its own; how slow it is, is for the breaker.",
     rests_on: &[
         Kind::Prober,
         Kind::Load,
+        Kind::Watch,
         Kind::Validator,
         Kind::Agent,
         Kind::Record,
@@ -34,32 +33,40 @@ fn judge(timeline: &Timeline) -> Finding {
 
 fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     let circuits = timeline.tested_circuits()?;
-    let path = &timeline.plan().target.readiness.path;
+    let Some(probe) = &timeline.plan().target.readiness else {
+        return Err(Unmeasured::NotDeclared("no readinessProbe is declared: see GL-H001".into()));
+    };
     let (mut asked, mut wrong, mut unlearned) = (0, Vec::new(), None);
     for circuit in circuits {
         let window = (circuit.hang.began, circuit.hang.ended.min(timeline.deleted(circuit.pod)));
-        for (line, probe) in timeline.load.probes_of(circuit.pod, ProbeTarget::Readiness, window) {
-            asked += probe.samples;
-            if probe.answer != Ok(200) && !pinged(timeline, circuit) {
-                unlearned =
-                    Some(format!("no health ping of {} was seen, perhaps they hung too", circuit.name()));
-            } else if probe.answer != Ok(200) {
-                let answer = answer_text(&probe.answer);
-                let text =
-                    format!("GET {path} while only statements hung: {} answered {answer}", circuit.pod);
-                let case = Case::over((probe.from, probe.to), text, line);
-                wrong.push(case.of(circuit.pod).before(circuit.dependency));
-            }
+        let (failing, answers) = timeline.failing(circuit.pod, ProbeTarget::Readiness, window);
+        asked += answers;
+        let case = |during, text, line| {
+            let text = format!("{probe} while only statements hung: {} {text}", circuit.pod);
+            Case::over(during, text, line).of(circuit.pod).before(circuit.dependency)
+        };
+        let mut left: Vec<Case> = failing
+            .iter()
+            .filter(|stretch| stretch.would_act(probe, [window.1].into_iter()))
+            .map(|s| case((s.from, s.to), format!("answered {}", s.said), s.line))
+            .collect();
+        let life = timeline.endpoint_lives.get(circuit.pod);
+        let out = life.and_then(|life| life.first(false, window.0)).filter(|at| *at < window.1);
+        left.extend(out.map(|at| case((at, at), "left the Service".to_owned(), circuit.line)));
+        if !left.is_empty() && !pinged(timeline, circuit) {
+            unlearned = Some(format!("no health ping of {} was seen, perhaps they hung too", circuit.name()));
+        } else {
+            wrong.extend(left);
         }
     }
-    if asked == 0 {
+    if asked == 0 && probe.can_be_asked() {
         return Err(Unmeasured::NotSeen("no pod could be asked while its calls hung".into()));
     }
     if let (true, Some(reason)) = (wrong.is_empty(), unlearned) {
         return Err(Unmeasured::NotSeen(reason));
     }
-    let pass = format!("GET {path} went on saying 200 while statements hung and pings were answered");
-    Ok(Finding::unless(wrong, pass).tally("stretches of other answers", "0"))
+    let pass = format!("{probe} went on succeeding while statements hung and pings were answered");
+    Ok(Finding::unless(wrong, pass).tally("stretches without a success", "0"))
 }
 
 /// Whether the pod's health pings were told from its other calls.

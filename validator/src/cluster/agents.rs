@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use super::agent_link::AgentLink;
 use super::api_link::ClockOffset;
 use super::manifest::{ROLE_LABEL, labels, pod_spec};
-use super::{Cluster, PodTable, RUN_LABEL};
+use super::{Cluster, PodTable, Probes, RUN_LABEL};
 use crate::evidence::{AgentFact, Fact, Millis};
 use crate::failure::Failure;
 use crate::load::{DirectPlan, LoadPlan, PausePlan, ProbedPod};
@@ -91,9 +91,9 @@ impl Agents {
     }
 
     /// Keeps the first agent asking the endpoints of the pods in the table, until aborted.
-    pub fn probe(&self, target: &TargetPlan, mut pods: watch::Receiver<PodTable>) -> JoinHandle<()> {
+    pub fn probe(&self, probes: Probes, mut pods: watch::Receiver<PodTable>) -> JoinHandle<()> {
         let link = self.agents[0].link.clone();
-        let (readiness, liveness) = (target.readiness.clone(), target.liveness.clone());
+        let Probes { readiness, liveness } = probes;
         tokio::spawn(async move {
             let mut told = Vec::new();
             loop {

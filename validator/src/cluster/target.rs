@@ -1,24 +1,30 @@
 //! Finds the deployment, its Service and its endpoints, and reads what the static checks need.
 
 mod deployment;
+mod kind;
+mod pace;
 mod probes;
 mod service;
+mod spoken;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
-use k8s_openapi::api::core::v1::{Container, Node, Service};
+use k8s_openapi::api::core::v1::{Container, Node, Pod, Service};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::ListParams;
 use kube::core::Selector;
 use kube::{Api, ResourceExt};
 
+use self::pace::Pace;
 use super::Cluster;
 use crate::config::GoLiveCheck;
 use crate::evidence::{Change, Fact, Millis, ObjectFact, ObjectKind};
 use crate::failure::Failure;
-use crate::plan::TargetPlan;
+use crate::plan::{Probe, TargetPlan};
+
+pub use kind::deployment_name;
 
 /// What was found of the target.
 #[derive(Clone, Debug)]
@@ -31,12 +37,23 @@ pub struct Target {
     pub selector: String,
     /// Name of the container that serves.
     pub container: String,
-    /// How long one roll may take, as far as the probes tell.
+    /// Its probes as they are asked, with all headers.
+    pub probes: Probes,
+    /// How long one roll may take, as far as the probes and the pods there are tell.
     pub expected_roll: Duration,
     /// How long one roll takes at least, however fast the pods are: declared delays, one pod after the other.
     pub least_roll: Duration,
     /// Service and disruption budgets, for the static checks.
     pub facts: Vec<Fact>,
+}
+
+/// What the kubelet asks of the container that serves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Probes {
+    /// Its readiness probe, if one is declared.
+    pub readiness: Option<Probe>,
+    /// Its liveness probe, if one is declared.
+    pub liveness: Option<Probe>,
 }
 
 /// Reads the target's objects.
@@ -57,16 +74,22 @@ pub async fn discover(
     let pod = spec.template.spec.clone().unwrap_or_default();
     deployment::own_network(&deployment.name_any(), &pod)?;
     let (address, port, container) = service::serving(&service, &pod.containers)?;
-    probes::over_http(container)?;
-    let plan = plan(cluster, &deployment, &service, (port, container), candidate).await;
-    let readiness = container.readiness_probe.as_ref();
-    let ready_for = u64::try_from(spec.min_ready_seconds.unwrap_or(0)).unwrap_or(0);
+    let probes = Probes {
+        readiness: probes::declared(container.readiness_probe.as_ref(), container)?,
+        liveness: probes::declared(container.liveness_probe.as_ref(), container)?,
+    };
+    let plan = plan(cluster, &deployment, &service, (port, container), &probes, candidate).await;
+    let selector = selector(spec.clone())?;
+    let pods: Api<Pod> = cluster.api();
+    let pods = cluster.call("list pods", pods.list(&ListParams::default().labels(&selector))).await?;
+    let pace = Pace::new(&spec, container, plan.pre_stop, &pods.items);
     Ok(Target {
         address,
-        selector: selector(spec)?,
+        selector,
         container: container.name.clone(),
-        expected_roll: probes::expected_roll(&plan, readiness),
-        least_roll: probes::least_roll(&plan, readiness, ready_for),
+        probes,
+        expected_roll: pace.expected_roll(),
+        least_roll: pace.least_roll(),
         facts: static_facts(cluster, &service, now).await?,
         plan,
     })
@@ -77,10 +100,10 @@ async fn plan(
     deployment: &Deployment,
     service: &Service,
     (port, container): (u16, &Container),
+    probes: &Probes,
     candidate: Option<&str>,
 ) -> TargetPlan {
     let image = container.image.clone().unwrap_or_default();
-    let (readiness, liveness) = (container.readiness_probe.as_ref(), container.liveness_probe.as_ref());
     TargetPlan {
         namespace: cluster.namespace.clone(),
         deployment: deployment.name_any(),
@@ -89,8 +112,10 @@ async fn plan(
         candidate: candidate.map(str::to_owned),
         replicas: deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1),
         port,
-        readiness: probes::endpoint(readiness, container, "/ready", port),
-        liveness: probes::endpoint(liveness, container, "/health", port),
+        container: container.name.clone(),
+        readiness: probes.readiness.clone().map(Probe::redacted),
+        liveness: probes.liveness.clone().map(Probe::redacted),
+        pre_stop: probes::pre_stop(container),
         nodes: schedulable_nodes(cluster).await,
         image,
     }

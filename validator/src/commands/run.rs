@@ -11,8 +11,8 @@ use self::signals::Signals;
 use crate::checks::ALL;
 use crate::cli::RunArgs;
 use crate::cluster::{
-    Candidate, Cluster, HeldLease, Site, Takeover, Target, at_rest_again, clean_up, discover, find_sites,
-    keep, kept_by, preflight,
+    Candidate, Cluster, HeldLease, Site, Takeover, Target, at_rest_again, clean_up, deployment_name,
+    discover, find_sites, keep, kept_by, preflight,
 };
 use crate::config::{GoLiveCheck, Policy, RequestSpec};
 use crate::evidence::{Evidence, write};
@@ -256,13 +256,7 @@ fn target_file(args: &RunArgs) -> Result<GoLiveCheck, Failure> {
 }
 
 fn from_arguments(target: &str, args: &RunArgs) -> Result<GoLiveCheck, Failure> {
-    let name = match target.split_once('/') {
-        Some(("deployment" | "deploy" | "deployment.apps", name)) if !name.is_empty() => name,
-        _ => {
-            return Err(Failure::usage(format!("`{target}`: expected deployment/NAME"))
-                .hint(format!("validator run deployment/{target} -n NAMESPACE --get /PATH")));
-        }
-    };
+    let name = deployment_name(target)?;
     if args.get.is_empty() {
         return Err(Failure::usage("what do users ask for? expected at least one --get PATH")
             .hint(format!("validator run {target} --get '/api/users/{{1..1000}}'")));

@@ -92,7 +92,7 @@ pub struct AgentFact {
     pub uncertainty_ms: f64,
 }
 
-/// Consecutive equal answers of one endpoint of one pod.
+/// Consecutive equal answers to one probe of one pod.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct ProbeFact {
     /// First of them, when it was asked.
@@ -103,18 +103,34 @@ pub struct ProbeFact {
     pub pod: String,
     /// What was asked.
     pub target: ProbeTarget,
-    /// Status code, or why there was none.
+    /// Status code of the last answer, redirects followed; 200 for a connection that opened or a gRPC service that
+    /// serves. Else why there was none.
     pub answer: Result<u16, String>,
     /// How many.
     pub samples: u64,
 }
 
-/// What a probe asks a pod.
+impl ProbeFact {
+    /// Whether the kubelet takes these answers for a success: 200 to 399.
+    pub fn succeeded(&self) -> bool {
+        matches!(self.answer, Ok(200..=399))
+    }
+
+    /// The answer in words.
+    pub fn said(&self) -> String {
+        match &self.answer {
+            Ok(status) => status.to_string(),
+            Err(reason) => format!("nothing ({reason})"),
+        }
+    }
+}
+
+/// Which of its probes a pod was asked.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProbeTarget {
-    /// The declared readiness endpoint, else `/ready` on the serving port.
+    /// The declared readiness probe.
     Readiness,
-    /// The declared liveness endpoint, else `/health` on the serving port.
+    /// The declared liveness probe.
     Liveness,
 }

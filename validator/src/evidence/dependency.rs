@@ -91,10 +91,19 @@ pub struct CallFact {
     pub calls: [u32; 10],
     /// Health pings: statements that also come without load.
     pub pings: u32,
+    /// Statements that set a new connection up.
+    #[serde(default)]
+    pub set_up: u32,
     /// Connections opened by the pod.
     pub opened: u32,
     /// Connections of the pod open at the end of the second.
     pub open: u32,
+    /// Bytes that the pod sent over connections that are not followed: all with protocol tcp, else what is not understood.
+    #[serde(default)]
+    pub sent: u64,
+    /// Bytes that it was sent over them.
+    #[serde(default)]
+    pub received: u64,
 }
 
 impl CallFact {

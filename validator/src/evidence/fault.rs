@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::Millis;
 
 /// What a middle agent does to the connections of one pod. Health pings (statements learned while there was no
-/// load) pass through [`Hang`](Self::Hang), [`Hold`](Self::Hold), [`Trial`](Self::Trial) and [`Fail`](Self::Fail).
+/// load) pass through [`Hang`](Self::Hang), [`Hold`](Self::Hold), [`Trial`](Self::Trial), [`Slow`](Self::Slow) and [`Fail`](Self::Fail), set-up statements of new
+/// connections too; only [`Failure::Startup`] meets every new connection.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum Fault {
@@ -28,10 +29,18 @@ pub enum Fault {
         /// What becomes of it.
         end: TrialEnd,
     },
-    /// Every statement is answered with an error of this SQLSTATE.
+    /// Statements are answered with an error in the dependency's place and never reach it.
     Fail {
-        /// Five characters, as in appendix A of the Postgres manual.
-        sqlstate: String,
+        /// The error, which also says what it meets.
+        with: Failure,
+        /// Of a hundred statements that it could meet, so many are met, evenly spread; the others go on.
+        #[serde(default = "all")]
+        share_percent: u8,
+    },
+    /// Every statement waits `delay_ms` and goes on: a dependency that works and is slow.
+    Slow {
+        /// How long each statement waits.
+        delay_ms: u64,
     },
     /// Every read of a cache is answered as if the key did not exist; writes go on.
     Miss,
@@ -41,6 +50,29 @@ pub enum Fault {
     Reset,
     /// Connections stay and new ones are accepted, but nothing is passed on: a black hole.
     Silence,
+}
+
+/// An error in the dependency's place.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Failure {
+    /// Postgres: every statement, with this SQLSTATE (five characters, appendix A of the manual).
+    Sqlstate(String),
+    /// Postgres: 25006, read_only_sql_transaction, for what writes on connections that were open when the fault began.
+    /// New ones work: a fail-over, with the old primary still there to be read.
+    FailOver,
+    /// Postgres: new connections, with this SQLSTATE in place of the answer to their startup message. Present ones go on.
+    Startup(String),
+    /// Redis: `-READONLY` for commands that write, as a replica says it.
+    ReadOnly,
+    /// HTTP: every request, with this status of the 4xx or 5xx class.
+    Status(u16),
+    /// gRPC: every call, with this status; requests that are none are answered 503.
+    Grpc(u16),
+}
+
+fn all() -> u8 {
+    100
 }
 
 /// What becomes of the trial statement.
@@ -62,6 +94,7 @@ impl Fault {
             Self::Hold { .. } => "hold",
             Self::Trial { .. } => "trial",
             Self::Fail { .. } => "fail",
+            Self::Slow { .. } => "slow",
             Self::Miss => "miss",
             Self::Refuse => "refuse",
             Self::Reset => "reset",
@@ -93,6 +126,9 @@ pub struct FaultFact {
     pub first_hit: Option<Millis>,
     /// How often it did.
     pub hits: u64,
+    /// For [`Fault::Fail`]: statements that it could have met; `hits` of them were.
+    #[serde(default)]
+    pub met: u64,
     /// Statements whose wait was over before the fault, in order; the first [`FaultFact::MAX_HELD`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<Held>,

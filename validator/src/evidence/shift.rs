@@ -1,6 +1,8 @@
 //! Moves facts from the clock of the pod that saw them to the validator's.
 
-use super::{CallFact, ConnectionFact, Fact, FaultFact, Held, MiddleTrouble, Millis, OutgoingFact};
+use super::{
+    CallFact, ConnectionFact, ExportFact, Fact, FaultFact, Held, MiddleTrouble, Millis, OutgoingFact,
+};
 use super::{ProbeFact, RequestFact, SecondFact, TraceFact};
 
 impl Fact {
@@ -15,6 +17,7 @@ impl Fact {
             }
             Self::Probe(f) => Self::Probe(ProbeFact { from: back(f.from), to: back(f.to), ..f }),
             Self::Trace(f) => Self::Trace(TraceFact { at: back(f.at), ..f }),
+            Self::Export(f) => Self::Export(ExportFact { at: back(f.at), ..f }),
             Self::Trouble(f) => Self::Trouble(MiddleTrouble { at: back(f.at), ..f }),
             Self::Call(f) => Self::Call(CallFact { at: back(f.at), ..f }),
             Self::Outgoing(f) => Self::Outgoing(OutgoingFact { at: back(f.at), ..f }),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Millis;
 
-/// The spans of one trace of ours, as the middle agent before the collector copied them.
+/// The spans of one trace of ours that the collector took, as the middle agent before it copied them.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct TraceFact {
     /// When the first span of it came by.
@@ -54,4 +54,52 @@ pub enum SpanKind {
     Client,
     /// Anything else.
     Other,
+}
+
+/// Exports of spans of one second that the collector did not take: same pod, same request, same answer.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+pub struct ExportFact {
+    /// When the first of them came.
+    pub at: Millis,
+    /// Name of the collector.
+    pub dependency: String,
+    /// The pod.
+    pub pod: String,
+    /// Method and path.
+    pub request: String,
+    /// What was answered.
+    pub refusal: Refusal,
+    /// How many exports.
+    pub exports: u32,
+    /// How many spans they held; 0 also when they could not be read.
+    pub spans: u64,
+}
+
+/// Why spans that were sent to a collector were not delivered.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refusal {
+    /// This status of HTTP, not of the 2xx class.
+    Status(u16),
+    /// This status of gRPC, not 0.
+    Grpc(u32),
+    /// It took some and rejected some: partial success (OTLP specification).
+    Rejected,
+    /// The answer is none of OTLP, for this reason.
+    NoEndpoint(String),
+    /// The connection ended before an answer.
+    NoAnswer,
+}
+
+impl std::fmt::Display for ExportFact {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { request, .. } = self;
+        match &self.refusal {
+            Refusal::Status(status) => write!(f, "{request} answered {status}"),
+            Refusal::Grpc(code) => write!(f, "{request} answered gRPC status {code}"),
+            Refusal::Rejected => write!(f, "{request} answered that some spans are rejected"),
+            Refusal::NoEndpoint(why) => write!(f, "{request} was answered, but not by OTLP: {why}"),
+            Refusal::NoAnswer => write!(f, "{request} was not answered"),
+        }
+    }
 }

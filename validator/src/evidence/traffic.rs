@@ -12,7 +12,7 @@ pub enum Class {
     New,
     /// Kept connections that are always in use.
     Busy,
-    /// Kept connections used after gaps of up to 15 s.
+    /// Kept connections used after gaps of up to 15 s, and of less than the server's own time-out for idle ones.
     Idle,
     /// POST with a unique id on kept connections.
     Post,
@@ -264,4 +264,6 @@ pub struct ConnectionFact {
     pub announced: bool,
     /// Whether the server ended it (else we did, at the end of the load).
     pub by_server: bool,
+    /// Whether the server ended it by its own time-out for idle connections, as far as that was learned.
+    pub timed_out: bool,
 }

@@ -124,14 +124,23 @@ fn start_idle(
     stop: &CancellationToken,
     tasks: &TaskTracker,
 ) {
-    let mean_gap = f64::midpoint(IDLE_GAP_MIN_S, IDLE_GAP_MAX_S);
-    let connections = (rate * mean_gap).round().max(1.0) as usize;
-    for _ in 0..connections {
-        tasks.spawn(idle(Arc::clone(shooter), pause.clone(), stop.clone()));
+    for number in 0..idle_links(rate, IDLE_GAP_MAX_S) {
+        tasks.spawn(idle(Arc::clone(shooter), rate, number, pause.clone(), stop.clone()));
     }
 }
 
-async fn idle(shooter: Arc<Shooter>, pause: Pause, stop: CancellationToken) {
+/// Connections that keep the rate with gaps up to this length.
+fn idle_links(rate: f64, longest_gap: f64) -> usize {
+    (rate * f64::midpoint(IDLE_GAP_MIN_S, longest_gap)).round().max(1.0) as usize
+}
+
+/// The longest gap that the server lets a connection live for.
+fn longest_gap(shooter: &Shooter) -> f64 {
+    let longest = shooter.idle.longest().map_or(IDLE_GAP_MAX_S, |longest| longest.as_secs_f64());
+    longest.clamp(IDLE_GAP_MIN_S, IDLE_GAP_MAX_S)
+}
+
+async fn idle(shooter: Arc<Shooter>, rate: f64, number: usize, pause: Pause, stop: CancellationToken) {
     let mut link = None;
     let aim = shooter.at_service(Class::Idle);
     // The first use comes anywhere in a gap, so that the class starts at its rate.
@@ -141,7 +150,11 @@ async fn idle(shooter: Arc<Shooter>, pause: Pause, stop: CancellationToken) {
             shooter.recorder.due(&aim, due);
             shooter.shoot(&aim, due, &mut link).await;
         }
-        let gap = IDLE_GAP_MIN_S + fastrand::f64() * (IDLE_GAP_MAX_S - IDLE_GAP_MIN_S);
+        let longest = longest_gap(&shooter);
+        if number >= idle_links(rate, longest) {
+            break; // shorter gaps need fewer connections for the same rate
+        }
+        let gap = IDLE_GAP_MIN_S + fastrand::f64() * (longest - IDLE_GAP_MIN_S);
         due = Instant::now() + Duration::from_secs_f64(gap);
     }
     shooter.retire(Class::Idle, link).await;

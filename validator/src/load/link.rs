@@ -23,6 +23,8 @@ pub(super) struct Link {
     sender: SendRequest<Full<Bytes>>,
     driver: JoinHandle<Instant>,
     pub(super) opened: Instant,
+    /// When it last carried something.
+    pub(super) used: Instant,
     pub(super) requests: u32,
     pub(super) announced: bool,
 }
@@ -70,7 +72,8 @@ impl Link {
             connection.await.ok(); // the error reaches the request that is affected
             Instant::now()
         });
-        Ok(Self { sender, driver, opened: Instant::now(), requests: 0, announced: false })
+        let now = Instant::now();
+        Ok(Self { sender, driver, opened: now, used: now, requests: 0, announced: false })
     }
 
     /// Whether the next request may use it: the end of an idle connection is noticed here.
@@ -124,6 +127,7 @@ impl Link {
                 return Ok(Exchange::broken(&error));
             }
         }
+        self.used = Instant::now();
         let retry_after = response.headers().contains_key(header::RETRY_AFTER);
         Ok(Exchange::answered(response.status().as_u16(), retry_after))
     }
@@ -140,7 +144,7 @@ fn says_close(response: &http::Response<hyper::body::Incoming>) -> bool {
 }
 
 /// Only what the network answered says something of the service; no free port or file descriptor is our own trouble.
-fn connect_outcome(error: &std::io::Error) -> Outcome {
+pub(super) fn connect_outcome(error: &std::io::Error) -> Outcome {
     use std::io::ErrorKind;
     match error.kind() {
         ErrorKind::ConnectionRefused | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
@@ -152,7 +156,7 @@ fn connect_outcome(error: &std::io::Error) -> Outcome {
     }
 }
 
-fn outcome_of(error: &hyper::Error) -> Outcome {
+pub(super) fn outcome_of(error: &hyper::Error) -> Outcome {
     let mut source = error.source();
     while let Some(cause) = source {
         if let Some(io) = cause.downcast_ref::<std::io::Error>() {

@@ -1,29 +1,40 @@
-//! Asks the endpoints of single pods, past the Service, as the kubelet does.
+//! Asks single pods, past the Service, what their kubelet asks.
+//!
+//! Four times a second instead of once in a period: what the kubelet would make of the answers, by the declared period
+//! and threshold, is for the judge.
 
-use std::net::SocketAddr;
+mod grpc;
+mod http;
+mod tls;
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Request, header};
-use http_body_util::Full;
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::link::Link;
+use self::http::Get;
+use super::link::connect_outcome;
 use super::recorder::Recorder;
 use super::{AgentClock, ProbedPod};
 use crate::evidence::{Outcome, ProbeFact, ProbeTarget};
-use crate::plan::Endpoint;
+use crate::plan::{Handler, Probe};
 
 /// Time between two questions to one endpoint.
 const PERIOD: Duration = Duration::from_millis(250);
 
-/// An endpoint that needs longer than this did not answer; the kubelet's own default.
-const DEADLINE: Duration = Duration::from_secs(1);
+/// As the kubelet calls itself; services tell it by what stands before the slash.
+const USER_AGENT: &str = "kube-probe/1.34";
 
-/// Asks every endpoint of the pods listed, until the token is cancelled.
+/// What there is to ask: a pod, and which of its probes.
+type Question = (String, ProbeTarget);
+
+/// Asks every declared probe of the pods listed, until the token is cancelled. A question is asked again only after its
+/// last answer, as the kubelet does.
 pub(super) async fn probe(
     pods: watch::Receiver<Vec<ProbedPod>>,
     recorder: Recorder,
@@ -32,56 +43,76 @@ pub(super) async fn probe(
 ) {
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-        let mut questions = JoinSet::new();
-        for pod in pods.borrow().iter() {
-            for (target, endpoint) in
-                [(ProbeTarget::Readiness, &pod.readiness), (ProbeTarget::Liveness, &pod.liveness)]
-            {
-                let address = SocketAddr::new(pod.ip, endpoint.port);
-                questions.spawn(question(pod.pod.clone(), target, address, endpoint.clone(), clock));
+    let (mut questions, mut under_way) = (JoinSet::new(), BTreeSet::new());
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {
+                for (pod, target, probe) in declared(&pods.borrow()) {
+                    if under_way.insert((pod.pod.clone(), target)) {
+                        questions.spawn(question((pod.pod.clone(), target), pod.ip, probe.clone(), clock));
+                    }
+                }
             }
-        }
-        while let Some(answer) = questions.join_next().await {
-            if let Ok(Some(fact)) = answer {
-                recorder.probe(fact);
+            Some(Ok((question, fact))) = questions.join_next() => {
+                under_way.remove(&question);
+                if let Some(fact) = fact {
+                    recorder.probe(fact);
+                }
             }
         }
     }
+}
+
+/// What others than the kubelet can ask of these pods.
+fn declared(pods: &[ProbedPod]) -> impl Iterator<Item = (&ProbedPod, ProbeTarget, &Probe)> {
+    let of = |pod| [(pod, ProbeTarget::Readiness), (pod, ProbeTarget::Liveness)];
+    pods.iter().flat_map(of).filter_map(|(pod, target): (&ProbedPod, _)| {
+        let probe = if target == ProbeTarget::Readiness { &pod.readiness } else { &pod.liveness };
+        Some((pod, target, probe.as_ref().filter(|probe| probe.can_be_asked())?))
+    })
 }
 
 async fn question(
-    pod: String,
-    target: ProbeTarget,
-    address: SocketAddr,
-    endpoint: Endpoint,
+    question: Question,
+    ip: IpAddr,
+    probe: Probe,
     clock: AgentClock,
-) -> Option<ProbeFact> {
+) -> (Question, Option<ProbeFact>) {
     let asked = Instant::now();
     let at = clock.millis(asked);
-    let answer = match tokio::time::timeout_at(asked + DEADLINE, ask(address, &endpoint, asked)).await {
+    let deadline = asked + Duration::from_secs(probe.timeout_s.into());
+    let answer = match timeout_at(deadline, ask(ip, &probe.handler)).await {
         Ok(answer) => answer,
-        Err(_) => Err("timeout".to_owned()),
+        Err(_) => Err(Outcome::Timeout.name()),
     };
     // A question that never left says nothing about the pod.
     let left = answer != Err(Outcome::Unsent.name());
-    left.then_some(ProbeFact { from: at, to: at, pod, target, answer, samples: 1 })
+    let (pod, target) = question.clone();
+    (question, left.then_some(ProbeFact { from: at, to: at, pod, target, answer, samples: 1 }))
 }
 
-async fn ask(address: SocketAddr, endpoint: &Endpoint, asked: Instant) -> Result<u16, String> {
-    let mut link = Link::open(address).await.map_err(|exchange| exchange.outcome.name())?;
-    let request = Request::builder()
-        .uri(&endpoint.path)
-        .header(header::HOST, address.to_string())
-        .header(header::CONNECTION, "close")
-        .header(header::USER_AGENT, "golive-validator-probe")
-        .body(Full::<Bytes>::default())
-        .map_err(|error| error.to_string())?;
-    match link.exchange(request, asked + DEADLINE).await {
-        Ok(exchange) => match exchange.outcome {
-            Outcome::Answered(status) => Ok(status),
-            other => Err(other.name()),
-        },
-        Err(_) => Err(Outcome::Closed.name()),
+/// One question: a status of the HTTP kind, 200 for any other success, or why there was none.
+async fn ask(ip: IpAddr, handler: &Handler) -> Result<u16, String> {
+    match handler {
+        Handler::HttpGet { scheme, host, port, path, headers } => {
+            let host = host.clone().unwrap_or_else(|| ip.to_string());
+            Get { scheme: *scheme, host, port: *port, path: path.clone() }.ask(headers).await
+        }
+        Handler::TcpSocket { host, port } => {
+            let host = host.clone().unwrap_or_else(|| ip.to_string());
+            connect(&host, *port).await.map(|_| 200)
+        }
+        Handler::Grpc { port, service } => grpc::check(SocketAddr::new(ip, *port), service).await,
+        // Never asked: see `declared`.
+        Handler::Exec => Err(Outcome::Unsent.name()),
     }
 }
+
+async fn connect(host: &str, port: u16) -> Result<TcpStream, String> {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    TcpStream::connect((host, port)).await.map_err(|error| connect_outcome(&error).name())
+}
+
+#[cfg(test)]
+mod tests;

@@ -43,6 +43,17 @@ pub(super) struct Shot {
     pub(super) retry_after: bool,
 }
 
+/// The end of a kept connection.
+pub(super) struct LinkEnd {
+    pub(super) class: Class,
+    pub(super) opened: Instant,
+    /// When the server ended it, if it did.
+    pub(super) ended: Option<Instant>,
+    pub(super) requests: u32,
+    pub(super) announced: bool,
+    pub(super) timed_out: bool,
+}
+
 #[derive(Default)]
 struct Record {
     seconds: BTreeMap<(Millis, Class, Option<String>), Second>,
@@ -140,26 +151,20 @@ impl Recorder {
         }
     }
 
-    pub(super) fn connection(
-        &self,
-        class: Class,
-        opened: Instant,
-        ended: Option<Instant>,
-        requests: u32,
-        announced: bool,
-    ) {
+    pub(super) fn connection(&self, end: &LinkEnd) {
         let fact = ConnectionFact {
-            opened: self.clock.millis(opened),
-            ended: self.clock.millis(ended.unwrap_or_else(Instant::now)),
+            opened: self.clock.millis(end.opened),
+            ended: self.clock.millis(end.ended.unwrap_or_else(Instant::now)),
             agent: self.agent.clone(),
-            class,
-            requests,
-            announced,
-            by_server: ended.is_some(),
+            class: end.class,
+            requests: end.requests,
+            announced: end.announced,
+            by_server: end.ended.is_some(),
+            timed_out: end.timed_out,
         };
         let mut record = self.lock();
         record.connections.push(fact);
-        if let Some(open) = record.open.get_mut(&class) {
+        if let Some(open) = record.open.get_mut(&end.class) {
             *open = open.saturating_sub(1);
         }
     }

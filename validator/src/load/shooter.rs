@@ -10,8 +10,9 @@ use tokio::time::Instant;
 
 use super::LoadPlan;
 use super::classes::rate_of;
+use super::idle::IdleLimit;
 use super::link::{Exchange, Link, Untouched};
-use super::recorder::{Recorder, Shot};
+use super::recorder::{LinkEnd, Recorder, Shot};
 use super::sampling::Sampling;
 use crate::config::{Method, RequestSpec};
 use crate::evidence::{Class, Outcome};
@@ -23,6 +24,7 @@ const REQUEST_DEADLINE: Duration = Duration::from_secs(10);
 pub(super) struct Shooter {
     pub(super) plan: LoadPlan,
     pub(super) recorder: Recorder,
+    pub(super) idle: IdleLimit,
     gets: Choice,
     posts: Choice,
     sampling: Sampling,
@@ -59,7 +61,7 @@ impl Shooter {
         let (gets, posts) = (of(Method::Get), of(Method::Post));
         let serves = |class| !(if class == Class::Post { &posts } else { &gets }).specs.is_empty();
         let sampling = Sampling::new(plan.sampled, rate_of(Class::Idle, plan.rate, serves), plan.rate);
-        Self { plan, recorder, gets, posts, sampling }
+        Self { plan, recorder, idle: IdleLimit::default(), gets, posts, sampling }
     }
 
     /// Whether the plan has a request for this class.
@@ -77,7 +79,7 @@ impl Shooter {
     /// ended, and leaves the link there for the next one.
     pub(super) async fn shoot(&self, aim: &Aim, due: Instant, slot: &mut Option<Link>) {
         let class = aim.class;
-        if slot.as_ref().is_some_and(|link| !link.is_open()) {
+        if slot.as_ref().is_some_and(|link| !self.keeps(link)) {
             self.retire(class, slot.take()).await;
         }
         let prepared = self.prepare(aim);
@@ -102,13 +104,27 @@ impl Shooter {
         }
     }
 
+    /// Whether a pool would still use it: the server has not ended it, and is not about to by its own time-out.
+    fn keeps(&self, link: &Link) -> bool {
+        let age = link.used.elapsed();
+        let keeps = link.is_open() && self.idle.longest().is_none_or(|longest| age <= longest);
+        if keeps && link.requests > 0 {
+            self.idle.survived(age);
+        }
+        keeps
+    }
+
     /// Records the end of a kept connection.
     pub(super) async fn retire(&self, class: Class, link: Option<Link>) {
         let Some(link) = link else { return };
-        let (opened, requests, announced) = (link.opened, link.requests, link.announced);
+        let (opened, used, requests, announced) = (link.opened, link.used, link.requests, link.announced);
         let ended = link.end().await;
         if class.keeps_connections() {
-            self.recorder.connection(class, opened, ended, requests, announced);
+            let silent = ended.filter(|_| requests > 0 && !announced);
+            let timed_out =
+                silent.is_some_and(|ended| self.idle.ended(ended.saturating_duration_since(used)));
+            let end = LinkEnd { class, opened, ended, requests, announced, timed_out };
+            self.recorder.connection(&end);
         }
     }
 

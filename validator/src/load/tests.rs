@@ -25,6 +25,8 @@ enum Misdeed {
     CloseWhileIdle,
     /// Every answer says `Connection: close` and the connection is closed.
     AnnouncedClose,
+    /// A connection that nobody uses for a second is closed, without a word.
+    ClosesAfterASecond,
 }
 
 async fn server(misdeed: Misdeed) -> (SocketAddr, Arc<AtomicU32>) {
@@ -42,7 +44,9 @@ async fn server(misdeed: Misdeed) -> (SocketAddr, Arc<AtomicU32>) {
 
 async fn connection(mut stream: TcpStream, misdeed: Misdeed, seen: Arc<AtomicU32>) {
     let mut first = [0_u8; 1];
-    while stream.read_exact(&mut first).await.is_ok() {
+    let patience = if misdeed == Misdeed::ClosesAfterASecond { 1 } else { 60 };
+    let patience = Duration::from_secs(patience);
+    while tokio::time::timeout(patience, stream.read_exact(&mut first)).await.is_ok_and(|read| read.is_ok()) {
         let number = seen.fetch_add(1, Ordering::SeqCst) + 1;
         if misdeed == Misdeed::CloseAfterFirstByte && number == 5 {
             return; // unread bytes are waiting, so the client sees a reset
@@ -58,7 +62,7 @@ async fn connection(mut stream: TcpStream, misdeed: Misdeed, seen: Arc<AtomicU32
         let close = if misdeed == Misdeed::AnnouncedClose { "connection: close\r\n" } else { "" };
         let answer = format!("HTTP/1.1 200 OK\r\n{close}content-length: 2\r\n\r\nok");
         stream.write_all(answer.as_bytes()).await.unwrap();
-        if misdeed != Misdeed::CloseAfterFirstByte {
+        if matches!(misdeed, Misdeed::CloseWhileIdle | Misdeed::AnnouncedClose) {
             return;
         }
     }
@@ -131,6 +135,35 @@ async fn a_connection_closed_while_idle_is_noticed_before_the_next_use() {
     let unannounced =
         facts.iter().filter(|f| matches!(f, Fact::Connection(c) if c.by_server && !c.announced));
     assert!(unannounced.count() > 10, "the report must tell of connections closed without a word");
+}
+
+#[tokio::test]
+async fn a_pool_learns_when_its_server_closes_and_is_the_first_to_close() {
+    let (address, _) = server(Misdeed::ClosesAfterASecond).await;
+    let recorder = Recorder::new(AgentClock::start(), &plan(address));
+    let shooter = Shooter::new(plan(address), recorder.clone());
+    let aim = shooter.at_service(Class::Idle);
+    let mut links = [None, None, None, None];
+    for gap in [0, 1_300, 900] {
+        tokio::time::sleep(Duration::from_millis(gap)).await;
+        for link in &mut links {
+            shooter.shoot(&aim, tokio::time::Instant::now(), link).await;
+        }
+    }
+    let ends: Vec<_> = recorder
+        .facts()
+        .into_iter()
+        .filter_map(|fact| {
+            if let Fact::Connection(end) = fact { Some((end.by_server, end.timed_out)) } else { None }
+        })
+        .collect();
+    let (first, second) = ends.split_at(4);
+    assert_eq!(
+        first,
+        [(true, false), (true, false), (true, true), (true, true)],
+        "learned from the third on"
+    );
+    assert_eq!(second, [(false, false); 4], "given up by us after 0.9 s of 1");
 }
 
 /// What becomes of a request on a link that ended while nobody looked, after it had carried so many requests.

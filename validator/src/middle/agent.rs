@@ -5,17 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::task::AbortOnDropHandle;
 
-use super::desk::{Desk, Limits, Passage};
+use super::call::Call;
+use super::desk::{Desk, Limits, Opening, Passage};
 use super::downward::Downward;
-use super::export::Export;
 use super::in_force::Verdict;
 use super::protocol::{Answering, Asking};
-use super::spans::Spans;
+use super::proxy::{Context, Proxy};
+use super::spans::{Passed, Spans};
 use super::upward::{End, Quiet, Upward};
-use super::wire::{Context, Wire};
+use super::wire::Wire;
 use super::{HostPort, MiddlePlan, PortPlan};
 use crate::config::Protocol;
 use crate::evidence::Fact;
@@ -28,6 +31,9 @@ const TICK: Duration = Duration::from_millis(20);
 
 /// After one side has said its last, the other one may take this long.
 const LAST_WORDS: Duration = Duration::from_secs(30);
+
+/// Bytes between a client and the proxy before it.
+const PIPE: usize = 256 * 1024;
 
 /// One agent before one dependency.
 pub struct Agent {
@@ -69,14 +75,20 @@ impl Agent {
 
     /// Everything seen so far.
     pub(super) fn facts(&self) -> Vec<Fact> {
-        self.desk.facts().into_iter().chain(self.spans.facts()).collect()
+        self.desk.facts().into_iter().chain(self.spans.facts(&self.desk)).collect()
     }
 
-    /// A request to an HTTP dependency, or an export to the collector, has come by.
-    pub(super) fn request(&self, source: IpAddr, mark: u64, context: Option<Context>) -> Verdict {
+    /// A request to an HTTP dependency, or an export to the collector, has come by on a connection opened then.
+    pub(super) fn request(
+        &self,
+        source: IpAddr,
+        opened: Instant,
+        mark: u64,
+        context: Option<Context>,
+    ) -> Verdict {
         // Exports go on for a while after the load has ended: they are no pings.
         let mark = if self.desk.plan.protocol == Protocol::Otlp { 0 } else { mark };
-        let verdict = self.desk.call(source, mark);
+        let verdict = self.desk.call(source, &Call { mark, writes: false, opened });
         let prefix = &self.desk.plan.trace_prefix;
         let ours = context.as_ref().is_none_or(|context| context.trace_id.starts_with(prefix));
         if self.desk.plan.protocol == Protocol::Http && ours {
@@ -85,10 +97,8 @@ impl Agent {
         verdict
     }
 
-    pub(super) fn export(&self, source: IpAddr, export: Export) {
-        if self.desk.plan.protocol == Protocol::Otlp {
-            self.spans.export(&self.desk, source, export);
-        }
+    pub(super) fn export(&self, passed: Passed) {
+        self.spans.export(&self.desk, passed);
     }
 
     /// A connection has turned out to be nothing that is understood.
@@ -96,21 +106,33 @@ impl Agent {
         let expected = match self.desk.plan.protocol {
             Protocol::Postgres => "it is not the protocol of Postgres",
             Protocol::Redis => "it is no RESP, or a value too long to be read",
-            Protocol::Otlp | Protocol::Http => "it is no HTTP/1.1, but HTTP/2, gRPC or TLS",
+            Protocol::Otlp | Protocol::Http => "it is neither HTTP/1.1 nor HTTP/2",
             Protocol::Tcp => "only its bytes are told",
         };
         self.desk.unread(source, expected);
     }
 
     async fn carry(self: Arc<Self>, mut client: TcpStream, source: IpAddr, upstream: HostPort) {
-        let end = self.connect_and_carry(&mut client, source, &upstream).await;
-        if matches!(end, End::Reset | End::Gone | End::Cut) {
-            client.set_zero_linger().ok(); // a close instead of a reset, if the socket is gone already
+        match self.connect_and_carry(&mut client, source, &upstream).await {
+            // A client that is gone reads neither.
+            End::Answer(bytes) => {
+                client.write_all(&bytes).await.ok();
+                client.shutdown().await.ok();
+            }
+            End::Eof => client.shutdown().await.unwrap_or_default(),
+            // A close instead of a reset, if the socket is gone already.
+            End::Reset | End::Gone | End::Cut => client.set_zero_linger().unwrap_or_default(),
+            End::Idle => {}
         }
     }
 
     /// A connection counts from the moment it is let in: what a fault refuses was never one.
-    async fn connect_and_carry(&self, client: &mut TcpStream, source: IpAddr, upstream: &HostPort) -> End {
+    async fn connect_and_carry(
+        self: &Arc<Self>,
+        client: &mut TcpStream,
+        source: IpAddr,
+        upstream: &HostPort,
+    ) -> End {
         client.set_nodelay(true).ok(); // without it answers come later, not wrong
         if self.admit(client, source).await.is_err() {
             return End::Reset;
@@ -121,19 +143,60 @@ impl Agent {
         end
     }
 
-    async fn reach_and_carry(&self, client: &mut TcpStream, source: IpAddr, upstream: &HostPort) -> End {
+    async fn reach_and_carry(
+        self: &Arc<Self>,
+        client: &mut TcpStream,
+        source: IpAddr,
+        upstream: &HostPort,
+    ) -> End {
         let Ok(Ok(mut server)) = timeout(CONNECT, upstream.connect()).await else {
             return End::Reset;
         };
         server.set_nodelay(true).ok(); // the same
         let wire = Wire::default();
-        let protocol = self.desk.plan.protocol;
+        match self.desk.plan.protocol {
+            Protocol::Http | Protocol::Otlp => self.carry_to_proxy(client, source, &wire, server).await,
+            Protocol::Postgres | Protocol::Redis => self.both(client, source, &wire, server.split()).await,
+            Protocol::Tcp => {
+                wire.go_raw();
+                self.both(client, source, &wire, server.split()).await
+            }
+        }
+    }
+
+    /// Between the client and the proxy there is a pipe, so that faults meet bytes as with every other protocol.
+    async fn carry_to_proxy(
+        self: &Arc<Self>,
+        client: &mut TcpStream,
+        source: IpAddr,
+        wire: &Wire,
+        server: TcpStream,
+    ) -> End {
+        let (near, far) = tokio::io::duplex(PIPE);
+        let proxy = Arc::new(Proxy::new(Arc::clone(self), source, server, wire.hung_up()));
+        let serving = AbortOnDropHandle::new(tokio::spawn(proxy.serve(far)));
+        let end = self.both(client, source, wire, tokio::io::split(near)).await;
+        match end {
+            // Its end says whether the last answer was whole.
+            End::Eof if matches!(timeout(CONNECT, serving).await, Ok(Ok(Err(_)))) => End::Reset,
+            end => end,
+        }
+    }
+
+    /// Carries both directions until the connection is over.
+    async fn both(
+        &self,
+        client: &mut TcpStream,
+        source: IpAddr,
+        wire: &Wire,
+        (from_server, to_server): (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
+    ) -> End {
         let (from_client, to_client) = client.split();
-        let (from_server, to_server) = server.split();
+        let protocol = self.desk.plan.protocol;
         let up = Upward {
             agent: self,
             source,
-            wire: &wire,
+            wire,
             client: from_client,
             server: to_server,
             asking: Asking::new(protocol),
@@ -141,16 +204,20 @@ impl Agent {
             passed: 0,
             begun: false,
             quiet: Quiet::new(),
+            opened: Instant::now(),
+            opening: Opening::default(),
         };
-        let down = Downward {
-            agent: self,
-            source,
-            wire: &wire,
-            server: from_server,
-            client: to_client,
-            answering: Answering::new(protocol),
-        };
-        both(up, down).await
+        let answering = Answering::new(protocol);
+        let down = Downward { agent: self, source, wire, server: from_server, client: to_client, answering };
+        let (up, down) = (up.run(), down.run());
+        tokio::pin!(up, down);
+        tokio::select! {
+            end = &mut up => match end {
+                End::Eof => timeout(LAST_WORDS, down).await.unwrap_or(End::Gone),
+                other => other,
+            },
+            end = &mut down => end,
+        }
     }
 
     /// Lets a new connection in, as soon as the faults of its pod allow it.
@@ -183,19 +250,6 @@ async fn closed(client: &TcpStream) {
     let mut byte = [0];
     while client.peek(&mut byte).await.is_ok_and(|length| length > 0) {
         sleep(TICK).await;
-    }
-}
-
-/// Carries both directions until the connection is over.
-async fn both(up: Upward<'_>, down: Downward<'_>) -> End {
-    let (up, down) = (up.run(), down.run());
-    tokio::pin!(up, down);
-    tokio::select! {
-        end = &mut up => match end {
-            End::Eof => timeout(LAST_WORDS, down).await.unwrap_or(End::Gone),
-            other => other,
-        },
-        end = &mut down => end,
     }
 }
 

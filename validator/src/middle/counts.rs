@@ -36,8 +36,11 @@ struct Source {
 struct Second {
     calls: [u32; 10],
     pings: u32,
+    set_up: u32,
     opened: u32,
     open: u32,
+    sent: u64,
+    received: u64,
 }
 
 impl Counts {
@@ -63,6 +66,17 @@ impl Counts {
     pub(super) fn ping(&mut self, ip: IpAddr, at: Millis) {
         self.sources.entry(ip).or_default().pings += 1;
         self.second(ip, at, |second| second.pings += 1);
+    }
+
+    pub(super) fn set_up(&mut self, ip: IpAddr, at: Millis) {
+        self.second(ip, at, |second| second.set_up += 1);
+    }
+
+    pub(super) fn bytes(&mut self, ip: IpAddr, at: Millis, sent: u64, received: u64) {
+        self.second(ip, at, |second| {
+            second.sent += sent;
+            second.received += received;
+        });
     }
 
     pub(super) fn open(&self, ip: &IpAddr) -> u32 {
@@ -116,15 +130,18 @@ impl Counts {
         for (ip, source) in &self.sources {
             for (at, second) in &source.seconds {
                 let Some(pod) = name(*ip, *at) else { continue };
-                let Second { calls, pings, opened, open } = *second;
+                let Second { calls, pings, set_up, opened, open, sent, received } = *second;
                 facts.push(CallFact {
                     at: *at,
                     dependency: dependency.to_owned(),
                     pod,
                     calls,
                     pings,
+                    set_up,
                     opened,
                     open,
+                    sent,
+                    received,
                 });
             }
         }

@@ -2,9 +2,11 @@
 
 mod outgoing;
 mod passing;
+mod pings;
+mod set_up;
 mod telling;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,6 +16,9 @@ use tokio::time::Instant;
 
 use self::outgoing::Outgoing;
 pub(super) use self::passing::Passage;
+use self::pings::Pings;
+pub(super) use self::set_up::Opening;
+use self::set_up::SetUp;
 use super::counts::Counts;
 use super::in_force::InForce;
 use super::{ABANDONED, FAIL_OPEN, FaultOrder, HAND_BACK, MiddlePlan, Targets};
@@ -68,8 +73,8 @@ struct State {
     faults: BTreeMap<String, InForce>,
     /// Every order that was ever begun.
     begun: BTreeSet<u64>,
-    learned: HashSet<u64>,
-    learning: bool,
+    pings: Pings,
+    set_up: SetUp,
     counts: Counts,
     heard: Option<Instant>,
     failed_open: u32,
@@ -95,8 +100,8 @@ impl Desk {
             history: Vec::new(),
             faults: BTreeMap::new(),
             begun: BTreeSet::new(),
-            learned: HashSet::new(),
-            learning: false,
+            pings: Pings::default(),
+            set_up: SetUp::default(),
             counts: Counts::default(),
             heard: None,
             failed_open: 0,
@@ -159,7 +164,7 @@ impl Desk {
     }
 
     pub(super) fn learn(&self, on: bool) {
-        self.lock().learning = on;
+        self.lock().pings.learn(on, Instant::now());
     }
 
     /// Ends all faults and begins to close connections when they are idle.
@@ -193,6 +198,12 @@ impl Desk {
         let mut state = self.lock();
         state.counts.closed(ip, now);
         state.cut += u64::from(cut);
+    }
+
+    /// Bytes of a connection that is not followed were read.
+    pub(super) fn bytes(&self, ip: IpAddr, sent: usize, received: usize) {
+        let now = self.now();
+        self.lock().counts.bytes(ip, now, sent as u64, received as u64);
     }
 
     /// The dependency has accepted a connection.

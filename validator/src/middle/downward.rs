@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::WriteHalf;
 use tokio::sync::watch;
 
 use super::agent::Agent;
@@ -17,16 +17,16 @@ use super::wire::Wire;
 const CHUNK: usize = 64 * 1024;
 
 /// One direction of one connection.
-pub(super) struct Downward<'a> {
+pub(super) struct Downward<'a, R> {
     pub(super) agent: &'a Agent,
     pub(super) source: IpAddr,
     pub(super) wire: &'a Wire,
-    pub(super) server: ReadHalf<'a>,
+    pub(super) server: R,
     pub(super) client: WriteHalf<'a>,
     pub(super) answering: Answering,
 }
 
-impl Downward<'_> {
+impl<R: AsyncRead + Unpin> Downward<'_, R> {
     /// Runs until the connection ends in this direction.
     pub(super) async fn run(mut self) -> End {
         let mut changes = self.agent.desk.changes();
@@ -34,8 +34,8 @@ impl Downward<'_> {
         loop {
             bytes.clear();
             match self.server.read_buf(&mut bytes).await {
-                Ok(0) if self.client.shutdown().await.is_ok() => return End::Eof,
-                Ok(0) | Err(_) => return End::Gone,
+                Ok(0) => return End::Eof,
+                Err(_) => return End::Gone,
                 Ok(_) => {}
             }
             match self.passage(&mut changes).await {
@@ -43,6 +43,9 @@ impl Downward<'_> {
                 Passage::Refused => return End::Reset,
                 _ if self.wire.was_silenced() => return End::Reset,
                 _ => {
+                    if self.wire.is_raw() {
+                        self.agent.desk.bytes(self.source, 0, bytes.len());
+                    }
                     let rewritten = self.answering.read(&bytes, self.wire);
                     if self.wire.take_unread() {
                         self.agent.unread(self.source);

@@ -2,17 +2,21 @@
 
 use tokio::time::Instant;
 
+use super::call::Call;
 use super::{FaultNow, FaultOrder};
-use crate::evidence::{Fault, FaultFact, Held, Millis, TrialEnd};
+use crate::evidence::{Failure, Fault, FaultFact, Held, Millis, TrialEnd};
 use crate::load::AgentClock;
 
 /// One fault in force.
 pub(super) struct InForce {
     pub(super) order: FaultOrder,
     pub(super) ends: Instant,
+    since: Instant,
     began: Millis,
     first_hit: Option<Millis>,
     hits: u64,
+    /// Calls that a failure could have met.
+    met: u64,
     held: Vec<Held>,
     others: u64,
     waiting: u32,
@@ -35,8 +39,8 @@ pub(super) enum Verdict {
     Pass,
     /// It waits.
     Wait(Ticket),
-    /// It is answered with an error of this SQLSTATE.
-    Fail(String),
+    /// It is answered with this error.
+    Fail(Failure),
     /// If it is a read, its answer is that there is nothing.
     Miss,
 }
@@ -65,10 +69,12 @@ impl InForce {
         let now = Instant::now();
         Self {
             ends: now + std::time::Duration::from_millis(order.for_ms),
+            since: now,
             began: clock.millis(now),
             order,
             first_hit: None,
             hits: 0,
+            met: 0,
             held: Vec::new(),
             others: 0,
             waiting: 0,
@@ -78,20 +84,21 @@ impl InForce {
     }
 
     /// A statement that is no ping has come.
-    pub(super) fn meet(&mut self, clock: AgentClock) -> Verdict {
+    pub(super) fn meet(&mut self, call: &Call, clock: AgentClock) -> Verdict {
         let now = Instant::now();
+        let after = |ms: u64| now + std::time::Duration::from_millis(ms);
         let (kind, until) = match &self.order.fault {
             Fault::Hang => (Kind::Hung, None),
             Fault::Hold { at_most, .. } if self.waiting >= *at_most => return Verdict::Pass,
             Fault::Hold { hold_ms, .. } => {
                 self.waiting += 1;
-                (Kind::Timed, Some(now + std::time::Duration::from_millis(*hold_ms)))
+                (Kind::Timed, Some(after(*hold_ms)))
             }
+            Fault::Slow { delay_ms } => (Kind::Timed, Some(after(*delay_ms))),
             Fault::Trial { hold_ms, end } => match (self.trial, end) {
                 (Trial::Expected, end) => {
                     self.trial = Trial::UnderWay;
-                    let until = now + std::time::Duration::from_millis(*hold_ms);
-                    (Kind::First, (*end == TrialEnd::Forward).then_some(until))
+                    (Kind::First, (*end == TrialEnd::Forward).then(|| after(*hold_ms)))
                 }
                 (Trial::UnderWay, _) => {
                     self.others += 1;
@@ -100,10 +107,10 @@ impl InForce {
                 (Trial::Over, TrialEnd::GiveUp) => (Kind::Hung, None),
                 (Trial::Over, TrialEnd::Forward) => return Verdict::Pass,
             },
-            Fault::Fail { sqlstate } => {
-                let sqlstate = sqlstate.clone();
-                self.hit(clock.millis(now));
-                return Verdict::Fail(sqlstate);
+            Fault::Fail { with, share_percent } => {
+                let (with, share) = (with.clone(), *share_percent);
+                let could = meets(&with, call, self.since);
+                return if could && self.chosen(share, clock) { Verdict::Fail(with) } else { Verdict::Pass };
             }
             // Only what turns out to be a read is touched: see `Desk::missed`.
             Fault::Miss => return Verdict::Miss,
@@ -111,6 +118,25 @@ impl InForce {
         };
         self.hit(clock.millis(now));
         Verdict::Wait(Ticket { order: self.order.id, kind, from: now, until })
+    }
+
+    /// A new connection has said who it is: the SQLSTATE that it is refused with, if it is.
+    pub(super) fn meet_startup(&mut self, clock: AgentClock) -> Option<String> {
+        let Fault::Fail { with: Failure::Startup(sqlstate), share_percent } = &self.order.fault else {
+            return None;
+        };
+        let (sqlstate, share) = (sqlstate.clone(), *share_percent);
+        self.chosen(share, clock).then_some(sqlstate)
+    }
+
+    /// Whether the next of those that a failure could meet is met.
+    fn chosen(&mut self, share_percent: u8, clock: AgentClock) -> bool {
+        self.met += 1;
+        let chosen = falls_to(self.met, share_percent);
+        if chosen {
+            self.hit(clock.millis(Instant::now()));
+        }
+        chosen
     }
 
     /// It touched something.
@@ -165,6 +191,7 @@ impl InForce {
             fault: self.order.fault.clone(),
             first_hit: self.first_hit,
             hits: self.hits,
+            met: self.met,
             held: std::mem::take(&mut self.held),
             others: self.others,
         })
@@ -178,6 +205,23 @@ impl InForce {
             released: self.trial == Trial::Over,
         }
     }
+}
+
+/// Whether a failure that is in force since then could meet this call.
+fn meets(failure: &Failure, call: &Call, since: Instant) -> bool {
+    match failure {
+        Failure::Sqlstate(_) | Failure::Status(_) | Failure::Grpc(_) => true,
+        Failure::FailOver => call.writes && call.opened < since,
+        Failure::ReadOnly => call.writes,
+        Failure::Startup(_) => false,
+    }
+}
+
+/// Whether the nth falls to a share: steps of the golden ratio spread it evenly and keep no time with what is counted,
+/// so that of a transaction's statements not always the same one is met (Knuth, TAOCP 3, 6.4).
+fn falls_to(nth: u64, share_percent: u8) -> bool {
+    let step = nth.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+    (step * 100) >> 32 < u64::from(share_percent)
 }
 
 /// Until when a statement has to wait, given the fault that is in force on its pod now.
@@ -204,6 +248,24 @@ impl Ticket {
             }
             (Kind::First | Kind::Hung, _) if fault.makes_wait() => Wait::Change,
             _ => Wait::Over,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_spread_evenly_and_out_of_step() {
+        for share in [0, 1, 40, 60, 99, 100] {
+            for calls in [100, 1_000] {
+                let met = (1..=calls).filter(|nth| falls_to(*nth, share)).count() as i64;
+                let wanted = calls as i64 * i64::from(share) / 100;
+                assert!((met - wanted).abs() <= 2, "{met} of {calls} at {share} %");
+            }
+            let every_fifth = (1..=1_000).filter(|n| n % 5 == 0 && falls_to(*n, share)).count() as i64;
+            assert!((every_fifth - 2 * i64::from(share)).abs() <= 4, "{every_fifth} of 200 at {share} %");
         }
     }
 }

@@ -25,8 +25,15 @@ pub(super) struct Frontend {
     rest: usize,
     /// Whether they are left out: something else was sent in place of the message.
     dropping: bool,
-    statements: HashMap<Vec<u8>, u64>,
-    portals: HashMap<Vec<u8>, u64>,
+    statements: HashMap<Vec<u8>, Statement>,
+    portals: HashMap<Vec<u8>, Statement>,
+}
+
+/// What is remembered of a statement. Its text is never kept: it may hold values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Statement {
+    mark: u64,
+    writes: bool,
 }
 
 impl Frontend {
@@ -66,10 +73,13 @@ impl Frontend {
             b'B' => self.bind(body),
             b'C' => self.close(body),
             b'E' => {
-                let mark = self.portals.get(name(body).0).copied().unwrap_or_default();
-                return Head::Call { length: have, mark, answers: 0 };
+                let Statement { mark, writes } = self.portals.get(name(body).0).copied().unwrap_or_default();
+                return Head::Call { length: have, mark, writes, answers: 0 };
             }
-            b'Q' => return Head::Call { length: have, mark: mark(name(body).0), answers: 1 },
+            b'Q' => {
+                let Statement { mark, writes } = Statement::of(name(body).0);
+                return Head::Call { length: have, mark, writes, answers: 1 };
+            }
             b'S' | b'F' => return Head::Ask(have, 1),
             _ => {}
         }
@@ -100,21 +110,20 @@ impl Frontend {
             CANCEL_REQUEST => Head::Stream,
             _ => {
                 self.started = true;
-                Head::Ask(length, 1)
+                Head::Startup(length)
             }
         }
     }
 
     fn parse(&mut self, body: &[u8]) {
         let (statement, rest) = name(body);
-        let mark = mark(name(rest).0);
-        remember(&mut self.statements, statement, mark);
+        remember(&mut self.statements, statement, Statement::of(name(rest).0));
     }
 
     fn bind(&mut self, body: &[u8]) {
         let (portal, rest) = name(body);
-        let mark = self.statements.get(name(rest).0).copied().unwrap_or_default();
-        remember(&mut self.portals, portal, mark);
+        let bound = self.statements.get(name(rest).0).copied().unwrap_or_default();
+        remember(&mut self.portals, portal, bound);
     }
 
     fn close(&mut self, body: &[u8]) {
@@ -188,7 +197,7 @@ impl Backend {
         }
         // An error whose head came in one piece can be replaced; one that was cut is passed as it is.
         if let (b'E', true, Some(passed), Some(code)) = (kind, fresh, passed.as_mut(), failing(kind, wire)) {
-            passed.extend(error(&code));
+            passed.extend(error("ERROR", &code));
             self.drop = true;
         }
         self.rest = length.saturating_sub(self.head.len());
@@ -202,11 +211,27 @@ fn failing(kind: u8, wire: &Wire) -> Option<String> {
     if kind == b'E' { wire.failing() } else { None }
 }
 
+/// The SQLSTATE of a server that is read-only.
+pub(super) const READ_ONLY: &str = "25006";
+
+/// In place of a call that begins like this, one that every server refuses.
+pub(super) fn refused(begin: Option<u8>) -> &'static [u8] {
+    match begin {
+        Some(b'Q') => b"Q\0\0\0\x0bgolive\0",
+        _ => b"E\0\0\0\x1egolive-no-such-portal\0\0\0\0\0",
+    }
+}
+
+/// The error that ends a connection at its startup.
+pub(super) fn fatal(code: &str) -> Vec<u8> {
+    error("FATAL", code)
+}
+
 /// An ErrorResponse.
-fn error(code: &str) -> Vec<u8> {
+fn error(severity: &str, code: &str) -> Vec<u8> {
     let mut fields = Vec::new();
     for (field, value) in
-        [(b'S', "ERROR"), (b'V', "ERROR"), (b'C', code), (b'M', "golive: failed on purpose")]
+        [(b'S', severity), (b'V', severity), (b'C', code), (b'M', "golive: failed on purpose")]
     {
         fields.push(field);
         fields.extend_from_slice(value.as_bytes());
@@ -237,16 +262,64 @@ fn name(bytes: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// Texts are told apart by a hash; they are never kept, since they may hold values.
-fn mark(text: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    text.trim_ascii().hash(&mut hasher);
-    hasher.finish()
+impl Statement {
+    /// Texts are told apart by a hash.
+    fn of(text: &[u8]) -> Self {
+        let mut hasher = DefaultHasher::new();
+        text.trim_ascii().hash(&mut hasher);
+        Self { mark: hasher.finish(), writes: writes(text) }
+    }
 }
 
-fn remember(names: &mut HashMap<Vec<u8>, u64>, name: &[u8], mark: u64) {
+/// Whether a server that is read-only refuses it (PostgreSQL documentation, "SET TRANSACTION"): by its first word, or by
+/// one inside that writes.
+fn writes(text: &[u8]) -> bool {
+    const FIRST: [&[u8]; 17] = [
+        b"INSERT",
+        b"UPDATE",
+        b"DELETE",
+        b"MERGE",
+        b"COPY",
+        b"CREATE",
+        b"ALTER",
+        b"DROP",
+        b"TRUNCATE",
+        b"GRANT",
+        b"REVOKE",
+        b"COMMENT",
+        b"REINDEX",
+        b"VACUUM",
+        b"CLUSTER",
+        b"REFRESH",
+        b"IMPORT",
+    ];
+    const INSIDE: [&[u8]; 5] = [b"INSERT", b"UPDATE", b"DELETE", b"MERGE", b"NEXTVAL"];
+    let text = without_comment(text);
+    let words =
+        text.split(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_').filter(|word| !word.is_empty());
+    let mut words = words.map(<[u8]>::to_ascii_uppercase);
+    let Some(first) = words.next() else { return false };
+    let is = |known: &[&[u8]], word: &[u8]| known.contains(&word);
+    is(&FIRST, &first) || (is(&[b"WITH", b"SELECT"], &first) && words.any(|word| is(&INSIDE, &word)))
+}
+
+/// A text behind the comments that stand before it.
+fn without_comment(mut text: &[u8]) -> &[u8] {
+    loop {
+        text = text.trim_ascii_start();
+        let end: &[u8] = match text {
+            [b'/', b'*', ..] => b"*/",
+            [b'-', b'-', ..] => b"\n",
+            _ => return text,
+        };
+        let Some(at) = text.windows(end.len()).position(|part| part == end) else { return &[] };
+        text = &text[at + end.len()..];
+    }
+}
+
+fn remember(names: &mut HashMap<Vec<u8>, Statement>, name: &[u8], statement: Statement) {
     if names.len() < MAX_NAMES || names.contains_key(name) {
-        names.insert(name.to_vec(), mark);
+        names.insert(name.to_vec(), statement);
     }
 }
 
@@ -266,7 +339,7 @@ mod tests {
         let mut startup = 16_u32.to_be_bytes().to_vec();
         startup.extend(196_608_u32.to_be_bytes());
         startup.extend(*b"user\0\0\0\0");
-        assert_eq!(frontend.head(&startup, wire), Head::Ask(16, 1));
+        assert_eq!(frontend.head(&startup, wire), Head::Startup(16));
         frontend
     }
 
@@ -287,7 +360,23 @@ mod tests {
         let first = calls(&mut frontend, "SELECT 1");
         assert_eq!(first, calls(&mut frontend, " SELECT 1 "));
         assert_ne!(first, calls(&mut frontend, "SELECT 2"));
-        assert_eq!(first, mark(b"SELECT 1"));
+        assert_eq!(first, Statement::of(b"SELECT 1").mark);
+    }
+
+    #[test]
+    fn what_a_read_only_server_refuses_is_known_by_its_words() {
+        for text in [
+            "insert into a values (1)",
+            "/* trace */ -- more\n UPDATE a SET b = 1",
+            "WITH x AS (DELETE FROM a RETURNING b) SELECT * FROM x",
+            "SELECT * FROM a FOR UPDATE",
+            "SELECT nextval('a')",
+        ] {
+            assert!(writes(text.as_bytes()), "{text}");
+        }
+        for text in ["SELECT updated_at FROM a", "BEGIN", "SHOW x", "", "/* no end", "SET x = 'insert'"] {
+            assert!(!writes(text.as_bytes()), "{text}");
+        }
     }
 
     #[test]

@@ -1,29 +1,25 @@
 //! What an agent understands of each protocol, one value per connection and direction.
 
-use super::export::Export;
-use super::http::{Requests, Responses};
 use super::postgres::{Backend, Frontend};
 use super::redis::{Commands, Replies};
 use super::wire::{Head, Wire};
 use crate::config::Protocol;
-use crate::evidence::Fault;
+use crate::evidence::{Failure, Fault};
 
 /// The client's side of one connection.
 pub(super) enum Asking {
     Postgres(Frontend),
     Redis(Commands),
-    Http(Requests),
-    /// Only bytes.
-    Tcp,
+    /// Not followed here: a proxy stands behind, or nothing is understood.
+    Bytes,
 }
 
 /// The server's side of one connection.
 pub(super) enum Answering {
     Postgres(Backend),
     Redis(Replies),
-    Http(Responses),
-    /// Only bytes.
-    Tcp,
+    /// The same.
+    Bytes,
 }
 
 impl Asking {
@@ -31,8 +27,7 @@ impl Asking {
         match protocol {
             Protocol::Postgres => Self::Postgres(Frontend::default()),
             Protocol::Redis => Self::Redis(Commands::default()),
-            Protocol::Otlp | Protocol::Http => Self::Http(Requests::default()),
-            Protocol::Tcp => Self::Tcp,
+            Protocol::Otlp | Protocol::Http | Protocol::Tcp => Self::Bytes,
         }
     }
 
@@ -41,23 +36,16 @@ impl Asking {
         match self {
             Self::Postgres(frontend) => frontend.head(bytes, wire),
             Self::Redis(commands) => commands.head(bytes, wire),
-            Self::Http(requests) => requests.head(bytes, wire),
-            Self::Tcp => Head::Stream,
+            Self::Bytes => Head::Pass(bytes.len()),
         }
     }
 
     /// What is still to come of the call that was just read is not to be passed on: something else was sent.
     pub(super) fn drop_rest(&mut self) {
-        if let Self::Postgres(frontend) = self {
-            frontend.drop_rest();
-        }
-    }
-
-    /// Exports of spans that have come whole since the last time.
-    pub(super) fn exports(&mut self) -> Vec<Export> {
         match self {
-            Self::Http(requests) => std::mem::take(&mut requests.exports),
-            Self::Postgres(_) | Self::Redis(_) | Self::Tcp => Vec::new(),
+            Self::Postgres(frontend) => frontend.drop_rest(),
+            Self::Redis(commands) => commands.drop_rest(),
+            Self::Bytes => {}
         }
     }
 }
@@ -67,8 +55,7 @@ impl Answering {
         match protocol {
             Protocol::Postgres => Self::Postgres(Backend::default()),
             Protocol::Redis => Self::Redis(Replies::default()),
-            Protocol::Otlp | Protocol::Http => Self::Http(Responses::default()),
-            Protocol::Tcp => Self::Tcp,
+            Protocol::Otlp | Protocol::Http | Protocol::Tcp => Self::Bytes,
         }
     }
 
@@ -76,12 +63,10 @@ impl Answering {
     /// it is something else.
     pub(super) fn read(&mut self, bytes: &[u8], wire: &Wire) -> Option<Vec<u8>> {
         match self {
-            Self::Postgres(backend) => return backend.read(bytes, wire),
+            Self::Postgres(backend) => backend.read(bytes, wire),
             Self::Redis(replies) => replies.read(bytes, wire),
-            Self::Http(responses) => responses.read(bytes, wire),
-            Self::Tcp => {}
+            Self::Bytes => None,
         }
-        None
     }
 }
 
@@ -89,11 +74,26 @@ impl Answering {
 pub(super) fn cannot(protocol: Protocol, fault: &Fault) -> Option<String> {
     let can = match fault {
         Fault::Stall | Fault::Refuse | Fault::Reset | Fault::Silence => true,
-        Fault::Hang | Fault::Hold { .. } | Fault::Trial { .. } => {
-            !matches!(protocol, Protocol::Otlp | Protocol::Tcp)
+        Fault::Hang | Fault::Hold { .. } | Fault::Trial { .. } | Fault::Slow { .. } => {
+            protocol != Protocol::Tcp
         }
         Fault::Miss => protocol == Protocol::Redis,
-        Fault::Fail { sqlstate } => protocol == Protocol::Postgres && sqlstate.len() == 5,
+        Fault::Fail { with, share_percent } => *share_percent <= 100 && can_say(protocol, with),
     };
-    (!can).then(|| format!("fault {}: not possible with protocol {}", fault.name(), protocol.name()))
+    let why = if protocol == Protocol::Tcp { ": of its connections only the bytes are known" } else { "" };
+    (!can).then(|| format!("fault {}: not possible with protocol {}{why}", fault.name(), protocol.name()))
+}
+
+fn can_say(protocol: Protocol, failure: &Failure) -> bool {
+    let http = matches!(protocol, Protocol::Http | Protocol::Otlp);
+    match failure {
+        Failure::Sqlstate(code) | Failure::Startup(code) => {
+            let is_code = code.len() == 5 && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            protocol == Protocol::Postgres && is_code
+        }
+        Failure::FailOver => protocol == Protocol::Postgres,
+        Failure::ReadOnly => protocol == Protocol::Redis,
+        Failure::Status(status) => http && (400..600).contains(status),
+        Failure::Grpc(code) => http && (1..=16).contains(code),
+    }
 }

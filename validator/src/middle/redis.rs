@@ -5,39 +5,84 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
+use super::resp::{Read, Value};
 use super::wire::{Head, Wire};
 
 /// A command is read up to this length; a longer one passes as it comes.
 const MAX_READ: usize = 64 * 1024;
 
+/// A command that no server knows, in place of one that is to be refused.
+pub(super) const REFUSED: &[u8] = b"*1\r\n$6\r\ngolive\r\n";
+
+/// What a replica says to a command that writes (Redis, `shared.roslaveerr`).
+pub(super) const READ_ONLY: &str = "READONLY You can't write against a read only replica.";
+
 /// What the client of one connection says.
 #[derive(Default)]
 pub(super) struct Commands {
-    rest: usize,
+    value: Value,
+    /// How much of the present command, which is not whole, was read.
+    read: usize,
+    /// Of a long command the begin was read and has gone on: what becomes of the rest.
+    rest: Rest,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Rest {
+    #[default]
+    None,
+    Passes,
+    /// Something else was sent in its place.
+    Dropped,
 }
 
 impl Commands {
+    /// What stands at the begin of `bytes`; what was only partial stands there again.
     pub(super) fn head(&mut self, bytes: &[u8], wire: &Wire) -> Head {
-        if self.rest > 0 {
-            let passed = self.rest.min(bytes.len());
-            self.rest -= passed;
-            return if passed == 0 { Head::Partial } else { Head::Pass(passed) };
+        if self.rest != Rest::None {
+            return self.pass_rest(bytes);
         }
         match bytes.first() {
             None => return Head::Partial,
             Some(first) if !begins_command(*first) => return Head::Raw,
-            Some(_) => {}
+            Some(b'*') => {}
+            Some(_) => return by_hand(bytes, wire),
         }
-        match length(bytes, 0) {
-            Reading::Whole(length) => called(&bytes[..length], length, wire),
-            // The value of a long SET: its head tells how much is to come.
-            Reading::Partial(Some(length)) if bytes.len() >= MAX_READ => {
-                self.rest = length - bytes.len();
-                called(bytes, bytes.len(), wire)
+        match self.value.read(&bytes[self.read..]) {
+            Read::Whole(length) => {
+                let length = std::mem::take(&mut self.read) + length;
+                called(&bytes[..length], wire)
             }
-            Reading::Partial(_) if bytes.len() < MAX_READ => Head::Partial,
-            _ => Head::Raw,
+            Read::Part if bytes.len() < MAX_READ => {
+                self.read = bytes.len();
+                Head::Partial
+            }
+            Read::Part => {
+                (self.read, self.rest) = (0, Rest::Passes);
+                called(bytes, wire)
+            }
+            Read::Broken => Head::Raw,
         }
+    }
+
+    pub(super) fn drop_rest(&mut self) {
+        if self.rest == Rest::Passes {
+            self.rest = Rest::Dropped;
+        }
+    }
+
+    fn pass_rest(&mut self, bytes: &[u8]) -> Head {
+        let rest = self.rest;
+        let length = match self.value.read(bytes) {
+            _ if bytes.is_empty() => return Head::Partial,
+            Read::Whole(length) => {
+                self.rest = Rest::None;
+                length
+            }
+            Read::Part => bytes.len(),
+            Read::Broken => return Head::Raw,
+        };
+        if rest == Rest::Dropped { Head::Drop(length) } else { Head::Pass(length) }
     }
 }
 
@@ -46,22 +91,125 @@ fn begins_command(byte: u8) -> bool {
     byte.is_ascii_graphic() || byte.is_ascii_whitespace()
 }
 
-fn called(bytes: &[u8], length: usize, wire: &Wire) -> Head {
-    match command(bytes).as_slice() {
+/// A line typed by hand may end without a carriage return.
+fn by_hand(bytes: &[u8], wire: &Wire) -> Head {
+    match bytes.iter().position(|byte| *byte == b'\n') {
+        Some(end) => called(&bytes[..=end], wire),
+        None if bytes.len() < MAX_READ => Head::Partial,
+        None => Head::Raw,
+    }
+}
+
+fn called(bytes: &[u8], wire: &Wire) -> Head {
+    let command = command(bytes);
+    match command.as_slice() {
+        // To an empty line there is no answer, nor to a command without words.
+        b"" => return Head::Pass(bytes.len()),
         b"SUBSCRIBE" | b"PSUBSCRIBE" | b"SSUBSCRIBE" | b"MONITOR" => return Head::Stream,
         // What was watched or queued is lost with the connection.
         b"MULTI" | b"WATCH" => wire.transaction(true),
         b"EXEC" | b"DISCARD" | b"UNWATCH" | b"RESET" => wire.transaction(false),
         _ => {}
     }
-    // To an empty line there is no answer.
-    let answers = i64::from(!bytes.trim_ascii().is_empty());
     let mut hasher = DefaultHasher::new();
-    bytes[..length.min(1_024)].hash(&mut hasher);
-    match answers {
-        0 => Head::Pass(length),
-        _ => Head::Call { length, mark: hasher.finish(), answers },
-    }
+    bytes[..bytes.len().min(1_024)].hash(&mut hasher);
+    Head::Call { length: bytes.len(), mark: hasher.finish(), writes: writes(&command), answers: 1 }
+}
+
+/// Whether a command changes something: those of the flag `write` in COMMAND INFO that services use, scripts among them.
+fn writes(command: &[u8]) -> bool {
+    const WRITES: [&[u8]; 85] = [
+        b"APPEND",
+        b"BITFIELD",
+        b"BITOP",
+        b"BLMOVE",
+        b"BLMPOP",
+        b"BLPOP",
+        b"BRPOP",
+        b"BRPOPLPUSH",
+        b"BZMPOP",
+        b"BZPOPMAX",
+        b"BZPOPMIN",
+        b"COPY",
+        b"DECR",
+        b"DECRBY",
+        b"DEL",
+        b"EVAL",
+        b"EVALSHA",
+        b"EXPIRE",
+        b"EXPIREAT",
+        b"FCALL",
+        b"FLUSHALL",
+        b"FLUSHDB",
+        b"GEOADD",
+        b"GEOSEARCHSTORE",
+        b"GETDEL",
+        b"GETEX",
+        b"GETSET",
+        b"HDEL",
+        b"HEXPIRE",
+        b"HINCRBY",
+        b"HINCRBYFLOAT",
+        b"HMSET",
+        b"HSET",
+        b"HSETNX",
+        b"INCR",
+        b"INCRBY",
+        b"INCRBYFLOAT",
+        b"JSON.DEL",
+        b"JSON.MERGE",
+        b"JSON.SET",
+        b"LINSERT",
+        b"LMOVE",
+        b"LMPOP",
+        b"LPOP",
+        b"LPUSH",
+        b"LPUSHX",
+        b"LREM",
+        b"LSET",
+        b"LTRIM",
+        b"MOVE",
+        b"MSET",
+        b"MSETNX",
+        b"PERSIST",
+        b"PEXPIRE",
+        b"PEXPIREAT",
+        b"PFADD",
+        b"PFMERGE",
+        b"PSETEX",
+        b"RENAME",
+        b"RENAMENX",
+        b"RESTORE",
+        b"RPOP",
+        b"RPOPLPUSH",
+        b"RPUSH",
+        b"RPUSHX",
+        b"SADD",
+        b"SDIFFSTORE",
+        b"SET",
+        b"SETBIT",
+        b"SETEX",
+        b"SETNX",
+        b"SETRANGE",
+        b"SINTERSTORE",
+        b"SMOVE",
+        b"SPOP",
+        b"SREM",
+        b"SUNIONSTORE",
+        b"UNLINK",
+        b"XACK",
+        b"XADD",
+        b"XDEL",
+        b"XGROUP",
+        b"XREADGROUP",
+        b"XTRIM",
+        b"ZADD",
+    ];
+    WRITES.contains(&command)
+        || (command.starts_with(b"Z")
+            && ["INCRBY", "REM", "POP", "STORE"]
+                .iter()
+                .any(|end| command.windows(end.len()).any(|part| part == end.as_bytes())))
 }
 
 /// The name of a command, in capitals.
@@ -113,88 +261,64 @@ fn words(command: &[u8]) -> impl Iterator<Item = Range<usize>> + use<> {
 /// What the server of one connection says.
 #[derive(Default)]
 pub(super) struct Replies {
-    pending: Vec<u8>,
+    value: Value,
+    /// Whether the present reply answers nothing: a push message.
+    push: bool,
+    /// The error that stands in place of the present reply.
+    replaced: Option<String>,
 }
 
 impl Replies {
-    pub(super) fn read(&mut self, bytes: &[u8], wire: &Wire) {
+    /// Follows the server's replies; while an error of ours is due, gives what is to be passed in their place.
+    pub(super) fn read(&mut self, mut bytes: &[u8], wire: &Wire) -> Option<Vec<u8>> {
         if wire.is_raw() {
-            return;
+            return None;
         }
-        self.pending.extend_from_slice(bytes);
-        let mut done = 0;
-        while let Reading::Whole(length) = length(&self.pending[done..], 0) {
-            // A push message answers nothing.
-            if self.pending[done] != b'>' {
-                wire.answered(1);
+        let mut passed =
+            (wire.is_failing() || self.replaced.is_some()).then(|| Vec::with_capacity(bytes.len()));
+        while !bytes.is_empty() {
+            if self.value.is_new() {
+                self.begin(bytes[0], wire, passed.is_some());
             }
-            done += length;
-        }
-        self.pending.drain(..done);
-        if self.pending.len() > 64 * MAX_READ {
-            wire.go_unread();
-            self.pending = Vec::new();
-        }
-    }
-}
-
-/// How long the value at the begin is.
-enum Reading {
-    Whole(usize),
-    /// Not all of it is there; perhaps its length is known.
-    Partial(Option<usize>),
-    Broken,
-}
-
-/// Values are nested at most this deep in what we read.
-const MAX_DEPTH: usize = 16;
-
-fn length(bytes: &[u8], depth: usize) -> Reading {
-    let Some(line) = line(bytes) else { return Reading::Partial(None) };
-    let count = || std::str::from_utf8(&bytes[1..line - 2]).ok().and_then(|text| text.parse::<i64>().ok());
-    match bytes[0] {
-        b'$' | b'=' | b'!' => match count() {
-            Some(length) if length < 0 => Reading::Whole(line),
-            Some(length) => {
-                let whole = line + length as usize + 2;
-                if bytes.len() >= whole { Reading::Whole(whole) } else { Reading::Partial(Some(whole)) }
+            let (taken, whole) = match self.value.read(bytes) {
+                Read::Whole(taken) => (taken, true),
+                Read::Part => (bytes.len(), false),
+                Read::Broken => {
+                    wire.go_unread();
+                    (bytes.len(), false)
+                }
+            };
+            if let Some(passed) = passed.as_mut().filter(|_| self.replaced.is_none()) {
+                passed.extend_from_slice(&bytes[..taken]);
             }
-            None => Reading::Broken,
-        },
-        b'*' | b'~' | b'>' | b'%' | b'|' => {
-            let per = if matches!(bytes[0], b'%' | b'|') { 2 } else { 1 };
-            match count() {
-                Some(items) if items <= 0 => Reading::Whole(line),
-                Some(items) if depth < MAX_DEPTH => nested(bytes, line, items as usize * per, depth),
-                _ => Reading::Broken,
+            bytes = &bytes[taken..];
+            if whole {
+                self.end(wire, passed.as_mut());
+            }
+            if wire.is_raw() {
+                break;
             }
         }
-        // Simple strings, errors, numbers, nulls, booleans; and commands typed by hand.
-        _ => Reading::Whole(line),
+        passed
     }
-}
 
-/// The length of the first line. One that is typed by hand may end without a carriage return.
-fn line(bytes: &[u8]) -> Option<usize> {
-    if matches!(bytes.first()?, b'$' | b'=' | b'!' | b'*' | b'~' | b'>' | b'%' | b'|') {
-        return bytes.windows(2).position(|pair| pair == b"\r\n").map(|end| end + 2);
-    }
-    bytes.iter().position(|byte| *byte == b'\n').map(|end| end + 1)
-}
-
-fn nested(bytes: &[u8], line: usize, items: usize, depth: usize) -> Reading {
-    let mut at = line;
-    for item in 0..items {
-        match length(&bytes[at..], depth + 1) {
-            Reading::Whole(length) => at += length,
-            Reading::Partial(Some(length)) if item + 1 == items => {
-                return Reading::Partial(Some(at + length));
-            }
-            Reading::Partial(_) => return Reading::Partial(None),
-            Reading::Broken => return Reading::Broken,
+    /// Only an error can be ours: what was sent in place of the command is known to nobody.
+    fn begin(&mut self, kind: u8, wire: &Wire, rewriting: bool) {
+        self.push = kind == b'>';
+        if rewriting && kind == b'-' {
+            self.replaced = wire.failing();
         }
     }
-    Reading::Whole(at)
+
+    fn end(&mut self, wire: &Wire, passed: Option<&mut Vec<u8>>) {
+        if let (Some(error), Some(passed)) = (self.replaced.take(), passed) {
+            passed.extend_from_slice(format!("-{error}\r\n").as_bytes());
+        }
+        if !self.push {
+            wire.answered(1);
+            wire.forget_failing();
+        }
+    }
 }
 
 #[cfg(test)]
@@ -209,7 +333,7 @@ mod tests {
             assert_eq!(commands.head(&get[..end], &wire), Head::Partial);
         }
         let two = [get.as_slice(), b"*1\r\n$4\r\nPING\r\n"].concat();
-        let Head::Call { length, mark, answers: 1 } = commands.head(&two, &wire) else { panic!() };
+        let Head::Call { length, mark, answers: 1, .. } = commands.head(&two, &wire) else { panic!() };
         assert_eq!(length, get.len());
         let Head::Call { mark: ping, .. } = commands.head(&two[length..], &wire) else { panic!() };
         assert_ne!(mark, ping);
@@ -222,7 +346,46 @@ mod tests {
         assert!(matches!(commands.head(b"PING\r\n", &wire), Head::Call { length: 6, .. }));
         assert_eq!(commands.head(b"\r\n", &wire), Head::Pass(2), "nobody answers to an empty line");
         assert_eq!(commands.head(b"monitor\n", &wire), Head::Stream);
+        assert_eq!(commands.head(b"*0\r\n", &wire), Head::Pass(4), "nor to no words");
         assert_eq!(commands.head(b"\x16\x03\x01", &wire), Head::Raw);
+    }
+
+    #[test]
+    fn a_long_command_is_called_once_and_its_rest_passes_or_is_dropped() {
+        let (wire, value) = (Wire::default(), "x".repeat(10));
+        let words = format!("${}\r\n{value}\r\n", value.len()).repeat(20_000);
+        let long = format!("*20001\r\n$4\r\nMSET\r\n{words}");
+        for dropped in [false, true] {
+            let mut commands = Commands::default();
+            assert_eq!(commands.head(&long.as_bytes()[..1_000], &wire), Head::Partial);
+            let head = commands.head(&long.as_bytes()[..MAX_READ], &wire);
+            assert!(matches!(head, Head::Call { length: MAX_READ, writes: true, .. }), "{head:?}");
+            if dropped {
+                commands.drop_rest();
+            }
+            let rest = [&long.as_bytes()[MAX_READ..], b"PING\r\n"].concat();
+            let expected = long.len() - MAX_READ;
+            let expected = if dropped { Head::Drop(expected) } else { Head::Pass(expected) };
+            assert_eq!(commands.head(&rest, &wire), expected);
+            assert!(matches!(commands.head(b"PING\r\n", &wire), Head::Call { length: 6, writes: false, .. }));
+        }
+    }
+
+    #[test]
+    fn the_reply_that_is_ours_is_replaced_however_it_is_cut() {
+        for size in [1, 3, 1_000] {
+            let (wire, mut replies) = (Wire::default(), Replies::default());
+            wire.ask(3);
+            wire.fail(-1, "READONLY no".into());
+            let bytes = b">1\r\n+a\r\n-ERR mine\r\n-ERR unknown command\r\n+OK\r\n";
+            let passed: Vec<u8> = bytes
+                .chunks(size)
+                .flat_map(|piece| replies.read(piece, &wire).unwrap_or_else(|| piece.to_vec()))
+                .collect();
+            let expected = ">1\r\n+a\r\n-ERR mine\r\n-READONLY no\r\n+OK\r\n";
+            assert_eq!(String::from_utf8(passed).unwrap(), expected);
+            assert!(wire.is_idle() && !wire.is_failing());
+        }
     }
 
     #[test]

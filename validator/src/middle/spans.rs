@@ -1,9 +1,10 @@
-//! Copies of the spans that pass on their way to the collector: those of our own traces.
+//! Copies of the spans that the collector took: those of our own traces.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind as OtlpKind;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span as OtlpSpan};
@@ -11,13 +12,16 @@ use tokio::sync::mpsc;
 
 use super::desk::Desk;
 use super::export::{Export, Unknown};
-use crate::evidence::{Fact, Millis, Span, SpanKind, TraceFact};
+use crate::evidence::{ExportFact, Fact, Millis, Refusal, Span, SpanKind, TraceFact};
 
 /// Exports that may wait to be read; beyond that they are forwarded all the same and not copied.
 const QUEUE: usize = 1_024;
 
 /// Spans kept.
 const MAX_SPANS: usize = 300_000;
+
+/// Seconds kept in which exports were not taken: what is beyond says nothing new.
+const MAX_REFUSED: usize = 10_000;
 
 /// The copies of one agent.
 pub(super) struct Spans {
@@ -27,16 +31,20 @@ pub(super) struct Spans {
 }
 
 /// An export that has passed.
-struct Passed {
-    at: Millis,
-    source: IpAddr,
-    export: Export,
+pub(super) struct Passed {
+    pub(super) at: Millis,
+    pub(super) source: IpAddr,
+    pub(super) export: Export,
+    pub(super) body: Bytes,
+    /// Why it was not delivered; nothing if it was.
+    pub(super) end: Option<Refusal>,
 }
 
 #[derive(Default)]
 struct Kept {
     traces: BTreeMap<String, TraceFact>,
     spans: usize,
+    refused: Vec<(IpAddr, ExportFact)>,
 }
 
 impl Spans {
@@ -46,16 +54,20 @@ impl Spans {
         let kept = Arc::new(Mutex::new(Kept::default()));
         let keep = Arc::clone(&kept);
         tokio::spawn(async move {
-            while let Some(Passed { at, source, export }) = exports.recv().await {
-                match export.read() {
-                    Ok(resources) => {
-                        let mut kept = keep.lock().unwrap_or_else(PoisonError::into_inner);
-                        for spans in &resources {
-                            kept.add(at, spans, &desk);
-                        }
+            while let Some(passed) = exports.recv().await {
+                let read = passed.export.read(passed.body.clone());
+                let mut kept = keep.lock().unwrap_or_else(PoisonError::into_inner);
+                match (&passed.end, read) {
+                    (Some(refusal), read) => {
+                        kept.refuse(&passed, refusal, read.as_deref().unwrap_or_default(), &desk)
                     }
-                    Err(Unknown::Unread(why)) => desk.unread(source, why),
-                    Err(Unknown::TooMuch) => desk.incomplete("an export of spans was longer than is copied"),
+                    (None, Ok(resources)) => {
+                        resources.iter().for_each(|spans| kept.add(passed.at, spans, &desk))
+                    }
+                    (None, Err(Unknown::Unread(why))) => desk.unread(passed.source, why),
+                    (None, Err(Unknown::TooMuch)) => {
+                        desk.incomplete("an export of spans was longer than is copied")
+                    }
                 }
             }
         });
@@ -63,20 +75,44 @@ impl Spans {
     }
 
     /// An export has passed.
-    pub(super) fn export(&self, desk: &Desk, source: IpAddr, export: Export) {
-        if self.queue.try_send(Passed { at: desk.now(), source, export }).is_err() {
+    pub(super) fn export(&self, desk: &Desk, passed: Passed) {
+        if self.queue.try_send(passed).is_err() {
             desk.incomplete("exports of spans came faster than they could be copied");
         }
     }
 
-    /// All copies so far.
-    pub(super) fn facts(&self) -> Vec<Fact> {
+    /// All copies so far, and what the collector did not take.
+    pub(super) fn facts(&self, desk: &Desk) -> Vec<Fact> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.traces.values().cloned().map(Fact::Trace).collect()
+        let refused = kept.refused.iter().filter_map(|(source, fact)| {
+            let pod = desk.pod_of(*source, fact.at)?;
+            Some(Fact::Export(ExportFact { pod, ..fact.clone() }))
+        });
+        kept.traces.values().cloned().map(Fact::Trace).chain(refused).collect()
     }
 }
 
 impl Kept {
+    /// The collector did not take it: its spans are kept only as a number.
+    fn refuse(&mut self, passed: &Passed, refusal: &Refusal, resources: &[ResourceSpans], desk: &Desk) {
+        let scopes = resources.iter().flat_map(|resource| &resource.scope_spans);
+        let spans = scopes.map(|scope| scope.spans.len() as u64).sum();
+        let second = passed.at - passed.at.rem_euclid(1_000);
+        let like = |(source, fact): &&mut (IpAddr, ExportFact)| {
+            *source == passed.source && fact.request == passed.export.request && fact.refusal == *refusal
+        };
+        let recent = self.refused.iter_mut().rev().take_while(|(_, fact)| fact.at >= second);
+        if let Some((_, fact)) = recent.into_iter().find(like) {
+            fact.exports += 1;
+            fact.spans += spans;
+        } else if self.refused.len() < MAX_REFUSED {
+            let (dependency, request) = (desk.plan.dependency.clone(), passed.export.request.clone());
+            let (pod, refusal) = (String::new(), refusal.clone()); // whose it was may be told later
+            let fact = ExportFact { at: passed.at, dependency, pod, request, refusal, exports: 1, spans };
+            self.refused.push((passed.source, fact));
+        }
+    }
+
     fn add(&mut self, at: Millis, resource: &ResourceSpans, desk: &Desk) {
         let attributes = resource.resource.as_ref().map(|r| r.attributes.as_slice()).unwrap_or_default();
         let service = text(attributes, "service.name").unwrap_or_default();

@@ -6,28 +6,31 @@ mod waiting;
 use std::net::IpAddr;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{ReadHalf, WriteHalf};
-use tokio::time::sleep;
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::tcp::ReadHalf;
+use tokio::time::{Instant, sleep};
 
 use self::quiet::HAND_BACK_LOOK;
 pub(super) use self::quiet::Quiet;
 
 use super::agent::Agent;
-use super::desk::{HandBack, Passage};
+use super::call::Call;
+use super::desk::{HandBack, Opening, Passage};
 use super::in_force::Verdict;
+use super::postgres;
 use super::protocol::Asking;
-use super::redis::blank_keys;
+use super::redis;
 use super::wire::{Encryption, Head, Wire};
+use crate::evidence::Failure;
 
 /// Bytes read ahead; a client that sends more has to wait itself.
 const READ_AHEAD: usize = 256 * 1024;
 
 /// What TLS begins with: the type of a handshake record (RFC 8446, 5.1).
-const TLS_HANDSHAKE: u8 = 0x16;
+pub(super) const TLS_HANDSHAKE: u8 = 0x16;
 
 /// How one direction of a connection ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum End {
     /// The sender has no more to say.
     Eof,
@@ -35,6 +38,8 @@ pub(super) enum End {
     Gone,
     /// The client is to see a reset.
     Reset,
+    /// The client is to read this and no more.
+    Answer(Vec<u8>),
     /// It was idle and is handed back.
     Idle,
     /// It was not idle in time and is cut.
@@ -42,12 +47,12 @@ pub(super) enum End {
 }
 
 /// One direction of one connection.
-pub(super) struct Upward<'a> {
+pub(super) struct Upward<'a, W> {
     pub(super) agent: &'a Agent,
     pub(super) source: IpAddr,
     pub(super) wire: &'a Wire,
     pub(super) client: ReadHalf<'a>,
-    pub(super) server: WriteHalf<'a>,
+    pub(super) server: W,
     pub(super) asking: Asking,
     /// What is not understood yet.
     pub(super) buffer: BytesMut,
@@ -56,9 +61,11 @@ pub(super) struct Upward<'a> {
     /// Whether the client has said something.
     pub(super) begun: bool,
     pub(super) quiet: Quiet,
+    pub(super) opened: Instant,
+    pub(super) opening: Opening,
 }
 
-impl Upward<'_> {
+impl<W: AsyncWrite + Unpin> Upward<'_, W> {
     /// Runs until the connection ends in this direction.
     pub(super) async fn run(mut self) -> End {
         let mut changes = self.agent.desk.changes();
@@ -76,11 +83,23 @@ impl Upward<'_> {
                 _ = changes.changed() => {}
                 () = sleep(HAND_BACK_LOOK), if hand_back == HandBack::WhenIdle => {}
                 read = self.client.read_buf(&mut self.buffer), if room => match read {
-                    Ok(0) if self.server.shutdown().await.is_ok() => return End::Eof,
-                    Ok(0) | Err(_) => return End::Gone,
-                    Ok(_) => self.quiet.heard(),
+                    Ok(0) => return self.hung_up().await,
+                    Err(_) => return End::Gone,
+                    Ok(length) => self.heard(length),
                 }
             }
+        }
+    }
+
+    async fn hung_up(&mut self) -> End {
+        self.wire.hang_up();
+        if self.server.shutdown().await.is_ok() { End::Eof } else { End::Gone }
+    }
+
+    fn heard(&mut self, length: usize) {
+        self.quiet.heard();
+        if self.wire.is_raw() {
+            self.agent.desk.bytes(self.source, length, 0);
         }
     }
 
@@ -106,9 +125,6 @@ impl Upward<'_> {
     async fn forward(&mut self) -> Result<(), End> {
         self.look_for_encryption();
         let passing = self.follow().await?;
-        for export in self.asking.exports() {
-            self.agent.export(self.source, export);
-        }
         if self.wire.take_unread() {
             self.agent.unread(self.source);
         }
@@ -148,14 +164,21 @@ impl Upward<'_> {
                 }
                 Head::Raw => self.wire.go_unread(),
                 Head::Stream => self.wire.go_raw(),
-                Head::Request { length, mark, context } => {
-                    self.quiet.called();
-                    let verdict = self.agent.request(self.source, mark, context);
-                    passing = self.call(passing, length, 1, verdict).await?;
+                Head::Startup(length) => {
+                    self.pass(passing).await?;
+                    if let Some(sqlstate) = self.agent.desk.startup(self.source) {
+                        return Err(End::Answer(postgres::fatal(&sqlstate)));
+                    }
+                    self.wire.ask(1);
+                    passing = length;
                 }
-                Head::Call { length, mark, answers } => {
+                Head::Call { length, mark, writes, answers } => {
                     self.quiet.called();
-                    let verdict = self.agent.desk.call(self.source, mark);
+                    if let Some(marks) = self.opening.call(mark) {
+                        self.agent.desk.hear_opening(self.source, marks);
+                    }
+                    let call = Call { mark, writes, opened: self.opened };
+                    let verdict = self.agent.desk.call(self.source, &call);
                     passing = self.call(passing, length, answers, verdict).await?;
                 }
             }
@@ -185,16 +208,16 @@ impl Upward<'_> {
                 if open { Ok(length) } else { Err(End::Reset) }
             }
             Verdict::Miss => {
-                if blank_keys(&mut self.buffer[passing..passing + length]) {
+                if redis::blank_keys(&mut self.buffer[passing..passing + length]) {
                     self.agent.desk.missed(self.source);
                 }
                 self.wire.ask(answers);
                 Ok(passing + length)
             }
-            Verdict::Fail(sqlstate) => {
+            Verdict::Fail(failure) => {
                 self.pass(passing).await?;
                 self.wire.ask(answers);
-                self.fail(length, sqlstate).await?;
+                self.fail(length, answers, &failure).await?;
                 Ok(0)
             }
         }
@@ -225,13 +248,18 @@ impl Upward<'_> {
 
     /// In place of the call, something that the server itself refuses at the right place of the protocol; its error
     /// is given the wanted code on the way back.
-    async fn fail(&mut self, length: usize, sqlstate: String) -> Result<(), End> {
-        let simple = self.leave_out(length).first() == Some(&b'Q');
+    async fn fail(&mut self, length: usize, answers: i64, failure: &Failure) -> Result<(), End> {
+        let begin = self.leave_out(length).first().copied();
         self.asking.drop_rest();
-        // A query has asked for its answer; that of a statement comes after the Sync behind it.
-        self.wire.fail(i64::from(!simple), sqlstate);
-        let refused: &[u8] =
-            if simple { b"Q\0\0\0\x0bgolive\0" } else { b"E\0\0\0\x1egolive-no-such-portal\0\0\0\0\0" };
+        let (refused, code): (&[u8], &str) = match failure {
+            Failure::ReadOnly => (redis::REFUSED, redis::READ_ONLY),
+            Failure::FailOver => (postgres::refused(begin), postgres::READ_ONLY),
+            Failure::Sqlstate(code) => (postgres::refused(begin), code),
+            // Others meet no call: see `protocol::cannot`.
+            Failure::Startup(_) | Failure::Status(_) | Failure::Grpc(_) => return Err(End::Reset),
+        };
+        // Who has asked for his answer gets it here; that of others comes after what asks for it (Postgres: Sync).
+        self.wire.fail(1 - answers, code.to_owned());
         self.server.write_all(refused).await.map_err(|_| End::Gone)
     }
 

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use tokio_util::sync::CancellationToken;
+
 /// What stands at the begin of the client's bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Head {
@@ -13,24 +15,16 @@ pub(super) enum Head {
     Pass(usize),
     /// So many bytes that expect so many answers.
     Ask(usize, i64),
-    /// A call: its bytes, its mark, and the answers that it expects.
-    Call { length: usize, mark: u64, answers: i64 },
-    /// A request to an HTTP dependency.
-    Request { length: usize, mark: u64, context: Option<Context> },
+    /// A call: its bytes, its mark, whether it writes, and the answers that it expects.
+    Call { length: usize, mark: u64, writes: bool, answers: i64 },
+    /// The startup message of a new connection, with so many bytes, which expects an answer.
+    Startup(usize),
     /// So many bytes in whose place something else was sent.
     Drop(usize),
     /// From here on nothing is understood; bytes are passed as they are.
     Raw,
     /// From here on it is understood that no more calls come, as after SUBSCRIBE; bytes are passed as they are.
     Stream,
-}
-
-/// The trace context of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Context {
-    pub(super) trace_id: String,
-    pub(super) parent_id: String,
-    pub(super) sampled: bool,
 }
 
 /// Shared by the two directions of one connection.
@@ -49,12 +43,11 @@ pub(super) struct Wire {
     unread: AtomicBool,
     /// Whether the connection lived through a silence: what was swallowed is missing for ever.
     silenced: AtomicBool,
-    /// SQLSTATEs that errors of the server are given, each with the number of the answer that its error belongs to.
+    /// Codes that errors of the server are given, each with the number of the answer that its error belongs to.
     // Guards a short list; held for one push or pop.
     failing: Mutex<VecDeque<(i64, String)>>,
-    /// Of requests that are not answered yet: whether the answer has no body whatever its head says (HTTP: HEAD).
-    // The same.
-    bodiless: Mutex<VecDeque<bool>>,
+    /// Cancelled when the client has closed its side.
+    hung_up: CancellationToken,
     /// The server's one-byte answer to a request for encryption: see [`Encryption`].
     encryption: AtomicU8,
 }
@@ -115,6 +108,15 @@ impl Wire {
         self.silenced.load(Ordering::Relaxed)
     }
 
+    /// The client has closed its side.
+    pub(super) fn hang_up(&self) {
+        self.hung_up.cancel();
+    }
+
+    pub(super) fn hung_up(&self) -> CancellationToken {
+        self.hung_up.clone()
+    }
+
     pub(super) fn encryption(&self) -> Encryption {
         match self.encryption.load(Ordering::Relaxed) {
             0 => Encryption::None,
@@ -128,9 +130,9 @@ impl Wire {
     }
 
     /// The error that comes before the answer after `later` more than were asked for is to carry this code.
-    pub(super) fn fail(&self, later: i64, sqlstate: String) {
+    pub(super) fn fail(&self, later: i64, code: String) {
         let number = self.asked.load(Ordering::Relaxed) + later;
-        lock(&self.failing).push_back((number, sqlstate));
+        lock(&self.failing).push_back((number, code));
     }
 
     /// The code that the server's error is to carry, if it belongs to one of ours.
@@ -138,7 +140,7 @@ impl Wire {
         let next = self.answered.load(Ordering::Relaxed) + 1;
         let mut failing = lock(&self.failing);
         let ours = failing.front().is_some_and(|(number, _)| *number == next);
-        if ours { failing.pop_front().map(|(_, sqlstate)| sqlstate) } else { None }
+        if ours { failing.pop_front().map(|(_, code)| code) } else { None }
     }
 
     /// Forgets codes whose answers have come without an error: the server had skipped the statement.
@@ -150,16 +152,6 @@ impl Wire {
     /// Whether one is still to come.
     pub(super) fn is_failing(&self) -> bool {
         !lock(&self.failing).is_empty()
-    }
-
-    /// A request has gone by, and whether its answer has no body.
-    pub(super) fn requested(&self, bodiless: bool) {
-        lock(&self.bodiless).push_back(bodiless);
-    }
-
-    /// The answer to the oldest request has begun: whether it has no body.
-    pub(super) fn answer_is_bodiless(&self) -> bool {
-        lock(&self.bodiless).pop_front().unwrap_or_default()
     }
 
     /// Whether the client waits for nothing: the connection may be closed without anybody losing anything.

@@ -157,7 +157,8 @@ mod tests {
 
     fn second(at: i64, calls: [u32; 10]) -> Fact {
         let (dependency, pod) = ("db".to_owned(), "a".to_owned());
-        Fact::Call(CallFact { at, dependency, pod, calls, pings: 0, opened: 3, open: 5 })
+        let (pings, set_up, opened, open, sent, received) = (0, 0, 3, 5, 0, 0);
+        Fact::Call(CallFact { at, dependency, pod, calls, pings, set_up, opened, open, sent, received })
     }
 
     #[test]

@@ -279,6 +279,7 @@ mod tests {
             pod: "a".into(),
             fault: Fault::Hang,
             first_hit: Some(10),
+            met: 0,
             hits: 1,
             held: Vec::new(),
             others: 0,

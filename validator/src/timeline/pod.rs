@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::container::{ContainerExit, Restart, exit, serves, statuses};
 use crate::evidence::{Change, Evidence, Fact, Millis, ObjectFact, ObjectKind};
 
 /// One pod from its first sight to its end.
@@ -19,12 +20,12 @@ pub struct PodLife {
     pub ready: Vec<(Millis, bool, usize)>,
     /// Its deletion, if it was asked for.
     pub termination: Option<Termination>,
-    /// Restarts of its containers, all together.
-    pub restarts: i64,
-    /// Line of that count.
-    pub restarts_line: usize,
+    /// Restarts of its containers since it was first seen.
+    pub restarts: Vec<Restart>,
     /// Reason of condition DisruptionTarget, if it was set: somebody else removed the pod.
     pub disruption: Option<(String, usize)>,
+    /// `restartCount` of each container when it was last seen.
+    counts: BTreeMap<String, i64>,
 }
 
 /// The end of a pod.
@@ -34,31 +35,18 @@ pub struct Termination {
     pub at: Millis,
     /// Grace period granted, in seconds.
     pub grace_s: i64,
-    /// Exit code of its container (the worst of several) and when it was seen.
+    /// How the container that serves ended.
     pub exit: Option<ContainerExit>,
+    /// How its other containers ended.
+    pub others: Vec<ContainerExit>,
     /// When the object was gone.
     pub gone: Option<Millis>,
     /// Line of the deletion.
     pub line: usize,
 }
 
-/// How a container ended.
-#[derive(Clone, Debug)]
-pub struct ContainerExit {
-    /// Exit code.
-    pub code: i64,
-    /// Reason the kubelet gives, such as `OOMKilled`.
-    pub reason: String,
-    /// When it was seen.
-    pub at: Millis,
-    /// When it happened, by the clock of its node and in whole seconds.
-    pub finished: Option<Millis>,
-    /// On which line.
-    pub line: usize,
-}
-
 impl Termination {
-    /// When its end was seen: that of its container, or else that of the object.
+    /// When its end was seen: that of the container that serves, or else that of the object.
     pub fn ended(&self) -> Option<Millis> {
         self.exit.as_ref().map(|exit| exit.at).or(self.gone)
     }
@@ -102,18 +90,18 @@ pub(super) fn lives(evidence: &Evidence) -> Vec<PodLife> {
             first_seen: fact.at,
             ready: Vec::new(),
             termination: None,
-            restarts: 0,
-            restarts_line: line,
+            restarts: Vec::new(),
             disruption: None,
+            counts: BTreeMap::new(),
         });
-        learn(life, fact, line);
+        learn(life, fact, line, &evidence.plan().target.container);
     }
     let mut lives: Vec<PodLife> = lives.into_values().collect();
     lives.sort_by(|a, b| (a.first_seen, &a.name).cmp(&(b.first_seen, &b.name)));
     lives
 }
 
-fn learn(life: &mut PodLife, fact: &ObjectFact, line: usize) {
+fn learn(life: &mut PodLife, fact: &ObjectFact, line: usize, serving: &str) {
     let object = &fact.object;
     life.node = text(object, "/spec/nodeName").or(life.node.take());
     for condition in list(object, "/status/conditions") {
@@ -129,10 +117,8 @@ fn learn(life: &mut PodLife, fact: &ObjectFact, line: usize) {
             life.disruption.get_or_insert((reason, line));
         }
     }
-    let containers = list(object, "/status/containerStatuses").iter();
-    let restarts = containers.filter_map(|container| container["restartCount"].as_i64()).sum();
-    if restarts > life.restarts {
-        (life.restarts, life.restarts_line) = (restarts, line);
+    for status in statuses(object) {
+        learn_restart(life, fact, status, line, serving);
     }
     if object.pointer("/metadata/deletionTimestamp").is_some() {
         let grace_s = object.pointer("/metadata/deletionGracePeriodSeconds").and_then(Value::as_i64);
@@ -140,32 +126,39 @@ fn learn(life: &mut PodLife, fact: &ObjectFact, line: usize) {
             at: fact.at,
             grace_s: grace_s.unwrap_or_default(),
             exit: None,
+            others: Vec::new(),
             gone: None,
             line,
         });
-        learn_exit(termination, fact, line);
+        learn_exits(termination, fact, line, serving);
         if fact.change == Change::Deleted {
             termination.gone = Some(fact.at);
         }
     }
 }
 
-fn learn_exit(termination: &mut Termination, fact: &ObjectFact, line: usize) {
-    let containers = list(&fact.object, "/status/containerStatuses");
-    let ended: Vec<&Value> = containers.iter().filter_map(|c| c.pointer("/state/terminated")).collect();
-    if ended.is_empty() || ended.len() < containers.len() || termination.exit.is_some() {
+/// Restarts from before the first sight are another story.
+fn learn_restart(life: &mut PodLife, fact: &ObjectFact, status: &Value, line: usize, serving: &str) {
+    let (Some(container), Some(count)) = (status["name"].as_str(), status["restartCount"].as_i64()) else {
         return;
+    };
+    let before = life.counts.insert(container.to_owned(), count).unwrap_or(count);
+    if count > before {
+        let (serves, times) = (serves(&fact.object, status, serving), count - before);
+        life.restarts.push(Restart { container: container.to_owned(), serves, at: fact.at, times, line });
     }
-    let worst = ended.iter().max_by_key(|t| t["exitCode"].as_i64().unwrap_or(-1));
-    termination.exit = worst.map(|t| ContainerExit {
-        code: t["exitCode"].as_i64().unwrap_or(-1),
-        reason: t["reason"].as_str().unwrap_or_default().to_owned(),
-        at: fact.at,
-        finished: text(t, "/finishedAt")
-            .and_then(|at| at.parse::<jiff::Timestamp>().ok())
-            .map(jiff::Timestamp::as_millisecond),
-        line,
-    });
+}
+
+/// Each container's end once, as it was first seen.
+fn learn_exits(termination: &mut Termination, fact: &ObjectFact, line: usize, serving: &str) {
+    for status in statuses(&fact.object) {
+        let Some(exit) = exit(status, fact.at, line) else { continue };
+        if serves(&fact.object, status, serving) {
+            termination.exit.get_or_insert(exit);
+        } else if !termination.others.iter().any(|other| other.container == exit.container) {
+            termination.others.push(exit);
+        }
+    }
 }
 
 fn text(object: &Value, pointer: &str) -> Option<String> {
@@ -174,4 +167,59 @@ fn text(object: &Value, pointer: &str) -> Option<String> {
 
 fn list<'v>(object: &'v Value, pointer: &str) -> &'v [Value] {
     object.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lives;
+    use crate::evidence::{Change, Evidence, Fact, ObjectFact, ObjectKind};
+    use crate::timeline::tests::header;
+    use serde_json::{Value, json};
+
+    fn pod(at: i64, deleted: bool, containers: &Value, sidecars: &Value) -> Fact {
+        let mut metadata = json!({ "name": "a", "uid": "1" });
+        if deleted {
+            metadata["deletionTimestamp"] = json!("2026-11-25T10:00:00Z");
+        }
+        let init = json!([{ "name": "proxy", "restartPolicy": "Always" }, { "name": "migrate" }]);
+        let status = json!({ "containerStatuses": containers, "initContainerStatuses": sidecars });
+        let object = json!({ "metadata": metadata, "spec": { "initContainers": init }, "status": status });
+        Fact::Object(ObjectFact { at, kind: ObjectKind::Pod, change: Change::Modified, object })
+    }
+
+    fn status(name: &str, restarts: i64, exit: Option<i64>) -> Value {
+        let state = exit.map_or(json!({}), |code| json!({ "terminated": { "exitCode": code } }));
+        json!({ "name": name, "restartCount": restarts, "state": state })
+    }
+
+    #[test]
+    fn each_container_has_its_own_end_and_its_own_restarts() {
+        let mut header = header();
+        header.plan.target.container = "web".into();
+        let running = json!([status("logs", 2, None), status("web", 0, None)]);
+        let restarted = json!([status("logs", 3, None), status("web", 0, None)]);
+        let first = json!([status("logs", 3, Some(143)), status("web", 0, None)]);
+        let last = json!([status("logs", 3, Some(143)), status("web", 0, Some(0))]);
+        let init = |exit| json!([status("proxy", 0, exit), status("migrate", 4, Some(0))]);
+        let facts = vec![
+            pod(1, false, &running, &init(None)),
+            pod(2, false, &restarted, &init(None)),
+            pod(3, true, &first, &init(None)),
+            pod(4, true, &last, &init(None)),
+            pod(5, true, &last, &init(Some(137))),
+        ];
+        let lives = lives(&Evidence::new(header, facts));
+        let restarts: Vec<_> =
+            lives[0].restarts.iter().map(|r| (r.container.as_str(), r.serves, r.times)).collect();
+        assert_eq!(
+            restarts,
+            [("logs", false, 1)],
+            "what had happened before, and init containers, do not count"
+        );
+        let end = lives[0].termination.as_ref().unwrap();
+        let exit = end.exit.as_ref().unwrap();
+        assert_eq!((exit.container.as_str(), exit.code, exit.at), ("web", 0, 4));
+        let others: Vec<_> = end.others.iter().map(|o| (o.container.as_str(), o.code, o.at)).collect();
+        assert_eq!(others, [("logs", 143, 3), ("proxy", 137, 5)]);
+    }
 }

@@ -37,28 +37,6 @@ impl Workload {
         containers.map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// A probe of the first container that declares it.
-    pub fn probe(&self, name: &str) -> Option<&Value> {
-        self.containers().iter().find_map(|container| container.get(name))
-    }
-
-    /// How long the readiness probe takes to take a pod out, by its own timings (Kubernetes defaults where absent).
-    pub fn readiness_out_s(&self) -> f64 {
-        self.readiness("periodSeconds", 10) * self.readiness("failureThreshold", 3)
-            + self.readiness("timeoutSeconds", 1)
-    }
-
-    /// The same for letting it back in.
-    pub fn readiness_back_s(&self) -> f64 {
-        self.readiness("periodSeconds", 10) * self.readiness("successThreshold", 1)
-            + self.readiness("timeoutSeconds", 1)
-    }
-
-    fn readiness(&self, name: &str, default: i64) -> f64 {
-        let probe = self.probe("readinessProbe");
-        probe.and_then(|probe| probe.get(name)?.as_i64()).unwrap_or(default) as f64
-    }
-
     /// Replicas asked for.
     pub fn replicas(&self) -> i64 {
         self.number("/spec/replicas").unwrap_or(1)

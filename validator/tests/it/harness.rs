@@ -4,12 +4,14 @@ mod agent;
 // The same Postgres and Redis as in the service's tests.
 #[path = "../../../service/tests/it/harness/backends.rs"]
 mod backends;
+mod h2;
 mod peer;
 
 use std::net::TcpListener;
 
-pub(crate) use agent::{Before, POD, limits};
+pub(crate) use agent::{Before, POD, failing, limits};
 pub(crate) use backends::{postgres_port, redis_port};
+pub(crate) use h2::H2;
 pub(crate) use peer::{Postgres, Redis, database, echo, from_elsewhere, web};
 
 /// A port that nobody had a moment ago.

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 mod cli;
+mod foreign;
 mod harness;
 mod middle;
 mod mutations;

@@ -122,7 +122,7 @@ fn the_bare_build_fails_for_its_own_reasons() {
     let report = judge(&fixture("bare.evidence.zst"), ALL);
     assert_eq!(report.verdict, Verdict::NoGo);
     assert_eq!(report.passing(), 0);
-    for id in ["GL-T201", "GL-H001", "GL-H002", "GL-H201", "GL-S201", "GL-S202", "GL-B201", "GL-B206"] {
+    for id in ["GL-T201", "GL-H001", "GL-H002", "GL-S201", "GL-S202", "GL-B201", "GL-B206"] {
         assert_eq!(outcome(&report, id), Outcome::Fail, "{id}");
     }
 }
@@ -131,12 +131,17 @@ fn the_bare_build_fails_for_its_own_reasons() {
 fn one_changed_thing_in_good_evidence_is_found_by_the_check_meant_for_it() {
     let good = good();
     let before = judge(&good, ALL);
-    for (id, expected, mutate) in mutations() {
+    let mut wrong = Vec::new();
+    for (number, (id, expected, mutate)) in mutations().enumerate() {
         assert_eq!(outcome(&before, id), Outcome::Pass, "{id} must pass before the mutation");
         let mut mutated = good.clone();
         mutate(&mut mutated);
-        assert_eq!(outcome(&judge(&mutated, ALL), id), *expected, "{id}");
+        let found = outcome(&judge(&mutated, ALL), id);
+        if found != *expected {
+            wrong.push(format!("{id}, mutation {number}: {found} instead of {expected}"));
+        }
     }
+    assert_eq!(wrong, [""; 0]);
 }
 
 #[test]

@@ -18,6 +18,7 @@ fn target() -> Target {
         address: "127.0.0.1:80".parse().unwrap(),
         selector: "app=users".into(),
         container: "users".into(),
+        probes: super::super::target::Probes::default(),
         expected_roll: std::time::Duration::ZERO,
         least_roll: std::time::Duration::ZERO,
         facts: Vec::new(),

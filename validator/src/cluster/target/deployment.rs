@@ -5,15 +5,20 @@ use k8s_openapi::api::core::v1::PodSpec;
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
 
+use super::kind;
 use crate::cluster::Cluster;
 use crate::cluster::rollout::is_settled;
 use crate::failure::Failure;
 
-/// Reads it; the failure lists the deployments that there are.
+/// Reads it; the failure says which other kind has that name, else it lists the deployments that there are.
 pub(super) async fn find(cluster: &Cluster, name: &str) -> Result<Deployment, Failure> {
     let api: Api<Deployment> = cluster.api();
     if let Some(found) = cluster.call("read the deployment", api.get_opt(name)).await? {
+        kind::not_referenced(cluster, name).await?;
         return Ok(found);
+    }
+    if let Some(other) = kind::other(cluster, name).await {
+        return Err(other);
     }
     let all = cluster.call("list deployments", api.list(&ListParams::default())).await?;
     let names: Vec<String> = all.iter().map(ResourceExt::name_any).collect();
@@ -31,8 +36,11 @@ pub(super) fn at_rest(deployment: &Deployment) -> Result<(), Failure> {
     let spec = deployment.spec.as_ref();
     let replicas = spec.and_then(|s| s.replicas).unwrap_or(1);
     if replicas == 0 {
-        return Err(Failure::usage(format!("deployment `{name}` has 0 replicas"))
-            .hint(format!("kubectl scale deployment/{name} --replicas 3")));
+        // Who scaled it down knows why: its pods may be somebody else's now, and a command of ours would bring them twice.
+        return Err(Failure::usage(format!("deployment `{name}` has 0 replicas: there is nothing to gate")).hint(
+            "scale it up if it is meant to serve; if something else runs its pods (an Argo Rollout by workloadRef) or \
+             scales it to zero (KEDA, Knative), only a Deployment with pods of its own can be gated",
+        ));
     }
     if spec.and_then(|s| s.paused).unwrap_or(false) {
         return Err(Failure::usage(format!("deployment `{name}` is paused"))
@@ -80,7 +88,7 @@ pub(super) fn version(image: &str, deployment: &Deployment) -> String {
 mod tests {
     use serde_json::{from_value, json};
 
-    use super::own_network;
+    use super::{at_rest, own_network};
 
     #[test]
     fn pods_on_the_network_of_their_node_are_refused() {
@@ -88,5 +96,16 @@ mod tests {
         assert!(own_network("users", &pod(false)).is_ok());
         let refused = own_network("users", &pod(true)).unwrap_err();
         assert_eq!(refused.exit(), crate::exit::Exit::Usage);
+    }
+
+    #[test]
+    fn nothing_is_said_that_would_scale_up_what_somebody_scaled_down() {
+        let empty = from_value(
+            json!({ "metadata": { "name": "users" }, "spec": { "replicas": 0, "selector": {}, "template": {} } }),
+        );
+        let refused = at_rest(&empty.unwrap()).unwrap_err();
+        assert_eq!(refused.exit(), crate::exit::Exit::Usage);
+        let text = refused.to_string();
+        assert!(text.contains("workloadRef") && !text.contains("kubectl scale"), "{text}");
     }
 }

@@ -1,71 +1,168 @@
-//! The probes of the container that serves: where they ask, and what they say of the length of a roll.
+//! What a container declares of its probes and of its preStop hook, with the defaults of Kubernetes.
 
-use std::time::Duration;
-
-use k8s_openapi::api::core::v1::{Container, HTTPGetAction, Probe};
+use k8s_openapi::api::core::v1::{Container, HTTPGetAction, LifecycleHandler, Probe as Declared};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::service::resolve;
 use crate::failure::Failure;
-use crate::plan::{Endpoint, TargetPlan};
+use crate::plan::{Handler, Header, PreStop, Probe, Scheme};
 
-/// What is asked past the Service is asked over HTTP.
-pub(super) fn over_http(container: &Container) -> Result<(), Failure> {
-    let probes = [&container.readiness_probe, &container.liveness_probe];
-    let mut gets = probes.into_iter().flatten().filter_map(|probe| probe.http_get.as_ref());
-    if gets.all(|get| get.scheme.as_deref().unwrap_or("HTTP") == "HTTP") {
-        return Ok(());
+/// One probe of a container, if it is declared.
+///
+/// # Errors
+/// Exit 2 for a probe that the kubelet could not ask either: a port without a number.
+pub(super) fn declared(probe: Option<&Declared>, container: &Container) -> Result<Option<Probe>, Failure> {
+    let Some(probe) = probe else { return Ok(None) };
+    let or = |value: Option<i32>, default| value.and_then(|v| u32::try_from(v).ok()).unwrap_or(default);
+    // A field of 0 stands for its default (`pkg/apis/core/v1/defaults.go`).
+    let set = |value: Option<i32>, default| Some(or(value, 0)).filter(|v| *v > 0).unwrap_or(default);
+    Ok(Some(Probe {
+        handler: handler(probe, container)?,
+        timeout_s: set(probe.timeout_seconds, 1),
+        period_s: set(probe.period_seconds, 10),
+        failure_threshold: set(probe.failure_threshold, 3),
+        success_threshold: set(probe.success_threshold, 1),
+        initial_delay_s: or(probe.initial_delay_seconds, 0),
+    }))
+}
+
+fn handler(probe: &Declared, container: &Container) -> Result<Handler, Failure> {
+    if let Some(get) = &probe.http_get {
+        return http(get, container);
     }
-    Err(Failure::usage(format!(
-        "container `{}` has a probe over HTTPS, which cannot be asked yet",
-        container.name
-    ))
-    .hint("declare the probes on a port that speaks HTTP, such as a management port"))
+    if let Some(tcp) = &probe.tcp_socket {
+        return Ok(Handler::TcpSocket { host: tcp.host.clone(), port: number(&tcp.port, container)? });
+    }
+    if let Some(grpc) = &probe.grpc {
+        let port = number(&IntOrString::Int(grpc.port), container)?;
+        return Ok(Handler::Grpc { port, service: grpc.service.clone().unwrap_or_default() });
+    }
+    Ok(Handler::Exec)
 }
 
-/// Where a probe asks; the usual path on the serving port if none is declared.
-pub(super) fn endpoint(probe: Option<&Probe>, container: &Container, usual: &str, serving: u16) -> Endpoint {
-    let declared = probe.and_then(|p| p.http_get.as_ref()).and_then(|get| {
-        let HTTPGetAction { path, port, .. } = get;
-        let port = match port {
-            IntOrString::Int(number) => u16::try_from(*number).ok(),
-            IntOrString::String(_) => resolve(port, container),
-        }?;
-        Some(Endpoint { port, path: path.clone().unwrap_or_else(|| "/".into()), declared: true })
-    });
-    declared.unwrap_or_else(|| Endpoint { port: serving, path: usual.to_owned(), declared: false })
+fn http(get: &HTTPGetAction, container: &Container) -> Result<Handler, Failure> {
+    let path = get.path.as_deref().unwrap_or("/");
+    let headers = get.http_headers.iter().flatten();
+    Ok(Handler::HttpGet {
+        scheme: if get.scheme.as_deref() == Some("HTTPS") { Scheme::Https } else { Scheme::Http },
+        host: get.host.clone().filter(|host| !host.is_empty()),
+        port: number(&get.port, container)?,
+        path: if path.starts_with('/') { path.to_owned() } else { format!("/{path}") },
+        headers: headers.map(|h| Header { name: h.name.clone(), value: Some(h.value.clone()) }).collect(),
+    })
 }
 
-/// One pod after the other becomes ready, then the last old one drains.
-pub(super) fn expected_roll(plan: &TargetPlan, readiness: Option<&Probe>) -> Duration {
-    let of = |value: Option<i32>, default| u64::try_from(value.unwrap_or(default)).unwrap_or(0);
-    let delay = of(readiness.and_then(|p| p.initial_delay_seconds), 0);
-    let period = of(readiness.and_then(|p| p.period_seconds), 10);
-    let replicas = u64::try_from(plan.replicas).unwrap_or(1);
-    Duration::from_secs(replicas * (delay + period / 2 + 2) + 20)
+/// A number stands for itself, whether or not the container declares that port.
+fn number(port: &IntOrString, container: &Container) -> Result<u16, Failure> {
+    let found = match port {
+        IntOrString::Int(number) => u16::try_from(*number).ok(),
+        IntOrString::String(_) => resolve(port, container),
+    };
+    let name = match port {
+        IntOrString::Int(number) => number.to_string(),
+        IntOrString::String(name) => name.clone(),
+    };
+    found.ok_or_else(|| {
+        Failure::usage(format!(
+            "container `{}`: a probe asks port `{name}`, which it has not",
+            container.name
+        ))
+        .hint("compare the probe's port with the names of the container's ports")
+    })
 }
 
-/// Every pod waits for its first probe and then stays ready for the declared time.
-pub(super) fn least_roll(plan: &TargetPlan, readiness: Option<&Probe>, ready_for: u64) -> Duration {
-    let delay = readiness.and_then(|p| p.initial_delay_seconds).unwrap_or(0);
-    let replicas = u64::try_from(plan.replicas).unwrap_or(1);
-    Duration::from_secs(replicas * (u64::try_from(delay).unwrap_or(0) + ready_for))
+/// What a container does before its SIGTERM.
+pub(super) fn pre_stop(container: &Container) -> PreStop {
+    let Some(hook) = container.lifecycle.as_ref().and_then(|lifecycle| lifecycle.pre_stop.as_ref()) else {
+        return PreStop::None;
+    };
+    let LifecycleHandler { sleep, exec, .. } = hook;
+    if let Some(seconds) = sleep.as_ref().and_then(|sleep| u32::try_from(sleep.seconds).ok()) {
+        return PreStop::Sleep(seconds);
+    }
+    let command = exec.as_ref().and_then(|exec| exec.command.as_deref()).unwrap_or_default();
+    slept(command).map_or(PreStop::Unknown, PreStop::Sleep)
+}
+
+/// The seconds of `sleep 5`, `/bin/sleep 5` and `sh -c 'sleep 5'`, which is how it is written where `sleep` is too new.
+fn slept(command: &[String]) -> Option<u32> {
+    let words: Vec<&str> = match command {
+        [shell, flag, line] if flag == "-c" && shell.ends_with("sh") => line.split_whitespace().collect(),
+        words => words.iter().map(String::as_str).collect(),
+    };
+    let [name, seconds] = words[..] else { return None };
+    let seconds = seconds.strip_suffix('s').unwrap_or(seconds);
+    (name == "sleep" || name.ends_with("/sleep")).then(|| seconds.parse().ok())?
 }
 
 #[cfg(test)]
 mod tests {
     use k8s_openapi::api::core::v1::Container;
-    use serde_json::{from_value, json};
+    use serde_json::{Value, from_value, json};
 
-    use super::over_http;
+    use super::{declared, pre_stop};
+    use crate::plan::{Handler, PreStop, Probe, Scheme};
+
+    fn container(fields: &Value) -> Container {
+        let ports = json!([{ "name": "http", "containerPort": 8080 }]);
+        let mut container = json!({ "name": "web", "ports": ports });
+        container.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        from_value(container).unwrap()
+    }
+
+    fn readiness(probe: &Value) -> Result<Option<Probe>, crate::failure::Failure> {
+        let container = container(&json!({ "readinessProbe": probe }));
+        declared(container.readiness_probe.as_ref(), &container)
+    }
 
     #[test]
-    fn probes_over_https_are_refused() {
-        let container = |scheme: &str| {
-            let get = json!({ "port": 8443, "scheme": scheme });
-            from_value::<Container>(json!({ "name": "web", "readinessProbe": { "httpGet": get } })).unwrap()
+    fn what_is_not_declared_of_a_probe_has_the_defaults_of_kubernetes() {
+        let probe = readiness(&json!({ "httpGet": { "port": "http" } })).unwrap().unwrap();
+        let (path, headers) = ("/".to_owned(), Vec::new());
+        let handler = Handler::HttpGet { scheme: Scheme::Http, host: None, port: 8080, path, headers };
+        assert_eq!(probe.handler, handler);
+        assert_eq!((probe.timeout_s, probe.period_s), (1, 10));
+        assert_eq!((probe.failure_threshold, probe.success_threshold, probe.initial_delay_s), (3, 1, 0));
+    }
+
+    #[test]
+    fn every_kind_of_probe_is_read_as_declared() {
+        let of = |probe: Value| readiness(&probe).unwrap().unwrap().handler;
+        let header = json!([{ "name": "Host", "value": "example.com" }]);
+        let get = json!({ "port": 8443, "scheme": "HTTPS", "path": "up", "httpHeaders": header });
+        let Handler::HttpGet { scheme: Scheme::Https, port: 8443, path, headers, .. } =
+            of(json!({ "httpGet": get }))
+        else {
+            panic!("an HTTPS probe is one")
         };
-        assert!(over_http(&container("HTTP")).is_ok());
-        assert!(over_http(&container("HTTPS")).unwrap_err().to_string().contains("HTTPS"));
+        assert_eq!((path.as_str(), headers[0].value.as_deref()), ("/up", Some("example.com")));
+        assert_eq!(
+            of(json!({ "tcpSocket": { "port": "http" } })),
+            Handler::TcpSocket { host: None, port: 8080 }
+        );
+        assert_eq!(
+            of(json!({ "grpc": { "port": 9000 } })),
+            Handler::Grpc { port: 9000, service: String::new() }
+        );
+        assert_eq!(of(json!({ "exec": { "command": ["true"] } })), Handler::Exec);
+        assert!(declared(None, &container(&json!({}))).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_probe_of_a_port_that_does_not_exist_is_refused() {
+        let refused = readiness(&json!({ "httpGet": { "port": "admin" } })).unwrap_err();
+        assert!(refused.to_string().contains("`admin`"), "{refused}");
+    }
+
+    #[test]
+    fn a_hook_that_sleeps_says_for_how_long() {
+        let hook = |hook: Value| pre_stop(&container(&json!({ "lifecycle": { "preStop": hook } })));
+        let exec = |command: &[&str]| hook(json!({ "exec": { "command": command } }));
+        assert_eq!(hook(json!({ "sleep": { "seconds": 15 } })), PreStop::Sleep(15));
+        assert_eq!(exec(&["/bin/sleep", "5"]), PreStop::Sleep(5));
+        assert_eq!(exec(&["sh", "-c", "sleep 10s"]), PreStop::Sleep(10));
+        assert_eq!(exec(&["/bin/sh", "-c", "nginx -s quit; sleep 3"]), PreStop::Unknown);
+        assert_eq!(hook(json!({ "httpGet": { "port": 80 } })), PreStop::Unknown);
+        assert_eq!(pre_stop(&container(&json!({}))), PreStop::None);
     }
 }

@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
 
+use super::spoken::{Spoken, by_name, plain_http};
 use crate::cluster::Cluster;
 use crate::failure::Failure;
 
@@ -55,6 +56,9 @@ fn only(mut found: Vec<Service>, deployment: &str) -> Result<Service, Failure> {
 }
 
 /// Its address, the port that the pods serve on, and the container that does.
+///
+/// # Errors
+/// Exit 2 for a Service that no request of ours could reach, or whose port speaks something else than plain HTTP.
 pub(super) fn serving<'a>(
     service: &Service,
     containers: &'a [Container],
@@ -66,9 +70,10 @@ pub(super) fn serving<'a>(
             .hint("name a Service with a ClusterIP: --service NAME")
     })?;
     let ports = spec.ports.unwrap_or_default();
-    let port = ports
-        .iter()
-        .find(|p| p.name.as_deref() == Some("http"))
+    let named = ports.iter().find(|p| p.name.as_deref() == Some("http"));
+    let http = || ports.iter().find(|p| matches!(by_name(p), None | Some(Spoken::Http)));
+    let port = named
+        .or_else(http)
         .or_else(|| ports.first())
         .ok_or_else(|| Failure::usage(format!("Service `{name}` has no port")))?;
     let wanted = port.target_port.clone().unwrap_or(IntOrString::Int(port.port));
@@ -81,6 +86,7 @@ pub(super) fn serving<'a>(
         Failure::usage(format!("Service `{name}`: no container has the port it targets"))
             .hint("compare the Service's targetPort with the container's ports")
     })?;
+    plain_http(port, target, container)?;
     let number = u16::try_from(port.port).unwrap_or_default();
     Ok((SocketAddr::new(ip, number), target, container))
 }

@@ -1,11 +1,11 @@
 //! The trace contexts of requests to an HTTP dependency.
 
-use std::collections::HashSet;
 use std::net::IpAddr;
 
+use super::pings::Pings;
 use super::{Desk, MAX_OUTGOING};
 use crate::evidence::{Millis, OutgoingFact};
-use crate::middle::wire::Context;
+use crate::middle::proxy::Context;
 
 /// Requests without a context that are kept of one pod and second: more of them say nothing new.
 const MAX_BARE: usize = 20;
@@ -57,10 +57,10 @@ impl Outgoing {
     pub(super) fn facts<'a>(
         &'a self,
         dependency: &'a str,
-        learned: &'a HashSet<u64>,
+        pings: &'a Pings,
     ) -> impl Iterator<Item = OutgoingFact> + 'a {
         let calls =
-            self.kept.iter().filter(|request| request.context.is_some() || !learned.contains(&request.mark));
+            self.kept.iter().filter(|request| request.context.is_some() || !pings.knows(request.mark));
         calls.map(|request| {
             let ids = request.context.clone().map(|context| (context.trace_id, context.parent_id));
             let (trace_id, parent_id) = ids.unzip();

@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 
-use tokio::time::sleep_until;
+use tokio::time::{Instant, sleep_until};
 
 use super::Desk;
 use crate::evidence::Fault;
+use crate::middle::call::Call;
 use crate::middle::in_force::{Ticket, Verdict, Wait};
 
 /// How bytes of a connection may pass now.
@@ -24,22 +25,39 @@ impl Desk {
         self.lock().targets.contains_key(&ip)
     }
 
-    /// A call has come. `mark` tells calls apart: those learned without load are pings.
-    pub(in crate::middle) fn call(&self, ip: IpAddr, mark: u64) -> Verdict {
+    /// A call has come: one that was learned without load is a ping.
+    pub(in crate::middle) fn call(&self, ip: IpAddr, call: &Call) -> Verdict {
         let now = self.now();
         let mut guard = self.lock();
         let state = &mut *guard;
         let pod = state.targets.get(&ip);
-        if state.learning && pod.is_some() && mark != 0 {
-            state.learned.insert(mark);
-        }
-        if state.learned.contains(&mark) {
+        if pod.is_some() && state.pings.is_ping(call.mark, Instant::now()) {
             state.counts.ping(ip, now);
+            return Verdict::Pass;
+        }
+        if state.set_up.is(call.mark) {
+            state.counts.set_up(ip, now);
             return Verdict::Pass;
         }
         state.counts.call(ip, now);
         let fault = pod.and_then(|pod| state.faults.get_mut(pod));
-        fault.map_or(Verdict::Pass, |fault| fault.meet(self.clock))
+        fault.map_or(Verdict::Pass, |fault| fault.meet(call, self.clock))
+    }
+
+    /// A connection has said who it is: the SQLSTATE that it is refused with, if it is.
+    pub(in crate::middle) fn startup(&self, ip: IpAddr) -> Option<String> {
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        let fault = state.targets.get(&ip).and_then(|pod| state.faults.get_mut(pod));
+        fault.and_then(|fault| fault.meet_startup(self.clock))
+    }
+
+    /// A connection of the target was heard: marks of the calls that came only at its begin.
+    pub(in crate::middle) fn hear_opening(&self, ip: IpAddr, marks: Vec<u64>) {
+        let mut state = self.lock();
+        if state.targets.contains_key(&ip) {
+            state.set_up.hear(marks);
+        }
     }
 
     /// A read was led to nothing.

@@ -17,7 +17,7 @@ impl Desk {
             failed_open: state.failed_open,
             cut: state.cut,
             encrypted: state.encrypted,
-            learned: state.learned.len(),
+            learned: state.pings.len(),
             ..MiddleStatus::default()
         };
         for (ip, pod) in &state.targets {
@@ -43,7 +43,7 @@ impl Desk {
             state.facts.push(cut);
         }
         let calls = state.counts.facts(&self.plan.dependency, |ip, at| state.pod_of(ip, at));
-        let outgoing = state.outgoing.facts(&self.plan.dependency, &state.learned);
+        let outgoing = state.outgoing.facts(&self.plan.dependency, &state.pings);
         let told = calls.into_iter().map(Fact::Call).chain(outgoing.map(Fact::Outgoing));
         told.chain(self.holes(&state)).chain(state.facts.iter().cloned()).collect()
     }
@@ -61,6 +61,11 @@ impl Desk {
         let fact =
             |(at, trouble)| Fact::Trouble(MiddleTrouble { at, dependency: dependency.clone(), trouble });
         unread.chain(incomplete).map(fact).collect()
+    }
+
+    /// The pod that an address belonged to then.
+    pub(in crate::middle) fn pod_of(&self, ip: IpAddr, at: Millis) -> Option<String> {
+        self.lock().pod_of(ip, at)
     }
 
     pub(super) fn end_all(&self, state: &mut State) {

@@ -1,6 +1,5 @@
 //! A call that is made to wait, and its caller, who may give up meanwhile.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -9,8 +8,8 @@ use tokio::net::tcp::ReadHalf;
 use tokio::time::sleep;
 
 use super::{End, Upward};
-use crate::middle::agent::Agent;
 use crate::middle::in_force::Ticket;
+use crate::middle::waiting::Waiting;
 
 /// Bytes read ahead while a call waits: who gives up is noticed only behind what he has sent before.
 const WAIT_AHEAD: usize = 4 * 1024 * 1024;
@@ -18,13 +17,13 @@ const WAIT_AHEAD: usize = 4 * 1024 * 1024;
 /// How often a client of whom no more is read is looked at.
 const HANG_UP_LOOK: Duration = Duration::from_millis(100);
 
-impl Upward<'_> {
+impl<W> Upward<'_, W> {
     /// Waits with a call, and goes on reading: a client that closes its connection has given up.
     pub(super) async fn wait(&mut self, ticket: &Ticket) -> Result<(), End> {
         self.wire.ask(1); // so that it does not look idle
-        let agent = self.agent;
-        let mut waiting = Waiting { agent, source: self.source, ticket, over: false };
-        let over = agent.desk.wait(self.source, ticket);
+        let desk = &self.agent.desk;
+        let waiting = Waiting::new(desk, self.source, ticket);
+        let over = desk.wait(self.source, ticket);
         tokio::pin!(over);
         loop {
             tokio::select! {
@@ -36,7 +35,7 @@ impl Upward<'_> {
                 }
             }
         }
-        waiting.over = true;
+        waiting.over();
         self.wire.answered(1);
         Ok(())
     }
@@ -52,18 +51,4 @@ async fn read_ahead(client: &mut ReadHalf<'_>, buffer: &mut BytesMut) -> std::io
         sleep(HANG_UP_LOOK).await;
     }
     Ok(0)
-}
-
-/// A call that waits; dropped before its wait is over, its caller has given up.
-struct Waiting<'a> {
-    agent: &'a Agent,
-    source: IpAddr,
-    ticket: &'a Ticket,
-    over: bool,
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.agent.desk.leave(self.source, self.ticket, !self.over);
-    }
 }

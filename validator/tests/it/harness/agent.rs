@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use golive_validator::config::Protocol;
-use golive_validator::evidence::{CallFact, Fact, Fault, FaultFact};
+use golive_validator::evidence::{CallFact, ExportFact, Fact, Failure, Fault, FaultFact};
 use golive_validator::middle::{Agent, HostPort, Limits, MiddlePlan, MiddleStatus, PodNow, serve};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -12,6 +12,11 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// The pod at 127.0.0.1, from where every client of a test comes unless it says otherwise.
 pub(crate) const POD: &str = "users-1";
+
+/// Every call fails like this.
+pub(crate) fn failing(with: Failure) -> Fault {
+    Fault::Fail { with, share_percent: 100 }
+}
 
 /// An agent before one dependency, as the validator sees it: through its API.
 pub(crate) struct Before {
@@ -98,6 +103,28 @@ impl Before {
     pub(crate) async fn facts(&self) -> Vec<Fact> {
         let answer = self.call("GET", "/evidence", String::new()).await;
         body(&answer).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Waits until the evidence holds what `pick` picks, and gives all of it.
+    pub(crate) async fn until_told<T>(&self, what: &str, pick: impl Fn(Fact) -> Option<T>) -> Vec<T> {
+        let since = Instant::now();
+        loop {
+            let picked: Vec<T> = self.facts().await.into_iter().filter_map(&pick).collect();
+            if !picked.is_empty() {
+                return picked;
+            }
+            assert!(since.elapsed() < Duration::from_mins(1), "not told: {what}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Exports that the collector did not take.
+    pub(crate) async fn refused(&self) -> Vec<ExportFact> {
+        self.until_told(
+            "an export that was refused",
+            |f| if let Fact::Export(e) = f { Some(e) } else { None },
+        )
+        .await
     }
 
     /// The only fault there was.

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use golive_validator::config::Protocol;
-use golive_validator::evidence::{Fault, TrialEnd};
+use golive_validator::evidence::{Failure, Fault, TrialEnd};
 use tokio::time::{sleep, timeout};
 
-use crate::harness::{Before, Postgres, database, from_elsewhere, limits, postgres_port};
+use crate::harness::{Before, Postgres, database, failing, from_elsewhere, limits, postgres_port};
 
 const LONG: Duration = Duration::from_secs(30);
 const HOLD: u64 = 400;
@@ -134,7 +134,7 @@ async fn a_statement_fails_with_the_wanted_code_and_the_connection_goes_on() {
     let (before, name) = before().await;
     let mut pod = Postgres::connect(before.address, &name).await.unwrap();
     pod.run("INSERT INTO notes VALUES ('before')").await.unwrap();
-    before.fault(Fault::Fail { sqlstate: "53300".into() }, LONG).await;
+    before.fault(failing(Failure::Sqlstate("53300".into())), LONG).await;
     for failed in [pod.run("DELETE FROM notes").await, pod.run_simple("DELETE FROM notes").await] {
         let error = failed.unwrap_err();
         assert_eq!(error.as_database_error().unwrap().code().as_deref(), Some("53300"), "{error}");
@@ -159,6 +159,6 @@ async fn what_a_protocol_does_not_know_is_refused_with_the_reason() {
         answer.starts_with("HTTP/1.1 422")
             && answer.ends_with("fault miss: not possible with protocol postgres")
     );
-    let answer = before.refusal(Fault::Fail { sqlstate: "1".into() }).await;
+    let answer = before.refusal(failing(Failure::Sqlstate("1".into()))).await;
     assert!(answer.starts_with("HTTP/1.1 422"), "{answer}");
 }

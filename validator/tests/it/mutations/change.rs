@@ -27,10 +27,6 @@ pub(super) fn template(evidence: &mut Evidence, change: impl Fn(&mut Value)) {
     objects(evidence, ObjectKind::Deployment, |object| change(&mut object["spec"]["template"]["spec"]));
 }
 
-pub(super) fn first_container(evidence: &mut Evidence, change: impl Fn(&mut Value)) {
-    template(evidence, |spec| change(&mut spec["containers"][0]));
-}
-
 /// Changes the first probe that was made of a pod after it was Ready and before its deletion.
 pub(super) fn probes(evidence: &mut Evidence, target: ProbeTarget, answer: &Result<u16, String>) {
     for fact in &mut evidence.facts {
@@ -171,9 +167,57 @@ pub(super) fn calls(
     }
 }
 
-pub(super) fn said(evidence: &mut Evidence, pod: &str, target: ProbeTarget, at: Millis, status: u16) {
-    let (pod, answer) = (pod.to_owned(), Ok(status));
-    evidence.facts.push(Fact::Probe(ProbeFact { from: at, to: at, pod, target, answer, samples: 1 }));
+pub(super) fn said(
+    evidence: &mut Evidence,
+    pod: &str,
+    target: ProbeTarget,
+    (from, to): (Millis, Millis),
+    status: u16,
+) {
+    let (pod, answer, samples) = (pod.to_owned(), Ok(status), (to - from) as u64 / 250 + 1);
+    evidence.facts.push(Fact::Probe(ProbeFact { from, to, pod, target, answer, samples }));
+    evidence.facts.sort_by_key(Fact::at);
+}
+
+/// Pods that go on saying ready until their listener is closed.
+pub(super) fn ready_until_closed(evidence: &mut Evidence) {
+    for fact in &mut evidence.facts {
+        if let Fact::Probe(probe) = fact
+            && probe.target == ProbeTarget::Readiness
+            && probe.answer == Ok(503)
+        {
+            probe.answer = Ok(200);
+        }
+    }
+}
+
+/// Kept connections that the server ends as if nobody had been told.
+pub(super) fn closed_without_a_word(evidence: &mut Evidence) {
+    for fact in &mut evidence.facts {
+        if let Fact::Connection(connection) = fact {
+            (connection.announced, connection.by_server) = (false, true);
+        }
+    }
+}
+
+/// A request that was lost with its connection while each pod was on its way out.
+pub(super) fn lost_while_leaving(evidence: &mut Evidence, class: Class) {
+    let like = RequestFact {
+        class,
+        outcome: evidence::Outcome::Closed,
+        pod: None,
+        took_ms: 3.0,
+        ..slow_request(evidence)
+    };
+    let gone = |fact: &Fact| match fact {
+        Fact::Object(o) if o.object.pointer("/metadata/deletionTimestamp").is_some() => Some(o.at),
+        _ => None,
+    };
+    let times: Vec<Millis> = evidence.facts.iter().filter_map(gone).collect();
+    evidence
+        .facts
+        .extend(times.into_iter().map(|due| Fact::Request(RequestFact { due, sent: due, ..like.clone() })));
+    evidence.facts.sort_by_key(Fact::at);
 }
 
 pub(super) fn trouble(evidence: &mut Evidence, trouble: Trouble) {

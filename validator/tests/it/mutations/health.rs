@@ -2,23 +2,23 @@
 
 use golive_validator::check::Outcome;
 use golive_validator::config::Readiness;
-use golive_validator::evidence::{Edge, Fact, Fault, ObjectKind, ProbeTarget, Step};
+use golive_validator::evidence::{Class, Edge, Fact, Fault, ObjectKind, ProbeTarget, Step};
 use serde_json::json;
 
 use super::Mutation;
 use super::change::{
-    calls, edge, ended_long_before_it_was_seen, fault, first_container, hang, is_ready, last_in_peace,
-    probes, said,
+    calls, edge, ended_long_before_it_was_seen, fault, hang, is_ready, last_in_peace, lost_while_leaving,
+    probes, ready_until_closed, said,
 };
 
 pub(super) const HEALTH: &[Mutation] = &[
-    ("GL-H001", Outcome::Fail, |e| {
-        first_container(e, |c| drop(c.as_object_mut().unwrap().remove("readinessProbe")))
+    ("GL-H001", Outcome::Fail, |e| e.header.plan.target.readiness = None),
+    ("GL-H002", Outcome::Fail, |e| e.header.plan.target.liveness = None),
+    ("GL-H003", Outcome::Fail, |e| e.header.plan.target.liveness.as_mut().unwrap().period_s = 1),
+    ("GL-H003", Outcome::Warn, |e| {
+        let target = &mut e.header.plan.target;
+        target.liveness.as_mut().unwrap().handler = target.readiness.as_ref().unwrap().handler.clone();
     }),
-    ("GL-H002", Outcome::Fail, |e| {
-        first_container(e, |c| drop(c.as_object_mut().unwrap().remove("livenessProbe")))
-    }),
-    ("GL-H003", Outcome::Fail, |e| first_container(e, |c| c["livenessProbe"]["periodSeconds"] = json!(1))),
     ("GL-H101", Outcome::Fail, |e| {
         let last = last_in_peace(e, ObjectKind::Pod, is_ready);
         let Fact::Object(mut flap) = e.facts[last].clone() else { unreachable!() };
@@ -33,23 +33,26 @@ pub(super) const HEALTH: &[Mutation] = &[
         object.object["status"]["containerStatuses"][0]["restartCount"] = json!(1);
     }),
     ("GL-H201", Outcome::Fail, |e| probes(e, ProbeTarget::Readiness, &Ok(404))),
-    ("GL-H202", Outcome::Fail, |e| probes(e, ProbeTarget::Liveness, &Err("refused".into()))),
+    // A moment without an answer is nothing that the kubelet acts on.
+    ("GL-H201", Outcome::Pass, |e| {
+        let (pod, at) = (hang(e).pod, edge(e, Step::Quiet, Edge::Begin));
+        said(e, &pod, ProbeTarget::Readiness, (at, at + 2_000), 503);
+    }),
+    ("GL-H202", Outcome::Fail, |e| probes(e, ProbeTarget::Liveness, &Ok(503))),
+    // The kubelet found them alive: it is we who cannot ask.
+    ("GL-H202", Outcome::Inconclusive, |e| probes(e, ProbeTarget::Liveness, &Err("refused".into()))),
     ("GL-H202", Outcome::Pass, ended_long_before_it_was_seen),
+    // Nobody outside of the cluster would know, but nothing was lost.
+    ("GL-H203", Outcome::Warn, ready_until_closed),
     ("GL-H203", Outcome::Fail, |e| {
-        for fact in &mut e.facts {
-            if let Fact::Probe(probe) = fact
-                && probe.target == ProbeTarget::Readiness
-                && probe.answer == Ok(503)
-            {
-                probe.answer = Ok(200);
-            }
-        }
+        ready_until_closed(e);
+        lost_while_leaving(e, Class::New);
     }),
     ("GL-H204", Outcome::Fail, |e| {
         // Ready again with one dependency still away.
         let pod = fault(e, |f| f.fault == Fault::Silence && f.dependency == "redis").pod;
         let at = edge(e, Step::Partial, Edge::Begin) + 3_000;
-        said(e, &pod, ProbeTarget::Readiness, at, 200);
+        said(e, &pod, ProbeTarget::Readiness, (at, at), 200);
     }),
     ("GL-H204", Outcome::Fail, |e| {
         let begin = edge(e, Step::Loss, Edge::Begin);
@@ -76,15 +79,19 @@ pub(super) const HEALTH: &[Mutation] = &[
     }),
     ("GL-H206", Outcome::Fail, |e| {
         let (pod, at) = (hang(e).pod, edge(e, Step::Blackout, Edge::Begin) + 3_000);
-        said(e, &pod, ProbeTarget::Liveness, at, 503);
+        said(e, &pod, ProbeTarget::Liveness, (at, at + 31_000), 503);
+    }),
+    ("GL-H206", Outcome::Pass, |e| {
+        let (pod, at) = (hang(e).pod, edge(e, Step::Blackout, Edge::Begin) + 3_000);
+        said(e, &pod, ProbeTarget::Liveness, (at, at + 4_000), 503);
     }),
     ("GL-H207", Outcome::Fail, |e| {
         let hang = hang(e);
-        said(e, &hang.pod, ProbeTarget::Readiness, hang.began + 9_000, 503);
+        said(e, &hang.pod, ProbeTarget::Readiness, (hang.began + 3_000, hang.ended - 500), 503);
     }),
     ("GL-H207", Outcome::Inconclusive, |e| {
         let hang = hang(e);
-        said(e, &hang.pod, ProbeTarget::Readiness, hang.began + 9_000, 503);
+        said(e, &hang.pod, ProbeTarget::Readiness, (hang.began + 3_000, hang.ended - 500), 503);
         calls(e, &hang, (hang.began - 1_000, hang.ended + 1_000), |call| call.pings = 0);
     }),
 ];

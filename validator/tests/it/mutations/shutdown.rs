@@ -5,10 +5,13 @@ use golive_validator::evidence::{self, Class, Edge, Fact, Fault, Held, ObjectKin
 use serde_json::json;
 
 use super::Mutation;
-use super::change::{faults, last_in_peace, objects, slow_request, template, terminated};
+use super::change::{
+    closed_without_a_word, faults, last_in_peace, lost_while_leaving, objects, slow_request, template,
+    terminated,
+};
 
 pub(super) const SHUTDOWN: &[Mutation] = &[
-    ("GL-S001", Outcome::Fail, |e| template(e, |spec| spec["terminationGracePeriodSeconds"] = json!(20))),
+    ("GL-S001", Outcome::Fail, |e| template(e, |spec| spec["terminationGracePeriodSeconds"] = json!(3))),
     ("GL-S201", Outcome::Fail, |e| {
         let begin = e.facts.iter().find_map(|f| match f {
             Fact::Step(s) if s.step == Step::RollIn && s.edge == Edge::Begin => Some(s.at),
@@ -34,6 +37,17 @@ pub(super) const SHUTDOWN: &[Mutation] = &[
         }
     }),
     ("GL-S202", Outcome::Fail, |e| terminated(e, |state| state["exitCode"] = json!(137))),
+    // What a JVM ends with after its shutdown hooks.
+    ("GL-S202", Outcome::Warn, |e| terminated(e, |state| state["exitCode"] = json!(143))),
+    ("GL-S202", Outcome::Fail, |e| {
+        terminated(e, |state| state["exitCode"] = json!(143));
+        lost_while_leaving(e, Class::New);
+    }),
+    ("GL-S202", Outcome::Fail, |e| {
+        terminated(e, |state| state["exitCode"] = json!(143));
+        let holds = faults(e).filter(|f| matches!(f.fault, Fault::Hold { .. }));
+        holds.for_each(|f| f.held.iter_mut().for_each(|held| held.given_up = true));
+    }),
     ("GL-S202", Outcome::Inconclusive, |e| {
         objects(e, ObjectKind::Pod, |pod| {
             if let Some(state) = pod.pointer_mut("/status/containerStatuses/0/state") {
@@ -41,10 +55,16 @@ pub(super) const SHUTDOWN: &[Mutation] = &[
             }
         });
     }),
+    ("GL-S203", Outcome::Warn, closed_without_a_word),
     ("GL-S203", Outcome::Fail, |e| {
+        closed_without_a_word(e);
+        lost_while_leaving(e, Class::Idle);
+    }),
+    ("GL-S203", Outcome::Pass, |e| {
+        closed_without_a_word(e);
         for fact in &mut e.facts {
             if let Fact::Connection(connection) = fact {
-                (connection.announced, connection.by_server) = (false, true);
+                connection.timed_out = true;
             }
         }
     }),

@@ -1,0 +1,14 @@
+//! A call as an agent sees it come.
+
+use tokio::time::Instant;
+
+/// A statement, a command or a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Call {
+    /// Tells it apart from others: a hash of what it says. 0 is never learned.
+    pub(super) mark: u64,
+    /// Whether it changes something, where that can be told.
+    pub(super) writes: bool,
+    /// When its connection was opened.
+    pub(super) opened: Instant,
+}

@@ -1,0 +1,135 @@
+//! The connection to the dependency behind one client's connection.
+
+use http::{Method, Request, Response, Version};
+use http_body_util::BodyExt as _;
+use hyper::client::conn::{http1, http2};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncReadExt as _, DuplexStream, copy_bidirectional};
+use tokio::net::TcpStream;
+use tokio::sync::{Mutex, OnceCell};
+use tokio_util::sync::CancellationToken;
+
+use super::hops::{between, is_upgrade};
+use super::{Body, Error, MAX_HEAD, WINDOW};
+
+/// Open from the begin; the first request says which version is spoken.
+pub(super) struct Upstream {
+    // Held while the connection is looked at or taken.
+    fresh: Mutex<Option<TcpStream>>,
+    sender: OnceCell<Sender>,
+    closed: CancellationToken,
+}
+
+enum Sender {
+    // Requests of HTTP/1.1 come one after the other anyway.
+    Http1(Mutex<http1::SendRequest<Body>>),
+    Http2(http2::SendRequest<Body>),
+}
+
+/// Who speaks first on a connection.
+pub(super) enum FirstWord {
+    /// The client, with this byte.
+    Client(u8),
+    /// The dependency, as none of HTTP does.
+    Server,
+    /// Nobody: one of them has closed it.
+    None,
+}
+
+impl Upstream {
+    pub(super) fn new(server: TcpStream) -> Self {
+        Self { fresh: Mutex::new(Some(server)), sender: OnceCell::new(), closed: CancellationToken::new() }
+    }
+
+    /// Waits until the dependency has ended the connection after a first request.
+    pub(super) async fn closed(&self) {
+        self.closed.cancelled().await;
+    }
+
+    /// The connection, if nothing was sent over it.
+    pub(super) async fn take(&self) -> Option<TcpStream> {
+        self.fresh.lock().await.take()
+    }
+
+    /// Waits until somebody says something.
+    pub(super) async fn first_word(&self, client: &mut DuplexStream) -> std::io::Result<FirstWord> {
+        let fresh = self.fresh.lock().await;
+        let Some(server) = fresh.as_ref() else { return Ok(FirstWord::None) };
+        let (mut asked, mut told) = ([0], [0]);
+        tokio::select! {
+            biased;
+            read = client.read(&mut asked) => match read? {
+                0 => Ok(FirstWord::None),
+                _ => Ok(FirstWord::Client(asked[0])),
+            },
+            peeked = server.peek(&mut told) => match peeked? {
+                0 => Ok(FirstWord::None),
+                _ => Ok(FirstWord::Server),
+            }
+        }
+    }
+
+    /// Sends a request on and gives its answer, with the fields that belong to one connection taken out of both.
+    ///
+    /// # Errors
+    /// There is no answer.
+    pub(super) async fn send(&self, mut request: Request<Body>) -> Result<Response<Body>, Error> {
+        let connect = request.method() == Method::CONNECT;
+        let upgrade = is_upgrade(&request).then(|| hyper::upgrade::on(&mut request));
+        between(request.headers_mut(), upgrade.is_some());
+        let version = request.version();
+        let sender = self.sender.get_or_try_init(|| self.handshake(version)).await?;
+        let mut response = match sender {
+            Sender::Http1(sender) => {
+                let mut sender = sender.lock().await;
+                sender.ready().await?;
+                let answer = sender.send_request(request);
+                drop(sender);
+                answer.await?
+            }
+            Sender::Http2(sender) => {
+                let mut sender = sender.clone();
+                sender.ready().await?;
+                sender.send_request(request).await?
+            }
+        };
+        let status = response.status();
+        let upgraded = upgrade.filter(|_| status.as_u16() == 101 || (connect && status.is_success()));
+        between(response.headers_mut(), upgraded.is_some());
+        if let Some(client) = upgraded {
+            tokio::spawn(pass_upgraded(client, hyper::upgrade::on(&mut response)));
+        }
+        Ok(response.map(|body| body.map_err(Error::from).boxed_unsync()))
+    }
+
+    async fn handshake(&self, version: Version) -> Result<Sender, Error> {
+        let server = TokioIo::new(self.take().await.ok_or("the connection is gone")?);
+        let closed = self.closed.clone().drop_guard();
+        if version == Version::HTTP_2 {
+            let mut client = http2::Builder::new(TokioExecutor::new());
+            client.max_header_list_size(MAX_HEAD).initial_stream_window_size(WINDOW);
+            client.initial_connection_window_size(4 * WINDOW);
+            let (sender, connection) = client.handshake(server).await?;
+            tokio::spawn(async move {
+                connection.await.ok(); // its requests say what went wrong
+                drop(closed);
+            });
+            return Ok(Sender::Http2(sender));
+        }
+        let (sender, connection) = http1::Builder::new().preserve_header_case(true).handshake(server).await?;
+        tokio::spawn(async move {
+            connection.with_upgrades().await.ok(); // the same
+            drop(closed);
+        });
+        Ok(Sender::Http1(Mutex::new(sender)))
+    }
+}
+
+/// Behind an upgrade (RFC 9110, 7.8) and a tunnel (9.3.6) bytes are passed as they come.
+async fn pass_upgraded(client: OnUpgrade, server: OnUpgrade) {
+    if let (Ok(client), Ok(server)) = tokio::join!(client, server) {
+        let (mut client, mut server) = (TokioIo::new(client), TokioIo::new(server));
+        copy_bidirectional(&mut client, &mut server).await.ok(); // its end is the end of both
+    }
+}
