@@ -7,6 +7,8 @@ mod faults;
 mod hang;
 mod interim;
 mod loss;
+#[cfg(test)]
+mod order;
 mod peace;
 mod rolls;
 mod stage;
