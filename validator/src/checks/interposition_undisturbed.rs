@@ -17,6 +17,9 @@ pub(super) const CHECK: Check = Check {
     judge,
 };
 
+/// Disturbances that are told beside the first one.
+const MAX_TOLD: usize = 5;
+
 fn judge(timeline: &Timeline) -> Finding {
     measure(timeline).unwrap_or_else(Finding::from)
 }
@@ -30,6 +33,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     }
     let told = |trouble: &Trouble| match trouble {
         Trouble::Cut(connections) => format!("{connections} connections were cut at the hand-back"),
+        Trouble::Unreached(why) => format!("could not be reached by itself: {why}"),
         other => other.disbelief().unwrap_or_default(),
     };
     let (cut, real): (Vec<_>, Vec<_>) =
@@ -42,6 +46,6 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     };
     Ok(finding
         .measured(format!("{} disturbances", real.len()), "0")
-        .details(real.iter().skip(1).chain(&cut).map(text))
+        .details(real.iter().skip(1).chain(&cut).take(MAX_TOLD).map(text))
         .lines(real.iter().map(|(line, _)| *line)))
 }

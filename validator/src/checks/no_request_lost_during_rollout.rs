@@ -86,7 +86,7 @@ impl ClassResult {
 /// which a third was disturbed counts as two thirds.
 fn seen(timeline: &Timeline, terminations: &[(&PodLife, &Termination)]) -> f64 {
     let clear = |end: &Termination| {
-        timeline.trust.clear_share(CHECK.rests_on, (end.at, end.ended().unwrap_or(end.at)))
+        timeline.trust.clear_share(CHECK.rests_on, None, (end.at, end.ended().unwrap_or(end.at)))
     };
     terminations.iter().map(|(_, end)| clear(end)).sum()
 }

@@ -24,6 +24,7 @@ pub(super) const CHECK: Check = Check {
         Kind::Record,
         Kind::Dependency,
         Kind::Target,
+        Kind::Clock,
     ],
     judge,
 };
