@@ -117,3 +117,51 @@ impl CheckLine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::{Fact, Heartbeat, Who};
+    use crate::timeline::Kind;
+    use crate::timeline::tests::header;
+
+    const fn check(rests_on: &'static [Kind], judge: fn(&Timeline) -> Finding) -> Check {
+        let (area, severity) = (Area::Shutdown, Severity::Blocker);
+        Check { id: "GL-S999", slug: "s", area, severity, why: "", how: "", remedy: "", rests_on, judge }
+    }
+
+    const BRIEF: Check = check(&[Kind::Validator], |_| brief());
+    const LONG: Check = check(&[Kind::Validator], |_| long());
+    const OTHER: Check = check(&[Kind::Watch], |_| brief());
+
+    fn brief() -> Finding {
+        Finding::unless([Case::over((1_000, 9_000), "brief", 2)], "none")
+    }
+
+    fn long() -> Finding {
+        Finding::unless([Case::over((1_000, 31_000), "long", 2)], "none")
+    }
+
+    /// Judged with the validator at a standstill from one moment to another.
+    fn verdict(check: &Check, (from, to): (Millis, Millis)) -> Verdict {
+        let beat = Heartbeat { at: to, since: from, elapsed_ms: to - from, who: Who::Validator };
+        judge(&Evidence::new(header(), vec![Fact::Heartbeat(beat)]), &[check]).verdict
+    }
+
+    #[test]
+    fn a_brief_case_is_struck_by_whatever_touches_it() {
+        assert_eq!(verdict(&BRIEF, (8_900, 12_000)), Verdict::Inconclusive);
+        assert_eq!(verdict(&BRIEF, (9_100, 12_000)), Verdict::NoGo);
+    }
+
+    #[test]
+    fn a_long_case_is_struck_when_enough_of_it_was_disturbed() {
+        assert_eq!(verdict(&LONG, (2_000, 7_000)), Verdict::NoGo);
+        assert_eq!(verdict(&LONG, (2_000, 9_000)), Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn a_disturbance_of_something_else_strikes_nothing() {
+        assert_eq!(verdict(&OTHER, (1_000, 9_000)), Verdict::NoGo);
+    }
+}
