@@ -159,6 +159,7 @@ const PLURALS: &[&str] = &[
     "leases",
     "roles",
     "rolebindings",
+    "rollouts",
     "serviceaccounts",
     "endpointslices",
 ];

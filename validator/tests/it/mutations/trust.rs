@@ -23,7 +23,7 @@ fn late_second(at: Millis) -> SecondFact {
         class: Class::New,
         due: 10,
         on_time: 0,
-        lost: 0,
+        template: 0,
         outcomes: Vec::new(),
         open: 0,
         times: Histogram::default(),
@@ -155,7 +155,6 @@ fn two_lost_in_a_late_second(evidence: &mut Evidence) -> Millis {
 }
 
 fn lose(second: &mut SecondFact, count: u32) {
-    second.lost += count;
     second.outcomes.push((evidence::Outcome::Answered(503), count));
 }
 
@@ -167,6 +166,7 @@ fn lost(second: &SecondFact, due: Millis) -> RequestFact {
         agent: second.agent.clone(),
         node: second.node.clone(),
         class: second.class,
+        template: second.template,
         request: "GET /api/users/1".into(),
         outcome: evidence::Outcome::Answered(503),
         error: None,
