@@ -4,6 +4,7 @@ mod answers;
 mod circuit;
 mod diary;
 mod faults;
+mod forecast;
 mod hang;
 mod interim;
 mod loss;
@@ -11,6 +12,8 @@ mod peace;
 mod rolls;
 mod stage;
 mod trials;
+
+pub use forecast::{Forecast, forecast};
 
 use std::time::Duration;
 
@@ -87,7 +90,7 @@ impl Experiment<'_> {
             Interposition::prepare(self.cluster, self.plan, self.sites, self.agent_image, collector.pods())
                 .await?;
         let prober = agents.probe(self.target.probes.clone(), collector.pods());
-        agents.start(self.plan, self.target.address, LOAD_AT_MOST).await?;
+        agents.start(self.plan, self.target.address, &self.target.headers, LOAD_AT_MOST).await?;
 
         let diary = Diary::default();
         let ran = self.steps(&agents, &middle, &collector, &diary, started, progress).await;
@@ -198,7 +201,7 @@ impl Experiment<'_> {
     /// As far as the declared times tell.
     fn estimate(&self) -> Duration {
         let breaker = self.plan.dependencies.iter().find_map(|d| d.breaker.as_ref());
-        let trials = breaker.map_or(0.0, |b| 2.5 * b.open_for.0 + 2.0 * b.window.0 + 30.0);
+        let trials = breaker.map_or(0.0, |b| 2.5 * b.open_for.0 + 2.0 * b.opens.memory_s() + 30.0);
         let fixed = Duration::from_mins(2) + QUIET * 2;
         fixed + self.target.expected_roll * 2 + Duration::from_secs_f64(trials)
     }

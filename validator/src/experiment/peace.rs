@@ -54,7 +54,8 @@ pub(super) async fn run(stage: &Stage<'_>, progress: &mut Progress) -> Result<()
 /// # Errors
 /// Exit 3 with what it said instead (GL-E105).
 pub(super) async fn answered(agents: &Agents, plan: &Plan) -> Result<(), Failure> {
-    answers::trouble(&agents.evidence().await?, plan.policy.min_baseline_share).map_or(Ok(()), Err)
+    let (facts, least) = (agents.evidence().await?, plan.policy.min_baseline_share);
+    answers::trouble(&facts, &plan.traffic.requests, least).map_or(Ok(()), Err)
 }
 
 async fn learn(stage: &Stage<'_>) -> Result<(), Failure> {

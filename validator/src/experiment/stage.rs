@@ -44,7 +44,8 @@ impl Stage<'_> {
 
     /// Dependencies that can be broken, and whose breaker is declared.
     pub(super) fn circuits(&self) -> Vec<(&str, Circuit)> {
-        let declared = |d: &'_ Dependency| d.breaker.as_ref().map(Circuit::new);
+        let per_pod = self.plan.traffic.rate / f64::from(self.plan.target.replicas.max(1)) + DIRECT_RATE;
+        let declared = |d: &'_ Dependency| d.breaker.as_ref().map(|breaker| Circuit::new(breaker, per_pod));
         self.dependencies().filter_map(|d| Some((d.name.as_str(), declared(d)?))).collect()
     }
 
@@ -63,11 +64,6 @@ impl Stage<'_> {
         let pods = self.pods.borrow();
         let serving = pods.iter().filter(|(_, pod)| pod.ip.is_some() && !pod.leaving && pod.ready);
         serving.map(|(name, _)| name.clone()).collect()
-    }
-
-    /// Whether no pod of the target is ready.
-    pub(super) fn all_out(&self) -> bool {
-        self.pods.borrow().values().all(|pod| !pod.ready || pod.leaving)
     }
 
     /// Whether as many pods are ready as there should be.

@@ -18,7 +18,8 @@ use tokio_util::task::TaskTracker;
 
 use super::pause::Pause;
 use super::shooter::Shooter;
-use super::{AgentClock, DirectPlan, LoadPlan, PausePlan, ProbedPod, Recorder, classes, direct, prober};
+use super::{AgentClock, DirectPlan, LoadPlan, PausePlan, ProbedPod, Recorder, SecretHeaders};
+use super::{classes, direct, prober};
 
 /// How long in-flight requests may take to end after a stop.
 const STOP_DEADLINE: Duration = Duration::from_secs(12);
@@ -43,6 +44,8 @@ struct Agent {
     probed: watch::Sender<Vec<ProbedPod>>,
     direct: watch::Sender<DirectPlan>,
     pause: Pause,
+    // Guards the headers that the next load sends; held while they are set or copied.
+    secrets: Mutex<SecretHeaders>,
     // Guards one moment; held to set or copy it.
     heard: Mutex<Instant>,
     // Guards the handles of the one load of this agent; held while they are set or copied.
@@ -61,6 +64,7 @@ pub async fn serve(listener: TcpListener) -> std::io::Result<()> {
     let agent = Arc::new(Agent::new());
     let router = Router::new()
         .route("/status", get(status))
+        .route("/headers", put(headers))
         .route("/start", post(start))
         .route("/probes", put(probes))
         .route("/direct", put(aim_direct))
@@ -83,6 +87,11 @@ async fn status(State(agent): State<Arc<Agent>>) -> Json<AgentStatus> {
     Json(AgentStatus { now_ms: agent.clock.now_ms(), running })
 }
 
+async fn headers(State(agent): State<Arc<Agent>>, Json(secrets): Json<SecretHeaders>) -> StatusCode {
+    *agent.secrets.lock().unwrap_or_else(PoisonError::into_inner) = secrets;
+    StatusCode::NO_CONTENT
+}
+
 async fn start(State(agent): State<Arc<Agent>>, Json(plan): Json<LoadPlan>) -> impl IntoResponse {
     let mut load = agent.load.lock().unwrap_or_else(PoisonError::into_inner);
     if load.is_some() {
@@ -92,7 +101,8 @@ async fn start(State(agent): State<Arc<Agent>>, Json(plan): Json<LoadPlan>) -> i
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     let at_most = Duration::from_secs_f64(plan.at_most_s.clamp(1.0, 3600.0));
-    let shooter = Arc::new(Shooter::new(plan, recorder.clone()));
+    let secrets = agent.secrets.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let shooter = Arc::new(Shooter::new(plan, secrets, recorder.clone()));
     classes::start(&shooter, &agent.pause, &stop, &tasks);
     let direct = direct::run(Arc::clone(&shooter), agent.direct.subscribe(), stop.clone(), tasks.clone());
     tasks.spawn(direct);
@@ -163,7 +173,8 @@ impl Agent {
         let (probed, _) = watch::channel(Vec::new());
         let (direct, _) = watch::channel(DirectPlan::default());
         let (pause, heard) = (Pause::default(), Mutex::new(Instant::now()));
-        Self { clock: AgentClock::start(), probed, direct, pause, heard, load: Mutex::new(None) }
+        let secrets = Mutex::default();
+        Self { clock: AgentClock::start(), probed, direct, pause, secrets, heard, load: Mutex::new(None) }
     }
 
     fn hear(&self) {

@@ -14,6 +14,8 @@ fn target() -> Target {
     let mut plan = header().plan.target;
     plan.deployment = "users".into();
     Target {
+        ports: std::collections::BTreeMap::new(),
+        headers: crate::load::SecretHeaders::default(),
         plan,
         address: "127.0.0.1:80".parse().unwrap(),
         selector: "app=users".into(),
