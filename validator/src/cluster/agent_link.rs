@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use http::Method;
-use k8s_openapi::api::core::v1::Pod;
-use kube::Api;
 
+use super::Cluster;
 use super::api_link::{ApiLink, ClockOffset};
 use crate::evidence::Fact;
-use crate::load::{AGENT_PORT, AgentStatus, DirectPlan, LoadPlan, PausePlan, ProbedPod};
+use crate::load::{AGENT_PORT, AgentStatus, DirectPlan, LoadPlan, PausePlan, ProbedPod, SecretHeaders};
 
 /// One agent.
 #[derive(Clone)]
@@ -17,12 +16,16 @@ pub(super) struct AgentLink {
 }
 
 impl AgentLink {
-    pub(super) fn new(pods: Api<Pod>, pod: String) -> Self {
-        Self { api: ApiLink::new(pods, pod, AGENT_PORT) }
+    pub(super) fn new(cluster: &Cluster, pod: String) -> Self {
+        Self { api: ApiLink::new(cluster, pod, AGENT_PORT) }
     }
 
     pub(super) fn pod(&self) -> &str {
         &self.api.pod
+    }
+
+    pub(super) async fn headers(&self, headers: &SecretHeaders) -> Result<(), String> {
+        self.api.send(Method::PUT, "/headers", headers).await
     }
 
     pub(super) async fn start(&self, plan: &LoadPlan) -> Result<(), String> {

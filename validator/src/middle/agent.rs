@@ -17,17 +17,21 @@ use super::in_force::Verdict;
 use super::protocol::{Answering, Asking};
 use super::proxy::{Context, Proxy};
 use super::spans::{Passed, Spans};
-use super::upward::{End, Quiet, Upward};
+use super::upward::{End, Upward};
 use super::wire::Wire;
 use super::{HostPort, MiddlePlan, PortPlan};
 use crate::config::Protocol;
-use crate::evidence::Fact;
+use crate::evidence::{Fact, Who};
+use crate::pulse::Pulse;
 
 /// How long the dependency may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// How often time is looked at: the precision of the ends of faults.
 const TICK: Duration = Duration::from_millis(20);
+
+/// How often the agent looks whether it is late itself.
+const BEAT: Duration = Duration::from_millis(250);
 
 /// After one side has said its last, the other one may take this long.
 const LAST_WORDS: Duration = Duration::from_secs(30);
@@ -39,13 +43,16 @@ const PIPE: usize = 256 * 1024;
 pub struct Agent {
     pub(super) desk: Arc<Desk>,
     spans: Spans,
+    pulse: Pulse,
 }
 
 impl Agent {
     /// An agent that knows no target yet: it forwards everything. Its clock-driven work ends with the runtime.
     pub fn start(plan: MiddlePlan, limits: Limits) -> Arc<Self> {
         let desk = Arc::new(Desk::new(plan, limits));
-        let agent = Arc::new(Self { spans: Spans::start(Arc::clone(&desk)), desk });
+        let (clock, who) = (desk.clock, Who::Middle(desk.plan.dependency.clone()));
+        let pulse = Pulse::start(who, BEAT, move || clock.millis(Instant::now()));
+        let agent = Arc::new(Self { spans: Spans::start(Arc::clone(&desk)), desk, pulse });
         let ticking = Arc::clone(&agent);
         tokio::spawn(async move {
             loop {
@@ -75,7 +82,8 @@ impl Agent {
 
     /// Everything seen so far.
     pub(super) fn facts(&self) -> Vec<Fact> {
-        self.desk.facts().into_iter().chain(self.spans.facts(&self.desk)).collect()
+        let told = self.desk.facts().into_iter().chain(self.spans.facts(&self.desk));
+        told.chain(self.pulse.facts()).collect()
     }
 
     /// A request to an HTTP dependency, or an export to the collector, has come by on a connection opened then.
@@ -121,8 +129,7 @@ impl Agent {
             }
             End::Eof => client.shutdown().await.unwrap_or_default(),
             // A close instead of a reset, if the socket is gone already.
-            End::Reset | End::Gone | End::Cut => client.set_zero_linger().unwrap_or_default(),
-            End::Idle => {}
+            End::Reset | End::Gone => client.set_zero_linger().unwrap_or_default(),
         }
     }
 
@@ -139,7 +146,7 @@ impl Agent {
         }
         self.desk.opened(source);
         let end = self.reach_and_carry(client, source, upstream).await;
-        self.desk.closed(source, end == End::Cut);
+        self.desk.closed(source);
         end
     }
 
@@ -149,8 +156,16 @@ impl Agent {
         source: IpAddr,
         upstream: &HostPort,
     ) -> End {
-        let Ok(Ok(mut server)) = timeout(CONNECT, upstream.connect()).await else {
-            return End::Reset;
+        let mut server = match timeout(CONNECT, upstream.connect()).await {
+            Ok(Ok(server)) => server,
+            Ok(Err(error)) => {
+                self.desk.unreached(error.to_string());
+                return End::Reset;
+            }
+            Err(_) => {
+                self.desk.unreached(format!("no answer within {} s", CONNECT.as_secs()));
+                return End::Reset;
+            }
         };
         server.set_nodelay(true).ok(); // the same
         let wire = Wire::default();
@@ -201,9 +216,7 @@ impl Agent {
             server: to_server,
             asking: Asking::new(protocol),
             buffer: BytesMut::with_capacity(16 * 1024),
-            passed: 0,
             begun: false,
-            quiet: Quiet::new(),
             opened: Instant::now(),
             opening: Opening::default(),
         };

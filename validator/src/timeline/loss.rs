@@ -1,7 +1,7 @@
 //! Losses: data stores that were taken away from a pod altogether, and when each came back.
 
 use super::{Timeline, Unmeasured};
-use crate::config::{Dependency, Protocol};
+use crate::config::{Dependency, Need, Protocol};
 use crate::evidence::{Fault, FaultFact, Millis, Step};
 
 /// One pod and everything that it lost from [`Step::Loss`] on, in order.
@@ -35,6 +35,13 @@ impl<'a> Loss<'a> {
 }
 
 impl<'a> Timeline<'a> {
+    /// The faults of a loss that take what readiness needs.
+    pub fn needed<'l>(&self, loss: &'l Loss<'a>) -> impl Iterator<Item = &'a FaultFact> + use<'l, 'a> {
+        let stores = self.data_stores().filter(|store| store.readiness == Need::Required);
+        let needed: Vec<&str> = stores.map(|store| store.name.as_str()).collect();
+        loss.faults.iter().map(|(_, fault)| *fault).filter(move |f| needed.contains(&f.dependency.as_str()))
+    }
+
     /// What each pod lost, or why none lost anything.
     pub fn losses(&self) -> Result<Vec<Loss<'a>>, Unmeasured> {
         let stores: Vec<&str> = self.data_stores().map(|dependency| dependency.name.as_str()).collect();

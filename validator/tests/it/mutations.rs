@@ -10,13 +10,14 @@ mod release;
 mod run;
 mod shutdown;
 mod tracing;
+mod trust;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use golive_validator::check::Outcome;
 use golive_validator::checks::ALL;
-use golive_validator::evidence::{self, Edge, Evidence, Fact, Fault, Step, Trouble};
+use golive_validator::evidence::{self, Edge, Evidence, ExportFact, Fact, Fault, Refusal, Step, Trouble};
 use golive_validator::judge::judge;
 use golive_validator::report::{Format, Report, Verdict};
 
@@ -118,6 +119,23 @@ fn without_the_middle_agents_the_verdict_stays_open() {
 }
 
 #[test]
+fn spans_that_the_collector_refused_are_told_with_its_answer() {
+    let mut evidence = good();
+    let at = edge(&evidence, Step::Quiet, Edge::Begin);
+    evidence.facts.retain(|fact| !matches!(fact, Fact::Trace(_)));
+    let refused = |request: &str, refusal, exports| {
+        let (dependency, pod, request) = ("traces".to_owned(), "users-1".to_owned(), request.to_owned());
+        Fact::Export(ExportFact { at, dependency, pod, request, refusal, exports, spans: 0 })
+    };
+    evidence.facts.push(refused("POST /v1/traces", Refusal::Status(429), 1));
+    evidence.facts.extend((0..3).map(|_| refused("POST /v1/tracesX", Refusal::Status(404), 2)));
+    let report = judge(&evidence, ALL);
+    let told = &report.checks.iter().find(|line| line.id == "GL-T201").unwrap().finding;
+    assert_eq!(told.outcome, Outcome::Fail);
+    assert!(told.summary.ends_with("POST /v1/tracesX answered 404 (6 exports)"), "{}", told.summary);
+}
+
+#[test]
 fn the_bare_build_fails_for_its_own_reasons() {
     let report = judge(&fixture("bare.evidence.zst"), ALL);
     assert_eq!(report.verdict, Verdict::NoGo);
@@ -170,4 +188,41 @@ fn the_terminal_report_fits_80_columns_and_a_saved_file_judges_the_same() {
         let (again, first) = (judge(&evidence::read(&copy).unwrap(), ALL), judge(&evidence, ALL));
         assert_eq!(again, first);
     }
+}
+
+#[test]
+fn what_is_called_and_not_declared_keeps_a_warning_and_stands_in_the_report() {
+    let mut evidence = good();
+    let span = evidence.facts.iter_mut().find_map(|f| match f {
+        Fact::Trace(trace) => trace.spans.iter_mut().find(|span| span.db_system.is_some()),
+        _ => None,
+    });
+    let span = span.unwrap();
+    let mut other = span.clone();
+    (other.id, other.server) = ("00000000000000ff".into(), Some("ledger-db".into()));
+    let trace = evidence.facts.iter_mut().find_map(|f| if let Fact::Trace(t) = f { Some(t) } else { None });
+    trace.unwrap().spans.push(other);
+    let report = judge(&evidence, ALL);
+    assert_eq!(report.verdict, Verdict::GoWithWarnings);
+    for format in [Format::Terminal, Format::Json] {
+        let mut text = Vec::new();
+        report.write(format, &mut text).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.contains("postgresql at ledger-db"), "{text}");
+    }
+    let mut text = Vec::new();
+    report.write(Format::Terminal, &mut text).unwrap();
+    let text = anstream::adapter::strip_str(std::str::from_utf8(&text).unwrap()).to_string();
+    let lines: Vec<&str> = text.lines().collect();
+    let line = lines.iter().position(|line| line.contains("NOT TESTED")).unwrap();
+    assert!(lines[..line].iter().any(|line| line.contains(" run ")), "it comes after the line of the run");
+}
+
+#[test]
+fn further_trials_that_fit_processes_are_told_so() {
+    let mut evidence = good();
+    faults(&mut evidence).for_each(|f| f.others = 3 * u64::from(matches!(f.fault, Fault::Trial { .. })));
+    let report = judge(&evidence, ALL);
+    let line = report.checks.iter().find(|line| line.id == "GL-B202").unwrap();
+    assert!(line.finding.details.iter().any(|text| text.contains("perProcess: 4")), "{:?}", line.finding);
 }
