@@ -152,10 +152,11 @@ impl<W: AsyncWrite + Unpin> Upward<'_, W> {
                     passing = length;
                 }
                 Head::Call { length, mark, writes, answers } => {
+                    let settled = self.opening.has_settled();
                     if let Some(marks) = self.opening.call(mark) {
                         self.agent.desk.hear_opening(self.source, marks);
                     }
-                    let call = Call { mark, writes, opened: self.opened };
+                    let call = Call { mark, writes, opened: self.opened, settled };
                     let verdict = self.agent.desk.call(self.source, &call);
                     passing = self.call(passing, length, answers, verdict).await?;
                 }

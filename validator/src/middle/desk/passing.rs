@@ -30,7 +30,7 @@ impl Desk {
             state.counts.ping(ip, now);
             return Verdict::Pass;
         }
-        if state.set_up.is(call.mark) {
+        if state.set_up.is(call.mark, call.settled) {
             state.counts.set_up(ip, now);
             return Verdict::Pass;
         }
