@@ -8,6 +8,8 @@ mod forecast;
 mod hang;
 mod interim;
 mod loss;
+#[cfg(test)]
+mod order;
 mod peace;
 mod rolls;
 mod stage;
@@ -26,14 +28,18 @@ use self::stage::Stage;
 use crate::cluster::{
     Agents, Back, Candidate, Cluster, Collector, Interposition, Rollout, Site, Stays, Target, go_back,
 };
-use crate::evidence::{Evidence, Fact, Header, Millis, SCHEMA, Step};
+use crate::evidence::{Evidence, Fact, Header, Millis, SCHEMA, Step, Who};
 use crate::failure::Failure;
 use crate::moment::now;
 use crate::plan::Plan;
 use crate::progress::Progress;
+use crate::pulse::Pulse;
 
 /// Between two parts of the experiment.
 const BREATH: Duration = Duration::from_secs(2);
+
+/// How often the validator looks whether it is late itself.
+const BEAT: Duration = Duration::from_millis(500);
 
 /// The load ends by itself after this time, whatever becomes of the validator.
 const LOAD_AT_MOST: Duration = Duration::from_mins(45);
@@ -92,7 +98,7 @@ impl Experiment<'_> {
         let prober = agents.probe(self.target.probes.clone(), collector.pods());
         agents.start(self.plan, self.target.address, &self.target.headers, LOAD_AT_MOST).await?;
 
-        let diary = Diary::default();
+        let (diary, pulse) = (Diary::default(), Pulse::start(Who::Validator, BEAT, now));
         let ran = self.steps(&agents, &middle, &collector, &diary, started, progress).await;
         let ran = self.back(ran, progress).await;
         prober.abort();
@@ -100,7 +106,7 @@ impl Experiment<'_> {
         progress.tell("fetching the evidence");
         let load = agents.evidence().await;
         let mut facts = self.target.facts.clone();
-        facts.extend(diary.facts());
+        facts.extend(diary.facts().into_iter().chain(pulse.facts()));
         let (load, failure) = kept(load, ran.and(stopped));
         facts.extend(load);
         facts.extend(middle.evidence().await);

@@ -16,6 +16,9 @@ pub(super) const CHECK: Check = Check {
     judge,
 };
 
+/// Disturbances that are told beside the first one.
+const MAX_TOLD: usize = 5;
+
 fn judge(timeline: &Timeline) -> Finding {
     measure(timeline).unwrap_or_else(Finding::from)
 }
@@ -39,6 +42,6 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     };
     Ok(finding
         .measured(format!("{} disturbances", real.len()), "0")
-        .details(real.iter().skip(1).map(|(_, text)| text.clone()))
+        .details(real.iter().skip(1).take(MAX_TOLD).map(|(_, text)| text.clone()))
         .lines(real.iter().map(|(line, _)| *line)))
 }

@@ -11,7 +11,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Shutdown,
     severity: Severity::Blocker,
     why: "Every lost request is a user who saw an error because we deployed.",
-    how: "Open-loop load from inside the cluster without any retry, each connection class side by side, through two rolls; a request without a complete answer, or with another one than its `expect` or else the quiet phase says, is lost. The zero is held against its power: 3/(rate per endpoint x terminations) seconds of blindness are ruled out at 95 %; what fell into a disturbance of the run counts neither for nor against.",
+    how: "Open-loop load from inside the cluster without any retry, each connection class side by side, through two rolls; a request without a complete answer, or with another one than its `expect` or else the quiet phase says, is lost. The zero is held against its power: 3/(rate x the shares of the load that the terminations met) seconds of blindness are ruled out at 95 %, each share measured by the pod's calls just before its end, else taken to be even; what fell into a disturbance of the run counts neither for nor against.",
     remedy: "Keep accepting for some seconds after SIGTERM, answer with Connection: close, finish what is in flight, then exit.",
     rests_on: &[Kind::Load, Kind::Agent, Kind::Dependency, Kind::Target],
     judge,
@@ -65,10 +65,9 @@ impl ClassResult {
         let load = timeline.load.class_over(class, rolling);
         let terminations = timeline.terminations();
         let seconds = rolling.iter().map(|(begin, end)| end - begin).sum::<Millis>() as f64 / 1000.0;
-        let endpoints = f64::from(timeline.plan().target.replicas.max(1));
-        let per_endpoint = (load.answered + load.lost) as f64 / seconds / endpoints;
+        let per_second = (load.answered + load.lost) as f64 / seconds;
         let open = terminations.iter().map(|(_, t)| timeline.load.open_at(class, t.at)).sum();
-        Self { class, load, blind_s: 3.0 / (per_endpoint * seen(timeline, &terminations)), open }
+        Self { class, load, blind_s: 3.0 / (per_second * seen(timeline, &terminations)), open }
     }
 
     fn text(&self) -> String {
@@ -82,13 +81,13 @@ impl ClassResult {
     }
 }
 
-/// Terminations that would have shown a loss: what happened while the run was disturbed proves nothing, so that one of
-/// which a third was disturbed counts as two thirds.
+/// The shares of the load that met an end which would have shown a loss, added up over all ends: what happened while the
+/// run was disturbed proves nothing, so that an end of which a third was disturbed counts as two thirds.
 fn seen(timeline: &Timeline, terminations: &[(&PodLife, &Termination)]) -> f64 {
     let clear = |end: &Termination| {
-        timeline.trust.clear_share(CHECK.rests_on, (end.at, end.ended().unwrap_or(end.at)))
+        timeline.trust.clear_share(CHECK.rests_on, None, (end.at, end.ended().unwrap_or(end.at)))
     };
-    terminations.iter().map(|(_, end)| clear(end)).sum()
+    terminations.iter().map(|(pod, end)| clear(end) * timeline.share_at_end(&pod.name, end.at)).sum()
 }
 
 fn classes_in(timeline: &Timeline) -> impl Iterator<Item = Class> {

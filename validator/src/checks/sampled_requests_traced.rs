@@ -12,7 +12,7 @@ pub(super) const CHECK: Check = Check {
     why: "Without it nobody can follow a user's failed request into the service.",
     how: "The load sends requests with the sampled flag of traceparent set (W3C Trace Context); the middle agent before the collector copies what the pods export and the collector takes: spans answered with a status of the 4xx or 5xx class, a gRPC status other than 0, a partial success that rejects some, or by what is no endpoint of OTLP, were not delivered, unless they were sent again. Judged from the end of the roll in, when every pod exports past it, until dependencies are broken.",
     remedy: "Take traceparent in, create a server span per request as a child of it, export it to the collector, and heed what that answers.",
-    rests_on: &[Kind::Agent, Kind::Record, Kind::Content, Kind::Dependency, Kind::Target],
+    rests_on: &[Kind::Load, Kind::Agent, Kind::Record, Kind::Content, Kind::Dependency, Kind::Target],
     judge,
 };
 
@@ -39,7 +39,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
             .lines(lines));
     }
     let cases = sampled.iter().filter_map(|(line, request)| {
-        let spans = timeline.load.servers_of(request).count();
+        let spans = timeline.load.servers_of(request).len();
         let text = format!("{}: {spans} server spans in our trace", request.request);
         (spans != 1).then(|| Case::over(request.during(), text, *line).before(collector))
     });
@@ -48,5 +48,6 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     Ok(Finding::unless(cases, pass)
         .counted(format!("of {total} sampled requests have no server span in our trace, or several{refused}"))
         .tally("without exactly one", "0")
+        .details(timeline.load.hop.map(|hop| hop.told().to_owned()))
         .lines(lines))
 }

@@ -66,6 +66,18 @@ impl Stage<'_> {
         serving.map(|(name, _)| name.clone()).collect()
     }
 
+    /// Whether some agent has seen some pod that serves.
+    pub(super) fn is_seen(&self) -> bool {
+        let pods = self.serving();
+        let seen = |pod: &String| {
+            self.dependencies().any(|dependency| {
+                let now = self.middle.status(&dependency.name);
+                now.pods.get(pod).is_some_and(|now| u64::from(now.open) + now.calls + now.pings > 0)
+            })
+        };
+        !pods.is_empty() && pods.iter().any(seen)
+    }
+
     /// Whether as many pods are ready as there should be.
     pub(super) fn all_in(&self) -> bool {
         self.serving().len() >= usize::try_from(self.plan.target.replicas).unwrap_or(usize::MAX)

@@ -20,12 +20,17 @@ use super::pause::Pause;
 use super::shooter::Shooter;
 use super::{AgentClock, DirectPlan, LoadPlan, PausePlan, ProbedPod, Recorder, SecretHeaders};
 use super::{classes, direct, prober};
+use crate::evidence::Who;
+use crate::pulse::Pulse;
 
 /// How long in-flight requests may take to end after a stop.
 const STOP_DEADLINE: Duration = Duration::from_secs(12);
 
 /// Without a word from the validator for this long the load ends.
 const ABANDONED: Duration = Duration::from_mins(1);
+
+/// How often the agent looks whether it is late.
+const BEAT: Duration = Duration::from_millis(250);
 
 /// Requests per second to one pod past the Service, at most.
 const MAX_DIRECT_RATE: f64 = 1_000.0;
@@ -57,6 +62,7 @@ struct Load {
     recorder: Recorder,
     stop: CancellationToken,
     tasks: TaskTracker,
+    pulse: Arc<Pulse>,
 }
 
 /// Serves the API until the future is dropped or the listener fails.
@@ -97,6 +103,8 @@ async fn start(State(agent): State<Arc<Agent>>, Json(plan): Json<LoadPlan>) -> i
     if load.is_some() {
         return (StatusCode::CONFLICT, "this agent has had its load");
     }
+    let (clock, who) = (agent.clock, Who::Load(plan.agent.clone()));
+    let pulse = Arc::new(Pulse::start(who, BEAT, move || clock.millis(Instant::now())));
     let recorder = Recorder::new(agent.clock, &plan);
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
@@ -108,7 +116,7 @@ async fn start(State(agent): State<Arc<Agent>>, Json(plan): Json<LoadPlan>) -> i
     tasks.spawn(direct);
     tasks.spawn(prober::probe(agent.probed.subscribe(), recorder.clone(), agent.clock, stop.clone()));
     tokio::spawn(end_in_time(Arc::clone(&agent), stop.clone(), at_most));
-    *load = Some(Load { recorder, stop, tasks });
+    *load = Some(Load { recorder, stop, tasks, pulse });
     (StatusCode::OK, "started")
 }
 
@@ -157,7 +165,8 @@ async fn stop(State(agent): State<Arc<Agent>>) -> impl IntoResponse {
 }
 
 async fn evidence(State(agent): State<Arc<Agent>>) -> impl IntoResponse {
-    let facts = agent.load().map(|load| load.recorder.facts()).unwrap_or_default();
+    let told = |load: Load| load.recorder.facts().into_iter().chain(load.pulse.facts());
+    let facts = agent.load().into_iter().flat_map(told);
     let mut body = Vec::new();
     for fact in facts {
         // Facts are plain data: writing them to memory cannot fail.

@@ -43,7 +43,7 @@ impl Trust {
         Self { disturbances, only_bytes: only_bytes.collect() }
     }
 
-    /// Those of some kinds that touch a window; with a dependency only those that can touch it.
+    /// Those of some kinds that touch a window; with a dependency not those that hide only what another one was told.
     pub fn during<'s>(
         &'s self,
         kinds: &'s [Kind],
@@ -51,7 +51,7 @@ impl Trust {
         window: (Millis, Millis),
     ) -> impl Iterator<Item = &'s Disturbance> {
         let can_touch = move |d: &&Disturbance| {
-            let theirs = d.source.dependency();
+            let theirs = d.source.hides();
             dependency.is_none() || theirs.is_none() || theirs == dependency
         };
         let mine = self.disturbances.iter().filter(|d| kinds.contains(&d.source.kind()));
@@ -59,8 +59,9 @@ impl Trust {
     }
 
     /// The share of a window in which none of these kinds was disturbed, from 0 to 1.
-    pub fn clear_share(&self, kinds: &[Kind], (from, to): (Millis, Millis)) -> f64 {
-        let inside = self.during(kinds, None, (from, to)).map(|d| (d.from.max(from), d.to.min(to)));
+    pub fn clear_share(&self, kinds: &[Kind], dependency: Option<&str>, (from, to): (Millis, Millis)) -> f64 {
+        let touching = self.during(kinds, dependency, (from, to));
+        let inside = touching.map(|d| (d.from.max(from), d.to.min(to)));
         let mut disturbed: Vec<(Millis, Millis)> = inside.collect();
         disturbed.sort_unstable();
         let (mut covered, mut until) = (0, from);

@@ -10,6 +10,7 @@ mod release;
 mod run;
 mod shutdown;
 mod tracing;
+mod trust;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -88,9 +89,9 @@ fn what_an_agent_did_not_see_is_never_held_against_the_target() {
 #[test]
 fn a_good_run_passes_every_check() {
     let report = judge(&good(), ALL);
-    for line in &report.checks {
-        assert_eq!(line.finding.outcome, Outcome::Pass, "{}: {}", line.id, line.finding.summary);
-    }
+    let others = report.checks.iter().filter(|line| line.finding.outcome != Outcome::Pass);
+    let others: Vec<_> = others.map(|line| format!("{}: {}", line.id, line.finding.summary)).collect();
+    assert_eq!(others, [""; 0]);
     assert_eq!(report.verdict, Verdict::Go);
     assert_eq!(report.passing(), 4);
 }
@@ -150,7 +151,10 @@ fn one_changed_thing_in_good_evidence_is_found_by_the_check_meant_for_it() {
     let before = judge(&good, ALL);
     let mut wrong = Vec::new();
     for (number, (id, expected, mutate)) in mutations().enumerate() {
-        assert_eq!(outcome(&before, id), Outcome::Pass, "{id} must pass before the mutation");
+        if outcome(&before, id) != Outcome::Pass {
+            wrong.push(format!("{id} must pass before the mutation"));
+            continue;
+        }
         let mut mutated = good.clone();
         mutate(&mut mutated);
         let found = outcome(&judge(&mutated, ALL), id);
