@@ -6,7 +6,7 @@ mod aliases;
 mod api_link;
 mod collector;
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 mod forward;
 mod gitops;
 mod guardian;
@@ -20,7 +20,7 @@ mod patches;
 mod permission;
 mod rollback;
 #[cfg(test)]
-mod rolled;
+pub(crate) mod rolled;
 mod rollout;
 mod site;
 mod target;
@@ -63,6 +63,7 @@ pub struct Cluster {
     client: Client,
     namespace: String,
     context: String,
+    dial: forward::Dial,
 }
 
 impl Cluster {
@@ -75,7 +76,8 @@ impl Cluster {
         config.connect_timeout = Some(Duration::from_secs(5));
         let client = Client::try_from(config)
             .map_err(|e| Failure::usage(format!("context `{name}` cannot be used: {e}")))?;
-        let cluster = Self { client, namespace: namespace.to_owned(), context: name };
+        let cluster =
+            Self { client, namespace: namespace.to_owned(), context: name, dial: forward::Dial::PortForward };
         match timeout(Duration::from_secs(15), cluster.client.apiserver_version()).await {
             Ok(Ok(_)) => Ok(cluster),
             Ok(Err(error)) => Err(cluster.explain("reach the API server", &error)),

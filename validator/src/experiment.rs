@@ -8,6 +8,8 @@ mod forecast;
 mod hang;
 mod interim;
 mod loss;
+#[cfg(test)]
+mod order;
 mod peace;
 mod rolls;
 mod stage;

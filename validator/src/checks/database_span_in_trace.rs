@@ -16,7 +16,7 @@ pub(super) const CHECK: Check = Check {
     why: "A trace that ends at the service's door does not tell whether the database was slow.",
     how: "Judged are the request templates of which every trace of the quiet phase shows a store: what is answered from memory touches none. In each trace of theirs a span with the db.system.name of a declared store must descend from the server span: of the database, or of the cache that answered in its place. Of a database that was called at all, some span must be seen.",
     remedy: "Wrap database calls in client spans with db.system.name (OpenTelemetry semantic conventions for databases).",
-    rests_on: &[Kind::Agent, Kind::Record, Kind::Content, Kind::Dependency, Kind::Target],
+    rests_on: &[Kind::Load, Kind::Agent, Kind::Record, Kind::Content, Kind::Dependency, Kind::Target],
     judge,
 };
 

@@ -13,7 +13,7 @@ pub(super) const CHECK: Check = Check {
     why: "A span whose parent was never exported hangs in the air: the trace shows two halves and nobody knows how they belong together.",
     how: "In the traces of sampled requests the parent of each span must be a span of the same trace, or the one that our request named.",
     remedy: "Export the spans of a request with one decision, and end the outer span even when the inner one fails.",
-    rests_on: &[Kind::Agent, Kind::Record, Kind::Content, Kind::Dependency, Kind::Target],
+    rests_on: &[Kind::Load, Kind::Agent, Kind::Record, Kind::Content, Kind::Dependency, Kind::Target],
     judge,
 };
 

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use http::Method;
-use k8s_openapi::api::core::v1::Pod;
-use kube::Api;
 
+use super::Cluster;
 use super::api_link::{ApiLink, ClockOffset};
 use crate::evidence::Fact;
 use crate::load::{AGENT_PORT, AgentStatus, DirectPlan, LoadPlan, PausePlan, ProbedPod, SecretHeaders};
@@ -17,8 +16,8 @@ pub(super) struct AgentLink {
 }
 
 impl AgentLink {
-    pub(super) fn new(pods: Api<Pod>, pod: String) -> Self {
-        Self { api: ApiLink::new(pods, pod, AGENT_PORT) }
+    pub(super) fn new(cluster: &Cluster, pod: String) -> Self {
+        Self { api: ApiLink::new(cluster, pod, AGENT_PORT) }
     }
 
     pub(super) fn pod(&self) -> &str {

@@ -214,7 +214,7 @@ async fn started(
             }
         }
         if state.is_some_and(|s| s.running.is_some()) {
-            let link = AgentLink::new(pods.clone(), name.to_owned());
+            let link = AgentLink::new(cluster, name.to_owned());
             if let Ok(clock) = link.clock().await {
                 let node = pod.spec.as_ref().and_then(|s| s.node_name.clone()).unwrap_or_default();
                 return Ok(Agent { link, node, clock });

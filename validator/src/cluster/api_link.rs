@@ -11,7 +11,8 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
 
-use super::forward::Forward;
+use super::Cluster;
+use super::forward::{Dial, Forward};
 use crate::evidence::Fact;
 use crate::moment::now_ms;
 
@@ -34,6 +35,7 @@ pub(super) struct ClockOffset {
 /// One of our pods.
 #[derive(Clone)]
 pub(super) struct ApiLink {
+    dial: Dial,
     pods: Api<Pod>,
     pub(super) pod: String,
     port: u16,
@@ -42,8 +44,8 @@ pub(super) struct ApiLink {
 }
 
 impl ApiLink {
-    pub(super) fn new(pods: Api<Pod>, pod: String, port: u16) -> Self {
-        Self { pods, pod, port, forward: Arc::default() }
+    pub(super) fn new(cluster: &Cluster, pod: String, port: u16) -> Self {
+        Self { dial: cluster.dial.clone(), pods: cluster.api(), pod, port, forward: Arc::default() }
     }
 
     /// Asks once, within a deadline.
@@ -116,7 +118,7 @@ impl ApiLink {
         let mut slot = self.forward.lock().await;
         let mut forward = match slot.take() {
             Some(forward) => forward,
-            None => Forward::open(&self.pods, &self.pod, self.port).await?,
+            None => Forward::open(&self.dial, &self.pods, &self.pod, self.port).await?,
         };
         let (status, body) = forward.exchange(method.clone(), path, body).await?;
         *slot = Some(forward);

@@ -1,5 +1,7 @@
 //! An API server of a test: keeps objects by path, checks JSON Patches, and refuses what a test wants refused.
 
+mod world;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -15,7 +17,7 @@ use super::Cluster;
 
 /// Shared with the server; every method holds the lock for one look.
 #[derive(Clone, Default)]
-pub(super) struct Fake {
+pub(crate) struct Fake {
     state: Arc<Mutex<Kept>>,
 }
 
@@ -28,15 +30,28 @@ struct Kept {
     refused: BTreeMap<String, u32>,
     /// What was laid on an object by server-side apply, by its path.
     applied: BTreeMap<String, Value>,
-    /// Every request, as in `PATCH /apis/apps/v1/namespaces/demo/deployments/users`.
-    heard: Vec<String>,
-    /// Numbers of the requests that fail.
-    failing: std::ops::Range<usize>,
+    /// Every request that steers something.
+    heard: Vec<Heard>,
+    /// The number of the one that fails.
+    failing: Option<usize>,
+    /// Whether things happen in the cluster by themselves.
+    lives: bool,
+}
+
+/// A request that steers something, to the API server or to one of our agents.
+#[derive(Clone, Debug)]
+pub(crate) struct Heard {
+    /// As in `PATCH /apis/apps/v1/namespaces/demo/deployments/users`, or `load GET /evidence`.
+    pub(crate) what: String,
+    /// Whether the target's template led to agents when it came.
+    pub(crate) led: bool,
+    /// Whether it was failed.
+    pub(crate) failed: bool,
 }
 
 impl Fake {
     /// A server, and a connection to its namespace `demo`.
-    pub(super) async fn start() -> (Self, Cluster) {
+    pub(crate) async fn start() -> (Self, Cluster) {
         let fake = Self::default();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address: SocketAddr = listener.local_addr().unwrap();
@@ -44,45 +59,53 @@ impl Fake {
         tokio::spawn(async move { axum::serve(listener, router).await });
         let config = Config::new(format!("http://{address}").parse().unwrap());
         let client = Client::try_from(config).unwrap();
-        (fake, Cluster { client, namespace: "demo".into(), context: "it".into() })
+        let dial = super::forward::Dial::PortForward;
+        (fake, Cluster { client, namespace: "demo".into(), context: "it".into(), dial })
     }
 
-    pub(super) fn put(&self, path: &str, object: Value) {
+    pub(crate) fn put(&self, path: &str, object: Value) {
         self.state.lock().unwrap().keep(path, object);
     }
 
-    pub(super) fn get(&self, path: &str) -> Option<Value> {
+    pub(crate) fn get(&self, path: &str) -> Option<Value> {
         self.state.lock().unwrap().objects.get(path).cloned()
     }
 
-    pub(super) fn remove(&self, path: &str) {
+    pub(crate) fn remove(&self, path: &str) {
         self.state.lock().unwrap().objects.remove(path);
     }
 
     /// Every object that is left, by path.
-    pub(super) fn paths(&self) -> Vec<String> {
+    pub(crate) fn paths(&self) -> Vec<String> {
         self.state.lock().unwrap().objects.keys().cloned().collect()
     }
 
-    /// Every request until now.
-    pub(super) fn heard(&self) -> Vec<String> {
+    /// Every request that steered something until now.
+    pub(crate) fn heard(&self) -> Vec<Heard> {
         self.state.lock().unwrap().heard.clone()
     }
 
-    /// Fails the requests of these numbers, counted from the next one on.
-    pub(super) fn fail(&self, numbers: std::ops::Range<usize>) {
-        let mut state = self.state.lock().unwrap();
-        state.heard.clear();
-        state.failing = numbers;
+    /// Fails the request of this number.
+    pub(crate) fn fail(&self, number: usize) {
+        self.state.lock().unwrap().failing = Some(number);
     }
 
     /// Refuses the next patches of one object.
-    pub(super) fn refuse(&self, path: &str, times: u32) {
+    pub(crate) fn refuse(&self, path: &str, times: u32) {
         self.state.lock().unwrap().refused.insert(path.to_owned(), times);
     }
 }
 
 impl Kept {
+    /// Notes a request that steers something; says whether it is to fail.
+    fn hear(&mut self, what: String) -> bool {
+        let target = self.objects.get(super::rolled::Rolled::PATH).map(Value::to_string);
+        let led = target.is_some_and(|target| target.contains("agent.golive.invalid"));
+        let failed = self.failing == Some(self.heard.len());
+        self.heard.push(Heard { what, led, failed });
+        failed
+    }
+
     fn keep(&mut self, path: &str, mut object: Value) -> Value {
         self.version += 1;
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
@@ -95,7 +118,9 @@ impl Kept {
         if self.objects.contains_key(&path) {
             return refusal(StatusCode::CONFLICT);
         }
-        Json(self.keep(&path, object)).into_response()
+        let created = self.keep(&path, object);
+        let created = if self.lives { self.created(&path) } else { created };
+        Json(created).into_response()
     }
 
     fn patch(&mut self, path: &str, body: &[u8], is_apply: bool) -> Response {
@@ -120,7 +145,12 @@ impl Kept {
             let generation = object["metadata"]["generation"].as_i64().unwrap_or_default();
             object["metadata"]["generation"] = json!(generation + 1);
         }
-        Json(self.keep(path, object)).into_response()
+        let is_rolled = object["spec"] != before;
+        let patched = self.keep(path, object);
+        if self.lives && is_rolled {
+            self.rolled();
+        }
+        Json(patched).into_response()
     }
 
     fn delete(&mut self, path: &str, body: &[u8]) -> Response {
@@ -245,9 +275,11 @@ async fn answer(State(fake): State<Fake>, request: Request) -> Response {
     let body = axum::body::to_bytes(request.into_body(), usize::MAX).await.unwrap();
     let is_apply = content_type.is_some_and(|kind| kind.as_bytes().starts_with(b"application/apply-patch"));
     let mut state = fake.state.lock().unwrap();
-    let number = state.heard.len();
-    state.heard.push(format!("{method} {path}"));
-    if state.failing.contains(&number) {
+    if state.lives && query.contains("watch=") {
+        return refusal(StatusCode::GONE); // it is listed again
+    }
+    let steers = method != Method::GET || path.ends_with("/deployments/users");
+    if steers && state.hear(format!("{method} {path}")) {
         return refusal(StatusCode::INTERNAL_SERVER_ERROR);
     }
     match method {

@@ -89,7 +89,7 @@ impl Middle {
                         dependency: dependency.clone(),
                         object: object.to_owned(),
                         namespace: cluster.namespace().to_owned(),
-                        heart: ApiLink::new(cluster.api(), api.pod.clone(), MIDDLE_PORT),
+                        heart: ApiLink::new(cluster, api.pod.clone(), MIDDLE_PORT),
                         api,
                         clock,
                         instance,
@@ -205,7 +205,7 @@ async fn linked(cluster: &Cluster, object: &str) -> Result<Result<Linked, String
     let Some(pod) = found.iter().find(alive).map(ResourceExt::name_any) else {
         return Ok(Err("its pod does not run".to_owned()));
     };
-    let api = ApiLink::new(pods, pod, MIDDLE_PORT);
+    let api = ApiLink::new(cluster, pod, MIDDLE_PORT);
     Ok(link(api).await)
 }
 

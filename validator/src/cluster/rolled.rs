@@ -1,22 +1,28 @@
 //! A target that a run of a test has rolled in: its deployment, and the replica set of the template before.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
+use super::Target;
 use super::fake::Fake;
+use super::target::Probes;
+use crate::plan::TargetPlan;
+use crate::timeline::tests::header;
 
 /// The deployment at the fake API server.
-pub(super) struct Rolled {
+pub(crate) struct Rolled {
     fake: Fake,
 }
 
 impl Rolled {
-    pub(super) const PATH: &'static str = "/apis/apps/v1/namespaces/demo/deployments/users";
+    pub(crate) const PATH: &'static str = "/apis/apps/v1/namespaces/demo/deployments/users";
 
     /// The replica set of the template before.
-    pub(super) const SET: &'static str = "/apis/apps/v1/namespaces/demo/replicasets/users-4";
+    pub(crate) const SET: &'static str = "/apis/apps/v1/namespaces/demo/replicasets/users-4";
 
     /// Revision 5 is the candidate, led to agents; revision 4 is what was there before.
-    pub(super) fn by(fake: &Fake, run: &str) -> Self {
+    pub(crate) fn by(fake: &Fake, run: &str) -> Self {
         let annotations = json!({
             "golive.dev/run": run, "golive.dev/rollback-to": "4", "golive.dev/rolls": "1",
             "deployment.kubernetes.io/revision": "5",
@@ -41,21 +47,21 @@ impl Rolled {
         Self { fake: fake.clone() }
     }
 
-    pub(super) fn template(&self) -> Value {
+    pub(crate) fn template(&self) -> Value {
         self.deployment()["spec"]["template"].clone()
     }
 
-    pub(super) fn annotations(&self) -> Value {
+    pub(crate) fn annotations(&self) -> Value {
         self.deployment()["metadata"]["annotations"].clone()
     }
 
     /// Whether its pods would be led to agents.
-    pub(super) fn leads(&self) -> bool {
+    pub(crate) fn leads(&self) -> bool {
         self.template().to_string().contains("agent.golive.invalid")
     }
 
     /// Somebody else changes it.
-    pub(super) fn change(&self, change: impl FnOnce(&mut Value)) {
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Value)) {
         let mut deployment = self.deployment();
         change(&mut deployment);
         self.fake.put(Self::PATH, deployment);
@@ -66,8 +72,27 @@ impl Rolled {
     }
 }
 
+/// What is found of it, with one replica.
+pub(crate) fn target() -> Target {
+    let (deployment, service) = ("users".to_owned(), "users".to_owned());
+    let plan =
+        TargetPlan { deployment, service, namespace: "demo".into(), replicas: 1, ..header().plan.target };
+    Target {
+        plan,
+        ports: std::collections::BTreeMap::new(),
+        headers: crate::load::SecretHeaders::default(),
+        address: ([127, 0, 0, 1], 80).into(),
+        selector: "app=users".into(),
+        container: "users".into(),
+        probes: Probes::default(),
+        expected_roll: Duration::ZERO,
+        least_roll: Duration::ZERO,
+        facts: Vec::new(),
+    }
+}
+
 /// The template before.
-pub(super) fn old() -> Value {
+pub(crate) fn old() -> Value {
     json!({
         "metadata": { "labels": { "app": "users" } },
         "spec": { "containers": [{ "name": "users", "image": "users:1" }] },
@@ -75,7 +100,7 @@ pub(super) fn old() -> Value {
 }
 
 /// A pod of the candidate.
-pub(super) fn led_pod(name: &str) -> Value {
+pub(crate) fn led_pod(name: &str) -> Value {
     let labels = json!({ "app": "users" });
     json!({ "metadata": { "name": name, "labels": labels }, "spec": { "containers": [], "hostAliases": aliases() } })
 }

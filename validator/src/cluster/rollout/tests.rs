@@ -6,26 +6,8 @@ use tokio::time::Instant;
 
 use super::super::fake::Fake;
 use super::super::rollback::{Back, go_back, keep};
-use super::super::rolled::{Rolled, old};
-use super::super::{Candidate, Cluster, PodBrief, PodTable, RollEnd, Rollout, Stays, Target, aliases};
-use crate::timeline::tests::header;
-
-fn target() -> Target {
-    let mut plan = header().plan.target;
-    plan.deployment = "users".into();
-    Target {
-        ports: std::collections::BTreeMap::new(),
-        headers: crate::load::SecretHeaders::default(),
-        plan,
-        address: "127.0.0.1:80".parse().unwrap(),
-        selector: "app=users".into(),
-        container: "users".into(),
-        probes: super::super::target::Probes::default(),
-        expected_roll: std::time::Duration::ZERO,
-        least_roll: std::time::Duration::ZERO,
-        facts: Vec::new(),
-    }
-}
+use super::super::rolled::{Rolled, old, target};
+use super::super::{Candidate, Cluster, PodBrief, PodTable, RollEnd, Rollout, Stays, aliases};
 
 /// The target as found, with an alias of its own.
 fn found() -> Value {

@@ -1,0 +1,126 @@
+//! Whatever fails, the way back comes first: an experiment at the fake API server, once for each request that steers
+//! something, with that one failed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::Experiment;
+use crate::cluster::fake::{Fake, Heard};
+use crate::cluster::rolled::{Rolled, old, target};
+use crate::cluster::{Candidate, Cluster, clean_up, find_sites};
+use crate::failure::Failure;
+use crate::plan::Plan;
+use crate::progress::Progress;
+use crate::timeline::tests::header;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// One pod, and a store without a breaker.
+fn plan() -> Plan {
+    let mut plan = header().plan;
+    plan.target = target().plan;
+    plan.dependencies[0].breaker = None;
+    plan
+}
+
+struct Tried {
+    failure: Option<Failure>,
+    heard: Vec<Heard>,
+    rolled: Rolled,
+    cluster: Cluster,
+}
+
+/// Runs an experiment of which the request of that number fails.
+async fn tried(failing: Option<usize>) -> Tried {
+    let (fake, mut cluster) = Fake::start().await;
+    let rolled = Rolled::by(&fake, "r");
+    rolled.change(|deployment| {
+        deployment["metadata"]["annotations"] = json!({ "deployment.kubernetes.io/revision": "4" });
+        deployment["spec"]["template"] = old();
+        deployment["spec"]["replicas"] = json!(1);
+    });
+    let spec = json!({ "clusterIP": "10.0.0.7", "ports": [{ "port": 5432 }] });
+    fake.put(
+        "/api/v1/namespaces/demo/services/postgres",
+        json!({ "metadata": { "name": "postgres" }, "spec": spec }),
+    );
+    fake.live(&mut cluster).await;
+    let plan = plan();
+    let sites = find_sites(&cluster, &plan.dependencies, &plan.target).await.unwrap();
+    let before = fake.heard().len();
+    if let Some(number) = failing {
+        fake.fail(before + number);
+    }
+    let target = target();
+    let experiment = Experiment {
+        cluster: &cluster,
+        target: &target,
+        sites: &sites,
+        plan: &plan,
+        candidate: Candidate::Image("users:2".into()),
+        keep: false,
+        agent_image: "image",
+        deadline: Instant::now() + MINUTE * 10,
+    };
+    let ran = Box::pin(experiment.run(&mut Progress::new(true))).await;
+    let failure = ran.map_or_else(Some, |(_, failure)| failure);
+    let heard = fake.heard().split_off(before);
+    Tried { failure, heard, rolled, cluster }
+}
+
+/// The numbers of the first and the last request of each kind: those between them are made for the same reason.
+fn telling(heard: &[Heard]) -> BTreeSet<usize> {
+    let kind = |what: &str| what.rsplit_once('/').map_or(String::new(), |(path, _)| path.to_owned());
+    let mut kinds: BTreeMap<(String, bool), (usize, usize)> = BTreeMap::new();
+    for (number, Heard { what, led, .. }) in heard.iter().enumerate() {
+        let key = if what.contains("/api") { kind(what) } else { what.clone() };
+        kinds.entry((key, *led)).or_insert((number, number)).1 = number;
+    }
+    kinds.into_values().flat_map(|(first, last)| [first, last]).collect()
+}
+
+/// What only agents do, or what is done to them, when a run ends.
+fn ends(what: &str) -> bool {
+    ["/stop", "/evidence"].iter().any(|end| what.ends_with(end))
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_fails_the_template_goes_back_before_agents_are_stopped_or_asked() {
+    let whole = tried(None).await;
+    assert!(whole.failure.is_none(), "{:?}", whole.failure);
+    assert!(whole.heard.iter().any(|heard| heard.led), "it was led to agents");
+    let (mut failed, mut led) = (0, 0);
+    for number in telling(&whole.heard) {
+        let tried = tried(Some(number)).await;
+        let Some(at) = tried.heard.iter().position(|heard| heard.failed) else { continue };
+        let what = &tried.heard[at].what;
+        if let Some(failure) = &tried.failure {
+            failed += 1;
+            led += usize::from(tried.heard[at].led);
+            let early = tried.heard[at + 1..].iter().find(|heard| heard.led && ends(&heard.what));
+            assert!(early.is_none(), "{number} {what}: {failure}: {early:?} came before the way back");
+            assert!(!tried.rolled.leads(), "{number} {what}: {failure}: the way back was not taken");
+        }
+        clean_up(&tried.cluster).await.unwrap();
+        assert!(!tried.rolled.leads(), "{number} {what}");
+        if tried.failure.is_some() {
+            assert_eq!(tried.rolled.template(), old(), "{number} {what}");
+        }
+    }
+    assert!(failed >= 20 && led >= 10, "{failed} failures, {led} of them while it was led");
+}
+
+#[tokio::test(start_paused = true)]
+async fn guardian_and_agents_stand_before_anything_leads_to_them() {
+    let heard = tried(None).await.heard;
+    let first = |what: &str| heard.iter().position(|heard| heard.what.contains(what)).unwrap();
+    let led = heard.iter().position(|heard| heard.led).unwrap();
+    for needed in ["POST /api/v1/namespaces/demo/services", "POST /apis/apps/v1/namespaces/demo/deployments"]
+    {
+        assert!(first(needed) < led, "{needed}");
+    }
+    assert!(first("rolebindings") < led);
+}
