@@ -71,7 +71,7 @@ fn pod_by_pod(timeline: &Timeline, losses: &[Loss]) -> Vec<Answers> {
 fn through_the_service(timeline: &Timeline, losses: &[Loss]) -> Result<Answers, Unmeasured> {
     let (begin, end) = timeline.between(Step::Loss, Step::Loss)?;
     let open_ms = timeline.breakers().map(|(_, breaker)| open_by_ms(timeline, breaker)).max();
-    let window = (begin + open_ms.unwrap_or_default(), end);
+    let window = (begin.saturating_add(open_ms.unwrap_or_default()), end);
     let load = timeline.load.fallback(window, |second| second.class != Class::Direct);
     if load.total == 0 {
         return Err(Unmeasured::NotSeen("no user came while every pod lacked a store".into()));
@@ -124,7 +124,7 @@ struct Answers {
 
 impl Answers {
     fn of_pod(timeline: &Timeline, line: usize, fault: &FaultFact, breaker: &Breaker) -> Self {
-        let window = (fault.began + open_by_ms(timeline, breaker), fault.ended);
+        let window = (fault.began.saturating_add(open_by_ms(timeline, breaker)), fault.ended);
         let load = timeline.load.fallback(window, |second| second.pod.as_deref() == Some(fault.pod.as_str()));
         let direct = timeline.load.direct_requests(&fault.pod, window);
         let slow = direct.filter(|(_, r)| is_slow(timeline, r)).count();
