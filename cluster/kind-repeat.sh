@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The gate on the good build so many times in a row: each GO, 4/4, nothing lost, within 12 minutes and within 1.3 times
+# The gate on the good build so many times in a row: each GO, 4/4, nothing lost, within 6.5 minutes and within 1.3 times
 # the waits that a run cannot avoid. Prints a table row a run.
 # Usage: kind-repeat.sh [RUNS]; 5 if nothing is said.
 # shellcheck source=cluster/lib.sh
@@ -22,7 +22,7 @@ once() { # NUMBER
   [[ ! -e $out/$name.inconclusive.txt ]] || die "run $1 was inconclusive at first" "read $out/$name.inconclusive.txt"
   expect "$name" '.verdict == "GO" and .passing == 4' "GO, 4/4"
   expect "$name" '[.checks[] | select(.id == "GL-S201" and .outcome == "pass")] | length == 1' "no request lost"
-  expect "$name" '.duration.took_s <= 720 and .duration.took_s <= 1.3 * .duration.least_s' "within 12 minutes and 1.3 times what it cannot avoid"
+  expect "$name" '.duration.took_s <= 390 and .duration.took_s <= 1.3 * .duration.least_s' "within 6.5 minutes and 1.3 times what it cannot avoid"
   row "$name"
 }
 

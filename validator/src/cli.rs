@@ -1,8 +1,12 @@
 //! The command line.
 
+mod header;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub use header::HeaderArg;
 
 use crate::config::{Protocol, Rate, Seconds, Template};
 use crate::middle::PortPlan;
@@ -23,7 +27,14 @@ const EXIT_CODES: &str = "Exit codes: 0 GO, 1 NO-GO, 2 wrong usage or configurat
 const RUN_EXAMPLES: &str = "Examples:
   validator run -f golive.yaml
   validator run deployment/users -n demo --get '/api/users/{1..1000}'
+  validator run deployment/users -n demo --get /api/me --header @token.txt
   validator run -f golive.yaml --image registry.example.com/users:1.4.0 --report json=report.json";
+
+const PLAN_EXAMPLES: &str = "Examples:
+  validator plan -f golive.yaml
+  validator plan deployment/users -n demo --get '/api/users/{1..1000}' --rate 50
+
+It reads the target and its dependencies, and creates nothing.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -31,6 +42,9 @@ pub enum Command {
     /// Roll a deployment under load and judge it
     #[command(after_help = RUN_EXAMPLES)]
     Run(Box<RunArgs>),
+    /// Tell what a run would do, how long, and what it could not tell; nothing is touched
+    #[command(after_help = PLAN_EXAMPLES)]
+    Plan(Box<PlanArgs>),
     /// Judge a saved evidence file; no cluster is needed
     #[command(after_help = "Example:\n  validator judge golive-out/users.evidence.zst")]
     Judge(JudgeArgs),
@@ -99,9 +113,9 @@ pub struct ClusterArgs {
     pub namespace: Option<String>,
 }
 
-/// `validator run`.
+/// What to gate, and how its users behave.
 #[derive(Args, Debug)]
-pub struct RunArgs {
+pub struct TargetArgs {
     /// What to gate, as deployment/NAME
     #[arg(value_name = "deployment/NAME", conflicts_with = "file", required_unless_present = "file")]
     pub target: Option<String>,
@@ -114,12 +128,34 @@ pub struct RunArgs {
     /// Path to ask, with {1..1000} and {uuid} as placeholders; may be repeated
     #[arg(long, value_name = "PATH", conflicts_with = "file")]
     pub get: Vec<Template>,
+    /// Header of every request, or @FILE with one header a line, as for curl; may be repeated. Values are never stored
+    #[arg(short = 'H', long, value_name = "NAME: VALUE")]
+    pub header: Vec<HeaderArg>,
     /// Service of the target; found by its selector when absent
     #[arg(long, conflicts_with = "file")]
     pub service: Option<String>,
     /// Requests per second, all connection classes together [default: the target file's, else 200]
     #[arg(long)]
     pub rate: Option<Rate>,
+}
+
+/// `validator plan`.
+#[derive(Args, Debug)]
+pub struct PlanArgs {
+    /// The target
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// The image that the run would roll to
+    #[arg(long)]
+    pub image: Option<String>,
+}
+
+/// `validator run`.
+#[derive(Args, Debug)]
+pub struct RunArgs {
+    /// The target
+    #[command(flatten)]
+    pub target: TargetArgs,
     /// Roll to this image; without it the deployment is restarted as it is
     #[arg(long)]
     pub image: Option<String>,

@@ -6,8 +6,10 @@ mod cleanup;
 mod guardian;
 mod judge;
 mod middle;
+mod plan;
 mod rbac;
 mod run;
+mod target_file;
 
 use std::fs::File;
 use std::io::Write;
@@ -24,6 +26,7 @@ const MAX_PART: usize = 40;
 pub async fn run(cli: Cli) -> Exit {
     let result = match cli.command {
         Command::Run(args) => Box::pin(run::run(*args)).await,
+        Command::Plan(args) => Box::pin(plan::plan(*args)).await,
         Command::Judge(args) => judge::judge(&args),
         Command::Cleanup(args) => cleanup::cleanup(&args).await,
         Command::Checks(args) => checks::list(&args),

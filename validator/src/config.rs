@@ -1,8 +1,13 @@
 //! The target file (`golive.yaml`): what to gate and how its users behave.
 
+mod body;
 mod breaker;
 mod dependency;
+mod header;
+mod method;
+mod nearest;
 mod policy;
+mod port;
 mod quantity;
 mod request;
 mod template;
@@ -11,11 +16,15 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-pub use breaker::Breaker;
+pub use body::Body;
+pub use breaker::{Breaker, Opens, Pace};
 pub use dependency::{Dependency, Need, Protocol, Upstream};
+pub use header::{HeaderText, Headers, SecretKey, checked_name};
+pub use method::Method;
 pub use policy::Policy;
+pub use port::PortRef;
 pub use quantity::{Rate, Seconds};
-pub use request::{Method, RequestSpec};
+pub use request::RequestSpec;
 pub use template::Template;
 
 use crate::failure::Failure;
@@ -71,9 +80,6 @@ pub struct Spec {
     /// What the service calls.
     #[serde(default, deserialize_with = "dependency::distinct")]
     pub dependencies: Vec<Dependency>,
-    /// What readiness promises while a dependency is away.
-    #[serde(default)]
-    pub readiness: Readiness,
     /// The organisation's rules; only `default` exists so far.
     #[serde(default)]
     pub policy: PolicyName,
@@ -88,6 +94,9 @@ pub struct Target {
     /// Name of the Service; found by its selector when absent.
     #[serde(default)]
     pub service: Option<String>,
+    /// Port of the Service; the one named `http`, else the first one, when absent.
+    #[serde(default)]
+    pub port: Option<PortRef>,
 }
 
 /// The load that stands for the target's users.
@@ -102,17 +111,6 @@ pub struct Traffic {
     pub sampled: Rate,
     /// What is asked, in turn.
     pub requests: Vec<RequestSpec>,
-}
-
-/// What readiness promises while a dependency is away.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
-#[serde(rename_all = "kebab-case")]
-pub enum Readiness {
-    /// Ready only while every dependency is confirmed.
-    #[default]
-    Strict,
-    /// Ready while breaker and cache can still answer.
-    DegradedOk,
 }
 
 /// A known set of rules.
@@ -143,15 +141,27 @@ impl GoLiveCheck {
             Failure::usage(format!("cannot read {}: {e}", path.display()))
                 .hint("name a target with `validator run deployment/NAME -n NAMESPACE --get /PATH`")
         })?;
-        Self::parse(&text).map_err(|e| {
+        let mut check = Self::parse(&text).map_err(|e| {
             Failure::usage(format!("{}: {e}", path.display()))
-                .hint("the golive.yaml of this project is a complete example")
-        })
+                .hint("docs/target-file.md explains every key; golive.yaml is a complete example")
+        })?;
+        check.start_at(path.parent().unwrap_or(Path::new("")));
+        Ok(check)
+    }
+
+    /// Files that a target file names lie beside it.
+    fn start_at(&mut self, folder: &Path) {
+        let texts = self.spec.traffic.requests.iter_mut().flat_map(|request| request.headers.values_mut());
+        for text in texts {
+            if let HeaderText::File { file } = text {
+                *file = folder.join(&*file);
+            }
+        }
     }
 
     /// Parses and validates the text of a target file.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let check: Self = serde_saphyr::from_str(text).map_err(|e| e.to_string())?;
+        let check: Self = serde_saphyr::from_str(text).map_err(|e| nearest::with_nearest(e.to_string()))?;
         if check.spec.traffic.requests.is_empty() {
             return Err("spec.traffic.requests: expected at least one request, such as `- get: /`".into());
         }
@@ -165,10 +175,9 @@ impl GoLiveCheck {
             kind: Kind::GoLiveCheck,
             metadata: Metadata { name: deployment.to_owned(), namespace: namespace.to_owned() },
             spec: Spec {
-                target: Target { deployment: deployment.to_owned(), service: None },
+                target: Target { deployment: deployment.to_owned(), service: None, port: None },
                 traffic: Traffic { rate: default_rate(), sampled: default_sampled(), requests },
                 dependencies: Vec::new(),
-                readiness: Readiness::default(),
                 policy: PolicyName::default(),
             },
         }
@@ -176,71 +185,4 @@ impl GoLiveCheck {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::GoLiveCheck;
-
-    const USERS: &str = include_str!("../../golive.yaml");
-
-    #[test]
-    fn the_shipped_target_file_is_valid() {
-        let check = GoLiveCheck::parse(USERS).unwrap();
-        assert_eq!(check.spec.target.deployment, "users");
-        assert_eq!(check.spec.dependencies.len(), 4);
-    }
-
-    #[test]
-    fn an_unknown_key_is_an_error_with_its_line() {
-        let error = GoLiveCheck::parse(&USERS.replace("readiness:", "readyness:")).unwrap_err();
-        assert!(error.contains("readyness"), "{error}");
-        assert!(error.contains("line"), "{error}");
-    }
-
-    #[test]
-    fn a_path_that_cannot_be_asked_for_is_refused_with_its_line() {
-        for wrong in ["api/users/{1..9}", "/api users", "http://users/api"] {
-            let error = GoLiveCheck::parse(&USERS.replace("post: /api/users", &format!("post: \"{wrong}\"")));
-            let error = error.unwrap_err();
-            assert!(error.contains(wrong) && error.contains("line"), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_rate_of_zero_is_refused_with_its_line() {
-        let error = GoLiveCheck::parse(&USERS.replace("rate: 200", "rate: 0")).unwrap_err();
-        assert!(error.contains("rate") && error.contains("line"), "{error}");
-    }
-
-    #[test]
-    fn a_breaker_that_cannot_be_judged_is_refused_with_its_line() {
-        let cases = [
-            ("errorRate: 0.5", "errorRate: 50", "up to 1"),
-            ("errorRate: 0.5", "errorRate: 0", "up to 1"),
-            ("window: 10s", "window: 2h", "1s to 60s"),
-            ("deadline: 3s", "deadline: 9500ms", "at most 9s"),
-            ("deadline: 3s", "deadline: 1e30s", "duration"),
-            ("openFor: 30s", "openFor: 1e30s", "duration"),
-            ("openFor: 30s", "openFor: 10m", "at most 300s"),
-            ("openFor: 30s", "openFor: 5s", "at least 6.1s"),
-            ("trials: 1", "trials: 0", "at least 1"),
-        ];
-        for (right, wrong, told) in cases {
-            let error = GoLiveCheck::parse(&USERS.replace(right, wrong)).unwrap_err();
-            assert!(error.contains(told) && error.contains("line"), "{wrong}: {error}");
-        }
-        assert!(GoLiveCheck::parse(&USERS.replace("openFor: 30s", "openFor: 7s")).is_ok());
-    }
-
-    #[test]
-    fn a_dependency_has_its_name_and_its_service_for_itself() {
-        for (right, wrong) in [("name: redis", "name: postgres"), ("service: redis", "service: postgres")] {
-            let error = GoLiveCheck::parse(&USERS.replace(right, wrong)).unwrap_err();
-            assert!(error.contains("two dependencies") && error.contains("line"), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_request_needs_exactly_one_method() {
-        let error = GoLiveCheck::parse(&USERS.replace("{ get:", "{ put:")).unwrap_err();
-        assert!(error.contains("put"), "{error}");
-    }
-}
+mod tests;

@@ -6,6 +6,7 @@ mod cluster;
 mod dependency;
 mod fault;
 mod file;
+mod heartbeat;
 mod shift;
 mod step;
 mod trace;
@@ -17,6 +18,7 @@ pub use cluster::{AgentFact, Change, Gap, ObjectFact, ObjectKind, ProbeFact, Pro
 pub use dependency::{CallFact, MiddleClock, MiddleFact, MiddleTrouble, OutgoingFact, Trouble};
 pub use fault::{Failure, Fault, FaultFact, Held, TrialEnd};
 pub use file::{EvidenceError, read, write};
+pub use heartbeat::{Heartbeat, Who};
 pub use step::{Edge, Step, StepFact, StepTrouble};
 pub use trace::{ExportFact, Refusal, Span, SpanKind, TraceFact};
 pub use traffic::{Class, ConnectionFact, Histogram, Outcome, RequestFact, SecondFact};
@@ -76,6 +78,8 @@ pub enum Fact {
     Fault(FaultFact),
     /// The trace context of a request to an HTTP dependency.
     Outgoing(OutgoingFact),
+    /// A process of ours came late, or is alive.
+    Heartbeat(Heartbeat),
 }
 
 impl Fact {
@@ -97,6 +101,7 @@ impl Fact {
             Self::Call(f) => f.at,
             Self::Fault(f) => f.began,
             Self::Outgoing(f) => f.at,
+            Self::Heartbeat(f) => f.at,
         }
     }
 }

@@ -4,6 +4,7 @@ mod answers;
 mod circuit;
 mod diary;
 mod faults;
+mod forecast;
 mod hang;
 mod interim;
 mod loss;
@@ -13,6 +14,8 @@ mod peace;
 mod rolls;
 mod stage;
 mod trials;
+
+pub use forecast::{Forecast, forecast};
 
 use std::time::Duration;
 
@@ -25,14 +28,18 @@ use self::stage::Stage;
 use crate::cluster::{
     Agents, Back, Candidate, Cluster, Collector, Interposition, Rollout, Site, Stays, Target, go_back,
 };
-use crate::evidence::{Evidence, Fact, Header, Millis, SCHEMA, Step};
+use crate::evidence::{Evidence, Fact, Header, Millis, SCHEMA, Step, Who};
 use crate::failure::Failure;
 use crate::moment::now;
 use crate::plan::Plan;
 use crate::progress::Progress;
+use crate::pulse::Pulse;
 
 /// Between two parts of the experiment.
 const BREATH: Duration = Duration::from_secs(2);
+
+/// How often the validator looks whether it is late itself.
+const BEAT: Duration = Duration::from_millis(500);
 
 /// The load ends by itself after this time, whatever becomes of the validator.
 const LOAD_AT_MOST: Duration = Duration::from_mins(45);
@@ -55,6 +62,13 @@ pub struct Experiment<'a> {
     pub agent_image: &'a str,
     /// No roll may end later than this.
     pub deadline: Instant,
+}
+
+/// What the experiment notes of itself.
+struct Own {
+    started: Millis,
+    diary: Diary,
+    pulse: Pulse,
 }
 
 /// How far the steps came.
@@ -89,17 +103,17 @@ impl Experiment<'_> {
             Interposition::prepare(self.cluster, self.plan, self.sites, self.agent_image, collector.pods())
                 .await?;
         let prober = agents.probe(self.target.probes.clone(), collector.pods());
-        agents.start(self.plan, self.target.address, LOAD_AT_MOST).await?;
+        agents.start(self.plan, self.target.address, &self.target.headers, LOAD_AT_MOST).await?;
 
-        let diary = Diary::default();
-        let ran = self.steps(&agents, &middle, &collector, &diary, started, progress).await;
+        let own = Own { started, diary: Diary::default(), pulse: Pulse::start(Who::Validator, BEAT, now) };
+        let ran = self.steps(&agents, &middle, &collector, &own, progress).await;
         let ran = self.back(ran, progress).await;
         prober.abort();
         let stopped = agents.stop().await;
         progress.tell("fetching the evidence");
         let load = agents.evidence().await;
         let mut facts = self.target.facts.clone();
-        facts.extend(diary.facts());
+        facts.extend(own.diary.facts().into_iter().chain(own.pulse.facts()));
         let (load, failure) = kept(load, ran.and(stopped));
         facts.extend(load);
         facts.extend(middle.evidence().await);
@@ -112,8 +126,7 @@ impl Experiment<'_> {
         agents: &Agents,
         middle: &Interposition,
         collector: &Collector,
-        diary: &Diary,
-        started: Millis,
+        Own { started, diary, pulse }: &Own,
         progress: &mut Progress,
     ) -> Result<Ended, Failure> {
         progress.tell(&format!("baseline: load for {} s, nothing else", QUIET.as_secs()));
@@ -134,10 +147,11 @@ impl Experiment<'_> {
             pods: collector.pods(),
             faults: Faults::new(middle),
             diary,
+            pulse,
             rollout: &rollout,
         };
         tokio::select! {
-            ran = self.in_and_out(&stage, started, progress) => ran,
+            ran = self.in_and_out(&stage, *started, progress) => ran,
             lost = middle.lost() => Err(lost),
             changed = rollout.changed() => Err(changed),
         }
@@ -200,7 +214,7 @@ impl Experiment<'_> {
     /// As far as the declared times tell.
     fn estimate(&self) -> Duration {
         let breaker = self.plan.dependencies.iter().find_map(|d| d.breaker.as_ref());
-        let trials = breaker.map_or(0.0, |b| 2.5 * b.open_for.0 + 2.0 * b.window.0 + 30.0);
+        let trials = breaker.map_or(0.0, |b| 2.5 * b.open_for.0 + 2.0 * b.opens.memory_s() + 30.0);
         let fixed = Duration::from_mins(2) + QUIET * 2;
         fixed + self.target.expected_roll * 2 + Duration::from_secs_f64(trials)
     }

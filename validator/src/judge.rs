@@ -2,7 +2,7 @@
 
 use crate::check::{Area, Check, Finding, Outcome, Severity};
 use crate::evidence::Evidence;
-use crate::report::{AreaLine, CheckLine, Report, RunTime, Verdict};
+use crate::report::{AreaLine, CheckLine, NotTested, Report, RunTime, Verdict};
 use crate::timeline::Timeline;
 
 /// Judges the evidence by these checks.
@@ -11,6 +11,7 @@ pub fn judge(evidence: &Evidence, checks: &[&Check]) -> Report {
     let lines: Vec<CheckLine> =
         checks.iter().map(|check| CheckLine::new(check, finding(&timeline, check))).collect();
     let areas: Vec<AreaLine> = Area::ALL.into_iter().map(|area| area_line(area, &lines)).collect();
+    let not_tested = NotTested { systems: timeline.undeclared_systems(), left_out: timeline.left_out() };
     let target = &evidence.plan().target;
     Report {
         deployment: target.deployment.clone(),
@@ -19,22 +20,20 @@ pub fn judge(evidence: &Evidence, checks: &[&Check]) -> Report {
         run: evidence.plan().run.clone(),
         validator: evidence.header.validator.clone(),
         duration: duration(&timeline),
-        verdict: verdict(&lines),
+        verdict: verdict(&lines, &not_tested),
         areas,
+        not_tested,
         checks: lines,
     }
 }
 
 /// What a check found, without what falls into a disturbance of something that it rests on.
 fn finding(timeline: &Timeline, check: &Check) -> Finding {
-    let found = (check.judge)(timeline).strike(|case| {
+    (check.judge)(timeline).strike(|case| {
         let during = (case.from, case.to);
         let mut over = timeline.trust.during(check.rests_on, case.dependency.as_deref(), during);
         over.next().map(|disturbance| disturbance.why.clone())
-    });
-    let Some(window) = found.window.filter(|_| found.outcome == Outcome::Pass) else { return found };
-    let disturbed = timeline.trust.during(check.rests_on, None, window).next();
-    disturbed.map(|by| found.clone().doubted(&by.why)).unwrap_or(found)
+    })
 }
 
 fn duration(timeline: &Timeline) -> RunTime {
@@ -45,16 +44,17 @@ fn duration(timeline: &Timeline) -> RunTime {
     RunTime { took_s: took as f64 / 1000.0, least_s: least as f64 / 1000.0 }
 }
 
-/// Severity decides: a failed blocker or major is NO-GO; a blocker without an answer is INCONCLUSIVE.
-fn verdict(lines: &[CheckLine]) -> Verdict {
+/// Severity decides: a failed blocker or major is NO-GO; a blocker without an answer is INCONCLUSIVE. What is called and
+/// not declared is a warning.
+fn verdict(lines: &[CheckLine], not_tested: &NotTested) -> Verdict {
     let any = |wanted: &dyn Fn(&CheckLine) -> bool| lines.iter().any(wanted);
     if any(&|line| line.is_gating_failure()) {
         Verdict::NoGo
     } else if any(&|line| line.is_open_blocker()) {
         Verdict::Inconclusive
-    } else if any(&|line| {
-        matches!(line.finding.outcome, Outcome::Fail | Outcome::Warn | Outcome::Inconclusive)
-    }) {
+    } else if !not_tested.systems.is_empty()
+        || any(&|line| matches!(line.finding.outcome, Outcome::Fail | Outcome::Warn | Outcome::Inconclusive))
+    {
         Verdict::GoWithWarnings
     } else {
         Verdict::Go

@@ -19,5 +19,6 @@ pub mod middle;
 pub mod moment;
 pub mod plan;
 pub mod progress;
+pub mod pulse;
 pub mod report;
 pub mod timeline;

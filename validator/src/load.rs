@@ -3,6 +3,7 @@
 //! A request leaves when it is due, whether or not earlier ones were answered. Each class of
 //! [`Class`](crate::evidence::Class) runs side by side on connections of its own.
 
+mod choice;
 mod classes;
 mod clock;
 mod direct;
@@ -12,18 +13,22 @@ mod pause;
 mod prober;
 mod recorder;
 mod sampling;
+mod secret;
 mod server;
 mod shooter;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::config::RequestSpec;
-use crate::plan::Probe;
+use crate::evidence::Class;
+use crate::plan::{Probe, ServedPort, TrafficPlan};
 
 pub use clock::AgentClock;
 pub use recorder::Recorder;
+pub use secret::SecretHeaders;
 pub use server::{AgentStatus, serve};
 
 /// What one agent is to do.
@@ -41,8 +46,10 @@ pub struct LoadPlan {
     pub rate: f64,
     /// Of these per second, with the sampled flag.
     pub sampled: f64,
-    /// What is asked.
+    /// What is asked; a request's number in this list is its template in the evidence.
     pub requests: Vec<RequestSpec>,
+    /// Ports that requests name.
+    pub ports: BTreeMap<String, ServedPort>,
     /// A request that leaves later than this after it was due is late.
     pub late_after_ms: f64,
     /// The load ends by itself after this time, whatever the validator does.
@@ -92,6 +99,15 @@ pub struct ProbedPod {
     pub readiness: Option<Probe>,
     /// Liveness probe, if one is declared.
     pub liveness: Option<Probe>,
+}
+
+/// The class that gets the fewest requests per second, by name, and how many; nothing for a load without requests.
+pub fn planned_rate(traffic: &TrafficPlan) -> Option<(&'static str, f64)> {
+    let writes = traffic.requests.iter().any(|spec| !spec.method.is_safe());
+    let serves = |class| writes || class != Class::Post;
+    let rates = Class::ALL.into_iter().filter(|class| serves(*class));
+    let rates = rates.map(|class| (class.name(), classes::rate_of(class, traffic.rate, serves)));
+    rates.filter(|_| !traffic.requests.is_empty()).min_by(|(_, a), (_, b)| a.total_cmp(b))
 }
 
 /// Port of the agent's API, on the loopback address of its pod: only a port-forward reaches it.

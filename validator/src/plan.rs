@@ -3,12 +3,14 @@
 mod pre_stop;
 mod probe;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 pub use pre_stop::PreStop;
 pub use probe::{Handler, Header, Probe, Scheme};
 
-use crate::config::{Dependency, Policy, Readiness, RequestSpec};
+use crate::config::{Dependency, GoLiveCheck, Policy, RequestSpec};
 
 /// The plan of one run; it stands in the header of the evidence.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -24,11 +26,40 @@ pub struct Plan {
     pub traffic: TrafficPlan,
     /// Declared dependencies.
     pub dependencies: Vec<Dependency>,
-    /// What readiness promises while a dependency is away.
-    #[serde(default)]
-    pub readiness_policy: Readiness,
     /// Limits to judge by.
     pub policy: Policy,
+}
+
+/// Load agents of a run: one vantage point per node, on two nodes.
+const AGENTS: usize = 2;
+
+impl Plan {
+    /// The plan for what the file declares and the cluster holds. `ports` are those that requests name, resolved;
+    /// `given` the names of headers that the command line adds.
+    pub fn new(
+        check: &GoLiveCheck,
+        target: TargetPlan,
+        ports: BTreeMap<String, ServedPort>,
+        given: Vec<String>,
+        run: &str,
+    ) -> Self {
+        let traffic = &check.spec.traffic;
+        Self {
+            run: run.to_owned(),
+            trace_prefix: format!("{:08x}", fastrand::u32(1..)),
+            target,
+            traffic: TrafficPlan {
+                rate: traffic.rate.per_second(),
+                sampled: traffic.sampled.per_second().min(traffic.rate.per_second()),
+                requests: traffic.requests.clone(),
+                ports,
+                given,
+                agents: AGENTS,
+            },
+            dependencies: check.spec.dependencies.clone(),
+            policy: Policy::default(),
+        }
+    }
 }
 
 /// The deployment under test.
@@ -64,6 +95,15 @@ pub struct TargetPlan {
     pub nodes: usize,
 }
 
+/// A port of the Service, and the port of the pods that it leads to.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+pub struct ServedPort {
+    /// Where users come to.
+    pub service: u16,
+    /// Where the pods serve.
+    pub pod: u16,
+}
+
 /// The load of one run.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct TrafficPlan {
@@ -73,6 +113,12 @@ pub struct TrafficPlan {
     pub sampled: f64,
     /// What is asked.
     pub requests: Vec<RequestSpec>,
+    /// Ports that requests name, beside the target's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ports: BTreeMap<String, ServedPort>,
+    /// Names of headers that the command line added; their values are in no file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub given: Vec<String>,
     /// Number of agents asked for.
     pub agents: usize,
 }

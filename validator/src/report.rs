@@ -36,8 +36,19 @@ pub struct Report {
     pub verdict: Verdict,
     /// One line per area.
     pub areas: Vec<AreaLine>,
+    /// What the verdict says nothing about.
+    pub not_tested: NotTested,
     /// One line per check.
     pub checks: Vec<CheckLine>,
+}
+
+/// What nobody looked at because nobody declared it.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
+pub struct NotTested {
+    /// Systems that the target calls; one of them keeps the verdict at GO-WITH-WARNINGS.
+    pub systems: Vec<String>,
+    /// What was left out for want of a declaration.
+    pub left_out: Vec<String>,
 }
 
 /// How long a run took.

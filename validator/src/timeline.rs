@@ -12,13 +12,18 @@ mod load;
 mod loss;
 mod middle;
 mod pod;
+mod refusal;
 mod sigterm;
 mod spread;
 mod trust;
+mod undeclared;
+mod usual;
 mod workload;
 
 use std::collections::BTreeMap;
 
+use self::usual::{Quiet, Usual};
+use crate::config::RequestSpec;
 use crate::evidence::{Edge, Evidence, Fact, Gap, Millis, Step, StepTrouble};
 use crate::plan::Plan;
 
@@ -27,15 +32,16 @@ pub use circuit::{Circuit, Opening, Trial};
 pub use container::{ContainerExit, ExitKind, Restart};
 pub use endpoints::{EndpointCount, EndpointLife};
 pub use failing::Failing;
-pub use fallback::Fallback;
+pub use fallback::{Fallback, Slower};
 pub use faults::FaultView;
 pub use load::{ClassLoad, LoadView};
 pub use loss::Loss;
 pub use middle::MiddleView;
 pub use pod::{PodLife, Termination};
+pub use refusal::refusal;
 pub use sigterm::Sigterm;
 pub use spread::Spread;
-pub use trust::{Disturbance, Kind, Source, Trust};
+pub use trust::{Disturbance, Kind, LateSecond, Source, Trust, late_seconds};
 pub use workload::Workload;
 
 /// Everything a check may look at.
@@ -93,17 +99,19 @@ impl<'a> Timeline<'a> {
             Fact::Gap(gap) => Some((line, gap)),
             _ => None,
         });
-        let load = LoadView::new(evidence);
-        let faults = FaultView::new(evidence);
+        let steps = steps(evidence);
+        let quiet = Quiet { baseline: spanned(&steps, Step::Baseline), quiet: spanned(&steps, Step::Quiet) };
+        let load = LoadView::new(evidence, Usual::new(evidence, quiet));
+        let (faults, calls) = (FaultView::new(evidence), CallView::new(evidence));
         Self {
-            steps: steps(evidence),
             pods: pod::lives(evidence),
             endpoints: endpoints::history(evidence),
             workload: workload::read(evidence),
             endpoint_lives: endpoints::lives(evidence),
-            calls: CallView::new(evidence),
-            circuits: circuit::circuits(&evidence.plan().dependencies, &faults, &load),
+            circuits: circuit::circuits(&evidence.plan().dependencies, &faults, &load, &calls, quiet.quiet),
             middle: MiddleView::new(evidence),
+            steps,
+            calls,
             load,
             faults,
             gaps: gaps.collect(),
@@ -117,6 +125,16 @@ impl<'a> Timeline<'a> {
         self.evidence.plan()
     }
 
+    /// The name of a request of the plan, in reports.
+    pub fn request_name(&self, template: usize) -> String {
+        self.plan().traffic.requests.get(template).map_or_else(|| "requests".to_owned(), RequestSpec::name)
+    }
+
+    /// What took too long, in words.
+    pub fn slower_text(&self, Slower { template, p99_ms, limit_ms }: Slower) -> String {
+        format!("p99 {p99_ms:.1} ms of {}, {limit_ms:.0} ms are allowed", self.request_name(template))
+    }
+
     /// One step, if it began; the first time of several.
     pub fn step(&self, step: Step) -> Option<&StepSpan> {
         self.steps.iter().find(|span| span.step == step)
@@ -125,9 +143,7 @@ impl<'a> Timeline<'a> {
     /// Begin and end of a step that ended; of one that was done for one dependency after another, the first begin and
     /// the last end.
     pub fn span(&self, step: Step) -> Option<(Millis, Millis)> {
-        let times = self.steps.iter().filter(|span| span.step == step);
-        let begin = times.clone().next()?.begin;
-        Some((begin, times.map(|span| span.end).collect::<Option<Vec<_>>>()?.into_iter().max()?))
+        spanned(&self.steps, step)
     }
 
     /// From the begin of one step to the end of a later one; a check cannot say anything without them.
@@ -217,6 +233,12 @@ pub enum Unmeasured {
     NotDeclared(String),
     /// The evidence is missing.
     NotSeen(String),
+}
+
+fn spanned(steps: &[StepSpan], step: Step) -> Option<(Millis, Millis)> {
+    let times = steps.iter().filter(|span| span.step == step);
+    let begin = times.clone().next()?.begin;
+    Some((begin, times.map(|span| span.end).collect::<Option<Vec<_>>>()?.into_iter().max()?))
 }
 
 fn steps(evidence: &Evidence) -> Vec<StepSpan> {

@@ -5,7 +5,6 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::case::{Case, Struck};
-use crate::evidence::Millis;
 use crate::timeline::Unmeasured;
 
 /// What a check found.
@@ -61,9 +60,6 @@ pub struct Finding {
     /// Lines of the evidence that it rests on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<usize>,
-    /// The time that had to be seen without a disturbance for a pass to mean something.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub window: Option<(Millis, Millis)>,
     #[serde(skip)]
     tally: Tally,
 }
@@ -153,12 +149,6 @@ impl Finding {
         self
     }
 
-    /// A pass means something only if nothing that the check rests on was disturbed in this time.
-    pub fn seen_over(mut self, window: (Millis, Millis)) -> Self {
-        self.window = Some(window);
-        self
-    }
-
     /// The same without the cases that `covered` finds a reason against: a finding without any case left cannot tell.
     pub fn strike(mut self, covered: impl Fn(&Case) -> Option<String>) -> Self {
         let mut left = Vec::new();
@@ -169,21 +159,26 @@ impl Finding {
             }
         }
         self.cases = left;
-        match self.struck.first() {
-            Some(first) if self.cases.is_empty() => {
-                let by = first.by.clone();
-                self.doubted(&by)
+        match (self.struck.is_empty(), self.cases.is_empty()) {
+            (true, _) => self,
+            (false, false) => self.told(),
+            (false, true) => {
+                self.summary = format!("{}, {}", self.summary, self.reasons());
+                Self { outcome: Outcome::Inconclusive, ..self }
             }
-            Some(_) => self.told(),
-            None => self,
         }
     }
 
-    /// The same as something that the evidence does not tell, for this reason.
-    pub fn doubted(mut self, by: &str) -> Self {
-        self.outcome = Outcome::Inconclusive;
-        self.summary = format!("{}, but {by}", self.summary);
-        self
+    /// What the struck cases were struck by.
+    fn reasons(&self) -> String {
+        let mut reasons: Vec<&str> = self.struck.iter().map(|struck| struck.by.as_str()).collect();
+        reasons.dedup();
+        let more = match reasons.len() {
+            1 => String::new(),
+            several => format!(" (and {} more)", several - 1),
+        };
+        let which = if self.struck.len() == 1 { "but" } else { "but every time" };
+        format!("{which} the run itself was disturbed: {}{more}", reasons[0])
     }
 
     /// Lines of the evidence that a reader should look at first.
@@ -226,7 +221,6 @@ impl Finding {
             cases: Vec::new(),
             struck: Vec::new(),
             lines: Vec::new(),
-            window: None,
             tally: Tally::default(),
         }
     }

@@ -97,7 +97,8 @@ fn told(timeline: &Timeline, fault: &FaultFact) -> String {
     let all = timeline.load.fallback(window, |second| second.pod.as_deref() == Some(fault.pod.as_str()));
     let in_full: Vec<_> = timeline.load.direct_requests(&fault.pod, window).map(|(_, r)| r).collect();
     let slowest = in_full.iter().map(|r| r.took_ms).fold(all.times.quantile_ms(1.0), f64::max) / 1000.0;
-    let failed: Vec<Millis> = in_full.iter().filter(|r| r.outcome.is_lost()).map(|r| r.due).collect();
+    let failed: Vec<Millis> =
+        in_full.iter().filter(|r| timeline.load.is_lost(r.template, r.outcome)).map(|r| r.due).collect();
     let over =
         failed.iter().max().zip(failed.iter().min()).map_or_else(String::new, |(last, first)| {
             format!(" over {:.1} s", (last - first) as f64 / 1000.0)

@@ -26,10 +26,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     if dependencies.is_empty() {
         return Err(Unmeasured::NotDeclared("the target file declares no dependency".into()));
     }
-    let mut unknown = dependencies.iter().filter_map(|d| timeline.middle.why_no_connections(&d.name));
-    if let Some(reason) = unknown.next() {
-        return Err(Unmeasured::NotSeen(reason));
-    }
+    dependencies.iter().try_for_each(|d| timeline.trust.was_connected(&d.name))?;
     let quiet = timeline.between(Step::Quiet, Step::Quiet)?;
     // A connection that was opened in the roll and kept without a call stands in no second of the quiet phase.
     let since = timeline.between(Step::RollIn, Step::Quiet)?;

@@ -1,8 +1,10 @@
 //! The database call of a sampled request stands in its trace.
 
+use std::collections::BTreeMap;
+
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::config::Protocol;
-use crate::evidence::{RequestFact, Span};
+use crate::evidence::{RequestFact, Span, Step};
 use crate::timeline::{Kind, Timeline, Unmeasured};
 
 /// The check.
@@ -12,7 +14,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Tracing,
     severity: Severity::Blocker,
     why: "A trace that ends at the service's door does not tell whether the database was slow.",
-    how: "In each trace of a sampled request, a span with the db.system.name of a declared store must descend from the server span: of the database, or of the cache that answered in its place. Of a database that was called at all, some span must be seen.",
+    how: "Judged are the request templates of which every trace of the quiet phase shows a store: what is answered from memory touches none. In each trace of theirs a span with the db.system.name of a declared store must descend from the server span: of the database, or of the cache that answered in its place. Of a database that was called at all, some span must be seen.",
     remedy: "Wrap database calls in client spans with db.system.name (OpenTelemetry semantic conventions for databases).",
     rests_on: &[Kind::Agent, Kind::Record, Kind::Content, Kind::Dependency, Kind::Target],
     judge,
@@ -27,9 +29,8 @@ fn judge(timeline: &Timeline) -> Finding {
 }
 
 fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
-    let databases = timeline.plan().dependencies.iter().filter(|d| d.protocol == Protocol::Postgres);
-    if databases.count() == 0 {
-        return Ok(Finding::skipped("the target file declares no database"));
+    if timeline.data_stores().next().is_none() {
+        return Ok(Finding::skipped("the target file declares no data store"));
     }
     timeline.read_collector()?;
     if timeline.load.traces.is_empty() {
@@ -38,26 +39,67 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     let copied = timeline.copied()?;
     let sampled = timeline.load.sampled(copied);
     let stores: Vec<Vec<&str>> = sampled.iter().map(|(_, request)| asked(timeline, request)).collect();
-    let total = sampled.len();
-    let queried = stores.iter().filter(|systems| systems.contains(&POSTGRES)).count();
-    if queried == 0 && !timeline.was_called(Protocol::Postgres, copied)? {
+    let main =
+        if timeline.data_stores().any(|d| d.protocol == Protocol::Postgres) { POSTGRES } else { REDIS };
+    let queried = stores.iter().filter(|systems| systems.contains(&main)).count();
+    if queried == 0 && !timeline.was_called(protocol(main), copied)? {
         return Err(Unmeasured::NotSeen("no statement came to a database, with a span or without".into()));
     }
-    let bare = sampled.iter().zip(&stores).filter(|(_, systems)| systems.is_empty());
-    let bare = bare.map(|((line, r), _)| {
+    let habits = habits(timeline);
+    let asks = |template| habits.get(&template).is_some_and(Habit::always_asks);
+    let judged: Vec<_> = sampled.iter().zip(&stores).filter(|((_, r), _)| asks(r.template)).collect();
+    let bare = judged.iter().filter(|(_, systems)| systems.is_empty()).map(|((line, r), _)| {
         Case::over(r.during(), format!("{} left no span of a store under its server span", r.request), *line)
     });
     let mut cases: Vec<Case> = bare.collect();
-    let without = cases.len();
+    let (without, total) = (cases.len(), judged.len());
     if queried == 0 {
-        let none = "statements came to the database, and no Postgres span was seen";
+        let none = format!("calls came to {}, and no span of it was seen", protocol(main).name());
         cases.insert(0, Case::over(copied, none, sampled.first().map_or(0, |(line, _)| *line)));
     }
+    let others = habits.iter().filter(|(_, habit)| !habit.always_asks());
+    let details = others.map(|(template, habit)| {
+        let (name, Habit { asked, traces }) = (timeline.request_name(*template), habit);
+        format!("{name}: {asked} of {traces} traces of the quiet phase show a store: it may do without, not judged")
+    });
     let pass = format!(
-        "{total} of {total} sampled requests have a store's span under their server span, {queried} a Postgres span"
+        "{total} of {total} sampled requests that read a store show it under their server span, {queried} show {main}"
     );
     Ok(Finding::unless(cases, pass)
-        .measured(format!("{without} of {total} without a store's span, {queried} with Postgres"), "0, some"))
+        .measured(format!("{without} of {total} without a store's span, {queried} with {main}"), "0, some")
+        .details(details))
+}
+
+/// What the traces of one request template showed in the quiet phase.
+#[derive(Default)]
+struct Habit {
+    /// Traces with a span of a store.
+    asked: usize,
+    /// All of them.
+    traces: usize,
+}
+
+impl Habit {
+    /// Whether each request of it reads a store. A few traces that all do are no chance; one that does not is answered
+    /// from memory now and then.
+    fn always_asks(&self) -> bool {
+        self.traces >= 3 && self.asked == self.traces
+    }
+}
+
+fn habits(timeline: &Timeline) -> BTreeMap<usize, Habit> {
+    let mut habits: BTreeMap<usize, Habit> = BTreeMap::new();
+    let quiet = timeline.span(Step::Quiet).unwrap_or_default();
+    for (_, request) in timeline.load.sampled(quiet) {
+        let habit = habits.entry(request.template).or_default();
+        habit.traces += 1;
+        habit.asked += usize::from(!asked(timeline, request).is_empty());
+    }
+    habits
+}
+
+fn protocol(system: &str) -> Protocol {
+    if system == POSTGRES { Protocol::Postgres } else { Protocol::Redis }
 }
 
 /// The declared stores of which a span descends from the server span of a request.

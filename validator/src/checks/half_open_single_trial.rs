@@ -25,6 +25,9 @@ pub(super) const CHECK: Check = Check {
     judge,
 };
 
+/// More processes than that are no pod.
+const MAX_PROCESSES: u64 = 16;
+
 /// Calls must flow again within this time of a good trial.
 const FLOW_MS: i64 = 2_000;
 
@@ -52,9 +55,25 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         Some(case.of(circuit.pod).before(circuit.dependency))
     });
     let others: u64 = trials.iter().map(|(_, trial)| trial.fact.others).sum();
-    let pass = format!("{} trials: one call each, and its end decided", trials.len());
+    let most = circuits.iter().map(|(c, _)| c.breaker.trials_per_pod()).max().unwrap_or(1);
+    let each = if most == 1 { "one call".to_owned() } else { format!("at most {most} calls") };
+    let pass = format!("{} trials: {each} each, and its end decided", trials.len());
     Ok(Finding::unless(faults, pass)
-        .measured(format!("{others} further calls during {} trials", trials.len()), "0"))
+        .measured(format!("{others} further calls during {} trials", trials.len()), (most - 1).to_string())
+        .details(processes(&trials)))
+}
+
+/// What the number of further calls looks like: as many at each trial as a few processes with a breaker each would send.
+fn processes(trials: &[(&Circuit, &Trial)]) -> Option<String> {
+    let several = trials.iter().filter(|(_, trial)| trial.fact.others > 0);
+    let counts: Vec<u64> = several
+        .filter(|(circuit, _)| circuit.breaker.per_process == 1)
+        .map(|(circuit, trial)| (trial.fact.others + 1).div_ceil(u64::from(circuit.breaker.trials)))
+        .collect();
+    let most = counts.iter().max().copied().filter(|most| (2..=MAX_PROCESSES).contains(most))?;
+    Some(format!(
+        "so many calls would come of {most} processes in each pod with a breaker of its own: if that is so, declare perProcess: {most}"
+    ))
 }
 
 fn fault(timeline: &Timeline, circuit: &Circuit, trial: &Trial) -> Option<String> {
@@ -62,7 +81,7 @@ fn fault(timeline: &Timeline, circuit: &Circuit, trial: &Trial) -> Option<String
     if trial.fact.first_hit.is_none() {
         return Some(format!("{name}: no trial call came"));
     }
-    let allowed = u64::from(circuit.breaker.trials.saturating_sub(1));
+    let allowed = u64::from(circuit.breaker.trials_per_pod().saturating_sub(1));
     if trial.fact.others > allowed {
         return Some(format!("{name}: {} further calls came while the trial waited", trial.fact.others));
     }
@@ -74,10 +93,13 @@ fn fault(timeline: &Timeline, circuit: &Circuit, trial: &Trial) -> Option<String
             let open_ms = (circuit.breaker.open_for.0 - timeline.plan().policy.trial_early_s) * 1000.0;
             // Calls of the tenth of a second in which it was given up may have come before it.
             let early = calls.within((over + 100, over + open_ms as i64));
-            (early > 0).then(|| format!("{name}: {early} calls came although the trial had failed"))
+            // Other processes of the pod try on their own, some of them later.
+            let others = u64::from(circuit.breaker.trials_per_pod() - circuit.breaker.trials);
+            (early > others.saturating_sub(trial.fact.others))
+                .then(|| format!("{name}: {early} calls came although the trial had failed"))
         }
         TrialEnd::Forward => {
-            let flows = calls.within((over, over + FLOW_MS)) > u64::from(circuit.breaker.trials);
+            let flows = calls.within((over, over + FLOW_MS)) > u64::from(circuit.breaker.trials_per_pod());
             (!flows).then(|| format!("{name}: no calls within 2 s of a good trial"))
         }
     }

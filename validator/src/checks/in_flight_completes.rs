@@ -31,9 +31,7 @@ fn judge(timeline: &Timeline) -> Finding {
 }
 
 fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
-    if let Some(reason) = timeline.data_stores().find_map(|store| timeline.middle.why_not(&store.name)) {
-        return Err(Unmeasured::NotSeen(reason));
-    }
+    timeline.data_stores().try_for_each(|store| timeline.trust.was_read(&store.name))?;
     let mut given_up = Vec::new();
     let mut total = 0;
     for (pod, termination) in timeline.terminations_out() {

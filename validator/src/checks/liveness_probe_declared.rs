@@ -18,12 +18,10 @@ pub(super) const CHECK: Check = Check {
 
 fn judge(timeline: &Timeline) -> Finding {
     let target = &timeline.plan().target;
-    let line = timeline.workload.line;
-    match &target.liveness {
-        Some(probe) => Finding::pass(format!("declared: {probe}")).lines([line]),
-        None => {
-            let container = &target.container;
-            Finding::fail(format!("container `{container}` declares no livenessProbe")).lines([line])
-        }
-    }
+    let finding = if let Some(probe) = &target.liveness {
+        Finding::pass(format!("declared: {probe}"))
+    } else {
+        Finding::fail(format!("container `{}` declares no livenessProbe", target.container))
+    };
+    finding.lines([timeline.workload.line])
 }

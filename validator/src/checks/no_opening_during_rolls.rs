@@ -92,9 +92,7 @@ fn cold(timeline: &Timeline) -> Option<String> {
 
 /// How long a pause has to be, if one would show at all.
 fn limit(timeline: &Timeline, dependency: &str) -> Result<Millis, Unmeasured> {
-    if let Some(reason) = timeline.middle.why_not(dependency) {
-        return Err(Unmeasured::NotSeen(reason));
-    }
+    timeline.trust.was_read(dependency)?;
     timeline.telling_pause(dependency, PAUSE_MS)
 }
 

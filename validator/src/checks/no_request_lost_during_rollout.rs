@@ -2,7 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{Class, Millis, SecondFact};
-use crate::timeline::{ClassLoad, Kind, Timeline};
+use crate::timeline::{ClassLoad, Kind, PodLife, Termination, Timeline};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -11,7 +11,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Shutdown,
     severity: Severity::Blocker,
     why: "Every lost request is a user who saw an error because we deployed.",
-    how: "Open-loop load from inside the cluster without any retry, each connection class side by side, through two rolls; a request without a complete answer below 500 is lost. The zero is held against its power: 3/(rate per endpoint x terminations) seconds of blindness are ruled out at 95 %.",
+    how: "Open-loop load from inside the cluster without any retry, each connection class side by side, through two rolls; a request without a complete answer, or with another one than its `expect` or else the quiet phase says, is lost. The zero is held against its power: 3/(rate x the shares of the load that the terminations met) seconds of blindness are ruled out at 95 %, each share measured by the pod's calls just before its end, else taken to be even; what fell into a disturbance of the run counts neither for nor against.",
     remedy: "Keep accepting for some seconds after SIGTERM, answer with Connection: close, finish what is in flight, then exit.",
     rests_on: &[Kind::Load, Kind::Agent, Kind::Dependency, Kind::Target],
     judge,
@@ -65,10 +65,9 @@ impl ClassResult {
         let load = timeline.load.class_over(class, rolling);
         let terminations = timeline.terminations();
         let seconds = rolling.iter().map(|(begin, end)| end - begin).sum::<Millis>() as f64 / 1000.0;
-        let endpoints = f64::from(timeline.plan().target.replicas.max(1));
-        let per_endpoint = (load.answered + load.lost) as f64 / seconds / endpoints;
+        let per_second = (load.answered + load.lost) as f64 / seconds;
         let open = terminations.iter().map(|(_, t)| timeline.load.open_at(class, t.at)).sum();
-        Self { class, load, blind_s: 3.0 / (per_endpoint * terminations.len() as f64), open }
+        Self { class, load, blind_s: 3.0 / (per_second * seen(timeline, &terminations)), open }
     }
 
     fn text(&self) -> String {
@@ -82,21 +81,31 @@ impl ClassResult {
     }
 }
 
+/// The shares of the load that met an end which would have shown a loss, added up over all ends: what happened while the
+/// run was disturbed proves nothing, so that an end of which a third was disturbed counts as two thirds.
+fn seen(timeline: &Timeline, terminations: &[(&PodLife, &Termination)]) -> f64 {
+    let clear = |end: &Termination| {
+        timeline.trust.clear_share(CHECK.rests_on, (end.at, end.ended().unwrap_or(end.at)))
+    };
+    terminations.iter().map(|(pod, end)| clear(end) * timeline.share_at_end(&pod.name, end.at)).sum()
+}
+
 fn classes_in(timeline: &Timeline) -> impl Iterator<Item = Class> {
     Class::ALL.into_iter().filter(|class| timeline.load.seconds.iter().any(|(_, s)| s.class == *class))
 }
 
 /// Lost requests, by agent, class and second. One that was sent late in its second fails in a later one.
 fn lost(timeline: &Timeline, rolling: &[(Millis, Millis)]) -> Vec<Case> {
-    let through = timeline.load.seconds.iter().filter(|(_, s)| s.class != Class::Direct && s.lost > 0);
+    let through = timeline.load.seconds.iter().filter(|(_, s)| s.class != Class::Direct);
     let inside = |s: &SecondFact| rolling.iter().any(|(begin, end)| s.at + 999 >= *begin && s.at <= *end);
-    let cases = through.filter(|(_, s)| inside(s)).map(|(line, second)| {
-        let full = timeline.load.requests.iter().filter(|(_, r)| second.holds(r) && r.outcome.is_lost());
+    let cases = through.filter(|(_, s)| inside(s)).filter_map(|(line, second)| {
+        let (count, words) = timeline.load.lost_in(second);
+        let full = timeline.load.lost().filter(|(_, r)| second.holds(r));
         let (first, until) = full.fold((None, second.at + 999), |(first, until), (line, r)| {
-            (first.or(Some(*line)), until.max(r.during().1))
+            (first.or(Some(line)), until.max(r.during().1))
         });
-        let text = format!("{}: {}", second.class.name(), second.lost_as());
-        Case::over((second.at, until), text, first.unwrap_or(*line)).times(second.lost.into())
+        let text = format!("{}: {words}", second.class.name());
+        (count > 0).then(|| Case::over((second.at, until), text, first.unwrap_or(*line)).times(count))
     });
     cases.collect()
 }

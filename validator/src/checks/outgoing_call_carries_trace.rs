@@ -28,9 +28,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
             "the target file declares no dependency with protocol http".into(),
         ));
     };
-    if let Some(reason) = called(timeline).find_map(|d| timeline.middle.why_not(&d.name)) {
-        return Err(Unmeasured::NotSeen(reason));
-    }
+    called(timeline).try_for_each(|d| timeline.trust.was_read(&d.name))?;
     timeline.read_collector()?;
     if timeline.load.traces.is_empty() {
         return Err(timeline.no_traces());

@@ -2,7 +2,7 @@
 
 use crate::check::{Area, Check, Finding, Severity};
 use crate::evidence::Step;
-use crate::timeline::Timeline;
+use crate::timeline::{Timeline, refusal};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -11,8 +11,8 @@ pub(super) const CHECK: Check = Check {
     area: Area::Run,
     severity: Severity::Blocker,
     why: "A load that the service does not answer in quiet proves nothing about rolls.",
-    how: "Counts answers below 500 before the first roll.",
-    remedy: "Check the paths of the target file against the service; look at its state before the run.",
+    how: "Counts right answers before the first roll: of a request without `expect` those below 500, of which one at least must be below 400, and not most of them 401 or 403.",
+    remedy: "Check the paths of the target file against the service, give the headers that it asks for, or `expect` what it answers; look at its state before the run.",
     rests_on: &[],
     judge,
 };
@@ -21,10 +21,21 @@ fn judge(timeline: &Timeline) -> Finding {
     let Some(baseline) = timeline.step(Step::Baseline) else {
         return Finding::inconclusive("there was no quiet phase");
     };
-    let load = timeline.load.all((baseline.begin, baseline.end.unwrap_or(baseline.begin)));
+    let window = (baseline.begin, baseline.end.unwrap_or(baseline.begin));
+    let load = timeline.load.all(window);
     let total = load.answered + load.lost;
     if total == 0 {
         return Finding::inconclusive("no request was answered in the quiet phase");
+    }
+    let requests = &timeline.plan().traffic.requests;
+    let refused = timeline
+        .load
+        .answers(window)
+        .into_iter()
+        .filter_map(|(template, answers)| refusal(requests.get(template)?, &answers));
+    let refused: Vec<String> = refused.collect();
+    if let Some(first) = refused.first() {
+        return Finding::inconclusive(first.clone()).details(refused.iter().skip(1).cloned());
     }
     let share = load.answered as f64 / total as f64;
     let limit = timeline.plan().policy.min_baseline_share;

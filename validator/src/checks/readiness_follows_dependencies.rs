@@ -1,8 +1,7 @@
 //! Readiness says what was declared when a dependency is lost.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
-use crate::config::Readiness;
-use crate::evidence::{Millis, ProbeTarget, Step};
+use crate::evidence::{FaultFact, Millis, ProbeTarget, Step};
 use crate::plan::Probe;
 use crate::timeline::{Kind, Loss, Timeline, Unmeasured};
 
@@ -13,8 +12,8 @@ pub(super) const CHECK: Check = Check {
     area: Area::Health,
     severity: Severity::Blocker,
     why: "A pod that says ready without its database gets users it cannot serve; one that was declared to go on must not leave.",
-    how: "Each pod loses one data store, then all, then gets the first one back. Strict: the declared readiness probe must soon stop succeeding (an exec probe is read from the endpoint alone), the EndpointSlice must follow within the probe's own timings, and both must stay so until everything is back. Degraded-ok: both must stay ready while one store is lost; without any the pod may leave.",
-    remedy: "Confirm every data store in the loop behind /ready, each by a call of its own; declare readiness: degraded-ok if the service is meant to go on.",
+    how: "Each pod loses one data store, then all, then gets the first one back. Without one that is declared `readiness: required` the declared readiness probe must soon stop succeeding (an exec probe is read from the endpoint alone), the EndpointSlice must follow within the probe's own timings, and both must stay so until every such one is back. Without one that is `optional`, or `none`, both must stay ready while nothing else is lost.",
+    remedy: "Confirm every required store in the loop behind /ready, each by a call of its own; declare `readiness: optional` for one that the service can go on without.",
     rests_on: &[
         Kind::Watch,
         Kind::Validator,
@@ -30,6 +29,9 @@ pub(super) const CHECK: Check = Check {
 
 /// Faults end and steps end on different clocks, and an answer may be under way.
 const EDGE_MS: Millis = 500;
+
+const PASS: &str =
+    "every pod left the Service without what it needs, and stayed without the rest, as declared";
 
 fn judge(timeline: &Timeline) -> Finding {
     measure(timeline).unwrap_or_else(Finding::from)
@@ -51,34 +53,45 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     let mut wrong = Vec::new();
     let mut slowest = 0;
     for loss in &losses {
-        let result = match timeline.plan().readiness_policy {
-            Readiness::Strict => strict(timeline, loss, probe)?,
-            Readiness::DegradedOk => degraded(timeline, loss, probe)?,
-        };
-        match result {
+        match behaved(timeline, loss, probe)? {
             Ok(after) => slowest = slowest.max(after),
             Err(case) => wrong.push(case.of(loss.pod).before(&loss.first().dependency)),
         }
     }
     let limit = probe.out_s() + timeline.plan().policy.max_endpoint_out_margin_s;
     let unit = format!("of {} pods wrong, out within {:.1} s", losses.len(), slowest as f64 / 1000.0);
-    Ok(Finding::unless(wrong, pass(timeline.plan().readiness_policy)).tally(unit, format!("0, <= {limit} s")))
+    Ok(Finding::unless(wrong, PASS).tally(unit, format!("0, <= {limit} s")))
 }
 
-fn pass(declared: Readiness) -> &'static str {
-    match declared {
-        Readiness::Strict => "every pod left the Service while it lacked a dependency, and stayed away",
-        Readiness::DegradedOk => "every pod stayed ready without one dependency, as declared",
+/// How long its endpoint took to leave once it had to, or what is wrong.
+fn behaved(timeline: &Timeline, loss: &Loss, probe: &Probe) -> Result<Result<Millis, Case>, Unmeasured> {
+    let needed: Vec<&FaultFact> = timeline.needed(loss).collect();
+    let must_leave = needed.iter().map(|fault| fault.began).min();
+    if let Some(left) = stayed(timeline, loss, probe, must_leave.unwrap_or(Millis::MAX))? {
+        return Ok(Err(left));
+    }
+    match needed.iter().min_by_key(|fault| fault.began) {
+        Some(first) => {
+            let back = needed.iter().map(|fault| fault.ended).max().unwrap_or(first.ended);
+            left(timeline, loss, probe, first, back)
+        }
+        None => Ok(Ok(0)),
     }
 }
 
-/// How long its endpoint took to leave, or what is wrong.
-fn strict(timeline: &Timeline, loss: &Loss, probe: &Probe) -> Result<Result<Millis, Case>, Unmeasured> {
-    let (pod, began) = (loss.pod, loss.first().began);
+/// How long its endpoint took to leave after the first loss of what it needs, or what is wrong until it is back.
+fn left(
+    timeline: &Timeline,
+    loss: &Loss,
+    probe: &Probe,
+    first: &FaultFact,
+    back: Millis,
+) -> Result<Result<Millis, Case>, Unmeasured> {
+    let (pod, began) = (loss.pod, first.began);
     let policy = &timeline.plan().policy;
     let (_, partial) = timeline.between(Step::Loss, Step::Partial)?;
-    let end = partial.min(loss.ended()) - EDGE_MS;
-    let store = &loss.first().dependency;
+    let end = partial.min(back) - EDGE_MS;
+    let store = &first.dependency;
     let wrong = |until, text| Ok(Err(Case::over((began, until), text, loss.faults[0].0)));
     let by = began + (policy.max_readiness_reaction_s * 1000.0) as Millis;
     let probes = || timeline.load.probes_of(pod, ProbeTarget::Readiness, (began, end));
@@ -105,17 +118,25 @@ fn strict(timeline: &Timeline, loss: &Loss, probe: &Probe) -> Result<Result<Mill
     Ok(Ok(out - began))
 }
 
-/// Only while one dependency is lost: without any the service may leave.
-fn degraded(timeline: &Timeline, loss: &Loss, probe: &Probe) -> Result<Result<Millis, Case>, Unmeasured> {
+/// What is wrong while it lacks only what it can go on without: that one store is lost, and nothing that it needs.
+fn stayed(
+    timeline: &Timeline,
+    loss: &Loss,
+    probe: &Probe,
+    must_leave: Millis,
+) -> Result<Option<Case>, Unmeasured> {
     let (_, end) = timeline.between(Step::Loss, Step::Loss)?;
-    let window = (loss.first().began, end.min(loss.first().ended));
+    let window = (loss.first().began, end.min(loss.first().ended).min(must_leave));
+    if window.0 >= window.1 {
+        return Ok(None);
+    }
     let left = timeline.endpoint_lives.get(loss.pod).and_then(|life| life.first(false, window.0));
     let (failing, _) = timeline.failing(loss.pod, ProbeTarget::Readiness, window);
     let lasting = failing.iter().find(|stretch| stretch.would_act(probe, [window.1].into_iter()));
     let refused = lasting.map(|stretch| (stretch.from, stretch.to));
-    let wrong = refused.or_else(|| left.filter(|at| *at < end).map(|at| (at, at)));
-    Ok(wrong.map_or(Ok(0), |during| {
+    let during = refused.or_else(|| left.filter(|at| *at < window.1).map(|at| (at, at)));
+    Ok(during.map(|during| {
         let text = format!("{} left without {} alone", loss.pod, loss.first().dependency);
-        Err(Case::over(during, text, loss.faults[0].0))
+        Case::over(during, text, loss.faults[0].0)
     }))
 }

@@ -18,12 +18,10 @@ pub(super) const CHECK: Check = Check {
 
 fn judge(timeline: &Timeline) -> Finding {
     let target = &timeline.plan().target;
-    let line = timeline.workload.line;
-    match &target.readiness {
-        Some(probe) => Finding::pass(format!("declared: {probe}")).lines([line]),
-        None => {
-            let container = &target.container;
-            Finding::fail(format!("container `{container}` declares no readinessProbe")).lines([line])
-        }
-    }
+    let finding = if let Some(probe) = &target.readiness {
+        Finding::pass(format!("declared: {probe}"))
+    } else {
+        Finding::fail(format!("container `{}` declares no readinessProbe", target.container))
+    };
+    finding.lines([timeline.workload.line])
 }

@@ -1,8 +1,8 @@
 //! A pod that has lost its database altogether still answers at once.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
-use crate::config::{Breaker, Readiness};
-use crate::evidence::{Class, Fault, FaultFact, Millis, Step};
+use crate::config::{Breaker, Need};
+use crate::evidence::{Class, Fault, FaultFact, Millis, RequestFact, SecondFact, Step};
 use crate::timeline::{Fallback, Kind, Loss, Timeline, Unmeasured};
 
 /// The check.
@@ -12,7 +12,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Breaker,
     severity: Severity::Major,
     why: "Refused connections fail fast, a black hole does not: both must open the circuit, and a lost cache must not make it worse.",
-    how: "Pod by pod while its database refuses, resets or swallows everything: from the latest moment of the opening on, every answer below 500 or 503 with Retry-After and at once, but for one trial per open time. With readiness degraded-ok users through the Service must fare as well while every pod lacks one store, most of them the one declared first. Connections tried at a database that refuses them are counted: many of them are a warning.",
+    how: "Pod by pod while its database refuses, resets or swallows everything: from the latest moment of the opening on, every answer right, or 503 with Retry-After, and at once (within the limit, or twice what the request takes in the quiet phase), but for the trials of each open time. Where readiness needs none of the stores, users through the Service must fare as well while every pod lacks one, most of them the one declared first. Connections tried at a database that refuses them are counted: many of them are a warning.",
     remedy: "Count refused connections and time-outs as failures; bound the cache's calls below the answer's time; wait between attempts to connect.",
     rests_on: &[
         Kind::Load,
@@ -39,7 +39,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
             "no request was sent to a pod alone while its database was away".into(),
         ));
     }
-    if timeline.plan().readiness_policy == Readiness::DegradedOk {
+    if timeline.data_stores().all(|store| store.readiness != Need::Required) {
         all.push(through_the_service(timeline, &losses)?);
     }
     let answers: u64 = all.iter().map(|one| one.total).sum();
@@ -66,7 +66,7 @@ fn pod_by_pod(timeline: &Timeline, losses: &[Loss]) -> Vec<Answers> {
     databases.map(|(line, fault, breaker)| Answers::of_pod(timeline, line, fault, breaker)).collect()
 }
 
-/// What users met while every pod lacked a store, most of them a database: under degraded-ok the endpoints stay.
+/// What users met while every pod lacked a store, most of them a database: where readiness needs none the endpoints stay.
 fn through_the_service(timeline: &Timeline, losses: &[Loss]) -> Result<Answers, Unmeasured> {
     let (begin, end) = timeline.between(Step::Loss, Step::Loss)?;
     let open_ms = timeline.breakers().map(|(_, breaker)| open_by_ms(timeline, breaker)).max();
@@ -77,7 +77,7 @@ fn through_the_service(timeline: &Timeline, losses: &[Loss]) -> Result<Answers, 
     }
     let users = timeline.load.requests.iter().filter(|(_, r)| r.class != Class::Direct);
     let during = users.filter(|(_, r)| (window.0..=window.1).contains(&r.due));
-    let slow = during.filter(|(_, r)| r.took_ms > 1_000.0).count();
+    let slow = during.filter(|(_, r)| is_slow(timeline, r)).count();
     let faults = losses.iter().flat_map(|loss| &loss.faults);
     let due = |fault: &FaultFact| {
         let breaker = timeline.breakers().find(|(d, _)| d.name == fault.dependency);
@@ -86,7 +86,8 @@ fn through_the_service(timeline: &Timeline, losses: &[Loss]) -> Result<Answers, 
     let trials = faults.map(|(_, fault)| due(fault)).sum();
     let line = timeline.step(Step::Loss).map_or(0, |span| span.line);
     let who = "users of the Service while each pod lacked a store";
-    Ok(Answers::new(timeline, Case::over(window, who, line), &load, slow, trials))
+    let late = late(timeline, window, |second| second.class != Class::Direct);
+    Ok(Answers::new(Case::over(window, who, line), &load, slow, trials, late))
 }
 
 /// Attempts to connect to a database that refuses them; its own word for it is one hit each.
@@ -109,7 +110,7 @@ fn hammering(timeline: &Timeline, loss: &Loss) -> Vec<Case> {
 
 /// When the circuit has to be open, from the begin of a loss on.
 fn open_by_ms(timeline: &Timeline, breaker: &Breaker) -> Millis {
-    let open_by_s = breaker.opens_between_s().1 + 2.0 * timeline.plan().policy.opening_late_s;
+    let open_by_s = timeline.opens_by_s(breaker) + 2.0 * timeline.plan().policy.opening_late_s;
     (open_by_s * 1000.0) as Millis
 }
 
@@ -125,30 +126,46 @@ impl Answers {
         let window = (fault.began + open_by_ms(timeline, breaker), fault.ended);
         let load = timeline.load.fallback(window, |second| second.pod.as_deref() == Some(fault.pod.as_str()));
         let direct = timeline.load.direct_requests(&fault.pod, window);
-        let slow = direct.filter(|(_, r)| r.took_ms > 1_000.0).count();
+        let slow = direct.filter(|(_, r)| is_slow(timeline, r)).count();
         let who = format!("{} without {}", fault.pod, fault.dependency);
         let case = Case::over(window, who, line).of(&fault.pod).before(&fault.dependency);
-        Self::new(timeline, case, &load, slow, trials(fault, breaker))
+        let late = late(timeline, window, |second| second.pod.as_deref() == Some(fault.pod.as_str()));
+        Self::new(case, &load, slow, trials(fault, breaker), late)
     }
 
     /// The case says who and when; what is wrong is added.
-    fn new(timeline: &Timeline, who: Case, load: &Fallback, slow: usize, trials: usize) -> Self {
+    fn new(who: Case, load: &Fallback, slow: usize, trials: usize, late: Option<String>) -> Self {
         let p99 = load.times.quantile_ms(0.99);
         let text = if load.wrong > 0 {
             load.reasons()
         } else if slow > trials {
             Some(format!("{slow} answers took longer than 1 s, {trials} trials were due"))
         } else {
-            (p99 >= timeline.plan().policy.max_lost_p99_ms).then(|| format!("p99 {p99:.1} ms"))
+            late
         };
         let wrong = text.map(|text| Case { text: format!("{}: {text}", who.text), ..who });
         Self { total: load.total, p99, wrong }
     }
 }
 
+/// Whether an answer came neither at once nor as soon as it usually does.
+fn is_slow(timeline: &Timeline, request: &RequestFact) -> bool {
+    request.took_ms > timeline.load.at_least_usual_ms(request.template, 1_000.0)
+}
+
+/// The first template whose answers took too long for what they usually take.
+fn late(
+    timeline: &Timeline,
+    window: (Millis, Millis),
+    chosen: impl Fn(&SecondFact) -> bool,
+) -> Option<String> {
+    let slower = timeline.load.slower(window, timeline.plan().policy.max_lost_p99_ms, chosen);
+    slower.first().map(|slower| timeline.slower_text(*slower))
+}
+
 /// Trials that may have to wait for the black hole: one round per open time.
 fn trials(fault: &FaultFact, breaker: &Breaker) -> usize {
     let waits = fault.fault == Fault::Silence;
     let rounds = (fault.ended - fault.began) as f64 / 1000.0 / breaker.open_for.0;
-    if waits { rounds as usize * breaker.trials as usize } else { 0 }
+    if waits { rounds as usize * breaker.trials_per_pod() as usize } else { 0 }
 }

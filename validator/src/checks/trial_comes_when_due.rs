@@ -35,8 +35,15 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     let mut limit = String::new();
     for (circuit, _) in timeline.opened_circuits()? {
         let open_for = circuit.breaker.open_for.0;
-        let (earliest, latest) = (open_for - policy.trial_early_s, open_for + policy.trial_late_s);
-        limit = format!("{earliest} to {latest} s");
+        // The first process of several may have opened as much before the last one, that is seen.
+        let spread = if circuit.breaker.per_process > 1 {
+            let (first, last) = circuit.opens_between_s();
+            last - first
+        } else {
+            0.0
+        };
+        let (earliest, latest) = (open_for - policy.trial_early_s - spread, open_for + policy.trial_late_s);
+        limit = format!("{earliest:.1} to {latest:.1} s");
         for trial in &circuit.trials {
             let (Some(since), Some(hit)) = (trial.since, trial.fact.first_hit) else { continue };
             let after = (hit - since) as f64 / 1000.0;

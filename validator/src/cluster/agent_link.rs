@@ -7,7 +7,7 @@ use http::Method;
 use super::Cluster;
 use super::api_link::{ApiLink, ClockOffset};
 use crate::evidence::Fact;
-use crate::load::{AGENT_PORT, AgentStatus, DirectPlan, LoadPlan, PausePlan, ProbedPod};
+use crate::load::{AGENT_PORT, AgentStatus, DirectPlan, LoadPlan, PausePlan, ProbedPod, SecretHeaders};
 
 /// One agent.
 #[derive(Clone)]
@@ -22,6 +22,10 @@ impl AgentLink {
 
     pub(super) fn pod(&self) -> &str {
         &self.api.pod
+    }
+
+    pub(super) async fn headers(&self, headers: &SecretHeaders) -> Result<(), String> {
+        self.api.send(Method::PUT, "/headers", headers).await
     }
 
     pub(super) async fn start(&self, plan: &LoadPlan) -> Result<(), String> {

@@ -16,7 +16,7 @@ use super::manifest::{ROLE_LABEL, labels, pod_spec};
 use super::{Cluster, PodTable, Probes, RUN_LABEL};
 use crate::evidence::{AgentFact, Fact, Millis};
 use crate::failure::Failure;
-use crate::load::{DirectPlan, LoadPlan, PausePlan, ProbedPod};
+use crate::load::{DirectPlan, LoadPlan, PausePlan, ProbedPod, SecretHeaders};
 use crate::moment::now;
 use crate::plan::{Plan, TargetPlan};
 
@@ -63,11 +63,12 @@ impl Agents {
         Ok(Self { agents, _attending: attending })
     }
 
-    /// Starts the load on all agents.
+    /// Starts the load on all agents; the values of secret headers are told to each of them before.
     pub async fn start(
         &self,
         plan: &Plan,
         address: std::net::SocketAddr,
+        headers: &SecretHeaders,
         at_most: Duration,
     ) -> Result<(), Failure> {
         let share = self.agents.len() as f64;
@@ -81,10 +82,12 @@ impl Agents {
                 rate: plan.traffic.rate / share,
                 sampled: plan.traffic.sampled / share,
                 requests: plan.traffic.requests.clone(),
+                ports: plan.traffic.ports.clone(),
                 late_after_ms: plan.policy.late_after_ms,
                 at_most_s: at_most.as_secs_f64(),
                 trace_prefix: plan.trace_prefix.clone(),
             };
+            agent.link.headers(headers).await.map_err(|e| agent.lost(&e))?;
             agent.link.start(&load).await.map_err(|e| agent.lost(&e))?;
         }
         Ok(())

@@ -189,6 +189,7 @@ const PLURALS: &[&str] = &[
     "leases",
     "roles",
     "rolebindings",
+    "rollouts",
     "serviceaccounts",
     "endpointslices",
 ];

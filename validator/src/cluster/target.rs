@@ -1,12 +1,14 @@
 //! Finds the deployment, its Service and its endpoints, and reads what the static checks need.
 
 mod deployment;
+mod headers;
 mod kind;
 mod pace;
 mod probes;
 mod service;
 mod spoken;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -19,10 +21,11 @@ use kube::{Api, ResourceExt};
 
 use self::pace::Pace;
 use super::Cluster;
-use crate::config::GoLiveCheck;
+use crate::config::{GoLiveCheck, RequestSpec};
 use crate::evidence::{Change, Fact, Millis, ObjectFact, ObjectKind};
 use crate::failure::Failure;
-use crate::plan::{Probe, TargetPlan};
+use crate::load::SecretHeaders;
+use crate::plan::{Probe, ServedPort, TargetPlan};
 
 pub use kind::deployment_name;
 
@@ -33,6 +36,10 @@ pub struct Target {
     pub plan: TargetPlan,
     /// Address of the Service.
     pub address: SocketAddr,
+    /// Further ports of the Service, as requests name them.
+    pub ports: BTreeMap<String, ServedPort>,
+    /// Values of secret headers.
+    pub headers: SecretHeaders,
     /// Label selector of its pods.
     pub selector: String,
     /// Name of the container that serves.
@@ -73,7 +80,8 @@ pub async fn discover(
     let spec = deployment.spec.clone().unwrap_or_default();
     let pod = spec.template.spec.clone().unwrap_or_default();
     deployment::own_network(&deployment.name_any(), &pod)?;
-    let (address, port, container) = service::serving(&service, &pod.containers)?;
+    let serving = service::serving(&service, &pod.containers, wanted.port.as_ref())?;
+    let (address, port, container) = (serving.address, serving.port, serving.container);
     let probes = Probes {
         readiness: probes::declared(container.readiness_probe.as_ref(), container)?,
         liveness: probes::declared(container.liveness_probe.as_ref(), container)?,
@@ -85,6 +93,8 @@ pub async fn discover(
     let pace = Pace::new(&spec, container, plan.pre_stop, &pods.items);
     Ok(Target {
         address,
+        ports: ports(&service, &pod.containers, &check.spec.traffic.requests)?,
+        headers: headers::secret(cluster, &check.spec.traffic.requests).await?,
         selector,
         container: container.name.clone(),
         probes,
@@ -93,6 +103,18 @@ pub async fn discover(
         facts: static_facts(cluster, &service, now).await?,
         plan,
     })
+}
+
+/// The ports that requests name, resolved.
+fn ports(
+    service: &Service,
+    containers: &[Container],
+    requests: &[RequestSpec],
+) -> Result<BTreeMap<String, ServedPort>, Failure> {
+    let named = requests.iter().filter_map(|request| request.port.as_ref());
+    let resolved =
+        named.map(|port| Ok((port.to_string(), service::serving(service, containers, Some(port))?.ports())));
+    resolved.collect()
 }
 
 async fn plan(

@@ -8,34 +8,33 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use self::signals::Signals;
+use super::target_file;
 use crate::checks::ALL;
 use crate::cli::RunArgs;
 use crate::cluster::{
-    Candidate, Cluster, HeldLease, Site, Takeover, Target, at_rest_again, clean_up, deployment_name,
-    discover, find_sites, keep, kept_by, preflight,
+    Candidate, Cluster, HeldLease, Site, Takeover, Target, at_rest_again, clean_up, discover, find_sites,
+    keep, kept_by, preflight,
 };
-use crate::config::{GoLiveCheck, Policy, RequestSpec};
+use crate::config::GoLiveCheck;
 use crate::evidence::{Evidence, write};
 use crate::exit::Exit;
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, forecast};
 use crate::failure::Failure;
 use crate::judge::judge;
 use crate::moment::now;
-use crate::plan::{Plan, TrafficPlan};
+use crate::plan::Plan;
 use crate::progress::Progress;
-
-/// Load agents of a run: one vantage point per node, on two nodes.
-const AGENTS: usize = 2;
 
 /// How long the target may need to be at rest again after the run.
 const REST: Duration = Duration::from_mins(5);
 
 /// Runs the gate.
 pub(super) async fn run(args: RunArgs) -> Result<Exit, Failure> {
-    let check = target_file(&args)?;
+    let check = target_file::read(&args.target)?;
+    let given = target_file::given(&args.target)?;
     writable(&args)?;
     let mut progress = Progress::new(args.quiet);
-    let cluster = Cluster::connect(args.cluster.context.as_deref(), &check.metadata.namespace).await?;
+    let cluster = Cluster::connect(args.target.cluster.context.as_deref(), &check.metadata.namespace).await?;
     progress.tell(&format!("context {}, namespace {}", cluster.context(), cluster.namespace()));
     preflight(&cluster).await?;
     let mut signals = Signals::listen()?;
@@ -44,7 +43,7 @@ pub(super) async fn run(args: RunArgs) -> Result<Exit, Failure> {
         let taken = HeldLease::take(&cluster, &run, Takeover::Lapsed, |line| progress.tell(line));
         signals.unless(taken).await?
     };
-    let mut gate = Gate { args: &args, cluster: &cluster, lease: &lease, signals, progress };
+    let mut gate = Gate { args: &args, given, cluster: &cluster, lease: &lease, signals, progress };
     let (ended, left) = Box::pin(gate.run(&check, &run)).await;
     match left {
         Left::Clean => released(lease, ended).await,
@@ -79,6 +78,8 @@ enum Left {
 /// One run that holds the Lease.
 struct Gate<'a> {
     args: &'a RunArgs,
+    /// Headers of the command line, with their values.
+    given: Vec<(String, String)>,
     cluster: &'a Cluster,
     lease: &'a HeldLease,
     signals: Signals,
@@ -89,7 +90,7 @@ impl Gate<'_> {
     /// Prepares, experiments, judges, cleans up.
     async fn run(&mut self, check: &GoLiveCheck, run: &str) -> (Result<Exit, Failure>, Left) {
         let (args, cluster, lease) = (self.args, self.cluster, self.lease);
-        let prepared = Box::pin(prepare(args, check, cluster, run, &mut self.progress));
+        let prepared = Box::pin(prepare(args, check, &self.given, cluster, run, &mut self.progress));
         // What was left of the clean-up is left for the next run, as after any other end of this process.
         let (target, sites, plan) = match alone(lease, &mut self.signals, prepared).await {
             Ok(prepared) => prepared,
@@ -140,6 +141,7 @@ async fn alone<T>(
 async fn prepare(
     args: &RunArgs,
     check: &GoLiveCheck,
+    given: &[(String, String)],
     cluster: &Cluster,
     run: &str,
     progress: &mut Progress,
@@ -151,12 +153,15 @@ async fn prepare(
     if !left.is_empty() {
         at_rest_again(cluster, &check.spec.target.deployment, Instant::now() + REST).await?;
     }
-    let target = discover(cluster, check, args.image.as_deref(), now()).await?;
+    let mut target = discover(cluster, check, args.image.as_deref(), now()).await?;
     let sites = find_sites(cluster, &check.spec.dependencies, &target.plan).await?;
     if let Some(kept) = kept_by(cluster, &target.plan.deployment).await? {
         progress.tell(&kept);
     }
-    let plan = plan(check, &target, run);
+    let plan = target_file::plan(check, &mut target, given, run)?;
+    for line in forecast(&plan, target.expected_roll).brief() {
+        progress.tell(&line);
+    }
     Ok((target, sites, plan))
 }
 
@@ -238,51 +243,4 @@ async fn leave(
         progress.tell(&format!("deployment/{name} is not at rest yet; see `kubectl rollout status`"));
     }
     Ok(())
-}
-
-fn target_file(args: &RunArgs) -> Result<GoLiveCheck, Failure> {
-    let mut check = match (&args.file, &args.target) {
-        (Some(file), _) => GoLiveCheck::read(file)?,
-        (None, Some(target)) => from_arguments(target, args)?,
-        (None, None) => return Err(Failure::usage("name a target: deployment/NAME or -f FILE")),
-    };
-    if let Some(namespace) = &args.cluster.namespace {
-        check.metadata.namespace.clone_from(namespace);
-    }
-    if let Some(rate) = args.rate {
-        check.spec.traffic.rate = rate;
-    }
-    Ok(check)
-}
-
-fn from_arguments(target: &str, args: &RunArgs) -> Result<GoLiveCheck, Failure> {
-    let name = deployment_name(target)?;
-    if args.get.is_empty() {
-        return Err(Failure::usage("what do users ask for? expected at least one --get PATH")
-            .hint(format!("validator run {target} --get '/api/users/{{1..1000}}'")));
-    }
-    let requests: Result<_, String> = args.get.iter().cloned().map(RequestSpec::get).collect();
-    let requests = requests.map_err(|wrong| Failure::usage(format!("--get {wrong}")))?;
-    let namespace = args.cluster.namespace.as_deref().unwrap_or("default");
-    let mut check = GoLiveCheck::for_deployment(name, namespace, requests);
-    check.spec.target.service.clone_from(&args.service);
-    Ok(check)
-}
-
-fn plan(check: &GoLiveCheck, target: &Target, run: &str) -> Plan {
-    let traffic = &check.spec.traffic;
-    Plan {
-        run: run.to_owned(),
-        trace_prefix: format!("{:08x}", fastrand::u32(1..)),
-        target: target.plan.clone(),
-        traffic: TrafficPlan {
-            rate: traffic.rate.per_second(),
-            sampled: traffic.sampled.per_second().min(traffic.rate.per_second()),
-            requests: traffic.requests.clone(),
-            agents: AGENTS,
-        },
-        dependencies: check.spec.dependencies.clone(),
-        readiness_policy: check.spec.readiness,
-        policy: Policy::default(),
-    }
 }

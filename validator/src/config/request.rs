@@ -1,14 +1,16 @@
 //! One kind of request in the load.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use http::uri::PathAndQuery;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Template;
+use super::header::checked;
+use super::{Body, Headers, Method, PortRef, Template};
 
-/// `- get: PATH` or `- post: PATH` with a `json` body.
+/// `- METHOD: PATH` with headers, a body and the statuses that are right.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(try_from = "Entry", into = "Entry")]
 pub struct RequestSpec {
@@ -16,36 +18,49 @@ pub struct RequestSpec {
     pub method: Method,
     /// The path, placeholders included.
     pub path: Template,
-    /// JSON body; placeholders in its strings are filled in per request.
-    pub json: Option<Value>,
-    /// How often it is chosen, against the others of its method.
+    /// Headers beside those that the load sets itself.
+    pub headers: Headers,
+    /// The body.
+    pub body: Option<Body>,
+    /// Statuses that are right; none means those that the quiet phase gave.
+    pub expect: Vec<u16>,
+    /// Port of the Service; the target's when absent.
+    pub port: Option<PortRef>,
+    /// How often it is chosen, against the others that read, or against the others that write.
     pub weight: NonZeroU32,
 }
 
-/// The methods a load may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Method {
-    /// GET.
-    Get,
-    /// POST.
-    Post,
-}
-
-#[derive(Deserialize, Serialize)]
+#[derive(Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     get: Option<Template>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    head: Option<Template>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    options: Option<Template>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     post: Option<Template>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    put: Option<Template>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    patch: Option<Template>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    delete: Option<Template>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    headers: Headers,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     json: Option<Value>,
-    #[serde(default = "once")]
-    weight: NonZeroU32,
-}
-
-fn once() -> NonZeroU32 {
-    NonZeroU32::MIN
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    form: Option<BTreeMap<String, String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expect: Option<Vec<u16>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    port: Option<PortRef>,
+    #[serde(default)]
+    weight: Option<NonZeroU32>,
 }
 
 impl RequestSpec {
@@ -54,24 +69,49 @@ impl RequestSpec {
     /// # Errors
     /// What is wrong with the path.
     pub fn get(get: Template) -> Result<Self, String> {
-        Ok(Self { method: Method::Get, path: path(get)?, json: None, weight: once() })
+        Entry { get: Some(get), ..Entry::default() }.try_into()
     }
 
-    /// The body of one request, or nothing for a method without one.
-    pub fn body(&self, seed: &mut dyn FnMut() -> u64) -> Option<String> {
-        self.json.as_ref().map(|json| fill(json, seed).to_string())
+    /// `GET /api/users/{1..1000}`, the name in reports.
+    pub fn name(&self) -> String {
+        format!("{} {}", self.method.verb(), self.path)
     }
 }
 
-fn fill(value: &Value, seed: &mut dyn FnMut() -> u64) -> Value {
-    match value {
-        Value::String(text) => match text.parse::<Template>() {
-            Ok(template) => Value::String(template.render(seed)),
-            Err(_) => Value::String(text.clone()),
-        },
-        Value::Array(items) => items.iter().map(|v| fill(v, seed)).collect(),
-        Value::Object(map) => map.iter().map(|(k, v)| (k.clone(), fill(v, seed))).collect(),
-        other => other.clone(),
+impl Entry {
+    fn paths(&mut self) -> [(Method, &mut Option<Template>); 7] {
+        [
+            (Method::Get, &mut self.get),
+            (Method::Head, &mut self.head),
+            (Method::Options, &mut self.options),
+            (Method::Post, &mut self.post),
+            (Method::Put, &mut self.put),
+            (Method::Patch, &mut self.patch),
+            (Method::Delete, &mut self.delete),
+        ]
+    }
+
+    fn method(&mut self) -> Result<(Method, Template), String> {
+        let named = self.paths().into_iter().filter_map(|(method, path)| Some((method, path.take()?)));
+        let mut named: Vec<_> = named.collect();
+        match (named.pop(), named.is_empty()) {
+            (Some(one), true) => Ok(one),
+            _ => {
+                let names = Method::ALL.map(Method::name).join(", ");
+                Err(format!("expected exactly one method with its path in each request, of {names}"))
+            }
+        }
+    }
+
+    fn body(&mut self) -> Result<Option<Body>, String> {
+        let json = self.json.take().map(Body::Json);
+        let form = self.form.take().map(Body::Form);
+        let text = self.body.take().map(Body::Text);
+        let mut bodies = [json, form, text].into_iter().flatten();
+        match (bodies.next(), bodies.next()) {
+            (_, Some(_)) => Err("expected at most one of `json`, `form` and `body` in each request".into()),
+            (one, None) => Ok(one),
+        }
     }
 }
 
@@ -86,29 +126,60 @@ fn path(template: Template) -> Result<Template, String> {
     }
 }
 
+fn statuses(expect: Option<Vec<u16>>) -> Result<Vec<u16>, String> {
+    match expect {
+        None => Ok(Vec::new()),
+        Some(all) if all.is_empty() => Err("expect: expected at least one status, such as [200, 404]".into()),
+        Some(all) => match all.iter().find(|status| !(200..=599).contains(*status)) {
+            Some(wrong) => Err(format!("expect: {wrong} is no final status: expected 200 to 599")),
+            None => Ok(all),
+        },
+    }
+}
+
 impl TryFrom<Entry> for RequestSpec {
     type Error = String;
 
-    fn try_from(entry: Entry) -> Result<Self, Self::Error> {
-        match (entry.get, entry.post) {
-            (Some(_), None) if entry.json.is_some() => Err("json: a `get` has no body; use `post`".into()),
-            (Some(get), None) => {
-                Ok(Self { method: Method::Get, path: path(get)?, json: None, weight: entry.weight })
-            }
-            (None, Some(post)) => {
-                Ok(Self { method: Method::Post, path: path(post)?, json: entry.json, weight: entry.weight })
-            }
-            _ => Err("expected exactly one of `get: PATH` and `post: PATH` in each request".into()),
+    fn try_from(mut entry: Entry) -> Result<Self, Self::Error> {
+        let (method, template) = entry.method()?;
+        let body = entry.body()?;
+        if method.is_safe() && body.is_some() {
+            let name = method.name();
+            return Err(format!(
+                "a `{name}` has no body: leave out `json`, `form` and `body`, or use `post`"
+            ));
         }
+        Ok(Self {
+            method,
+            path: path(template)?,
+            headers: checked(entry.headers)?,
+            body,
+            expect: statuses(entry.expect)?,
+            port: entry.port,
+            weight: entry.weight.unwrap_or(NonZeroU32::MIN),
+        })
     }
 }
 
 impl From<RequestSpec> for Entry {
     fn from(spec: RequestSpec) -> Self {
-        let (get, post) = match spec.method {
-            Method::Get => (Some(spec.path), None),
-            Method::Post => (None, Some(spec.path)),
+        let mut entry = Self {
+            headers: spec.headers,
+            expect: Some(spec.expect).filter(|expect| !expect.is_empty()),
+            port: spec.port,
+            weight: Some(spec.weight),
+            ..Self::default()
         };
-        Self { get, post, json: spec.json, weight: spec.weight }
+        match spec.body {
+            Some(Body::Json(json)) => entry.json = Some(json),
+            Some(Body::Form(form)) => entry.form = Some(form),
+            Some(Body::Text(text)) => entry.body = Some(text),
+            None => {}
+        }
+        let mine = entry.paths().into_iter().find(|(method, _)| *method == spec.method);
+        if let Some((_, path)) = mine {
+            *path = Some(spec.path);
+        }
+        entry
     }
 }

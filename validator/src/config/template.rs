@@ -21,6 +21,11 @@ enum Part {
 }
 
 impl Template {
+    /// Whether every rendering is the same.
+    pub fn is_fixed(&self) -> bool {
+        self.parts.iter().all(|part| matches!(part, Part::Literal(_)))
+    }
+
     /// Fills the placeholders from a source of random numbers.
     pub fn render(&self, random: &mut dyn FnMut() -> u64) -> String {
         let mut text = String::with_capacity(self.source.len() + 32);
@@ -39,6 +44,11 @@ impl Template {
         }
         text
     }
+}
+
+/// A text with its placeholders filled in; one that is no template is a text as it stands.
+pub(super) fn fill_text(text: &str, random: &mut dyn FnMut() -> u64) -> String {
+    text.parse::<Template>().map_or_else(|_| text.to_owned(), |template| template.render(random))
 }
 
 impl FromStr for Template {

@@ -56,6 +56,8 @@ pub enum Trouble {
     Unread(String),
     /// Something was seen and not kept, for this reason.
     Incomplete(String),
+    /// The dependency did not take a connection although no fault of ours was in force: it is sick by itself.
+    Unreached(String),
 }
 
 impl Trouble {
@@ -67,13 +69,8 @@ impl Trouble {
             Self::Encrypted => "the connections are encrypted".to_owned(),
             Self::Unread(why) => format!("what the target says cannot be read: {why}"),
             Self::Incomplete(why) => format!("the record is incomplete: {why}"),
-            Self::Cut(_) => return None,
+            Self::Cut(_) | Self::Unreached(_) => return None,
         })
-    }
-
-    /// Whether only what was said is unknown: how many connections there were, and what became of them, is not.
-    pub fn hides_only_content(&self) -> bool {
-        matches!(self, Self::Encrypted | Self::Unread(_))
     }
 }
 

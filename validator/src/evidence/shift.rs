@@ -1,7 +1,8 @@
 //! Moves facts from the clock of the pod that saw them to the validator's.
 
 use super::{
-    CallFact, ConnectionFact, ExportFact, Fact, FaultFact, Held, MiddleTrouble, Millis, OutgoingFact,
+    CallFact, ConnectionFact, ExportFact, Fact, FaultFact, Heartbeat, Held, MiddleTrouble, Millis,
+    OutgoingFact,
 };
 use super::{ProbeFact, RequestFact, SecondFact, TraceFact};
 
@@ -21,6 +22,7 @@ impl Fact {
             Self::Trouble(f) => Self::Trouble(MiddleTrouble { at: back(f.at), ..f }),
             Self::Call(f) => Self::Call(CallFact { at: back(f.at), ..f }),
             Self::Outgoing(f) => Self::Outgoing(OutgoingFact { at: back(f.at), ..f }),
+            Self::Heartbeat(f) => Self::Heartbeat(Heartbeat { at: back(f.at), since: back(f.since), ..f }),
             Self::Fault(f) => {
                 let held = |h: Held| Held { from: back(h.from), to: back(h.to), ..h };
                 Self::Fault(FaultFact {

@@ -39,6 +39,9 @@ pub struct Span {
     /// `server.address`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
+    /// `peer.service`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<String>,
     /// `db.system.name`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub db_system: Option<String>,

@@ -14,9 +14,9 @@ pub enum Class {
     Busy,
     /// Kept connections used after gaps of up to 15 s, and of less than the server's own time-out for idle ones.
     Idle,
-    /// POST with a unique id on kept connections.
+    /// Requests that write (POST, PUT, PATCH, DELETE), on kept connections.
     Post,
-    /// New connections to one pod, past the Service: GETs whose answers can be told apart by pod.
+    /// New connections to one pod, past the Service: requests whose answers can be told apart by pod.
     Direct,
 }
 
@@ -62,8 +62,9 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Whether a user was let down: no complete answer, or one of the 5xx class.
-    pub fn is_lost(self) -> bool {
+    /// Whether it is wrong whatever was asked: no complete answer, or one of the 5xx class. Which other statuses are
+    /// wrong is for the timeline to say, that knows what was expected.
+    pub fn is_failure(self) -> bool {
         match self {
             Self::Answered(status) => status >= 500,
             Self::Unsent => false,
@@ -155,7 +156,7 @@ impl Histogram {
     }
 }
 
-/// One second of one class at one agent, by the time requests were due.
+/// One second of one request template in one class at one agent, by the time requests were due.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct SecondFact {
     /// Start of the second.
@@ -170,8 +171,6 @@ pub struct SecondFact {
     pub due: u32,
     /// Of these, left on time.
     pub on_time: u32,
-    /// Of these, lost.
-    pub lost: u32,
     /// Outcomes and how often each came.
     pub outcomes: Vec<(Outcome, u32)>,
     /// Connections of this class open when the second began.
@@ -181,6 +180,9 @@ pub struct SecondFact {
     /// For pod-direct requests: the pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod: Option<String>,
+    /// Number of the request in the plan.
+    #[serde(default)]
+    pub template: usize,
     /// Answers 503 without Retry-After.
     #[serde(default)]
     pub without_retry_after: u32,
@@ -195,15 +197,9 @@ impl SecondFact {
     /// Whether it counts this request.
     pub fn holds(&self, request: &RequestFact) -> bool {
         let (from, to) = self.during();
-        let same = (self.class, &self.agent, &self.pod) == (request.class, &request.agent, &request.pod);
-        same && (from..=to).contains(&request.due)
-    }
-
-    /// What lost requests ended as, in words.
-    pub fn lost_as(&self) -> String {
-        let lost = self.outcomes.iter().filter(|(outcome, _)| outcome.is_lost());
-        let words: Vec<String> = lost.map(|(outcome, count)| format!("{count} {}", outcome.name())).collect();
-        words.join(", ")
+        let mine = (self.class, self.template, &self.agent, &self.pod);
+        mine == (request.class, request.template, &request.agent, &request.pod)
+            && (from..=to).contains(&request.due)
     }
 }
 
@@ -238,6 +234,9 @@ pub struct RequestFact {
     /// For a pod-direct request: the pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod: Option<String>,
+    /// Number of the request in the plan.
+    #[serde(default)]
+    pub template: usize,
 }
 
 impl RequestFact {

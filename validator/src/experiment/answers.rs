@@ -2,37 +2,38 @@
 
 use std::collections::BTreeMap;
 
+use crate::config::RequestSpec;
 use crate::evidence::{Class, Fact, Outcome};
 use crate::failure::Failure;
+use crate::timeline::refusal;
 
-/// A share of the answers from which on they tell what is wrong.
-const MOST: f64 = 0.5;
+/// What became of the requests of each template.
+type Counts = BTreeMap<usize, BTreeMap<Outcome, u32>>;
 
 /// Why this load is not answered, if too little of it is: `least` is the share that should be.
-pub(super) fn trouble(facts: &[Fact], least: f64) -> Option<Failure> {
+pub(super) fn trouble(facts: &[Fact], requests: &[RequestSpec], least: f64) -> Option<Failure> {
     let counts = outcomes(facts);
-    let total: u32 = counts.values().sum();
-    let share = |wanted: fn(&Outcome) -> bool| {
-        let matching = counts.iter().filter(|(outcome, _)| wanted(outcome)).map(|(_, count)| count);
-        f64::from(matching.sum::<u32>()) / f64::from(total.max(1))
+    let refused = counts.iter().find_map(|(template, counts)| refusal(requests.get(*template)?, counts));
+    if let Some(refused) = refused {
+        return Some(
+            Failure::environment(refused)
+                .hint("docs/target-file.md, spec.traffic, says what a request can hold"),
+        );
+    }
+    let right = |template: usize, outcome: Outcome| match (outcome, requests.get(template)) {
+        (Outcome::Answered(status), Some(spec)) if !spec.expect.is_empty() => spec.expect.contains(&status),
+        _ => !outcome.is_failure(),
     };
-    if share(|outcome| matches!(outcome, Outcome::Answered(401 | 403))) > MOST {
-        return Some(
-            Failure::environment("the target answers 401 or 403 to what it is asked")
-                .hint("give `headers` to the requests in spec.traffic.requests"),
-        );
-    }
-    if share(|outcome| matches!(outcome, Outcome::Answered(400 | 426))) > MOST {
-        return Some(
-            Failure::environment("the target answers 400 to what it is asked")
-                .hint("does its port speak TLS? name the one that speaks HTTP in spec.target.port"),
-        );
-    }
-    if total > 0 && share(|outcome| !outcome.is_lost()) >= least {
+    let all = || counts.iter().flat_map(|(template, counts)| counts.iter().map(|(o, n)| (*template, *o, *n)));
+    let total: u32 = all().map(|(_, _, count)| count).sum();
+    let answered: u32 =
+        all().filter(|(template, outcome, _)| right(*template, *outcome)).map(|(_, _, n)| n).sum();
+    if total > 0 && f64::from(answered) >= least * f64::from(total) {
         return None;
     }
-    let most = counts.iter().max_by_key(|(_, count)| **count);
-    let told = most.map_or_else(|| "nothing".to_owned(), |(outcome, _)| outcome.name());
+    let wrong = all().filter(|(template, outcome, _)| !right(*template, *outcome));
+    let most = wrong.max_by_key(|(_, _, count)| *count);
+    let told = most.map_or_else(|| "nothing".to_owned(), |(_, outcome, _)| outcome.name());
     let failure =
         Failure::environment(format!("the target does not answer before anything is touched: {told}"));
     Some(failure.hint(if unreadable(facts) {
@@ -42,12 +43,12 @@ pub(super) fn trouble(facts: &[Fact], least: f64) -> Option<Failure> {
     }))
 }
 
-fn outcomes(facts: &[Fact]) -> BTreeMap<Outcome, u32> {
-    let mut counts = BTreeMap::new();
+fn outcomes(facts: &[Fact]) -> Counts {
+    let mut counts = Counts::new();
     for fact in facts {
         let Fact::Second(second) = fact else { continue };
         for (outcome, count) in second.outcomes.iter().filter(|_| second.class != Class::Direct) {
-            *counts.entry(*outcome).or_default() += *count;
+            *counts.entry(second.template).or_default().entry(*outcome).or_default() += *count;
         }
     }
     counts
@@ -69,14 +70,15 @@ mod tests {
 
     fn seconds(outcomes: &[(Outcome, u32)]) -> Vec<Fact> {
         let second = json!({
-            "fact": "second", "at": 0, "agent": "a", "node": "n", "class": "new", "due": 1, "on_time": 1, "lost": 0,
+            "fact": "second", "at": 0, "agent": "a", "node": "n", "class": "new", "due": 1, "on_time": 1,
             "outcomes": outcomes, "open": 0, "times": vec![0; 18],
         });
         vec![from_value(second).unwrap()]
     }
 
     fn told(facts: &[Fact]) -> Option<String> {
-        trouble(facts, 0.9).map(|failure| failure.to_string())
+        trouble(facts, &[RequestSpec::get("/".parse().unwrap()).unwrap()], 0.9)
+            .map(|failure| failure.to_string())
     }
 
     #[test]

@@ -2,7 +2,13 @@
 
 use std::time::Duration;
 
-use crate::config::Breaker;
+use crate::config::{Breaker, Pace};
+
+/// Connections of a usual pool: so many calls hang at the same time.
+const POOL: f64 = 8.0;
+
+/// Nothing is waited for any longer.
+const LONGEST_S: f64 = 300.0;
 
 /// The times of one declared breaker.
 #[derive(Clone, Copy, Debug)]
@@ -22,13 +28,14 @@ pub(super) struct Circuit {
 }
 
 impl Circuit {
-    pub(super) fn new(breaker: &Breaker) -> Self {
-        let of = |seconds: f64| Duration::from_secs_f64(seconds.max(0.0));
-        let (earliest, latest) = breaker.opens_between_s();
+    /// Of a pod that gets so many requests per second; how many of them become calls is not known yet.
+    pub(super) fn new(breaker: &Breaker, requests_per_s: f64) -> Self {
+        let of = |seconds: f64| Duration::from_secs_f64(seconds.clamp(0.0, LONGEST_S));
+        let (earliest, latest) = breaker.opens_between_s(Pace::new(requests_per_s, POOL));
         Self {
             deadline: of(breaker.deadline.0),
             open_for: of(breaker.open_for.0),
-            window: of(breaker.window.0),
+            window: of(breaker.opens.memory_s()),
             earliest: of(earliest - Breaker::EARLY_S),
             latest: of(latest + Breaker::LATE_S),
             hang: of(breaker.hang_s()),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::stage::Stage;
-use crate::config::Readiness;
+use crate::config::Need;
 use crate::evidence::{Fault, Step};
 use crate::failure::Failure;
 
@@ -13,22 +13,22 @@ use crate::failure::Failure;
 const MODES: [Fault; 3] = [Fault::Refuse, Fault::Reset, Fault::Silence];
 
 /// A loss lasts at least this long, so that breakers are seen to open.
-const LOSS_MIN: Duration = Duration::from_secs(8);
+pub(super) const LOSS_MIN: Duration = Duration::from_secs(8);
 
 /// Where pods stay in the Service without a dependency, users are watched so long once every circuit has to be open.
-const WATCHED: Duration = Duration::from_secs(6);
+pub(super) const WATCHED: Duration = Duration::from_secs(6);
 
 /// Endpoints that are not out after this time stay in.
-const LOSS_MAX: Duration = Duration::from_secs(25);
+pub(super) const LOSS_MAX: Duration = Duration::from_secs(25);
 
 /// Longer than a liveness probe's patience: whoever restarts for the sake of a dependency does so here.
-const BLACKOUT: Duration = Duration::from_secs(40);
+pub(super) const BLACKOUT: Duration = Duration::from_secs(40);
 
 /// Twice what a ping and a probe need to see that a dependency is back.
-const PARTIAL: Duration = Duration::from_secs(10);
+pub(super) const PARTIAL: Duration = Duration::from_secs(10);
 
 /// Beyond the open time and its trial, how long things may need until they are as before.
-const RECOVERY: Duration = Duration::from_secs(25);
+pub(super) const RECOVERY: Duration = Duration::from_secs(25);
 
 /// Ends of faults lie behind the whole experiment; they are for a validator that has died.
 const AT_MOST: Duration = Duration::from_mins(4);
@@ -53,9 +53,15 @@ async fn one_of_each(stage: &Stage<'_>, stores: &[&str], pods: &[String]) -> Res
         stage.faults.set(store, [(pod.as_str(), mode(number))], AT_MOST).await?;
     }
     sleep(least).await;
-    if stage.plan.readiness_policy == Readiness::Strict {
-        stage.wait_for(LOSS_MAX.saturating_sub(least), Stage::all_out).await;
-    }
+    // Pods that lack what they need leave; those that promise to go on are watched while they do.
+    let lost = |number| stores[first(number, stores.len())];
+    let leaving = pods.iter().enumerate().filter(|(number, _)| needs(stage, lost(*number)));
+    let leaving: Vec<&String> = leaving.map(|(_, pod)| pod).collect();
+    let gone = |stage: &Stage<'_>| {
+        let serving = stage.serving();
+        leaving.iter().all(|pod| !serving.contains(pod))
+    };
+    stage.wait_for(LOSS_MAX.saturating_sub(least), gone).await;
     stage.diary.end(Step::Loss);
     Ok(())
 }
@@ -113,10 +119,16 @@ fn calls(stage: &Stage<'_>, pods: &[String]) -> Vec<u64> {
 /// How long each pod lacks one dependency at least.
 fn least(stage: &Stage<'_>) -> Duration {
     let latest = stage.circuits().iter().map(|(_, circuit)| circuit.latest).max();
-    match (stage.plan.readiness_policy, latest) {
-        (Readiness::DegradedOk, Some(latest)) => LOSS_MIN.max(latest + WATCHED),
+    let all_leave = stage.stores().into_iter().all(|store| needs(stage, store));
+    match latest {
+        Some(latest) if !all_leave => LOSS_MIN.max(latest + WATCHED),
         _ => LOSS_MIN,
     }
+}
+
+/// Whether a pod is not ready without it.
+fn needs(stage: &Stage<'_>, store: &str) -> bool {
+    stage.dependencies().any(|d| d.name == store && d.readiness == Need::Required)
 }
 
 /// Which store a pod loses first: the second of two for every third pod.

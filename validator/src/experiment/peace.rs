@@ -28,8 +28,8 @@ const LATE: Duration = Duration::from_secs(5);
 /// Learns the pings, and measures through the agents.
 ///
 /// # Errors
-/// Exit 3 when a pod has no connection at the agent of a dependency (GL-E108): there is nothing that could be broken in
-/// front of it.
+/// Exit 3 when no agent has seen the target: whatever was broken would be broken in front of nobody. Where only some
+/// dependencies were not reached through their agents the run goes on, and GL-E108 says which.
 pub(super) async fn run(stage: &Stage<'_>, progress: &mut Progress) -> Result<(), Failure> {
     if stage.dependencies().next().is_some() {
         progress.tell("learning the health pings: no load for some seconds");
@@ -39,14 +39,13 @@ pub(super) async fn run(stage: &Stage<'_>, progress: &mut Progress) -> Result<()
     stage.diary.begin(Step::Quiet, QUIET);
     sleep(QUIET).await;
     stage.diary.end(Step::Quiet);
-    stage.wait_for(LATE, |stage| unseen(stage).is_none()).await;
-    match unseen(stage) {
-        Some(what) => Err(Failure::environment(what).hint(
-            "let the target connect by the declared name: an address, an SRV record or a resolver that skips /etc/hosts \
-             passes the agents by, and so does a NetworkPolicy that keeps it from them",
-        )),
-        None => Ok(()),
+    if stage.dependencies().next().is_none() || stage.wait_for(LATE, Stage::is_seen).await {
+        return Ok(());
     }
+    Err(Failure::environment("no pod had a connection to any declared dependency through its agent").hint(
+        "let the target connect by the declared names: an address, an SRV record or a resolver that skips /etc/hosts \
+         passes the agents by, and so does a NetworkPolicy that keeps it from them",
+    ))
 }
 
 /// Whether the version as found answers what it is asked.
@@ -54,7 +53,8 @@ pub(super) async fn run(stage: &Stage<'_>, progress: &mut Progress) -> Result<()
 /// # Errors
 /// Exit 3 with what it said instead (GL-E105).
 pub(super) async fn answered(agents: &Agents, plan: &Plan) -> Result<(), Failure> {
-    answers::trouble(&agents.evidence().await?, plan.policy.min_baseline_share).map_or(Ok(()), Err)
+    let (facts, least) = (agents.evidence().await?, plan.policy.min_baseline_share);
+    answers::trouble(&facts, &plan.traffic.requests, least).map_or(Ok(()), Err)
 }
 
 async fn learn(stage: &Stage<'_>) -> Result<(), Failure> {
@@ -67,21 +67,4 @@ async fn learn(stage: &Stage<'_>) -> Result<(), Failure> {
     sleep(Duration::from_millis(500)).await;
     stage.diary.end(Step::Learning);
     Ok(())
-}
-
-/// A pod that no agent has seen, if there is one.
-fn unseen(stage: &Stage<'_>) -> Option<String> {
-    let pods = stage.serving();
-    if pods.is_empty() {
-        return Some("no pod was Ready in the quiet phase".to_owned());
-    }
-    stage.dependencies().find_map(|dependency| {
-        let now = stage.middle.status(&dependency.name);
-        let seen = |pod: &&String| {
-            now.pods.get(*pod).is_some_and(|pod| u64::from(pod.open) + pod.calls + pod.pings > 0)
-        };
-        let unseen = pods.iter().find(|pod| !seen(pod))?;
-        let (name, upstream) = (&dependency.name, &dependency.upstream);
-        Some(format!("{unseen} had no connection to {name} ({upstream}) through its agent"))
-    })
 }

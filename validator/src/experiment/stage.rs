@@ -13,6 +13,7 @@ use crate::config::{Dependency, Protocol};
 use crate::failure::Failure;
 use crate::load::{DirectPlan, DirectPod};
 use crate::plan::Plan;
+use crate::pulse::Pulse;
 
 /// Requests per second to each pod past the Service.
 const DIRECT_RATE: f64 = 10.0;
@@ -32,6 +33,7 @@ pub(super) struct Stage<'a> {
     pub(super) pods: watch::Receiver<PodTable>,
     pub(super) faults: Faults<'a>,
     pub(super) diary: &'a Diary,
+    pub(super) pulse: &'a Pulse,
     pub(super) rollout: &'a Rollout,
 }
 
@@ -44,7 +46,8 @@ impl Stage<'_> {
 
     /// Dependencies that can be broken, and whose breaker is declared.
     pub(super) fn circuits(&self) -> Vec<(&str, Circuit)> {
-        let declared = |d: &'_ Dependency| d.breaker.as_ref().map(Circuit::new);
+        let per_pod = self.plan.traffic.rate / f64::from(self.plan.target.replicas.max(1)) + DIRECT_RATE;
+        let declared = |d: &'_ Dependency| d.breaker.as_ref().map(|breaker| Circuit::new(breaker, per_pod));
         self.dependencies().filter_map(|d| Some((d.name.as_str(), declared(d)?))).collect()
     }
 
@@ -65,9 +68,16 @@ impl Stage<'_> {
         serving.map(|(name, _)| name.clone()).collect()
     }
 
-    /// Whether no pod of the target is ready.
-    pub(super) fn all_out(&self) -> bool {
-        self.pods.borrow().values().all(|pod| !pod.ready || pod.leaving)
+    /// Whether some agent has seen some pod that serves.
+    pub(super) fn is_seen(&self) -> bool {
+        let pods = self.serving();
+        let seen = |pod: &String| {
+            self.dependencies().any(|dependency| {
+                let now = self.middle.status(&dependency.name);
+                now.pods.get(pod).is_some_and(|now| u64::from(now.open) + now.calls + now.pings > 0)
+            })
+        };
+        !pods.is_empty() && pods.iter().any(seen)
     }
 
     /// Whether as many pods are ready as there should be.

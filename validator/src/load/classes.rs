@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use super::link::Link;
 use super::pause::Pause;
-use super::shooter::{Aim, Shooter};
+use super::shooter::{Aim, Shooter, Turn};
 use crate::evidence::Class;
 
 /// Kept connections per busy class and agent: enough to reach every endpoint behind the Service.
@@ -29,11 +29,13 @@ const IDLE_GAP_MIN_S: f64 = 0.5;
 pub(super) fn start(shooter: &Arc<Shooter>, pause: &Pause, stop: &CancellationToken, tasks: &TaskTracker) {
     for class in Class::ALL.into_iter().filter(|class| shooter.serves(*class)) {
         let rate = rate_of(class, shooter.plan.rate, |class| shooter.serves(class));
-        if class == Class::Idle {
-            start_idle(shooter, rate, pause, stop, tasks);
-        } else {
-            let (shooter, aim) = (Arc::clone(shooter), shooter.at_service(class));
-            tasks.spawn(tick(shooter, aim, rate, pause.clone(), stop.clone(), tasks.clone()));
+        for (aim, share) in shooter.at_service(class) {
+            if class == Class::Idle {
+                start_idle(shooter, &aim, rate * share, pause, stop, tasks);
+            } else {
+                let (shooter, pause) = (Arc::clone(shooter), pause.clone());
+                tasks.spawn(tick(shooter, aim, rate * share, pause, stop.clone(), tasks.clone()));
+            }
         }
     }
 }
@@ -76,13 +78,14 @@ async fn tick(
         if pause.is_on() {
             continue;
         }
-        shooter.recorder.due(&aim, due);
+        let turn = aim.turn(due);
+        shooter.recorder.due(&turn);
         match Arc::clone(&in_flight).try_acquire_owned() {
-            Err(_) => shooter.recorder.unsent(&aim, due),
+            Err(_) => shooter.recorder.unsent(&turn),
             Ok(permit) => {
-                let (shooter, slots, aim) = (Arc::clone(&shooter), Arc::clone(&slots), aim.clone());
+                let (shooter, slots) = (Arc::clone(&shooter), Arc::clone(&slots));
                 tasks.spawn(async move {
-                    slots.shoot(&shooter, &aim, due, number).await;
+                    slots.shoot(&shooter, turn, number).await;
                     drop(permit);
                 });
             }
@@ -96,17 +99,18 @@ struct Slots(Vec<Mutex<Option<Link>>>);
 
 impl Slots {
     /// Sends a request on a free kept connection, or on one of its own.
-    async fn shoot(&self, shooter: &Shooter, aim: &Aim, due: Instant, number: usize) {
-        if aim.class.keeps_connections() {
+    async fn shoot(&self, shooter: &Shooter, turn: Turn, number: usize) {
+        let class = turn.aim.class;
+        if class.keeps_connections() {
             for step in 0..self.0.len() {
                 if let Ok(mut slot) = self.0[(number + step) % self.0.len()].try_lock() {
-                    return shooter.shoot(aim, due, &mut slot).await;
+                    return shooter.shoot(turn, &mut slot).await;
                 }
             }
         }
         let mut fresh = None;
-        shooter.shoot(aim, due, &mut fresh).await;
-        shooter.retire(aim.class, fresh).await;
+        shooter.shoot(turn, &mut fresh).await;
+        shooter.retire(class, fresh).await;
     }
 
     async fn retire(&self, shooter: &Shooter, class: Class) {
@@ -119,13 +123,14 @@ impl Slots {
 
 fn start_idle(
     shooter: &Arc<Shooter>,
+    aim: &Aim,
     rate: f64,
     pause: &Pause,
     stop: &CancellationToken,
     tasks: &TaskTracker,
 ) {
     for number in 0..idle_links(rate, IDLE_GAP_MAX_S) {
-        tasks.spawn(idle(Arc::clone(shooter), rate, number, pause.clone(), stop.clone()));
+        tasks.spawn(idle(Arc::clone(shooter), aim.clone(), (rate, number), pause.clone(), stop.clone()));
     }
 }
 
@@ -140,15 +145,21 @@ fn longest_gap(shooter: &Shooter) -> f64 {
     longest.clamp(IDLE_GAP_MIN_S, IDLE_GAP_MAX_S)
 }
 
-async fn idle(shooter: Arc<Shooter>, rate: f64, number: usize, pause: Pause, stop: CancellationToken) {
+async fn idle(
+    shooter: Arc<Shooter>,
+    aim: Aim,
+    (rate, number): (f64, usize),
+    pause: Pause,
+    stop: CancellationToken,
+) {
     let mut link = None;
-    let aim = shooter.at_service(Class::Idle);
     // The first use comes anywhere in a gap, so that the class starts at its rate.
     let mut due = Instant::now() + Duration::from_secs_f64(fastrand::f64() * IDLE_GAP_MAX_S / 2.0);
     while stop.run_until_cancelled(sleep_until(due)).await.is_some() {
         if !pause.is_on() {
-            shooter.recorder.due(&aim, due);
-            shooter.shoot(&aim, due, &mut link).await;
+            let turn = aim.turn(due);
+            shooter.recorder.due(&turn);
+            shooter.shoot(turn, &mut link).await;
         }
         let longest = longest_gap(&shooter);
         if number >= idle_links(rate, longest) {

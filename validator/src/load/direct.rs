@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::link::Link;
-use super::shooter::{Aim, Shooter};
+use super::shooter::{Aim, Shooter, Turn};
 use super::{DirectPlan, DirectPod};
 use crate::evidence::Class;
 
@@ -22,11 +22,11 @@ const MAX_IN_FLIGHT: usize = 2_000;
 /// How long an empty list is looked at before it is looked at again.
 const IDLE: Duration = Duration::from_millis(100);
 
-/// Kept connections by pod, each used by one request at a time.
-type Kept = BTreeMap<String, Arc<Mutex<Option<Link>>>>;
+/// Kept connections by where they lead, each used by one request at a time.
+type Kept = BTreeMap<SocketAddr, Arc<Mutex<Option<Link>>>>;
 
-/// Sends each listed pod its rate of GETs, until the token is cancelled: on new connections, and every other one on a
-/// kept one where the plan says so.
+/// Sends each listed pod its rate of requests, until the token is cancelled: on new connections, and every other one on
+/// a kept one where the plan says so.
 pub(super) async fn run(
     shooter: Arc<Shooter>,
     plan: watch::Receiver<DirectPlan>,
@@ -36,22 +36,23 @@ pub(super) async fn run(
     let in_flight = Arc::new(Semaphore::new(MAX_IN_FLIGHT));
     let mut kept = Kept::new();
     let mut due = Instant::now();
+    let aims = shooter.at_service(Class::Direct);
     let mut keeps = false;
     while stop.run_until_cancelled(sleep_until(due)).await.is_some() {
         let DirectPlan { pods, rate, drain } = plan.borrow().clone();
-        kept.retain(|pod, _| pods.iter().any(|listed| listed.pod == *pod));
+        kept.retain(|address, _| pods.iter().any(|listed| listed.ip == address.ip()));
         keeps = drain && !keeps;
-        for DirectPod { pod, ip, port } in pods {
-            let link = if keeps { Arc::clone(kept.entry(pod.clone()).or_default()) } else { Arc::default() };
-            let address = SocketAddr::new(ip, port);
-            let aim = Aim { class: Class::Direct, address, pod: Some(pod), sampled: drain, keeps };
-            shooter.recorder.due(&aim, due);
+        let aimed = pods.into_iter().filter_map(|pod| past_the_service(&aims, pod));
+        for aim in aimed.map(|aim| Aim { sampled: drain, keeps, ..aim }) {
+            let link = if keeps { Arc::clone(kept.entry(aim.address).or_default()) } else { Arc::default() };
+            let turn = aim.turn(due);
+            shooter.recorder.due(&turn);
             match Arc::clone(&in_flight).try_acquire_owned() {
-                Err(_) => shooter.recorder.unsent(&aim, due),
+                Err(_) => shooter.recorder.unsent(&turn),
                 Ok(permit) => {
                     let shooter = Arc::clone(&shooter);
                     tasks.spawn(async move {
-                        shoot(&shooter, &aim, due, &link).await;
+                        shoot(&shooter, turn, &link).await;
                         drop(permit);
                     });
                 }
@@ -61,11 +62,23 @@ pub(super) async fn run(
     }
 }
 
+/// The same requests to one pod, to the port that the Service would lead them to.
+fn past_the_service(aims: &[(Aim, f64)], DirectPod { pod, ip, port }: DirectPod) -> Option<Aim> {
+    let mut left = fastrand::f64();
+    let drawn = aims.iter().find(|(_, share)| {
+        left -= share;
+        left < 0.0
+    });
+    let (aim, _) = drawn.or(aims.last())?;
+    let address = SocketAddr::new(ip, aim.choice.port.map_or(port, |port| port.pod));
+    Some(Aim { pod: Some(pod), address, ..aim.clone() })
+}
+
 /// A kept connection that is in use is not waited for: the request goes on a new one.
-async fn shoot(shooter: &Shooter, aim: &Aim, due: Instant, link: &Mutex<Option<Link>>) {
+async fn shoot(shooter: &Shooter, mut turn: Turn, link: &Mutex<Option<Link>>) {
     if let Ok(mut link) = link.try_lock() {
-        return shooter.shoot(aim, due, &mut link).await;
+        return shooter.shoot(turn, &mut link).await;
     }
-    let aim = Aim { keeps: false, ..aim.clone() };
-    shooter.shoot(&aim, due, &mut None).await;
+    turn.aim.keeps = false;
+    shooter.shoot(turn, &mut None).await;
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::shooter::Aim;
+use super::shooter::Turn;
 use super::{AgentClock, LoadPlan};
 use crate::evidence::{
     Class, ConnectionFact, Fact, Histogram, Millis, Outcome, ProbeFact, RequestFact, SecondFact,
@@ -14,6 +14,10 @@ use crate::evidence::{
 
 /// Requests kept in full; beyond it they only count. 100,000 lost requests make the same verdict.
 const MAX_REQUESTS: usize = 100_000;
+
+/// So many answers of each status of a template are kept in full, whatever they are: should one of them turn out to be
+/// wrong, the request stands in the evidence.
+const EACH_STATUS: u32 = 100;
 
 /// An answer slower than this is kept in full.
 const SLOW: Duration = Duration::from_secs(1);
@@ -25,23 +29,26 @@ pub struct Recorder {
     agent: String,
     node: String,
     late_after_ms: f64,
+    /// By template: the statuses that were declared to be right.
+    expect: Arc<[Vec<u16>]>,
     // Guards plain counters and lists; held for one record or one copy.
     record: Arc<Mutex<Record>>,
 }
 
 /// One finished request.
 pub(super) struct Shot {
-    pub(super) class: Class,
-    pub(super) due: Instant,
+    pub(super) turn: Turn,
     pub(super) sent: Instant,
     pub(super) took: Duration,
     pub(super) name: String,
     pub(super) outcome: Outcome,
     pub(super) error: Option<String>,
     pub(super) sampled: Option<(String, String)>,
-    pub(super) pod: Option<String>,
     pub(super) retry_after: bool,
 }
+
+/// What is counted apart within one second: class, pod, template.
+type Kind = (Class, Option<String>, usize);
 
 /// The end of a kept connection.
 pub(super) struct LinkEnd {
@@ -56,7 +63,8 @@ pub(super) struct LinkEnd {
 
 #[derive(Default)]
 struct Record {
-    seconds: BTreeMap<(Millis, Class, Option<String>), Second>,
+    seconds: BTreeMap<(Millis, Kind), Second>,
+    told: BTreeMap<(usize, Outcome), u32>,
     open: BTreeMap<Class, u32>,
     requests: Vec<RequestFact>,
     connections: Vec<ConnectionFact>,
@@ -67,7 +75,6 @@ struct Record {
 struct Second {
     due: u32,
     on_time: u32,
-    lost: u32,
     outcomes: BTreeMap<Outcome, u32>,
     open: u32,
     times: Histogram,
@@ -82,6 +89,7 @@ impl Recorder {
             agent: plan.agent.clone(),
             node: plan.node.clone(),
             late_after_ms: plan.late_after_ms,
+            expect: plan.requests.iter().map(|spec| spec.expect.clone()).collect(),
             record: Arc::default(),
         }
     }
@@ -89,7 +97,7 @@ impl Recorder {
     /// Everything recorded so far, on the agent's clock.
     pub fn facts(&self) -> Vec<Fact> {
         let record = self.lock();
-        let seconds = record.seconds.iter().map(|((at, class, pod), second)| {
+        let seconds = record.seconds.iter().map(|((at, (class, pod, template)), second)| {
             Fact::Second(SecondFact {
                 at: *at,
                 agent: self.agent.clone(),
@@ -97,11 +105,11 @@ impl Recorder {
                 class: *class,
                 due: second.due,
                 on_time: second.on_time,
-                lost: second.lost,
                 outcomes: second.outcomes.iter().map(|(outcome, n)| (*outcome, *n)).collect(),
                 open: second.open,
                 times: second.times.clone(),
                 pod: pod.clone(),
+                template: *template,
                 without_retry_after: second.without_retry_after,
             })
         });
@@ -112,12 +120,12 @@ impl Recorder {
             .collect()
     }
 
-    pub(super) fn due(&self, aim: &Aim, due: Instant) {
-        self.second(aim.class, aim.pod.as_ref(), due, |second| second.due += 1);
+    pub(super) fn due(&self, turn: &Turn) {
+        self.second(turn, |second| second.due += 1);
     }
 
-    pub(super) fn unsent(&self, aim: &Aim, due: Instant) {
-        self.second(aim.class, aim.pod.as_ref(), due, |second| {
+    pub(super) fn unsent(&self, turn: &Turn) {
+        self.second(turn, |second| {
             *second.outcomes.entry(Outcome::Unsent).or_default() += 1;
         });
     }
@@ -127,13 +135,11 @@ impl Recorder {
     }
 
     pub(super) fn request(&self, shot: Shot) {
-        let late_ms = shot.sent.saturating_duration_since(shot.due).as_secs_f64() * 1000.0;
+        let late_ms = shot.sent.saturating_duration_since(shot.turn.due).as_secs_f64() * 1000.0;
         let on_time = late_ms <= self.late_after_ms && shot.outcome != Outcome::Unsent;
         let took_ms = shot.took.as_secs_f64() * 1000.0;
-        let lost = shot.outcome.is_lost();
-        self.second(shot.class, shot.pod.as_ref(), shot.due, |second| {
+        self.second(&shot.turn, |second| {
             second.on_time += u32::from(on_time);
-            second.lost += u32::from(lost);
             *second.outcomes.entry(shot.outcome).or_default() += 1;
             if matches!(shot.outcome, Outcome::Answered(_)) {
                 second.times.record(took_ms);
@@ -141,13 +147,20 @@ impl Recorder {
             second.without_retry_after +=
                 u32::from(shot.outcome == Outcome::Answered(503) && !shot.retry_after);
         });
-        let in_full = lost || !on_time || shot.took > SLOW || shot.sampled.is_some();
-        if in_full {
-            let fact = self.full(shot, took_ms);
-            let mut record = self.lock();
-            if record.requests.len() < MAX_REQUESTS {
-                record.requests.push(fact);
-            }
+        let notable = self.is_wrong(&shot) || !on_time || shot.took > SLOW || shot.sampled.is_some();
+        let mut record = self.lock();
+        let told = record.told.entry((shot.turn.template, shot.outcome)).or_default();
+        *told = told.saturating_add(1);
+        if (notable || *told <= EACH_STATUS) && record.requests.len() < MAX_REQUESTS {
+            record.requests.push(self.full(shot, took_ms));
+        }
+    }
+
+    /// Whether it is no right answer, as far as an agent can know.
+    fn is_wrong(&self, shot: &Shot) -> bool {
+        match (shot.outcome, self.expect.get(shot.turn.template)) {
+            (Outcome::Answered(status), Some(expect)) if !expect.is_empty() => !expect.contains(&status),
+            (outcome, _) => outcome.is_failure(),
         }
     }
 
@@ -185,26 +198,28 @@ impl Recorder {
     fn full(&self, shot: Shot, took_ms: f64) -> RequestFact {
         let (trace_id, parent_id) = shot.sampled.unzip();
         RequestFact {
-            due: self.clock.millis(shot.due),
+            due: self.clock.millis(shot.turn.due),
             sent: self.clock.millis(shot.sent),
             took_ms,
             agent: self.agent.clone(),
             node: self.node.clone(),
-            class: shot.class,
+            class: shot.turn.aim.class,
             request: shot.name,
             outcome: shot.outcome,
             error: shot.error,
             trace_id,
             parent_id,
-            pod: shot.pod,
+            pod: shot.turn.aim.pod,
+            template: shot.turn.template,
         }
     }
 
-    fn second(&self, class: Class, pod: Option<&String>, due: Instant, change: impl FnOnce(&mut Second)) {
-        let at = self.clock.millis(due) / 1000 * 1000;
+    fn second(&self, turn: &Turn, change: impl FnOnce(&mut Second)) {
+        let class = turn.aim.class;
+        let at = self.clock.millis(turn.due) / 1000 * 1000;
         let mut record = self.lock();
         let open = record.open.get(&class).copied().unwrap_or_default();
-        let second = record.seconds.entry((at, class, pod.cloned()));
+        let second = record.seconds.entry((at, (class, turn.aim.pod.clone(), turn.template)));
         change(second.or_insert_with(|| Second { open, ..Second::default() }));
     }
 

@@ -18,13 +18,19 @@ use tokio_util::task::TaskTracker;
 
 use super::pause::Pause;
 use super::shooter::Shooter;
-use super::{AgentClock, DirectPlan, LoadPlan, PausePlan, ProbedPod, Recorder, classes, direct, prober};
+use super::{AgentClock, DirectPlan, LoadPlan, PausePlan, ProbedPod, Recorder, SecretHeaders};
+use super::{classes, direct, prober};
+use crate::evidence::Who;
+use crate::pulse::Pulse;
 
 /// How long in-flight requests may take to end after a stop.
 const STOP_DEADLINE: Duration = Duration::from_secs(12);
 
 /// Without a word from the validator for this long the load ends.
 const ABANDONED: Duration = Duration::from_mins(1);
+
+/// How often the agent looks whether it is late.
+const BEAT: Duration = Duration::from_millis(250);
 
 /// Requests per second to one pod past the Service, at most.
 const MAX_DIRECT_RATE: f64 = 1_000.0;
@@ -43,6 +49,8 @@ struct Agent {
     probed: watch::Sender<Vec<ProbedPod>>,
     direct: watch::Sender<DirectPlan>,
     pause: Pause,
+    // Guards the headers that the next load sends; held while they are set or copied.
+    secrets: Mutex<SecretHeaders>,
     // Guards one moment; held to set or copy it.
     heard: Mutex<Instant>,
     // Guards the handles of the one load of this agent; held while they are set or copied.
@@ -54,6 +62,7 @@ struct Load {
     recorder: Recorder,
     stop: CancellationToken,
     tasks: TaskTracker,
+    pulse: Arc<Pulse>,
 }
 
 /// Serves the API until the future is dropped or the listener fails.
@@ -61,6 +70,7 @@ pub async fn serve(listener: TcpListener) -> std::io::Result<()> {
     let agent = Arc::new(Agent::new());
     let router = Router::new()
         .route("/status", get(status))
+        .route("/headers", put(headers))
         .route("/start", post(start))
         .route("/probes", put(probes))
         .route("/direct", put(aim_direct))
@@ -83,22 +93,30 @@ async fn status(State(agent): State<Arc<Agent>>) -> Json<AgentStatus> {
     Json(AgentStatus { now_ms: agent.clock.now_ms(), running })
 }
 
+async fn headers(State(agent): State<Arc<Agent>>, Json(secrets): Json<SecretHeaders>) -> StatusCode {
+    *agent.secrets.lock().unwrap_or_else(PoisonError::into_inner) = secrets;
+    StatusCode::NO_CONTENT
+}
+
 async fn start(State(agent): State<Arc<Agent>>, Json(plan): Json<LoadPlan>) -> impl IntoResponse {
     let mut load = agent.load.lock().unwrap_or_else(PoisonError::into_inner);
     if load.is_some() {
         return (StatusCode::CONFLICT, "this agent has had its load");
     }
+    let (clock, who) = (agent.clock, Who::Load(plan.agent.clone()));
+    let pulse = Arc::new(Pulse::start(who, BEAT, move || clock.millis(Instant::now())));
     let recorder = Recorder::new(agent.clock, &plan);
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     let at_most = Duration::from_secs_f64(plan.at_most_s.clamp(1.0, 3600.0));
-    let shooter = Arc::new(Shooter::new(plan, recorder.clone()));
+    let secrets = agent.secrets.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let shooter = Arc::new(Shooter::new(plan, secrets, recorder.clone()));
     classes::start(&shooter, &agent.pause, &stop, &tasks);
     let direct = direct::run(Arc::clone(&shooter), agent.direct.subscribe(), stop.clone(), tasks.clone());
     tasks.spawn(direct);
     tasks.spawn(prober::probe(agent.probed.subscribe(), recorder.clone(), agent.clock, stop.clone()));
     tokio::spawn(end_in_time(Arc::clone(&agent), stop.clone(), at_most));
-    *load = Some(Load { recorder, stop, tasks });
+    *load = Some(Load { recorder, stop, tasks, pulse });
     (StatusCode::OK, "started")
 }
 
@@ -147,7 +165,8 @@ async fn stop(State(agent): State<Arc<Agent>>) -> impl IntoResponse {
 }
 
 async fn evidence(State(agent): State<Arc<Agent>>) -> impl IntoResponse {
-    let facts = agent.load().map(|load| load.recorder.facts()).unwrap_or_default();
+    let told = |load: Load| load.recorder.facts().into_iter().chain(load.pulse.facts());
+    let facts = agent.load().into_iter().flat_map(told);
     let mut body = Vec::new();
     for fact in facts {
         // Facts are plain data: writing them to memory cannot fail.
@@ -163,7 +182,8 @@ impl Agent {
         let (probed, _) = watch::channel(Vec::new());
         let (direct, _) = watch::channel(DirectPlan::default());
         let (pause, heard) = (Pause::default(), Mutex::new(Instant::now()));
-        Self { clock: AgentClock::start(), probed, direct, pause, heard, load: Mutex::new(None) }
+        let secrets = Mutex::default();
+        Self { clock: AgentClock::start(), probed, direct, pause, secrets, heard, load: Mutex::new(None) }
     }
 
     fn hear(&self) {

@@ -1,20 +1,21 @@
 //! Builds one request, sends it, and records what became of it.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, header};
+use http::{HeaderName, HeaderValue, Request, header};
 use http_body_util::Full;
 use tokio::time::Instant;
 
-use super::LoadPlan;
+use super::choice::Choice;
 use super::classes::rate_of;
 use super::idle::IdleLimit;
 use super::link::{Exchange, Link, Untouched};
 use super::recorder::{LinkEnd, Recorder, Shot};
 use super::sampling::Sampling;
-use crate::config::{Method, RequestSpec};
+use super::{LoadPlan, SecretHeaders};
 use crate::evidence::{Class, Outcome};
 
 /// A request without a complete answer after this time is lost.
@@ -24,29 +25,32 @@ const REQUEST_DEADLINE: Duration = Duration::from_secs(10);
 pub(super) struct Shooter {
     pub(super) plan: LoadPlan,
     pub(super) recorder: Recorder,
+    secrets: SecretHeaders,
     pub(super) idle: IdleLimit,
-    gets: Choice,
-    posts: Choice,
     sampling: Sampling,
 }
 
-/// Where requests of a class go.
+/// Where requests of a class go, and which ones.
 #[derive(Clone)]
 pub(super) struct Aim {
     pub(super) class: Class,
     pub(super) address: SocketAddr,
     /// The pod, for requests past the Service.
     pub(super) pod: Option<String>,
+    pub(super) choice: Arc<Choice>,
     /// Whether every request carries the sampled flag.
     pub(super) sampled: bool,
     /// Whether a connection may outlive a request.
     pub(super) keeps: bool,
 }
 
-/// The requests of one method, each as often as its weight says.
-struct Choice {
-    specs: Vec<RequestSpec>,
-    total: u32,
+/// One request that is due.
+#[derive(Clone)]
+pub(super) struct Turn {
+    pub(super) aim: Aim,
+    /// Its number in the plan.
+    pub(super) template: usize,
+    pub(super) due: Instant,
 }
 
 struct Prepared {
@@ -55,42 +59,57 @@ struct Prepared {
     sampled: Option<(String, String)>,
 }
 
+impl Aim {
+    /// Draws the request that is due now.
+    pub(super) fn turn(&self, due: Instant) -> Turn {
+        let (template, _) = self.choice.pick(fastrand::u32(..));
+        Turn { aim: self.clone(), template, due }
+    }
+}
+
 impl Shooter {
-    pub(super) fn new(plan: LoadPlan, recorder: Recorder) -> Self {
-        let of = |method| Choice::new(plan.requests.iter().filter(|r| r.method == method).cloned().collect());
-        let (gets, posts) = (of(Method::Get), of(Method::Post));
-        let serves = |class| !(if class == Class::Post { &posts } else { &gets }).specs.is_empty();
+    pub(super) fn new(plan: LoadPlan, secrets: SecretHeaders, recorder: Recorder) -> Self {
+        let serves = |class| !Choice::of(&plan, class).is_empty();
         let sampling = Sampling::new(plan.sampled, rate_of(Class::Idle, plan.rate, serves), plan.rate);
-        Self { plan, recorder, idle: IdleLimit::default(), gets, posts, sampling }
+        Self { plan, recorder, secrets, idle: IdleLimit::default(), sampling }
     }
 
     /// Whether the plan has a request for this class.
     pub(super) fn serves(&self, class: Class) -> bool {
-        !self.choice(class).specs.is_empty()
+        !Choice::of(&self.plan, class).is_empty()
     }
 
-    /// The Service, for requests of this class.
-    pub(super) fn at_service(&self, class: Class) -> Aim {
-        let keeps = class.keeps_connections();
-        Aim { class, address: self.plan.address, pod: None, sampled: false, keeps }
+    /// The Service, for requests of this class, with the share of them that goes to each of its ports.
+    pub(super) fn at_service(&self, class: Class) -> Vec<(Aim, f64)> {
+        let choices = Choice::of(&self.plan, class);
+        let total: u32 = choices.iter().map(|choice| choice.weight).sum();
+        let aim = |choice: Choice| {
+            let share = f64::from(choice.weight) / f64::from(total);
+            let mut address = self.plan.address;
+            if let Some(port) = choice.port {
+                address.set_port(port.service);
+            }
+            let (keeps, choice) = (class.keeps_connections(), Arc::new(choice));
+            (Aim { class, address, pod: None, choice, sampled: false, keeps }, share)
+        };
+        choices.into_iter().map(aim).collect()
     }
 
     /// Sends one request on the link in the slot, opening one when the slot is empty or its link has
     /// ended, and leaves the link there for the next one.
-    pub(super) async fn shoot(&self, aim: &Aim, due: Instant, slot: &mut Option<Link>) {
-        let class = aim.class;
+    pub(super) async fn shoot(&self, turn: Turn, slot: &mut Option<Link>) {
+        let class = turn.aim.class;
         if slot.as_ref().is_some_and(|link| !self.keeps(link)) {
             self.retire(class, slot.take()).await;
         }
-        let prepared = self.prepare(aim);
+        let prepared = self.prepare(&turn);
+        let aim = turn.aim.clone();
         let sent = Instant::now();
         let Exchange { outcome, error, retry_after } =
-            self.deliver(aim, prepared.request, slot, sent + REQUEST_DEADLINE).await;
+            self.deliver(&aim, prepared.request, slot, sent + REQUEST_DEADLINE).await;
         self.recorder.request(Shot {
-            class,
-            pod: aim.pod.clone(),
+            turn,
             retry_after,
-            due,
             sent,
             took: sent.elapsed(),
             name: prepared.name,
@@ -165,13 +184,8 @@ impl Shooter {
         }
     }
 
-    fn choice(&self, class: Class) -> &Choice {
-        if class == Class::Post { &self.posts } else { &self.gets }
-    }
-
-    fn prepare(&self, aim: &Aim) -> Prepared {
-        let class = aim.class;
-        let spec = self.choice(class).pick(fastrand::u32(..));
+    fn prepare(&self, Turn { aim, template, .. }: &Turn) -> Prepared {
+        let (class, spec) = (aim.class, &self.plan.requests[*template]);
         let mut random = || fastrand::u64(..);
         let path = spec.path.render(&mut random);
         let sampled = aim.sampled || self.sampling.takes(class);
@@ -180,38 +194,29 @@ impl Shooter {
             format!("{}{:08x}{:016x}", self.plan.trace_prefix, fastrand::u32(..), fastrand::u64(1..)),
             format!("{:016x}", fastrand::u64(1..)),
         );
-        let verb = if class == Class::Post { http::Method::POST } else { http::Method::GET };
-        let name = format!("{verb} {path}");
-        let body = spec.body(&mut random);
-        let mut builder = Request::builder()
-            .method(verb)
+        let name = format!("{} {path}", spec.method.verb());
+        let body = spec.body.as_ref().map(|body| body.render(&mut random)).unwrap_or_default();
+        // Paths and headers were checked when the plan was accepted, so the parts always make a request.
+        let mut request = Request::builder()
+            .method(spec.method.verb())
             .uri(path)
             .header(header::HOST, &self.plan.host)
             .header(header::USER_AGENT, concat!("golive-validator/", env!("CARGO_PKG_VERSION")))
-            .header("traceparent", format!("00-{trace}-{parent}-{:02x}", u8::from(sampled)));
-        if body.is_some() {
-            builder = builder.header(header::CONTENT_TYPE, "application/json");
+            .header("traceparent", format!("00-{trace}-{parent}-{:02x}", u8::from(sampled)))
+            .body(Full::from(body))
+            .unwrap_or_default();
+        if let Some(body) = &spec.body {
+            let media_type = HeaderValue::from_static(body.media_type());
+            request.headers_mut().insert(header::CONTENT_TYPE, media_type);
         }
-        // Paths were checked when the plan was accepted, so the parts always make a request.
-        let request = builder.body(Full::from(body.unwrap_or_default())).unwrap_or_default();
+        let declared = spec.headers.iter().filter_map(|(name, text)| {
+            let value = HeaderValue::from_str(&text.plain(&mut random)?).ok()?;
+            Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))
+        });
+        // What is declared takes the place of what is usual.
+        for (name, value) in declared.chain(self.secrets.of(*template)) {
+            request.headers_mut().insert(name, value);
+        }
         Prepared { request, name, sampled: sampled.then_some((trace, parent)) }
-    }
-}
-
-impl Choice {
-    fn new(specs: Vec<RequestSpec>) -> Self {
-        let total = specs.iter().map(|spec| spec.weight.get()).sum();
-        Self { specs, total }
-    }
-
-    fn pick(&self, random: u32) -> &RequestSpec {
-        let mut left = random % self.total.max(1);
-        for spec in &self.specs {
-            match left.checked_sub(spec.weight.get()) {
-                Some(rest) => left = rest,
-                None => return spec,
-            }
-        }
-        &self.specs[0]
     }
 }

@@ -1,10 +1,12 @@
 //! The load against servers that misbehave on purpose.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -13,9 +15,10 @@ use tokio_util::task::TaskTracker;
 use super::link::Link;
 use super::pause::Pause;
 use super::shooter::Shooter;
-use super::{AgentClock, LoadPlan, Recorder, classes};
+use super::{AgentClock, LoadPlan, Recorder, SecretHeaders, classes};
 use crate::config::RequestSpec;
 use crate::evidence::{Class, Fact, Outcome};
+use crate::plan::ServedPort;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Misdeed {
@@ -77,6 +80,7 @@ fn plan(address: SocketAddr) -> LoadPlan {
         rate: 100.0,
         sampled: 10.0,
         requests: vec![RequestSpec::get("/{1..9}".parse().unwrap()).unwrap()],
+        ports: BTreeMap::new(),
         late_after_ms: 1000.0,
         trace_prefix: "a1b2c3d4".into(),
         at_most_s: 10.0,
@@ -89,7 +93,12 @@ async fn load(misdeed: Misdeed) -> (Vec<Fact>, u32) {
     let clock = AgentClock::start();
     let recorder = Recorder::new(clock, &plan);
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-    classes::start(&Arc::new(Shooter::new(plan, recorder.clone())), &Pause::default(), &stop, &tasks);
+    classes::start(
+        &Arc::new(Shooter::new(plan, SecretHeaders::default(), recorder.clone())),
+        &Pause::default(),
+        &stop,
+        &tasks,
+    );
     tokio::time::sleep(Duration::from_secs(2)).await;
     stop.cancel();
     tasks.close();
@@ -101,7 +110,7 @@ fn lost(facts: &[Fact]) -> Vec<Outcome> {
     facts
         .iter()
         .filter_map(|fact| match fact {
-            Fact::Request(request) if request.outcome.is_lost() => Some(request.outcome),
+            Fact::Request(request) if request.outcome.is_failure() => Some(request.outcome),
             _ => None,
         })
         .collect()
@@ -141,13 +150,13 @@ async fn a_connection_closed_while_idle_is_noticed_before_the_next_use() {
 async fn a_pool_learns_when_its_server_closes_and_is_the_first_to_close() {
     let (address, _) = server(Misdeed::ClosesAfterASecond).await;
     let recorder = Recorder::new(AgentClock::start(), &plan(address));
-    let shooter = Shooter::new(plan(address), recorder.clone());
-    let aim = shooter.at_service(Class::Idle);
+    let shooter = Shooter::new(plan(address), SecretHeaders::default(), recorder.clone());
+    let (aim, _) = shooter.at_service(Class::Idle).remove(0);
     let mut links = [None, None, None, None];
     for gap in [0, 1_300, 900] {
         tokio::time::sleep(Duration::from_millis(gap)).await;
         for link in &mut links {
-            shooter.shoot(&aim, tokio::time::Instant::now(), link).await;
+            shooter.shoot(aim.turn(tokio::time::Instant::now()), link).await;
         }
     }
     let ends: Vec<_> = recorder
@@ -174,11 +183,15 @@ async fn outcome_on_an_ended_link(carried: u32) -> (Outcome, u32) {
     tokio::time::sleep(Duration::from_millis(100)).await;
     link.requests = carried;
     let (address, seen) = server(Misdeed::CloseWhileIdle).await;
-    let shooter = Shooter::new(plan(address), Recorder::new(AgentClock::start(), &plan(address)));
+    let shooter = Shooter::new(
+        plan(address),
+        SecretHeaders::default(),
+        Recorder::new(AgentClock::start(), &plan(address)),
+    );
     let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
     let request = http::Request::new(http_body_util::Full::default());
     let exchange =
-        shooter.deliver(&shooter.at_service(Class::Busy), request, &mut Some(link), deadline).await;
+        shooter.deliver(&shooter.at_service(Class::Busy)[0].0, request, &mut Some(link), deadline).await;
     (exchange.outcome, seen.load(Ordering::SeqCst))
 }
 
@@ -205,4 +218,143 @@ async fn sampled_requests_keep_their_share_and_are_told_in_full() {
     // The idle class draws its gaps at random.
     assert!((sampled as f64 - expected).abs() <= 0.3 * expected, "{sampled} of {seen}");
     assert!(facts.iter().any(|f| matches!(f, Fact::Second(s) if s.class == Class::Idle)));
+}
+
+/// One request as a server read it.
+struct Heard {
+    head: String,
+    body: String,
+}
+
+/// A server that keeps what it hears and answers with the status that the path asks for.
+async fn listener() -> (SocketAddr, Arc<Mutex<Vec<Heard>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let keep = Arc::clone(&heard);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(hear(stream, Arc::clone(&keep)));
+        }
+    });
+    (address, heard)
+}
+
+async fn hear(mut stream: TcpStream, heard: Arc<Mutex<Vec<Heard>>>) {
+    let mut head = Vec::new();
+    while let Ok(byte) = stream.read_u8().await {
+        head.push(byte);
+        if !head.ends_with(b"\r\n\r\n") {
+            continue;
+        }
+        let text = String::from_utf8(std::mem::take(&mut head)).unwrap().to_lowercase();
+        let length = text
+            .split("content-length: ")
+            .nth(1)
+            .map_or(0, |rest| rest.lines().next().unwrap().parse().unwrap());
+        let mut body = vec![0; length];
+        stream.read_exact(&mut body).await.unwrap();
+        let status = text.split("/status/").nth(1).map_or("200", |rest| &rest[..3]).to_owned();
+        heard.lock().unwrap().push(Heard { head: text, body: String::from_utf8(body).unwrap() });
+        let answer = format!("HTTP/1.1 {status} x\r\ncontent-length: 0\r\n\r\n");
+        if stream.write_all(answer.as_bytes()).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// What a load of these requests leaves behind, and what its server heard.
+async fn load_of(requests: serde_json::Value, secrets: SecretHeaders) -> (Vec<Fact>, Arc<Mutex<Vec<Heard>>>) {
+    let (address, heard) = listener().await;
+    let requests = serde_json::from_value(requests).unwrap();
+    let plan = LoadPlan { requests, ..plan(address) };
+    let recorder = Recorder::new(AgentClock::start(), &plan);
+    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+    let shooter = Arc::new(Shooter::new(plan, secrets, recorder.clone()));
+    classes::start(&shooter, &Pause::default(), &stop, &tasks);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    stop.cancel();
+    tasks.close();
+    tasks.wait().await;
+    (recorder.facts(), heard)
+}
+
+#[tokio::test]
+async fn every_method_carries_its_headers_and_its_body() {
+    let requests = json!([
+        { "head": "/h", "headers": { "Accept": "text/html", "host": "shop.example.com" } },
+        { "put": "/p", "form": { "a": "b c" } },
+        { "patch": "/j", "json": { "n": "{4..4}" } },
+        { "delete": "/d", "body": "plain", "headers": { "content-type": "text/x-mine" } },
+    ]);
+    let (facts, heard) = load_of(requests, SecretHeaders::default()).await;
+    assert_eq!(lost(&facts), []);
+    let heard = heard.lock().unwrap();
+    let of = |start: &str| heard.iter().find(|one| one.head.starts_with(start)).unwrap();
+    let head = &of("head /h ").head;
+    assert!(head.contains("accept: text/html") && head.contains("host: shop.example.com"), "{head}");
+    assert_eq!(head.matches("host:").count(), 1, "{head}");
+    assert!(of("put /p ").head.contains("application/x-www-form-urlencoded"));
+    assert_eq!(of("put /p ").body, "a=b+c");
+    assert!(of("patch /j ").head.contains("application/json"));
+    assert_eq!(of("patch /j ").body, r#"{"n":"4"}"#);
+    assert!(of("delete /d ").head.contains("content-type: text/x-mine"));
+    assert_eq!(of("delete /d ").body, "plain");
+}
+
+#[tokio::test]
+async fn a_secret_reaches_the_server_and_nothing_that_is_kept() {
+    let mut secrets = SecretHeaders::default();
+    secrets.add(0, "authorization", "Bearer s3cret").unwrap();
+    let reference = json!({ "authorization": { "secretKeyRef": { "name": "t", "key": "k" } } });
+    let requests = json!([{ "get": "/", "headers": reference }, { "get": "/open" }]);
+    let (facts, heard) = load_of(requests, secrets).await;
+    for one in heard.lock().unwrap().iter() {
+        assert_eq!(one.head.contains("bearer s3cret"), one.head.starts_with("get / "), "{}", one.head);
+    }
+    assert!(!serde_json::to_string(&facts).unwrap().contains("s3cret"));
+}
+
+#[tokio::test]
+async fn what_was_not_expected_is_told_in_full_and_the_template_is_known() {
+    let requests =
+        json!([{ "get": "/status/404", "expect": [404] }, { "get": "/status/302", "expect": [200] }]);
+    let (facts, heard) = load_of(requests, SecretHeaders::default()).await;
+    let asked = heard.lock().unwrap().iter().filter(|one| one.head.starts_with("get /status/302")).count();
+    let told = facts.iter().filter(|f| matches!(f, Fact::Request(r) if r.template == 1)).count();
+    assert_eq!(told, asked, "every wrong answer stands in the evidence");
+    for fact in &facts {
+        if let Fact::Second(second) = fact {
+            let right = if second.template == 0 { 404 } else { 302 };
+            let other = second.outcomes.iter().find(|(outcome, _)| *outcome != Outcome::Answered(right));
+            assert_eq!(other, None);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_load_that_only_writes_has_every_class() {
+    let (facts, _) = load_of(json!([{ "post": "/", "body": "x" }]), SecretHeaders::default()).await;
+    for class in Class::ALL {
+        assert!(facts.iter().any(|f| matches!(f, Fact::Second(s) if s.class == class)), "{class:?}");
+    }
+}
+
+#[tokio::test]
+async fn requests_with_a_port_of_their_own_go_there() {
+    let ((one, at_one), (two, at_two)) = (listener().await, listener().await);
+    let requests =
+        serde_json::from_value(json!([{ "get": "/one" }, { "get": "/two", "port": "admin" }])).unwrap();
+    let ports = BTreeMap::from([("admin".to_owned(), ServedPort { service: two.port(), pod: 1 })]);
+    let plan = LoadPlan { requests, ports, ..plan(one) };
+    let recorder = Recorder::new(AgentClock::start(), &plan);
+    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+    let shooter = Arc::new(Shooter::new(plan, SecretHeaders::default(), recorder));
+    classes::start(&shooter, &Pause::default(), &stop, &tasks);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    stop.cancel();
+    for (heard, path) in [(at_one, "get /one "), (at_two, "get /two ")] {
+        let heard = heard.lock().unwrap();
+        assert!(heard.len() > 10 && heard.iter().all(|one| one.head.starts_with(path)), "{path}");
+    }
 }

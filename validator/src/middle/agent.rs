@@ -21,13 +21,17 @@ use super::upward::{End, Quiet, Upward};
 use super::wire::Wire;
 use super::{HostPort, MiddlePlan, PortPlan};
 use crate::config::Protocol;
-use crate::evidence::Fact;
+use crate::evidence::{Fact, Who};
+use crate::pulse::Pulse;
 
 /// How long the dependency may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// How often time is looked at: the precision of the ends of faults.
 const TICK: Duration = Duration::from_millis(20);
+
+/// How often the agent looks whether it is late itself.
+const BEAT: Duration = Duration::from_millis(250);
 
 /// After one side has said its last, the other one may take this long.
 const LAST_WORDS: Duration = Duration::from_secs(30);
@@ -39,13 +43,16 @@ const PIPE: usize = 256 * 1024;
 pub struct Agent {
     pub(super) desk: Arc<Desk>,
     spans: Spans,
+    pulse: Pulse,
 }
 
 impl Agent {
     /// An agent that knows no target yet: it forwards everything. Its clock-driven work ends with the runtime.
     pub fn start(plan: MiddlePlan, limits: Limits) -> Arc<Self> {
         let desk = Arc::new(Desk::new(plan, limits));
-        let agent = Arc::new(Self { spans: Spans::start(Arc::clone(&desk)), desk });
+        let (clock, who) = (desk.clock, Who::Middle(desk.plan.dependency.clone()));
+        let pulse = Pulse::start(who, BEAT, move || clock.millis(Instant::now()));
+        let agent = Arc::new(Self { spans: Spans::start(Arc::clone(&desk)), desk, pulse });
         let ticking = Arc::clone(&agent);
         tokio::spawn(async move {
             loop {
@@ -75,7 +82,8 @@ impl Agent {
 
     /// Everything seen so far.
     pub(super) fn facts(&self) -> Vec<Fact> {
-        self.desk.facts().into_iter().chain(self.spans.facts(&self.desk)).collect()
+        let told = self.desk.facts().into_iter().chain(self.spans.facts(&self.desk));
+        told.chain(self.pulse.facts()).collect()
     }
 
     /// A request to an HTTP dependency, or an export to the collector, has come by on a connection opened then.
@@ -150,6 +158,7 @@ impl Agent {
         upstream: &HostPort,
     ) -> End {
         let Ok(Ok(mut server)) = timeout(CONNECT, upstream.connect()).await else {
+            self.desk.unreached();
             return End::Reset;
         };
         server.set_nodelay(true).ok(); // the same

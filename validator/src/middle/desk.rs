@@ -28,6 +28,9 @@ use crate::load::AgentClock;
 /// Outgoing contexts kept.
 const MAX_OUTGOING: usize = 100_000;
 
+/// A dependency that does not accept connections is told of so often.
+const UNREACHED_MS: Millis = 1_000;
+
 /// Addresses kept whose bytes were not understood.
 const MAX_UNREAD: usize = 1_000;
 
@@ -88,6 +91,8 @@ struct State {
     /// Why something that was seen is not told.
     incomplete: BTreeMap<&'static str, Millis>,
     reached: bool,
+    /// When it was last told that the dependency had not accepted a connection.
+    unreached: Option<Millis>,
     outgoing: Outgoing,
     facts: Vec<Fact>,
 }
@@ -112,6 +117,7 @@ impl Desk {
             unread: BTreeMap::new(),
             incomplete: BTreeMap::new(),
             reached: false,
+            unreached: None,
             outgoing: Outgoing::default(),
             facts: Vec::new(),
         };
@@ -209,6 +215,19 @@ impl Desk {
     /// The dependency has accepted a connection.
     pub(super) fn reached(&self) {
         self.lock().reached = true;
+    }
+
+    /// The dependency did not accept a connection, for reasons of its own: what a fault refuses does not come so far.
+    pub(super) fn unreached(&self) {
+        let at = self.now();
+        let mut state = self.lock();
+        let last = state.unreached.replace(at);
+        if last.is_none_or(|last| at - last >= UNREACHED_MS) {
+            let trouble = self.trouble(Trouble::Unreached("it did not accept a connection".into()));
+            state.facts.push(trouble);
+        } else {
+            state.unreached = last;
+        }
     }
 
     /// A connection of the target is encrypted: its statements cannot be told.

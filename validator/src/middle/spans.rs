@@ -150,6 +150,7 @@ fn reduced(span: &OtlpSpan, service: &str, version: Option<&String>) -> Span {
         start_us: (span.start_time_unix_nano / 1_000) as i64,
         duration_us: (duration / 1_000) as i64,
         server: text(&span.attributes, "server.address"),
+        peer: text(&span.attributes, "peer.service"),
         db_system: text(&span.attributes, "db.system.name").or_else(|| text(&span.attributes, "db.system")),
     }
 }

@@ -111,7 +111,9 @@ impl Probe {
     /// Without what may be a secret: for the evidence.
     pub fn redacted(mut self) -> Self {
         if let Handler::HttpGet { headers, .. } = &mut self.handler {
-            headers.iter_mut().for_each(|header| header.value = None);
+            for header in headers {
+                header.value = None;
+            }
         }
         self
     }

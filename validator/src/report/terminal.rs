@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 
 use super::wrap::wrap;
-use super::{AreaLine, CheckLine, Report, RunTime, Verdict};
+use super::{AreaLine, CheckLine, NotTested, Report, RunTime, Verdict};
 use crate::check::{Area, Finding, Outcome, Struck};
 
 /// Column at which the texts of the checklist begin.
@@ -29,6 +29,7 @@ pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             writeln!(out)?;
         }
     }
+    not_tested(&report.not_tested, out)?;
     writeln!(out, "\nCHECKS")?;
     for line in &report.checks {
         check(line, out)?;
@@ -69,6 +70,18 @@ fn area(line: &AreaLine, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{}", wrap(&" ".repeat(TEXT), &format!("-> {remedy}"), TEXT + 3))?;
     }
     Ok(())
+}
+
+fn not_tested(NotTested { systems, left_out }: &NotTested, out: &mut dyn Write) -> io::Result<()> {
+    let undeclared =
+        (!systems.is_empty()).then(|| format!("called but not declared: {}", systems.join(", ")));
+    let told: Vec<String> = undeclared.into_iter().chain(left_out.iter().cloned()).collect();
+    if told.is_empty() {
+        return Ok(());
+    }
+    let (word, style) = ("NOT TESTED", if systems.is_empty() { Style::new() } else { yellow() });
+    let text = wrap(&format!("[-] {word:<22} "), &told.join("; "), TEXT);
+    writeln!(out, "{}", text.replacen(word, &styled(style, word), 1))
 }
 
 fn check(line: &CheckLine, out: &mut dyn Write) -> io::Result<()> {

@@ -130,9 +130,7 @@ impl super::Timeline<'_> {
         window: (Millis, Millis),
     ) -> Result<bool, super::Unmeasured> {
         let mut asked = self.plan().dependencies.iter().filter(|d| d.protocol == protocol);
-        if let Some(reason) = asked.clone().find_map(|d| self.middle.why_not(&d.name)) {
-            return Err(super::Unmeasured::NotSeen(reason));
-        }
+        asked.clone().try_for_each(|d| self.trust.was_read(&d.name))?;
         let called =
             |name: &str| self.pods.iter().any(|pod| self.calls.of(name, &pod.name).within(window) > 0);
         Ok(asked.any(|dependency| called(&dependency.name)))

@@ -1,10 +1,11 @@
 //! The circuit of each pod before each dependency with a declared breaker, as the pod's own answers show it.
 
-use super::{FaultView, LoadView, Unmeasured};
-use crate::config::{Breaker, Dependency};
-use crate::evidence::{Fault, FaultFact, Millis, Outcome, RequestFact, Step};
+use super::{CallView, FaultView, LoadView, Unmeasured};
+use crate::config::{Breaker, Dependency, Pace};
+use crate::evidence::{Fault, FaultFact, Millis, Outcome, RequestFact, SecondFact, Step};
 
-/// A request that takes longer than this waited for the dependency; an open circuit answers at once.
+/// A request that takes longer than this, and than is usual for it, waited for the dependency; an open circuit answers
+/// at once.
 const SLOW_MS: f64 = 500.0;
 
 /// So long nothing may wait any more before the circuit counts as open, if the open time leaves as much.
@@ -28,6 +29,8 @@ pub struct Circuit<'a> {
     pub breaker: &'a Breaker,
     /// The pod.
     pub pod: &'a str,
+    /// How many calls it gets.
+    pub pace: Pace,
     /// The fault that made the calls hang.
     pub hang: &'a FaultFact,
     /// Its line.
@@ -76,6 +79,11 @@ impl Circuit<'_> {
         }
     }
 
+    /// When it may open, in seconds after its calls began to hang: the earliest and the latest moment.
+    pub fn opens_between_s(&self) -> (f64, f64) {
+        self.breaker.opens_between_s(self.pace)
+    }
+
     /// Name for the report.
     pub fn name(&self) -> String {
         format!("{} -> {}", self.pod, self.dependency)
@@ -86,6 +94,8 @@ pub(super) fn circuits<'a>(
     dependencies: &'a [Dependency],
     faults: &FaultView<'a>,
     load: &LoadView<'a>,
+    calls: &CallView<'a>,
+    quiet: Option<(Millis, Millis)>,
 ) -> Vec<Circuit<'a>> {
     let mut circuits = Vec::new();
     for (line, hang) in faults.of_kind(|fault| *fault == Fault::Hang) {
@@ -97,12 +107,14 @@ pub(super) fn circuits<'a>(
         let Some((dependency, breaker)) = declared.and_then(|d| Some((d, d.breaker.as_ref()?))) else {
             continue;
         };
-        let opening = opening(hang, breaker, load);
+        let pace = pace(hang, calls, quiet);
+        let opening = opening(hang, breaker, pace, load);
         let opened = if let Opening::At(at) = opening { Some(at) } else { None };
         circuits.push(Circuit {
             dependency: &dependency.name,
             breaker,
             pod: &hang.pod,
+            pace,
             hang,
             line,
             opening,
@@ -112,32 +124,56 @@ pub(super) fn circuits<'a>(
     circuits
 }
 
+/// How many calls a pod gets, as in the quiet phase, and over how many connections they go while they hang.
+fn pace(hang: &FaultFact, calls: &CallView, quiet: Option<(Millis, Millis)>) -> Pace {
+    let calls = calls.of(&hang.dependency, &hang.pod);
+    let per_s = quiet
+        .map_or(0.0, |window| calls.within(window) as f64 / ((window.1 - window.0).max(1) as f64 / 1000.0));
+    Pace::new(per_s, f64::from(calls.most_open((hang.began, hang.ended))))
+}
+
 /// The last request that waited, given that for some seconds after it none did.
-fn opening(hang: &FaultFact, breaker: &Breaker, load: &LoadView) -> Opening {
-    let quiet_ms = (breaker.quiet_s().min(QUIET_S) * 1000.0) as Millis;
-    let window = (hang.began, hang.ended);
+fn opening(hang: &FaultFact, breaker: &Breaker, pace: Pace, load: &LoadView) -> Opening {
+    let (window, slow_ms) = ((hang.began, hang.ended), |template| load.at_least_usual_ms(template, SLOW_MS));
     let seconds: Vec<_> = load.direct_seconds(&hang.pod, window).collect();
     if seconds.iter().all(|(_, second)| second.due == 0) {
         return Opening::Unseen(format!("no request was sent to {} alone while its calls hung", hang.pod));
     }
     let requests = load.direct_requests(&hang.pod, window);
-    let waits =
-        |r: &RequestFact| r.took_ms > SLOW_MS || !matches!(r.outcome, Outcome::Answered(_) | Outcome::Unsent);
+    let waits = |r: &RequestFact| {
+        r.took_ms > slow_ms(r.template) || !matches!(r.outcome, Outcome::Answered(_) | Outcome::Unsent)
+    };
     let told = requests.filter(|(_, r)| waits(r)).map(|(_, r)| r.due).max();
     // Under a deadline below 1 s no request is told in full: the seconds know it to half a second.
-    let summed =
-        seconds.iter().filter(|(_, s)| s.times.slower_than(SLOW_MS) > 0).map(|(_, s)| s.at + 500).max();
+    let waited = |second: &SecondFact| second.times.slower_than(slow_ms(second.template));
+    let summed = seconds.iter().filter(|(_, s)| waited(s) > 0).map(|(_, s)| s.at + 500).max();
     let Some(last) = told.or(summed) else {
         return Opening::Unseen(format!("no request to {} waited for {}", hang.pod, hang.dependency));
     };
     // Requests up to 1 s stand in no line of their own: the seconds must agree.
     let later = seconds.iter().filter(|(_, second)| second.at > last && second.at + 1_000 <= hang.ended);
-    let (mut seen, mut waited) = (0, 0);
-    for (_, second) in later {
-        seen += second.due;
-        waited += second.times.slower_than(SLOW_MS);
+    let (seen, slow) = later.fold((0, 0), |(seen, slow), (_, s)| (seen + s.due, slow + waited(s)));
+    let quiet_s = breaker.quiet_s(pace);
+    if hang.ended - last >= (quiet_s.clamp(Breaker::MIN_QUIET_S, QUIET_S) * 1000.0) as Millis
+        && seen > 0
+        && slow == 0
+    {
+        return Opening::At(last);
     }
-    if hang.ended - last < quiet_ms || seen == 0 || waited > 0 { Opening::Never } else { Opening::At(last) }
+    // What needs more time than the hang had has not been shown to stay closed.
+    if quiet_s < Breaker::MIN_QUIET_S {
+        Opening::Unseen(too_slow(hang, breaker, pace))
+    } else {
+        Opening::Never
+    }
+}
+
+fn too_slow(hang: &FaultFact, breaker: &Breaker, pace: Pace) -> String {
+    let (rate, hung) = (pace.calls_per_s, (hang.ended - hang.began) as f64 / 1000.0);
+    format!(
+        "{rate:.1} calls per second of {} at {} may need longer than the {hung:.0} s of the hang for {}: raise the rate",
+        hang.pod, hang.dependency, breaker.opens
+    )
 }
 
 fn trials<'a>(hang: &FaultFact, opened: Option<Millis>, faults: &FaultView<'a>) -> Vec<Trial<'a>> {
@@ -167,9 +203,7 @@ impl<'a> super::Timeline<'a> {
         self.between(Step::Hang, Step::Hang)?;
         for (dependency, _) in self.breakers() {
             let name = dependency.name.as_str();
-            if let Some(reason) = self.middle.why_not(name) {
-                return Err(Unmeasured::NotSeen(reason));
-            }
+            self.trust.was_read(name)?;
             if !self.circuits.iter().any(|circuit| circuit.dependency == name) {
                 return Err(Unmeasured::NotSeen(format!("the calls to {name} were not made to hang")));
             }
@@ -179,18 +213,26 @@ impl<'a> super::Timeline<'a> {
     }
 
     /// Whether the load makes as many calls as a circuit needs to open. A call makes one statement at least, and so
-    /// does a request.
+    /// does a request. Processes of a pod share its calls.
     fn calls_enough(&self, dependency: &str, breaker: &Breaker) -> Result<(), Unmeasured> {
+        let Some((needed, why)) = breaker.opens.needs() else { return Ok(()) };
         let plan = self.plan();
         let requests = plan.traffic.rate / f64::from(plan.target.replicas.max(1)) + DIRECT_PER_S;
-        let calls = self.quiet_calls_per_s(dependency)?.min(requests) * breaker.window.0;
+        let per_pod = self.quiet_calls_per_s(dependency)?.min(requests);
+        let calls = per_pod / f64::from(breaker.per_process);
         let few = || {
-            let (window, min) = (breaker.window, breaker.min_calls);
             format!(
-                "{calls:.0} calls in {window} to {dependency} are fewer than minCalls {min}: raise the rate"
+                "{calls:.1} calls per second and circuit at {dependency} are fewer than {why}: raise the rate"
             )
         };
-        if calls < f64::from(breaker.min_calls) { Err(Unmeasured::NotSeen(few())) } else { Ok(()) }
+        if calls < needed { Err(Unmeasured::NotSeen(few())) } else { Ok(()) }
+    }
+
+    /// When the slowest circuit with this breaker has to be open, in seconds after its calls began to fail.
+    pub fn opens_by_s(&self, breaker: &Breaker) -> f64 {
+        let mine = self.circuits.iter().filter(|circuit| std::ptr::eq(circuit.breaker, breaker));
+        mine.map(|circuit| circuit.opens_between_s().1)
+            .fold(breaker.opens_between_s(Pace::FASTEST).1, f64::max)
     }
 
     /// How long calls of a pod must stop for it to look like an open circuit: this long, or less when the open time is
@@ -245,11 +287,11 @@ mod tests {
             class: Class::Direct,
             due: 10,
             on_time: 10,
-            lost: 0,
             outcomes: vec![(Outcome::Answered(200), 10)],
             open: 0,
             times,
             pod: Some("a".into()),
+            template: 0,
             without_retry_after: 0,
         })
     }
@@ -268,6 +310,7 @@ mod tests {
             trace_id: None,
             parent_id: None,
             pod: Some("a".into()),
+            template: 0,
         })
     }
 

@@ -12,8 +12,7 @@ impl Timeline<'_> {
     /// until shortly after its end. Which pod lost them nobody knows.
     pub fn lost_during(&self, termination: &Termination) -> usize {
         let (from, to) = leaving(termination);
-        let lost = self.load.requests.iter().map(|(_, request)| request);
-        let lost = lost.filter(|r| r.outcome.is_lost() && r.class != Class::Direct);
+        let lost = self.load.lost().map(|(_, request)| request).filter(|r| r.class != Class::Direct);
         lost.filter(|r| r.due <= to && r.during().1 >= from).count()
     }
 

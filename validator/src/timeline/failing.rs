@@ -78,7 +78,9 @@ impl Timeline<'_> {
             open = true;
         }
         let all = answers.iter().map(|(_, answer)| answer.samples).sum();
-        stretches.iter_mut().for_each(|stretch| stretch.throughout = stretch.answers == all);
+        for stretch in &mut stretches {
+            stretch.throughout = stretch.answers == all;
+        }
         (stretches, all)
     }
 

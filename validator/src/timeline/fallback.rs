@@ -1,5 +1,7 @@
 //! Answers while a dependency is away: what is an honest one and what lets users down.
 
+use std::collections::BTreeMap;
+
 use super::LoadView;
 use crate::evidence::{Histogram, Millis, Outcome, SecondFact};
 
@@ -8,7 +10,7 @@ use crate::evidence::{Histogram, Millis, Outcome, SecondFact};
 pub struct Fallback {
     /// Requests with any outcome.
     pub total: u64,
-    /// Of these, neither below 500 nor 503 with `Retry-After`.
+    /// Of these, neither a right answer nor 503 with `Retry-After`.
     pub wrong: u64,
     /// Of these, 503 without `Retry-After`.
     pub without_retry_after: u64,
@@ -17,24 +19,6 @@ pub struct Fallback {
 }
 
 impl Fallback {
-    /// The answers of one second.
-    pub fn of(second: &SecondFact) -> Self {
-        let mut sum = Self::default();
-        sum.add(second);
-        sum
-    }
-
-    fn add(&mut self, second: &SecondFact) {
-        for (outcome, count) in second.outcomes.iter().filter(|(o, _)| *o != Outcome::Unsent) {
-            self.total += u64::from(*count);
-            let honest = !outcome.is_lost() || *outcome == Outcome::Answered(503);
-            self.wrong += if honest { 0 } else { u64::from(*count) };
-        }
-        self.wrong += u64::from(second.without_retry_after);
-        self.without_retry_after += u64::from(second.without_retry_after);
-        self.times.merge(&second.times);
-    }
-
     /// Adds the answers of another window.
     pub fn merge(&mut self, other: &Self) {
         self.total += other.total;
@@ -50,13 +34,60 @@ impl Fallback {
     }
 }
 
+/// Answers of one template in a window that took longer than they may.
+#[derive(Clone, Copy, Debug)]
+pub struct Slower {
+    /// Number of the request in the plan.
+    pub template: usize,
+    /// Time of 99 % of them, in ms.
+    pub p99_ms: f64,
+    /// What it was held against, in ms.
+    pub limit_ms: f64,
+}
+
 impl LoadView<'_> {
     /// Sums the chosen seconds that lie wholly inside a window.
     pub fn fallback(&self, window: (Millis, Millis), chosen: impl Fn(&SecondFact) -> bool) -> Fallback {
         let mut sum = Fallback::default();
         for (_, second) in self.seconds_within(window).filter(|(_, second)| chosen(second)) {
-            sum.add(second);
+            sum.merge(&self.fallback_of(second));
         }
         sum
+    }
+
+    /// The answers of one second.
+    pub fn fallback_of(&self, second: &SecondFact) -> Fallback {
+        let bare = u64::from(second.without_retry_after);
+        let mut sum = Fallback {
+            wrong: bare,
+            without_retry_after: bare,
+            times: second.times.clone(),
+            ..Fallback::default()
+        };
+        for (outcome, count) in second.outcomes.iter().filter(|(o, _)| *o != Outcome::Unsent) {
+            sum.total += u64::from(*count);
+            let honest = !self.is_lost(second.template, *outcome) || *outcome == Outcome::Answered(503);
+            sum.wrong += if honest { 0 } else { u64::from(*count) };
+        }
+        sum
+    }
+
+    /// Templates of the chosen seconds inside a window of which 99 % took longer than this limit, and than twice what
+    /// is usual for them.
+    pub fn slower(
+        &self,
+        window: (Millis, Millis),
+        floor_ms: f64,
+        chosen: impl Fn(&SecondFact) -> bool,
+    ) -> Vec<Slower> {
+        let mut times: BTreeMap<usize, Histogram> = BTreeMap::new();
+        for (_, second) in self.seconds_within(window).filter(|(_, second)| chosen(second)) {
+            times.entry(second.template).or_default().merge(&second.times);
+        }
+        let slower = times.into_iter().map(|(template, times)| {
+            let (p99_ms, limit_ms) = (times.quantile_ms(0.99), self.at_least_usual_ms(template, floor_ms));
+            Slower { template, p99_ms, limit_ms }
+        });
+        slower.filter(|one| one.p99_ms >= one.limit_ms).collect()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::usual::Usual;
 use crate::evidence::{
     Class, ConnectionFact, Evidence, Fact, Histogram, Millis, Outcome, ProbeFact, ProbeTarget, RequestFact,
     SecondFact, Span, SpanKind, TraceFact,
@@ -21,6 +22,7 @@ pub struct LoadView<'a> {
     /// What the pods exported.
     pub traces: Vec<(usize, &'a TraceFact)>,
     spans: BTreeMap<&'a str, Vec<&'a Span>>,
+    usual: Usual,
 }
 
 /// One class in one window.
@@ -53,7 +55,7 @@ impl ClassLoad {
 }
 
 impl<'a> LoadView<'a> {
-    pub(super) fn new(evidence: &'a Evidence) -> Self {
+    pub(super) fn new(evidence: &'a Evidence, usual: Usual) -> Self {
         let mut view = Self {
             seconds: Vec::new(),
             requests: Vec::new(),
@@ -61,6 +63,7 @@ impl<'a> LoadView<'a> {
             probes: Vec::new(),
             traces: Vec::new(),
             spans: BTreeMap::new(),
+            usual,
         };
         for (line, fact) in evidence.numbered() {
             match fact {
@@ -85,14 +88,14 @@ impl<'a> LoadView<'a> {
             }
             load.due += u64::from(second.due);
             load.on_time += u64::from(second.on_time);
-            load.lost += u64::from(second.lost);
             load.times.merge(&second.times);
             for (outcome, count) in &second.outcomes {
-                match outcome {
-                    Outcome::Unsent => load.unsent += u64::from(*count),
-                    outcome if !outcome.is_lost() => load.answered += u64::from(*count),
-                    _ => {}
-                }
+                let sum = match outcome {
+                    Outcome::Unsent => &mut load.unsent,
+                    outcome if self.usual.is_lost(second.template, *outcome) => &mut load.lost,
+                    _ => &mut load.answered,
+                };
+                *sum += u64::from(*count);
             }
         }
         load
@@ -114,18 +117,63 @@ impl<'a> LoadView<'a> {
         each.fold(ClassLoad::default(), ClassLoad::plus)
     }
 
+    /// What became of the requests of each template that went through the Service in a window.
+    pub fn answers(&self, (begin, end): (Millis, Millis)) -> BTreeMap<usize, BTreeMap<Outcome, u32>> {
+        let mut answers: BTreeMap<usize, BTreeMap<Outcome, u32>> = BTreeMap::new();
+        let through = self.seconds.iter().filter(|(_, s)| s.class != Class::Direct);
+        for (_, second) in through.filter(|(_, s)| s.at + 999 >= begin && s.at <= end) {
+            for (outcome, count) in second.outcomes.iter().filter(|(o, _)| *o != Outcome::Unsent) {
+                *answers.entry(second.template).or_default().entry(*outcome).or_default() += count;
+            }
+        }
+        answers
+    }
+
+    /// Whether a user was let down by what became of a request: by its `expect`, else by what was given in quiet.
+    pub fn is_lost(&self, template: usize, outcome: Outcome) -> bool {
+        self.usual.is_lost(template, outcome)
+    }
+
+    /// How many requests of a second were lost, and what they ended as, in words.
+    pub fn lost_in(&self, second: &SecondFact) -> (u64, String) {
+        let lost = second.outcomes.iter().filter(|(outcome, _)| self.is_lost(second.template, *outcome));
+        let words: Vec<String> =
+            lost.clone().map(|(outcome, count)| format!("{count} {}", outcome.name())).collect();
+        (lost.map(|(_, count)| u64::from(*count)).sum(), words.join(", "))
+    }
+
+    /// Requests in full that were lost.
+    pub fn lost(&self) -> impl Iterator<Item = (usize, &'a RequestFact)> {
+        self.requests.iter().filter(|(_, r)| self.is_lost(r.template, r.outcome)).copied()
+    }
+
+    /// 99 % of the answers of a template came within this time in the quiet phase, in ms; 0 if there were none.
+    pub fn usual_ms(&self, template: usize) -> f64 {
+        self.usual.p99_ms(template)
+    }
+
+    /// A limit of time for a template: this one, or twice what is usual for it, in ms.
+    pub fn at_least_usual_ms(&self, template: usize, floor_ms: f64) -> f64 {
+        floor_ms.max(2.0 * self.usual_ms(template))
+    }
+
     /// Connections of a class that were open in the second of a moment, over all agents.
     pub fn open_at(&self, class: Class, moment: Millis) -> u64 {
         // Whole seconds of an agent's clock are none of ours.
         let holds = |s: &SecondFact| s.at <= moment && moment < s.at + 1_000;
-        let of = self.seconds.iter().filter(|(_, s)| s.class == class && holds(s));
-        of.map(|(_, s)| u64::from(s.open)).sum()
+        let mut agents: BTreeMap<&str, u32> = BTreeMap::new();
+        for (_, second) in self.seconds.iter().filter(|(_, s)| s.class == class && holds(s)) {
+            let open = agents.entry(&second.agent).or_default();
+            // Every template of a class counts the same connections.
+            *open = (*open).max(second.open);
+        }
+        agents.into_values().map(u64::from).sum()
     }
 
     /// Requests of a window that went through the Service with the sampled flag and were answered.
     pub fn sampled(&self, (begin, end): (Millis, Millis)) -> Vec<(usize, &'a RequestFact)> {
         let through = |r: &RequestFact| r.class != Class::Direct && r.trace_id.is_some();
-        let ours = self.requests.iter().filter(|(_, r)| through(r) && !r.outcome.is_lost());
+        let ours = self.requests.iter().filter(|(_, r)| through(r) && !self.is_lost(r.template, r.outcome));
         ours.filter(|(_, r)| (begin..=end).contains(&r.due)).copied().collect()
     }
 
@@ -217,11 +265,11 @@ mod tests {
                 class: Class::Busy,
                 due: 1,
                 on_time: 1,
-                lost: 0,
                 outcomes: Vec::new(),
                 open,
                 times: Histogram::default(),
                 pod: None,
+                template: 0,
                 without_retry_after: 0,
             })
         };
@@ -229,7 +277,7 @@ mod tests {
             .into_iter()
             .map(|fact| fact.shifted(37));
         let evidence = Evidence::new(header(), facts.collect());
-        let view = LoadView::new(&evidence);
+        let view = LoadView::new(&evidence, Usual::default());
         assert_eq!(view.open_at(Class::Busy, 10_500), 7);
         assert_eq!(view.open_at(Class::Busy, 10_980), 9);
     }

@@ -1,7 +1,7 @@
 //! Losses: data stores that were taken away from a pod altogether, and when each came back.
 
 use super::{Timeline, Unmeasured};
-use crate::config::{Dependency, Protocol};
+use crate::config::{Dependency, Need, Protocol};
 use crate::evidence::{Fault, FaultFact, Millis, Step};
 
 /// One pod and everything that it lost from [`Step::Loss`] on, in order.
@@ -35,15 +35,20 @@ impl<'a> Loss<'a> {
 }
 
 impl<'a> Timeline<'a> {
+    /// The faults of a loss that take what readiness needs.
+    pub fn needed<'l>(&self, loss: &'l Loss<'a>) -> impl Iterator<Item = &'a FaultFact> + use<'l, 'a> {
+        let stores = self.data_stores().filter(|store| store.readiness == Need::Required);
+        let needed: Vec<&str> = stores.map(|store| store.name.as_str()).collect();
+        loss.faults.iter().map(|(_, fault)| *fault).filter(move |f| needed.contains(&f.dependency.as_str()))
+    }
+
     /// What each pod lost, or why none lost anything.
     pub fn losses(&self) -> Result<Vec<Loss<'a>>, Unmeasured> {
         let stores: Vec<&str> = self.data_stores().map(|dependency| dependency.name.as_str()).collect();
         if stores.is_empty() {
             return Err(Unmeasured::NotDeclared("the target file declares no data store".into()));
         }
-        if let Some(reason) = stores.iter().find_map(|name| self.middle.why_not(name)) {
-            return Err(Unmeasured::NotSeen(reason));
-        }
+        stores.iter().try_for_each(|name| self.trust.was_read(name))?;
         let (begin, _) = self.between(Step::Loss, Step::Loss)?;
         let mut losses: Vec<Loss> = Vec::new();
         let since = self.faults.of_kind(Fault::is_loss).filter(|(_, f)| f.began >= begin - CLOCKS_MS);
@@ -71,9 +76,7 @@ impl<'a> Timeline<'a> {
         let Some(collector) = collectors.next() else {
             return Err(Unmeasured::NotDeclared("the target file declares no collector".into()));
         };
-        if let Some(reason) = self.middle.why_no_connections(&collector.name) {
-            return Err(Unmeasured::NotSeen(reason));
-        }
+        self.trust.was_connected(&collector.name)?;
         let away = self.faults.of_kind(Fault::is_loss).filter(|(_, f)| f.dependency == collector.name);
         let away: Vec<_> = away.collect();
         if away.is_empty() {

@@ -2,7 +2,7 @@
 
 use super::Unmeasured;
 use crate::config::{Dependency, Protocol};
-use crate::evidence::{Evidence, Fact, MiddleFact, MiddleTrouble, Millis, OutgoingFact, Trouble};
+use crate::evidence::{Evidence, Fact, MiddleFact, MiddleTrouble, Millis, OutgoingFact};
 
 /// The whole run.
 const EVER: (Millis, Millis) = (0, Millis::MAX);
@@ -31,30 +31,6 @@ impl<'a> MiddleView<'a> {
         }
         view
     }
-
-    /// Why nothing can be said of what the target told a dependency, or was told; nothing if an agent stood before it,
-    /// undisturbed, and could read. A record with a hole in it is none: what is missing would be held against the target.
-    pub fn why_not(&self, dependency: &str) -> Option<String> {
-        self.disbelief(dependency, |_| true)
-    }
-
-    /// Why not even the connections to a dependency are known, and what was done to them.
-    pub fn why_no_connections(&self, dependency: &str) -> Option<String> {
-        self.disbelief(dependency, |trouble| !trouble.hides_only_content())
-    }
-
-    fn disbelief(&self, dependency: &str, heeded: fn(&Trouble) -> bool) -> Option<String> {
-        let standing = self.standings.iter().rfind(|(_, middle)| middle.dependency == dependency);
-        let Some((_, standing)) = standing else {
-            return Some(format!("no middle agent stood before {dependency}"));
-        };
-        if let Err(reason) = &standing.standing {
-            return Some(format!("no middle agent can stand before {dependency}: {reason}"));
-        }
-        let mine = self.troubles.iter().map(|(_, t)| t).filter(|t| t.dependency == dependency);
-        let told = mine.filter(|t| heeded(&t.trouble)).find_map(|t| t.trouble.disbelief());
-        told.map(|told| format!("{dependency}: {told}"))
-    }
 }
 
 impl super::Timeline<'_> {
@@ -65,9 +41,7 @@ impl super::Timeline<'_> {
     pub fn read_collector(&self) -> Result<&str, Unmeasured> {
         let of_kind = |d: &&Dependency| d.protocol == Protocol::Otlp;
         let mut collectors = self.plan().dependencies.iter().filter(of_kind);
-        if let Some(reason) = collectors.clone().find_map(|d| self.middle.why_not(&d.name)) {
-            return Err(Unmeasured::NotSeen(reason));
-        }
+        collectors.clone().try_for_each(|d| self.trust.was_read(&d.name))?;
         let Some(Dependency { name, .. }) = collectors.next() else {
             let remedy = "no collector is declared: add a dependency with protocol otlp";
             return Err(Unmeasured::NotSeen(remedy.into()));
@@ -95,41 +69,5 @@ impl super::Timeline<'_> {
     pub fn no_traces(&self) -> Unmeasured {
         let silent = |name: &str| format!("no span of ours came by on the way to {name}");
         self.silent_collector().map_or_else(|why| why, |name| Unmeasured::NotSeen(silent(name)))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::MiddleView;
-    use crate::config::Protocol;
-    use crate::evidence::{Evidence, Fact, MiddleClock, MiddleFact, MiddleTrouble, Trouble};
-    use crate::timeline::tests::header;
-
-    fn why_not(standing: Result<MiddleClock, String>, trouble: Option<Trouble>) -> Option<String> {
-        let (dependency, service) = ("postgres".to_owned(), "postgres".to_owned());
-        let middle = MiddleFact { at: 0, dependency, service, protocol: Protocol::Postgres, standing };
-        let trouble = trouble.map(|trouble| MiddleTrouble { at: 1, dependency: "postgres".into(), trouble });
-        let facts = [Fact::Middle(middle)].into_iter().chain(trouble.map(Fact::Trouble)).collect();
-        MiddleView::new(&Evidence::new(header(), facts)).why_not("postgres")
-    }
-
-    #[test]
-    fn the_reason_is_told_in_the_words_of_the_one_who_found_it() {
-        let clock = MiddleClock { offset_ms: 0.0, uncertainty_ms: 0.1 };
-        assert_eq!(why_not(Ok(clock), None), None);
-        assert_eq!(why_not(Ok(clock), Some(Trouble::Cut(1))), None);
-        let disturbed = [
-            Trouble::Encrypted,
-            Trouble::FailedOpen,
-            Trouble::Lost("its pod is gone".into()),
-            Trouble::Unread("it is HTTP/2".into()),
-            Trouble::Incomplete("too many spans".into()),
-        ];
-        for trouble in disturbed {
-            let told = why_not(Ok(clock), Some(trouble.clone())).unwrap();
-            assert_eq!(told, format!("postgres: {}", trouble.disbelief().unwrap()));
-        }
-        assert!(why_not(Err("it is not TCP".into()), None).unwrap().ends_with("it is not TCP"));
-        assert!(MiddleView::default().why_not("postgres").unwrap().starts_with("no middle agent"));
     }
 }

@@ -1,7 +1,7 @@
 //! How the load is spread over the endpoints: what a zero among lost requests is worth.
 //!
-//! Every roll ends every endpoint once, so the ends of a roll meet the load as a whole, however it is spread: the sum of
-//! the shares is one. What an uneven spread takes away is the word of the ends that met little or nothing.
+//! An end that meets no load proves nothing. Which share of the load each end met is told by the calls that its pod made
+//! at its dependencies just before; where that is not to be had, the load is taken to be even.
 
 use super::Timeline;
 use crate::evidence::{Fact, Millis, ObjectKind, Step};
@@ -29,6 +29,29 @@ impl Timeline<'_> {
             return Spread::Assumed;
         }
         Spread::Measured(shares[0], shares[shares.len() - 1])
+    }
+
+    /// The share of the load that a pod had just before its end: measured, or an even one.
+    pub fn share_at_end(&self, pod: &str, end: Millis) -> f64 {
+        let even = 1.0 / f64::from(self.plan().target.replicas.max(1));
+        self.share_before(pod, end).unwrap_or(even)
+    }
+
+    /// The share of the calls that a pod made in the seconds before its end, without those that we made it make by
+    /// asking it past the Service.
+    fn share_before(&self, pod: &str, end: Millis) -> Option<f64> {
+        let window = (end - BEFORE, end);
+        let calls = |pod: &str| self.calls.of_pod(pod).map(|calls| calls.within(window)).sum::<u64>() as f64;
+        let direct = |pod: &str| {
+            let seconds = self.load.direct_seconds(pod, window);
+            seconds.map(|(_, second)| f64::from(second.due)).sum::<f64>()
+        };
+        let pods = || self.pods.iter().map(|pod| pod.name.as_str());
+        let (all, past): (f64, f64) = (pods().map(calls).sum(), pods().map(direct).sum());
+        let per_request = all / (self.load.all(window).answered as f64 + past).max(1.0);
+        let through = |pod: &str| (calls(pod) - per_request * direct(pod)).max(0.0);
+        let sum: f64 = pods().map(through).sum();
+        (all >= ENOUGH / 2.0 && sum > 0.0).then(|| through(pod) / sum)
     }
 
     /// In words for reports.
@@ -72,6 +95,9 @@ impl Timeline<'_> {
         counts.into_iter().map(|count| count / all).collect()
     }
 }
+
+/// Looked at before the end of a pod.
+const BEFORE: Millis = 5_000;
 
 /// Fewer calls say nothing of a spread.
 const ENOUGH: f64 = 300.0;

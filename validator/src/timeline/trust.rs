@@ -3,108 +3,19 @@
 //! A disturbance can look like a fault of the target. Which kinds can is told by each check; what they overlap is struck
 //! by [`crate::judge`] alone.
 
+mod dependency;
+mod disturbance;
 mod load;
 mod middle;
+mod prober;
+mod stall;
+mod target;
 
-use crate::evidence::{Evidence, Fact, Millis, ObjectKind};
+use super::Unmeasured;
+use crate::evidence::{Evidence, Fact, Millis};
 
-/// A stretch in which what was seen, or what was not, may be of our own making or somebody else's.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Disturbance {
-    /// When it began.
-    pub from: Millis,
-    /// When it was over.
-    pub to: Millis,
-    /// Whose it was.
-    pub source: Source,
-    /// What happened, in words for the report.
-    pub why: String,
-}
-
-/// Whose disturbance it was.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// A watch of this kind of object.
-    Watch(ObjectKind),
-    /// A load agent sent late.
-    Load,
-    /// Our probes of single pods.
-    Prober,
-    /// The middle agent before this dependency was gone, and the dependency with it.
-    Agent(String),
-    /// What the middle agent before this dependency wrote down has a hole of unknown extent.
-    Record(String),
-    /// What was said to this dependency cannot be read; connections can be counted.
-    Content(String),
-    /// The validator stood still: what it saw is told later than it happened.
-    Validator,
-    /// A clock was set.
-    Clock,
-    /// Somebody else changed the target.
-    Target,
-    /// This dependency was sick by itself.
-    Dependency(String),
-}
-
-/// The kinds of sources, for what a check rests on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// [`Source::Watch`].
-    Watch,
-    /// [`Source::Load`].
-    Load,
-    /// [`Source::Prober`].
-    Prober,
-    /// [`Source::Agent`].
-    Agent,
-    /// [`Source::Record`].
-    Record,
-    /// [`Source::Content`].
-    Content,
-    /// [`Source::Validator`].
-    Validator,
-    /// [`Source::Clock`].
-    Clock,
-    /// [`Source::Target`].
-    Target,
-    /// [`Source::Dependency`].
-    Dependency,
-}
-
-impl Source {
-    /// Its kind.
-    pub fn kind(&self) -> Kind {
-        match self {
-            Self::Watch(_) => Kind::Watch,
-            Self::Load => Kind::Load,
-            Self::Prober => Kind::Prober,
-            Self::Agent(_) => Kind::Agent,
-            Self::Record(_) => Kind::Record,
-            Self::Content(_) => Kind::Content,
-            Self::Validator => Kind::Validator,
-            Self::Clock => Kind::Clock,
-            Self::Target => Kind::Target,
-            Self::Dependency(_) => Kind::Dependency,
-        }
-    }
-
-    /// The dependency whose disturbance it is; the others touch everything.
-    pub fn dependency(&self) -> Option<&str> {
-        match self {
-            Self::Agent(name) | Self::Record(name) | Self::Content(name) | Self::Dependency(name) => {
-                Some(name)
-            }
-            _ => None,
-        }
-    }
-}
-
-impl Disturbance {
-    /// Whether it touches a window.
-    pub fn overlaps(&self, (from, to): (Millis, Millis)) -> bool {
-        self.from <= to && self.to >= from
-    }
-}
+pub use disturbance::{Disturbance, Kind, Source};
+pub use load::{LateSecond, late_seconds};
 
 /// All disturbances of a run.
 #[derive(Clone, Debug, Default)]
@@ -117,6 +28,10 @@ impl Trust {
     pub(super) fn new(evidence: &Evidence) -> Self {
         let mut disturbances = middle::disturbances(evidence);
         disturbances.extend(load::disturbances(evidence));
+        disturbances.extend(stall::disturbances(evidence));
+        disturbances.extend(prober::disturbances(evidence));
+        disturbances.extend(target::disturbances(evidence));
+        disturbances.extend(dependency::disturbances(evidence));
         disturbances.extend(evidence.facts.iter().filter_map(watch));
         Self { disturbances }
     }
@@ -128,12 +43,47 @@ impl Trust {
         dependency: Option<&'s str>,
         window: (Millis, Millis),
     ) -> impl Iterator<Item = &'s Disturbance> {
-        let mine = move |d: &&Disturbance| {
+        let can_touch = move |d: &&Disturbance| {
             let theirs = d.source.dependency();
-            kinds.contains(&d.source.kind())
-                && (dependency.is_none() || theirs.is_none() || theirs == dependency)
+            dependency.is_none() || theirs.is_none() || theirs == dependency
         };
-        self.disturbances.iter().filter(mine).filter(move |d| d.overlaps(window))
+        let mine = self.disturbances.iter().filter(|d| kinds.contains(&d.source.kind()));
+        mine.filter(can_touch).filter(move |d| d.overlaps(window))
+    }
+
+    /// The share of a window in which none of these kinds was disturbed, from 0 to 1.
+    pub fn clear_share(&self, kinds: &[Kind], (from, to): (Millis, Millis)) -> f64 {
+        let inside = self.during(kinds, None, (from, to)).map(|d| (d.from.max(from), d.to.min(to)));
+        let mut disturbed: Vec<(Millis, Millis)> = inside.collect();
+        disturbed.sort_unstable();
+        let (mut covered, mut until) = (0, from);
+        for (begin, end) in disturbed {
+            covered += (end - begin.max(until)).max(0);
+            until = until.max(end);
+        }
+        1.0 - covered as f64 / (to - from).max(1) as f64
+    }
+
+    /// Whether what was said to a dependency, and what it answered, was written down without a hole. A record with a
+    /// hole in it is none: what is missing would be held against the target.
+    ///
+    /// # Errors
+    /// The reason why it was not.
+    pub fn was_read(&self, dependency: &str) -> Result<(), Unmeasured> {
+        self.whole(&[Kind::Record, Kind::Content], dependency)
+    }
+
+    /// Whether at least the connections to a dependency are known, and what was done to them.
+    ///
+    /// # Errors
+    /// The reason why they are not.
+    pub fn was_connected(&self, dependency: &str) -> Result<(), Unmeasured> {
+        self.whole(&[Kind::Record], dependency)
+    }
+
+    fn whole(&self, kinds: &[Kind], dependency: &str) -> Result<(), Unmeasured> {
+        let hole = self.during(kinds, Some(dependency), (Millis::MIN, Millis::MAX)).next();
+        hole.map_or(Ok(()), |hole| Err(Unmeasured::NotSeen(hole.why.clone())))
     }
 }
 

@@ -4,6 +4,7 @@
 mod cli;
 mod foreign;
 mod harness;
+mod kubelet;
 mod middle;
 mod mutations;
 mod purity;

@@ -14,10 +14,10 @@ use crate::failure::Failure;
 pub(super) async fn find(cluster: &Cluster, name: &str) -> Result<Deployment, Failure> {
     let api: Api<Deployment> = cluster.api();
     if let Some(found) = cluster.call("read the deployment", api.get_opt(name)).await? {
-        kind::not_referenced(cluster, name).await?;
+        Box::pin(kind::not_referenced(cluster, name)).await?;
         return Ok(found);
     }
-    if let Some(other) = kind::other(cluster, name).await {
+    if let Some(other) = Box::pin(kind::other(cluster, name)).await {
         return Err(other);
     }
     let all = cluster.call("list deployments", api.list(&ListParams::default())).await?;

@@ -3,14 +3,16 @@
 use std::net::SocketAddr;
 
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Container, Service};
+use k8s_openapi::api::core::v1::{Container, Service, ServicePort};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
 
 use super::spoken::{Spoken, by_name, plain_http};
 use crate::cluster::Cluster;
+use crate::config::PortRef;
 use crate::failure::Failure;
+use crate::plan::ServedPort;
 
 /// The Service of that name, or the only one that selects the pods of the deployment.
 pub(super) async fn find(
@@ -55,14 +57,31 @@ fn only(mut found: Vec<Service>, deployment: &str) -> Result<Service, Failure> {
     })
 }
 
-/// Its address, the port that the pods serve on, and the container that does.
+/// Where users come to, and where that leads.
+pub(super) struct Serving<'a> {
+    pub(super) address: SocketAddr,
+    /// The port that the pods serve on.
+    pub(super) port: u16,
+    /// The container that does.
+    pub(super) container: &'a Container,
+}
+
+impl Serving<'_> {
+    pub(super) fn ports(&self) -> ServedPort {
+        ServedPort { service: self.address.port(), pod: self.port }
+    }
+}
+
+/// What stands behind a port of the Service; behind the one named `http`, else the first that may speak it, when
+/// none is named.
 ///
 /// # Errors
 /// Exit 2 for a Service that no request of ours could reach, or whose port speaks something else than plain HTTP.
 pub(super) fn serving<'a>(
     service: &Service,
     containers: &'a [Container],
-) -> Result<(SocketAddr, u16, &'a Container), Failure> {
+    named: Option<&PortRef>,
+) -> Result<Serving<'a>, Failure> {
     let name = service.name_any();
     let spec = service.spec.clone().unwrap_or_default();
     let ip = spec.cluster_ip.as_deref().and_then(|ip| ip.parse().ok()).ok_or_else(|| {
@@ -70,12 +89,7 @@ pub(super) fn serving<'a>(
             .hint("name a Service with a ClusterIP: --service NAME")
     })?;
     let ports = spec.ports.unwrap_or_default();
-    let named = ports.iter().find(|p| p.name.as_deref() == Some("http"));
-    let http = || ports.iter().find(|p| matches!(by_name(p), None | Some(Spoken::Http)));
-    let port = named
-        .or_else(http)
-        .or_else(|| ports.first())
-        .ok_or_else(|| Failure::usage(format!("Service `{name}` has no port")))?;
+    let port = service_port(&name, &ports, named)?;
     let wanted = port.target_port.clone().unwrap_or(IntOrString::Int(port.port));
     let serving = containers.iter().find_map(|c| Some((resolve(&wanted, c)?, c)));
     let first = || match (&wanted, containers.first()) {
@@ -88,7 +102,31 @@ pub(super) fn serving<'a>(
     })?;
     plain_http(port, target, container)?;
     let number = u16::try_from(port.port).unwrap_or_default();
-    Ok((SocketAddr::new(ip, number), target, container))
+    Ok(Serving { address: SocketAddr::new(ip, number), port: target, container })
+}
+
+fn service_port<'a>(
+    service: &str,
+    ports: &'a [ServicePort],
+    named: Option<&PortRef>,
+) -> Result<&'a ServicePort, Failure> {
+    let is = |port: &&ServicePort, wanted: &PortRef| match wanted {
+        PortRef::Number(number) => port.port == i32::from(*number),
+        PortRef::Name(name) => port.name.as_ref() == Some(name),
+    };
+    let Some(named) = named else {
+        let http = |port: &&ServicePort| matches!(by_name(port), None | Some(Spoken::Http));
+        let named = ports.iter().find(|port| port.name.as_deref() == Some("http"));
+        let usual = named.or_else(|| ports.iter().find(http)).or(ports.first());
+        return usual.ok_or_else(|| Failure::usage(format!("Service `{service}` has no port")));
+    };
+    ports.iter().find(|port| is(port, named)).ok_or_else(|| {
+        let told =
+            |p: &ServicePort| p.name.as_ref().map_or(p.port.to_string(), |n| format!("{n} ({})", p.port));
+        let there: Vec<String> = ports.iter().map(told).collect();
+        Failure::usage(format!("Service `{service}` has no port `{named}`"))
+            .hint(format!("its ports: {}; set `port` in spec.target or in the request", there.join(", ")))
+    })
 }
 
 /// The number of a port of this container, if it declares it.

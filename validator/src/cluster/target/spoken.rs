@@ -13,13 +13,14 @@ pub(super) enum Spoken {
     Http,
     /// TLS.
     Tls,
-    /// gRPC, or HTTP/2 by prior knowledge.
-    Http2,
+    /// gRPC.
+    Grpc,
     /// No HTTP at all.
     Other,
 }
 
-/// By `appProtocol`, else by the beginning of the port's name, as service meshes read it; nothing if neither says.
+/// By `appProtocol`, else by the beginning of the port's name, as service meshes read it; nothing if neither says. What
+/// speaks HTTP/2 by prior knowledge often answers HTTP/1.1 as well, and what is called tcp may be anything.
 pub(super) fn by_name(port: &ServicePort) -> Option<Spoken> {
     if matches!(port.protocol.as_deref(), Some("UDP" | "SCTP")) {
         return Some(Spoken::Other);
@@ -28,8 +29,8 @@ pub(super) fn by_name(port: &ServicePort) -> Option<Spoken> {
     match told.rsplit('/').next()?.split('-').next()? {
         "http" | "web" | "ws" => Some(Spoken::Http),
         "https" | "tls" | "wss" => Some(Spoken::Tls),
-        "grpc" | "http2" | "h2c" => Some(Spoken::Http2),
-        "tcp" | "udp" | "redis" | "mongo" | "mysql" | "postgres" => Some(Spoken::Other),
+        "grpc" => Some(Spoken::Grpc),
+        "redis" | "mongo" | "mysql" | "postgres" => Some(Spoken::Other),
         _ => None,
     }
 }
@@ -45,8 +46,8 @@ pub(super) fn plain_http(port: &ServicePort, number: u16, container: &Container)
             "TLS",
             "add a port without TLS, such as the one that a mesh or an ingress which ends TLS leads to",
         ),
-        Spoken::Http2 => {
-            ("gRPC or HTTP/2", "add a port that answers HTTP/1.1, such as that of a gateway or a transcoder")
+        Spoken::Grpc => {
+            ("gRPC", "add a port that answers HTTP/1.1, such as that of a gateway or a transcoder")
         }
         Spoken::Other => ("no HTTP", "add the port that answers HTTP"),
     };
@@ -64,7 +65,7 @@ fn spoken(port: &ServicePort, number: u16, container: &Container) -> Spoken {
         probes.into_iter().flatten().filter_map(|probe| by_probe(number, container, probe)).collect();
     match by_name(port) {
         None | Some(Spoken::Http) if asked.contains(&Spoken::Tls) => Spoken::Tls,
-        None if asked.contains(&Spoken::Http2) && !asked.contains(&Spoken::Http) => Spoken::Http2,
+        None if asked.contains(&Spoken::Grpc) && !asked.contains(&Spoken::Http) => Spoken::Grpc,
         named => named.unwrap_or(Spoken::Http),
     }
 }
@@ -78,7 +79,7 @@ fn by_probe(number: u16, container: &Container, probe: &Probe) -> Option<Spoken>
         let tls = get.scheme.as_deref() == Some("HTTPS");
         return (port == Some(number)).then_some(if tls { Spoken::Tls } else { Spoken::Http });
     }
-    probe.grpc.as_ref().filter(|grpc| u16::try_from(grpc.port) == Ok(number)).map(|_| Spoken::Http2)
+    probe.grpc.as_ref().filter(|grpc| u16::try_from(grpc.port) == Ok(number)).map(|_| Spoken::Grpc)
 }
 
 #[cfg(test)]
@@ -113,7 +114,7 @@ mod tests {
         let health = json!({ "grpc": { "port": 8443 } });
         for told in [
             json!({ "port": 80, "name": "grpc-api" }),
-            json!({ "port": 80, "appProtocol": "kubernetes.io/h2c" }),
+            json!({ "port": 80, "appProtocol": "example.com/grpc" }),
         ] {
             assert!(refused(told, &health).unwrap().contains("gRPC"));
         }

@@ -1,15 +1,15 @@
 //! Mutations for the checks of the breaker.
 
 use golive_validator::check::Outcome;
-use golive_validator::config::Seconds;
+use golive_validator::config::{Opens, Seconds};
 use golive_validator::evidence::{
     self, Class, Edge, Fact, Fault, Millis, RequestFact, Step, TrialEnd, Trouble,
 };
 
 use super::Mutation;
 use super::change::{
-    at, breaker, calls, degraded_ok, edge, fault, faults, hang, held, is_trial, never_opens, second_breaker,
-    seconds, silence, slow_request,
+    at, breaker, by_design, calls, degraded_ok, edge, fault, faults, hang, held, is_trial, never_opens,
+    second_breaker, seconds, silence, slow_request,
 };
 
 pub(super) const BREAKER: &[Mutation] = &[
@@ -96,7 +96,8 @@ pub(super) const BREAKER: &[Mutation] = &[
     ("GL-B201", Outcome::Inconclusive, |e| {
         // A rate at which the declared circuit has no right to open.
         never_opens(e);
-        breaker(e).min_calls = 5_000;
+        let window = Seconds(10.0);
+        breaker(e).opens = Opens::ErrorRate { error_rate: 0.5, window, min_calls: 5_000 };
     }),
     ("GL-B205", Outcome::Pass, second_breaker),
     ("GL-B207", Outcome::Fail, |e| {
@@ -137,5 +138,41 @@ pub(super) const BREAKER: &[Mutation] = &[
         // The run ended while the calls hung.
         never_opens(e);
         e.facts.retain(|f| !matches!(f, Fact::Step(s) if s.step == Step::Hang && s.edge == Edge::End));
+    }),
+    ("GL-B202", Outcome::Pass, |e| {
+        // Four processes in each pod, and that is declared.
+        breaker(e).per_process = 4;
+        faults(e).for_each(|f| f.others = 3 * u64::from(is_trial(f, TrialEnd::Forward)));
+    }),
+    ("GL-B202", Outcome::Fail, |e| {
+        breaker(e).per_process = 4;
+        faults(e).for_each(|f| f.others = 4 * u64::from(is_trial(f, TrialEnd::Forward)));
+    }),
+    // Five failures in a row are there a deadline after the first call, not after half a window.
+    ("GL-B201", Outcome::Fail, |e| breaker(e).opens = Opens::Consecutive { failures: 5 }),
+    ("GL-B201", Outcome::Inconclusive, |e| {
+        // So many failures take longer than the calls were made to hang.
+        never_opens(e);
+        breaker(e).opens = Opens::Consecutive { failures: 1_000 };
+    }),
+    ("GL-B205", Outcome::Fail, |e| {
+        let hang = hang(e);
+        by_design(e, (hang.began, hang.ended), 150.0);
+    }),
+    ("GL-B205", Outcome::Pass, |e| {
+        // It takes as long while nothing is broken.
+        let (hang, begin, end) =
+            (hang(e), edge(e, Step::Quiet, Edge::Begin), edge(e, Step::Quiet, Edge::End));
+        by_design(e, (begin, end), 150.0);
+        by_design(e, (hang.began, hang.ended), 150.0);
+    }),
+    ("GL-B206", Outcome::Pass, |e| {
+        // A request that takes 6 s by design, and then waits for the database.
+        let (begin, end) = (edge(e, Step::Quiet, Edge::Begin), edge(e, Step::Quiet, Edge::End));
+        by_design(e, (begin, end), 6_000.0);
+        let slow =
+            RequestFact { took_ms: 9_000.0, template: 1, class: Class::New, pod: None, ..slow_request(e) };
+        let usual = RequestFact { due: begin + 1_000, took_ms: 6_000.0, ..slow.clone() };
+        e.facts.extend([slow, usual].map(Fact::Request));
     }),
 ];

@@ -1,6 +1,6 @@
 //! What is changed in evidence, and what is found in it to be changed.
 
-use golive_validator::config::{Breaker, Readiness, Upstream};
+use golive_validator::config::{Breaker, Need, Upstream};
 use golive_validator::evidence::{
     self, CallFact, Class, Edge, Evidence, Fact, Fault, FaultFact, MiddleTrouble, Millis, ObjectFact,
     ObjectKind, ProbeFact, ProbeTarget, RequestFact, SecondFact, Step, StepFact, TrialEnd, Trouble,
@@ -311,10 +311,47 @@ pub(super) fn moved(fact: &Fact, later: Millis) -> Fact {
     }
 }
 
+/// Declares every dependency as one that readiness can do without.
+pub(super) fn needs_nothing(evidence: &mut Evidence) {
+    evidence.header.plan.dependencies.iter_mut().for_each(|d| d.readiness = Need::Optional);
+}
+
 /// Declares that pods stay in the Service without a dependency, for which they are watched longer.
 pub(super) fn degraded_ok(evidence: &mut Evidence) {
-    evidence.header.plan.readiness_policy = Readiness::DegradedOk;
+    needs_nothing(evidence);
     let end = edge(evidence, Step::Blackout, Edge::End);
     let steps = evidence.facts.iter_mut().filter_map(|f| if let Fact::Step(s) = f { Some(s) } else { None });
     steps.filter(|s| s.step == Step::Loss && s.edge == Edge::End).for_each(|s| s.at = end);
+}
+
+/// The requests of one class are those of the second template, and take so long in a window.
+pub(super) fn by_design(evidence: &mut Evidence, window: (Millis, Millis), took_ms: f64) {
+    for second in seconds(evidence, window).filter(|s| s.class == Class::New) {
+        (second.template, second.times) = (1, evidence::Histogram::default());
+        (0..second.due).for_each(|_| second.times.record(took_ms));
+    }
+}
+
+/// Every other sampled request is of the second template, and from a moment on its trace shows no store.
+pub(super) fn from_memory(evidence: &mut Evidence, since: Millis) {
+    let mut bare = Vec::new();
+    let mut number = 0;
+    for fact in &mut evidence.facts {
+        let Fact::Request(request) = fact else { continue };
+        let Some(id) = request.trace_id.clone() else { continue };
+        number += 1;
+        if number % 2 == 0 {
+            request.template = 1;
+            if request.due >= since {
+                bare.push(id);
+            }
+        }
+    }
+    for fact in &mut evidence.facts {
+        if let Fact::Trace(trace) = fact
+            && bare.contains(&trace.trace_id)
+        {
+            trace.spans.retain(|span| span.db_system.is_none());
+        }
+    }
 }

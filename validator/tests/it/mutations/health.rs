@@ -1,14 +1,14 @@
 //! Mutations for the checks of health.
 
 use golive_validator::check::Outcome;
-use golive_validator::config::Readiness;
+use golive_validator::config::Need;
 use golive_validator::evidence::{Class, Edge, Fact, Fault, ObjectKind, ProbeTarget, Step};
 use serde_json::json;
 
 use super::Mutation;
 use super::change::{
     calls, edge, ended_long_before_it_was_seen, fault, hang, is_ready, last_in_peace, lost_while_leaving,
-    probes, ready_until_closed, said,
+    needs_nothing, probes, ready_until_closed, said,
 };
 
 pub(super) const HEALTH: &[Mutation] = &[
@@ -71,7 +71,7 @@ pub(super) const HEALTH: &[Mutation] = &[
         }
     }),
     // Pods that leave, although they were declared to go on.
-    ("GL-H204", Outcome::Fail, |e| e.header.plan.readiness_policy = Readiness::DegradedOk),
+    ("GL-H204", Outcome::Fail, needs_nothing),
     ("GL-H205", Outcome::Fail, |e| {
         let begin = edge(e, Step::Recovery, Edge::Begin);
         e.facts
@@ -93,5 +93,14 @@ pub(super) const HEALTH: &[Mutation] = &[
         let hang = hang(e);
         said(e, &hang.pod, ProbeTarget::Readiness, (hang.began + 3_000, hang.ended - 500), 503);
         calls(e, &hang, (hang.began - 1_000, hang.ended + 1_000), |call| call.pings = 0);
+    }),
+    ("GL-H204", Outcome::Fail, |e| {
+        // A pod that leaves without Redis alone, which is declared as one that it can do without.
+        e.header
+            .plan
+            .dependencies
+            .iter_mut()
+            .filter(|d| d.name == "redis")
+            .for_each(|d| d.readiness = Need::Optional);
     }),
 ];

@@ -37,7 +37,6 @@ pub(super) const RUN: &[Mutation] = &[
     ("GL-E105", Outcome::Inconclusive, |e| {
         for fact in &mut e.facts {
             if let Fact::Second(second) = fact {
-                second.lost = second.due;
                 second.outcomes = vec![(evidence::Outcome::Answered(500), second.due)];
             }
         }
@@ -68,4 +67,15 @@ pub(super) const RUN: &[Mutation] = &[
     }),
     ("GL-E111", Outcome::Inconclusive, |e| trouble(e, Trouble::FailedOpen)),
     ("GL-E111", Outcome::Pass, |e| trouble(e, Trouble::Cut(2))),
+    ("GL-E105", Outcome::Inconclusive, |e| {
+        let (begin, end) = (edge(e, Step::Baseline, Edge::Begin), edge(e, Step::Baseline, Edge::End));
+        seconds(e, (begin, end)).for_each(|s| s.outcomes = vec![(evidence::Outcome::Answered(401), s.due)]);
+    }),
+    ("GL-E105", Outcome::Pass, |e| {
+        // The same, and it is what users get.
+        let (begin, end) = (edge(e, Step::Baseline, Edge::Begin), edge(e, Step::Baseline, Edge::End));
+        seconds(e, (begin - 1_000, end + 1_000))
+            .for_each(|s| s.outcomes = vec![(evidence::Outcome::Answered(401), s.due)]);
+        e.header.plan.traffic.requests.iter_mut().for_each(|r| r.expect = vec![200, 201, 401]);
+    }),
 ];

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::Mutation;
 use super::change::{
-    closed_without_a_word, faults, last_in_peace, lost_while_leaving, objects, slow_request, template,
-    terminated,
+    closed_without_a_word, edge, faults, last_in_peace, lost_while_leaving, objects, seconds, slow_request,
+    template, terminated,
 };
 
 pub(super) const SHUTDOWN: &[Mutation] = &[
@@ -22,8 +22,28 @@ pub(super) const SHUTDOWN: &[Mutation] = &[
             _ => None,
         });
         let second = second.unwrap();
-        second.lost += 1;
         second.outcomes.push((evidence::Outcome::Reset, 1));
+    }),
+    ("GL-S201", Outcome::Fail, |e| {
+        // Pods that are not done with their start answer 404 for a second, which the old version never did.
+        let begin = edge(e, Step::RollIn, Edge::Begin) + 2_000;
+        seconds(e, (begin, begin + 5_000))
+            .for_each(|s| s.outcomes = vec![(evidence::Outcome::Answered(404), s.due)]);
+    }),
+    ("GL-S201", Outcome::Pass, |e| {
+        // The same, declared to be right.
+        let begin = edge(e, Step::RollIn, Edge::Begin) + 2_000;
+        seconds(e, (begin, begin + 5_000))
+            .for_each(|s| s.outcomes = vec![(evidence::Outcome::Answered(404), s.due)]);
+        e.header.plan.traffic.requests.iter_mut().for_each(|r| r.expect = vec![200, 201, 404]);
+    }),
+    ("GL-S201", Outcome::Pass, |e| {
+        // 404 is what the old version gave as well.
+        let (begin, quiet) =
+            (edge(e, Step::RollIn, Edge::Begin) + 2_000, edge(e, Step::Baseline, Edge::Begin));
+        for window in [(quiet, quiet + 5_000), (begin, begin + 5_000)] {
+            seconds(e, window).for_each(|s| s.outcomes = vec![(evidence::Outcome::Answered(404), s.due)]);
+        }
     }),
     ("GL-S201", Outcome::Inconclusive, |e| {
         // A class with hardly any requests: its zero has no power.

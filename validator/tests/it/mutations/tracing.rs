@@ -4,7 +4,7 @@ use golive_validator::check::Outcome;
 use golive_validator::evidence::{Edge, Fact, SpanKind, Step, Trouble};
 
 use super::Mutation;
-use super::change::{blind, direct_request, drop_spans, edge, fault, seconds, spans_of_redis};
+use super::change::{blind, direct_request, drop_spans, edge, fault, from_memory, seconds, spans_of_redis};
 
 pub(super) const TRACING: &[Mutation] = &[
     ("GL-T201", Outcome::Fail, |e| drop_spans(e, |span| span.kind == SpanKind::Server)),
@@ -61,4 +61,13 @@ pub(super) const TRACING: &[Mutation] = &[
     }),
     ("GL-T202", Outcome::Pass, |e| spans_of_redis(e, |number| number % 2 == 0)),
     ("GL-T202", Outcome::Fail, |e| spans_of_redis(e, |_| true)),
+    // A page that never touches a store, beside pages that do.
+    ("GL-T202", Outcome::Pass, |e| from_memory(e, 0)),
+    ("GL-T202", Outcome::Fail, |e| {
+        let end = edge(e, Step::Quiet, Edge::End);
+        from_memory(e, end);
+    }),
+    ("GL-T202", Outcome::Skipped, |e| {
+        e.header.plan.dependencies.retain(|d| !d.protocol.is_store());
+    }),
 ];

@@ -1,0 +1,27 @@
+//! `validator plan`: what a run would do. It reads, and creates nothing.
+
+use std::io::Write;
+
+use super::target_file;
+use crate::cli::PlanArgs;
+use crate::cluster::{Cluster, discover, find_sites};
+use crate::exit::Exit;
+use crate::experiment::forecast;
+use crate::failure::Failure;
+use crate::moment::now;
+
+/// Prints the plan of a run.
+///
+/// # Errors
+/// Exit 2 or 3 for what would end the run before anything was touched.
+pub(super) async fn plan(args: PlanArgs) -> Result<Exit, Failure> {
+    let check = target_file::read(&args.target)?;
+    let given = target_file::given(&args.target)?;
+    let context = args.target.cluster.context.as_deref();
+    let cluster = Cluster::connect(context, &check.metadata.namespace).await?;
+    let mut target = discover(&cluster, &check, args.image.as_deref(), now()).await?;
+    find_sites(&cluster, &check.spec.dependencies, &target.plan).await?;
+    let plan = target_file::plan(&check, &mut target, &given, "plan")?;
+    write!(anstream::stdout(), "{}", forecast(&plan, target.expected_roll))?;
+    Ok(Exit::Success)
+}

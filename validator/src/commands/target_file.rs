@@ -1,0 +1,62 @@
+//! What is to be gated, from a file or from arguments.
+
+use crate::cli::TargetArgs;
+use crate::cluster::{Target, deployment_name};
+use crate::config::{GoLiveCheck, RequestSpec};
+use crate::failure::Failure;
+use crate::plan::Plan;
+
+/// The target file, or what the arguments say in its place.
+pub(super) fn read(args: &TargetArgs) -> Result<GoLiveCheck, Failure> {
+    let mut check = match (&args.file, &args.target) {
+        (Some(file), _) => GoLiveCheck::read(file)?,
+        (None, Some(target)) => from_arguments(target, args)?,
+        (None, None) => return Err(Failure::usage("name a target: deployment/NAME or -f FILE")),
+    };
+    if let Some(namespace) = &args.cluster.namespace {
+        check.metadata.namespace.clone_from(namespace);
+    }
+    if let Some(rate) = args.rate {
+        check.spec.traffic.rate = rate;
+    }
+    Ok(check)
+}
+
+/// Headers that the command line adds to every request.
+pub(super) fn given(args: &TargetArgs) -> Result<Vec<(String, String)>, Failure> {
+    let mut given = Vec::new();
+    for header in &args.header {
+        given.extend(header.read().map_err(Failure::usage)?);
+    }
+    Ok(given)
+}
+
+/// The plan of a run; values of headers go to the target, that is in no file, and only their names into the plan.
+pub(super) fn plan(
+    check: &GoLiveCheck,
+    target: &mut Target,
+    given: &[(String, String)],
+    run: &str,
+) -> Result<Plan, Failure> {
+    for request in 0..check.spec.traffic.requests.len() {
+        for (name, value) in given {
+            target.headers.add(request, name, value).map_err(Failure::usage)?;
+        }
+    }
+    let names = given.iter().map(|(name, _)| name.clone()).collect();
+    Ok(Plan::new(check, target.plan.clone(), target.ports.clone(), names, run))
+}
+
+fn from_arguments(target: &str, args: &TargetArgs) -> Result<GoLiveCheck, Failure> {
+    let name = deployment_name(target)?;
+    if args.get.is_empty() {
+        return Err(Failure::usage("what do users ask for? expected at least one --get PATH")
+            .hint(format!("validator run {target} --get '/api/users/{{1..1000}}'")));
+    }
+    let requests: Result<_, String> = args.get.iter().cloned().map(RequestSpec::get).collect();
+    let requests = requests.map_err(|wrong| Failure::usage(format!("--get {wrong}")))?;
+    let namespace = args.cluster.namespace.as_deref().unwrap_or("default");
+    let mut check = GoLiveCheck::for_deployment(name, namespace, requests);
+    check.spec.target.service.clone_from(&args.service);
+    Ok(check)
+}

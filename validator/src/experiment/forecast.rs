@@ -1,0 +1,223 @@
+//! What a run is going to do, told before anything is touched: the steps, how long, an outage for whom, and what it
+//! will not be able to tell.
+
+mod limits;
+
+use std::fmt;
+use std::time::Duration;
+
+use super::circuit::Circuit;
+use super::peace::QUIET;
+use super::{loss, trials};
+use crate::config::Need;
+use crate::evidence::Step;
+use crate::plan::Plan;
+
+/// Agents start, Leases are taken, the evidence is fetched.
+const AROUND: Duration = Duration::from_secs(40);
+
+/// Requests per second to each pod past the Service.
+const DIRECT_PER_S: f64 = 10.0;
+
+/// What a run is going to do.
+#[derive(Clone, Debug)]
+pub struct Forecast {
+    /// The steps in order.
+    pub steps: Vec<PlannedStep>,
+    /// What users of the target will meet, in words.
+    pub outage: Vec<String>,
+    /// Checks that will have no answer, with the reason and what to do about it.
+    pub open: Vec<String>,
+    /// What the file does not declare, so that nobody will look at it.
+    pub undeclared: Vec<String>,
+}
+
+/// One step.
+#[derive(Clone, Debug)]
+pub struct PlannedStep {
+    /// Its name in reports.
+    pub name: &'static str,
+    /// How long it takes, about.
+    pub about: Duration,
+    /// What is done.
+    pub what: String,
+}
+
+/// The forecast for a plan, given how long one roll may take.
+pub fn forecast(plan: &Plan, roll: Duration) -> Forecast {
+    let per_pod = plan.traffic.rate / f64::from(plan.target.replicas.max(1)) + DIRECT_PER_S;
+    let declared = plan.dependencies.iter().filter_map(|d| Some((d.name.as_str(), d.breaker.as_ref()?)));
+    let circuits: Vec<(&str, Circuit)> =
+        declared.map(|(name, breaker)| (name, Circuit::new(breaker, per_pod))).collect();
+    let mut steps = rolls_in(plan, roll);
+    for (name, circuit) in &circuits {
+        steps.extend(hang(name, circuit));
+    }
+    steps.extend(losses(plan, &circuits));
+    let out = "back to the template that is to stay, without the agents; load goes on";
+    steps.push(PlannedStep { name: "roll out", about: roll, what: out.into() });
+    Forecast {
+        steps,
+        outage: outage(plan, &circuits),
+        open: limits::open(plan),
+        undeclared: limits::undeclared(plan),
+    }
+}
+
+fn rolls_in(plan: &Plan, roll: Duration) -> Vec<PlannedStep> {
+    let rate = plan.traffic.rate;
+    let candidate = plan.target.candidate.as_deref().unwrap_or("the same image");
+    let step = |step: Step, about, what: String| PlannedStep { name: step.name(), about, what };
+    vec![
+        step(Step::Baseline, QUIET, format!("{rate} requests per second, nothing else")),
+        PlannedStep { name: "roll in", about: roll, what: format!("to {candidate}, behind the agents") },
+        step(Step::Quiet, QUIET, "load through the agents, nothing else".into()),
+    ]
+}
+
+fn hang(name: &str, circuit: &Circuit) -> [PlannedStep; 2] {
+    let step = |step: Step, about, what: String| PlannedStep { name: step.name(), about, what };
+    [
+        step(Step::Hang, circuit.window + circuit.hang, format!("no call to {name} is answered, pings are")),
+        step(Step::Trials, trials::least(circuit), format!("each pod: trials at {name}, hiccups, a restart")),
+    ]
+}
+
+fn losses(plan: &Plan, circuits: &[(&str, Circuit)]) -> Vec<PlannedStep> {
+    let stores: Vec<&str> =
+        plan.dependencies.iter().filter(|d| d.protocol.is_store()).map(|d| d.name.as_str()).collect();
+    if stores.is_empty() {
+        return Vec::new();
+    }
+    let open_for = circuits.iter().map(|(_, circuit)| circuit.open_for).max().unwrap_or(loss::PARTIAL);
+    let all = stores.join(" and ");
+    let step = |step: Step, about, what: String| PlannedStep { name: step.name(), about, what };
+    vec![
+        step(Step::Loss, loss::LOSS_MAX, format!("each pod loses one of {all}")),
+        step(Step::Blackout, loss::BLACKOUT, format!("every pod is without {all}")),
+        step(Step::Partial, loss::PARTIAL, "each pod gets the first one back".into()),
+        step(Step::Recovery, open_for + loss::RECOVERY, "everything is back".into()),
+    ]
+}
+
+/// In the words of those who are to agree to it.
+fn outage(plan: &Plan, circuits: &[(&str, Circuit)]) -> Vec<String> {
+    let mut told: Vec<String> = circuits
+        .iter()
+        .map(|(name, circuit)| {
+            let (wait, fallback) = (circuit.latest.as_secs(), circuit.hang.as_secs());
+            let deadline = circuit.deadline.as_secs_f64();
+            format!("users of {}: up to {wait} s with answers after {deadline} s ({name} hangs), then {fallback} s of fallback answers", plan.target.service)
+        })
+        .collect();
+    let stores: Vec<_> = plan.dependencies.iter().filter(|d| d.protocol.is_store()).collect();
+    if !stores.is_empty() {
+        let away = (loss::LOSS_MAX + loss::BLACKOUT + loss::PARTIAL).as_secs();
+        let without = if stores.iter().any(|d| d.readiness == Need::Required) {
+            "without a ready pod"
+        } else {
+            "with fallback answers"
+        };
+        told.push(format!(
+            "users of {}: about {away} s {without} (data stores are away)",
+            plan.target.service
+        ));
+    }
+    told.push("other clients of the dependencies: none, they do not meet the run".into());
+    told
+}
+
+impl Forecast {
+    /// How long the run takes, about.
+    pub fn about(&self) -> Duration {
+        AROUND + self.steps.iter().map(|step| step.about).sum::<Duration>()
+    }
+
+    /// The same in three lines.
+    pub fn brief(&self) -> [String; 3] {
+        let open = match self.open.len() + self.undeclared.len() {
+            0 => "every check can be conclusive".to_owned(),
+            several => format!(
+                "{several} things cannot be told, first: {}; `validator plan` names all",
+                self.open.iter().chain(&self.undeclared).next().map_or("", String::as_str)
+            ),
+        };
+        let minutes = self.about().as_secs_f64() / 60.0;
+        let steps: Vec<&str> = self.steps.iter().map(|step| step.name).collect();
+        [
+            format!("plan: about {minutes:.1} min: {}", steps.join(", ")),
+            format!("outage: {}", self.outage.join("; ")),
+            open,
+        ]
+    }
+}
+
+impl fmt::Display for Forecast {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "STEPS (about {:.1} min)", self.about().as_secs_f64() / 60.0)?;
+        for PlannedStep { name, about, what } in &self.steps {
+            writeln!(f, "  {name:<26} {:>4} s  {what}", about.as_secs())?;
+        }
+        for (title, lines) in [
+            ("OUTAGE", &self.outage),
+            ("CANNOT BE CONCLUSIVE", &self.open),
+            ("NOT DECLARED", &self.undeclared),
+        ] {
+            if !lines.is_empty() {
+                writeln!(f, "\n{title}")?;
+                lines.iter().try_for_each(|line| writeln!(f, "  - {line}"))?;
+            }
+        }
+        writeln!(f, "\nNothing was touched. The same with `validator run` does it.")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timeline::tests::header;
+
+    fn told(rate: f64, change: impl Fn(&mut Plan)) -> Forecast {
+        let mut plan = header().plan;
+        plan.traffic.rate = rate;
+        plan.traffic.requests = vec![crate::config::RequestSpec::get("/".parse().unwrap()).unwrap()];
+        change(&mut plan);
+        forecast(&plan, Duration::from_secs(40))
+    }
+
+    #[test]
+    fn at_a_rate_that_is_enough_nothing_of_the_breaker_stays_open() {
+        let told = told(200.0, |_| {});
+        assert!(
+            !told.open.iter().any(|line| line.contains("GL-B") || line.contains("GL-S201")),
+            "{:?}",
+            told.open
+        );
+        assert!(told.steps.iter().any(|step| step.name == "hanging database"));
+        assert!((200..480).contains(&told.about().as_secs()), "{:?}", told.about());
+    }
+
+    #[test]
+    fn a_low_rate_is_told_with_the_rate_that_would_do() {
+        let told = told(2.0, |plan| plan.target.replicas = 30);
+        let power = told.open.iter().find(|line| line.contains("GL-S201")).unwrap();
+        assert!(power.contains("requests per second"), "{power}");
+    }
+
+    #[test]
+    fn calls_fewer_than_min_calls_are_told() {
+        let few = |plan: &mut Plan| {
+            let json = serde_json::json!({ "errorRate": 0.5, "window": "10s", "minCalls": 5000, "deadline": "3s", "openFor": "30s", "trials": 1 });
+            plan.dependencies[0].breaker = Some(serde_json::from_value(json).unwrap());
+        };
+        let told = told(200.0, few);
+        assert!(told.open.iter().any(|line| line.contains("minCalls 5000")), "{:?}", told.open);
+    }
+
+    #[test]
+    fn without_dependencies_nothing_is_broken_and_that_is_said() {
+        let told = told(200.0, |plan| plan.dependencies.clear());
+        assert!(told.steps.iter().all(|step| step.name != "hanging database"));
+        assert!(told.undeclared.iter().any(|line| line.contains("no dependency")), "{:?}", told.undeclared);
+    }
+}

@@ -1,0 +1,70 @@
+//! What a run will not be able to tell, and why.
+
+use super::DIRECT_PER_S;
+use crate::config::{Protocol, Upstream};
+use crate::load::planned_rate;
+use crate::plan::Plan;
+
+/// Terminations of a run for each replica: every pod ends once in the roll in and once in the roll out.
+const TERMINATIONS: f64 = 2.0;
+
+/// Checks that will be inconclusive.
+pub(super) fn open(plan: &Plan) -> Vec<String> {
+    let mut told: Vec<String> = power(plan).into_iter().collect();
+    told.extend(plan.dependencies.iter().filter_map(|d| {
+        let (needed, why) = d.breaker.as_ref()?.opens.needs()?;
+        let processes = f64::from(d.breaker.as_ref()?.per_process);
+        let per_pod = plan.traffic.rate / f64::from(plan.target.replicas.max(1)) + DIRECT_PER_S;
+        let wanted = (needed * processes - DIRECT_PER_S) * f64::from(plan.target.replicas.max(1));
+        (per_pod / processes < needed).then(|| {
+            format!(
+                "GL-B201 to B206, {}: {why} needs a rate of {:.0} requests per second",
+                d.name,
+                wanted.ceil()
+            )
+        })
+    }));
+    for dependency in &plan.dependencies {
+        let name = &dependency.name;
+        match (dependency.protocol, &dependency.upstream) {
+            (Protocol::Tcp, _) => told.push(format!(
+                "{name} is `tcp`: its connections are seen and broken, no statement and no trial is"
+            )),
+            (protocol, Upstream::Host { port: 443 | 6380 | 4318, .. }) => told.push(format!(
+                "{name} is likely to be called with TLS: then nothing of {} can be read; declare `protocol: tcp`",
+                protocol.name()
+            )),
+            _ => {}
+        }
+    }
+    if !plan.dependencies.iter().any(|d| d.protocol == Protocol::Otlp) {
+        told.push("tracing: no collector is declared: add a dependency with `protocol: otlp`".into());
+    }
+    told
+}
+
+/// What nobody will look at because nothing says so.
+pub(super) fn undeclared(plan: &Plan) -> Vec<String> {
+    if plan.dependencies.is_empty() {
+        return vec!["no dependency: nothing is broken, and no breaker is judged".into()];
+    }
+    let without = plan.dependencies.iter().filter(|d| d.breaker.is_none() && d.protocol != Protocol::Otlp);
+    without
+        .map(|d| format!("a breaker before {}: what it does when calls hang is not judged", d.name))
+        .collect()
+}
+
+/// A zero of lost requests proves no more than the rate of its rarest class allows.
+fn power(plan: &Plan) -> Option<String> {
+    let limit_s = plan.policy.max_blind_window_s;
+    let (name, rate) = planned_rate(&plan.traffic)?;
+    // Each endpoint gets its part of the rate, and there are as many endpoints as pods that end in one roll.
+    let blind_s = 3.0 / (rate * TERMINATIONS);
+    let needed = plan.traffic.rate * blind_s / limit_s;
+    (blind_s > limit_s).then(|| {
+        format!(
+            "GL-S201: {rate:.1} requests per second of {name} leave a blind window of {blind_s:.2} s per termination, {limit_s} s are allowed: it needs {:.0} requests per second",
+            needed.ceil()
+        )
+    })
+}

@@ -1,0 +1,101 @@
+//! A stretch in which the run itself was disturbed, and whose disturbance it was.
+
+use crate::evidence::{Millis, ObjectKind};
+
+/// A stretch in which what was seen, or what was not, may be of our own making or somebody else's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disturbance {
+    /// When it began.
+    pub from: Millis,
+    /// When it was over.
+    pub to: Millis,
+    /// Whose it was.
+    pub source: Source,
+    /// What happened, in words for the report.
+    pub why: String,
+}
+
+/// Whose disturbance it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A watch of this kind of object.
+    Watch(ObjectKind),
+    /// A load agent sent late.
+    Load,
+    /// Our probes of single pods.
+    Prober,
+    /// The middle agent before this dependency was gone, and the dependency with it.
+    Agent(String),
+    /// What the middle agent before this dependency wrote down has a hole of unknown extent.
+    Record(String),
+    /// What was said to this dependency cannot be read; connections can be counted.
+    Content(String),
+    /// The validator stood still: what it saw is told later than it happened.
+    Validator,
+    /// A clock was set.
+    Clock,
+    /// Somebody else changed the target.
+    Target,
+    /// This dependency was sick by itself.
+    Dependency(String),
+}
+
+/// The kinds of sources, for what a check rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// [`Source::Watch`].
+    Watch,
+    /// [`Source::Load`].
+    Load,
+    /// [`Source::Prober`].
+    Prober,
+    /// [`Source::Agent`].
+    Agent,
+    /// [`Source::Record`].
+    Record,
+    /// [`Source::Content`].
+    Content,
+    /// [`Source::Validator`].
+    Validator,
+    /// [`Source::Clock`].
+    Clock,
+    /// [`Source::Target`].
+    Target,
+    /// [`Source::Dependency`].
+    Dependency,
+}
+
+impl Source {
+    /// Its kind.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Watch(_) => Kind::Watch,
+            Self::Load => Kind::Load,
+            Self::Prober => Kind::Prober,
+            Self::Agent(_) => Kind::Agent,
+            Self::Record(_) => Kind::Record,
+            Self::Content(_) => Kind::Content,
+            Self::Validator => Kind::Validator,
+            Self::Clock => Kind::Clock,
+            Self::Target => Kind::Target,
+            Self::Dependency(_) => Kind::Dependency,
+        }
+    }
+
+    /// The dependency whose disturbance it is; the others touch everything.
+    pub fn dependency(&self) -> Option<&str> {
+        match self {
+            Self::Agent(name) | Self::Record(name) | Self::Content(name) | Self::Dependency(name) => {
+                Some(name)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Disturbance {
+    /// Whether it touches a window.
+    pub fn overlaps(&self, (from, to): (Millis, Millis)) -> bool {
+        self.from <= to && self.to >= from
+    }
+}

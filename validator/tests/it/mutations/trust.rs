@@ -1,0 +1,222 @@
+//! What the gate itself did is never held against the target, and hides nothing that happened at another time.
+
+use golive_validator::check::{Case, Check, Outcome};
+use golive_validator::checks::{ALL, find};
+use golive_validator::evidence::{
+    self, Class, Edge, Evidence, Fact, Gap, Heartbeat, Histogram, MiddleTrouble, Millis, ObjectKind,
+    RequestFact, SecondFact, Step, Trouble, Who,
+};
+use golive_validator::judge::judge;
+use golive_validator::report::{Report, Verdict};
+use golive_validator::timeline::Kind;
+use serde_json::json;
+
+use super::change::{edge, seconds};
+use super::{fixture, good, mutations, outcome};
+
+/// A second in which an agent that is none of the fixture's had ten requests to send and sent none in time.
+fn late_second(at: Millis) -> SecondFact {
+    SecondFact {
+        at,
+        agent: "another".into(),
+        node: "one".into(),
+        class: Class::New,
+        due: 10,
+        on_time: 0,
+        template: 0,
+        outcomes: Vec::new(),
+        open: 0,
+        times: Histogram::default(),
+        pod: None,
+        without_retry_after: 0,
+    }
+}
+
+fn beat(who: Who, at: Millis, stepped: Millis) -> Fact {
+    Fact::Heartbeat(Heartbeat { at, since: at - 3_000 - stepped, elapsed_ms: 3_000, who })
+}
+
+/// Facts of a disturbance of this kind that covers the begin of a case.
+fn disturb(evidence: &mut Evidence, kind: Kind, case: &Case) {
+    let at = case.from;
+    let dependency = case.dependency.clone().unwrap_or_else(|| "postgres".into());
+    let trouble = |trouble| {
+        let at = at.clamp(0, Millis::MAX);
+        Fact::Trouble(MiddleTrouble { at, dependency: dependency.clone(), trouble })
+    };
+    let fact = match kind {
+        Kind::Watch => {
+            Fact::Gap(Gap { at: case.to, since: at, kind: ObjectKind::Pod, reason: "410 Gone".into() })
+        }
+        Kind::Load => Fact::Second(late_second(at)),
+        Kind::Prober => beat(Who::Load("another".into()), at + 1_000, 0),
+        Kind::Agent => trouble(Trouble::Lost("its pod is gone".into())),
+        Kind::Record => trouble(Trouble::Incomplete("more spans than are kept".into())),
+        Kind::Content => trouble(Trouble::Encrypted),
+        Kind::Validator => beat(Who::Validator, at + 1_000, 0),
+        Kind::Clock => beat(Who::Validator, at + 1_000, 60_000),
+        Kind::Target => return scale(evidence, at - 1),
+        Kind::Dependency => trouble(Trouble::Unreached("refused".into())),
+    };
+    evidence.facts.push(fact);
+}
+
+/// Somebody scales the target at a moment, and back.
+fn scale(evidence: &mut Evidence, at: Millis) {
+    let deployment = |fact: &&Fact| matches!(fact, Fact::Object(o) if o.kind == ObjectKind::Deployment);
+    let before = evidence.facts.iter().filter(deployment).rfind(|fact| fact.at() <= at);
+    let Some(Fact::Object(found)) = before.or(evidence.facts.iter().find(deployment)).cloned() else {
+        unreachable!("the fixture has a deployment")
+    };
+    let mut scaled = found.clone();
+    scaled.at = at;
+    scaled.object["spec"]["replicas"] = json!(30);
+    let again = evidence::ObjectFact { at: at + 1, ..found };
+    evidence.facts.extend([Fact::Object(scaled), Fact::Object(again)]);
+}
+
+fn sorted(evidence: Evidence) -> Evidence {
+    Evidence::new(evidence.header, evidence.facts)
+}
+
+fn cases(report: &Report, id: &str) -> Vec<Case> {
+    report.checks.iter().find(|line| line.id == id).unwrap().finding.cases.clone()
+}
+
+#[test]
+fn a_mutation_that_a_disturbance_covers_is_never_a_failure() {
+    let good = good();
+    let mut tried = 0;
+    for (id, _, mutate) in mutations().filter(|(_, expected, _)| *expected == Outcome::Fail) {
+        let check: &Check = find(id).unwrap();
+        let mut mutated = good.clone();
+        mutate(&mut mutated);
+        let undisturbed = judge(&mutated, &[check]);
+        assert_eq!(outcome(&undisturbed, id), Outcome::Fail, "{id}");
+        let cases = cases(&undisturbed, id);
+        assert_eq!(cases.is_empty(), check.rests_on.is_empty(), "{id}: what rests on time names its cases");
+        for kind in check.rests_on {
+            let mut disturbed = mutated.clone();
+            cases.iter().for_each(|case| disturb(&mut disturbed, *kind, case));
+            let report = judge(&sorted(disturbed), &[check]);
+            assert_ne!(outcome(&report, id), Outcome::Fail, "{id} with {kind:?}");
+            assert_ne!(outcome(&report, id), Outcome::Pass, "{id} with {kind:?}");
+            tried += 1;
+        }
+    }
+    assert!(tried > 100, "only {tried} were tried");
+}
+
+#[test]
+fn a_mutation_fails_as_before_when_the_disturbance_is_elsewhere() {
+    let good = good();
+    let before = good.header.started - 600_000;
+    for (id, _, mutate) in mutations().filter(|(_, expected, _)| *expected == Outcome::Fail) {
+        let mut mutated = good.clone();
+        mutate(&mut mutated);
+        mutated.facts.extend([Fact::Second(late_second(before)), beat(Who::Validator, before, 0)]);
+        mutated.facts.push(beat(Who::Load("another".into()), before, 0));
+        assert_eq!(outcome(&judge(&sorted(mutated), &[find(id).unwrap()]), id), Outcome::Fail, "{id}");
+    }
+}
+
+/// Two requests get 503 after 3.1 s in one second of the roll in which both agents are late; the case that started it.
+fn two_lost_in_a_late_second(evidence: &mut Evidence) -> Millis {
+    let at = edge(evidence, Step::RollIn, Edge::Begin) + 5_000;
+    let of = |second: &&mut SecondFact| second.class == Class::Busy;
+    let second = seconds(evidence, (at, at + 2_500)).find(of).map(|second| {
+        lose(second, 2);
+        second.clone()
+    });
+    let second = second.expect("there is load in the roll");
+    let mut agents = 0;
+    for late in seconds(evidence, (second.at - 300, second.at + 1_300)) {
+        late.on_time /= 2;
+        agents += 1;
+    }
+    assert!(agents > 1);
+    for due in [second.at + 300, second.at + 600] {
+        evidence.facts.push(Fact::Request(lost(&second, due)));
+    }
+    second.at
+}
+
+fn lose(second: &mut SecondFact, count: u32) {
+    second.outcomes.push((evidence::Outcome::Answered(503), count));
+}
+
+fn lost(second: &SecondFact, due: Millis) -> RequestFact {
+    RequestFact {
+        due,
+        sent: due + 400,
+        took_ms: 3_100.0,
+        agent: second.agent.clone(),
+        node: second.node.clone(),
+        class: second.class,
+        template: second.template,
+        request: "GET /api/users/1".into(),
+        outcome: evidence::Outcome::Answered(503),
+        error: None,
+        trace_id: None,
+        parent_id: None,
+        pod: None,
+    }
+}
+
+#[test]
+fn two_requests_lost_in_a_second_in_which_the_agents_were_late_are_no_verdict() {
+    let mut evidence = good();
+    two_lost_in_a_late_second(&mut evidence);
+    let report = judge(&sorted(evidence), ALL);
+    assert_eq!(outcome(&report, "GL-S201"), Outcome::Inconclusive);
+    assert_eq!(report.verdict, Verdict::Inconclusive);
+    let told = &report.checks.iter().find(|line| line.id == "GL-S201").unwrap().finding;
+    assert!(told.summary.starts_with("2 of ") && told.summary.contains("left late"), "{}", told.summary);
+    let rate = report.checks.iter().find(|line| line.id == "GL-E101").unwrap();
+    assert_eq!(rate.finding.outcome, Outcome::Pass, "{}", rate.finding.summary);
+    assert!(rate.finding.details.iter().any(|line| line.contains("was late in second")));
+}
+
+#[test]
+fn a_late_second_hides_nothing_that_was_lost_at_another_time() {
+    let mut evidence = good();
+    let at = two_lost_in_a_late_second(&mut evidence);
+    let other = seconds(&mut evidence, (at + 5_000, Millis::MAX)).find(|second| second.class == Class::Busy);
+    lose(other.unwrap(), 50);
+    let report = judge(&sorted(evidence), ALL);
+    assert_eq!(report.verdict, Verdict::NoGo);
+    let told = &report.checks.iter().find(|line| line.id == "GL-S201").unwrap().finding;
+    assert!(told.summary.starts_with("50 of "), "{}", told.summary);
+    assert_eq!((told.cases.len(), told.struck.len()), (1, 1));
+}
+
+#[test]
+fn a_few_late_seconds_do_no_harm_to_a_good_run() {
+    let mut evidence = good();
+    let from = edge(&evidence, Step::RollIn, Edge::Begin);
+    for late in seconds(&mut evidence, (from + 3_000, from + 6_000)) {
+        late.on_time /= 2;
+    }
+    assert_eq!(judge(&evidence, ALL).verdict, Verdict::Go);
+}
+
+#[test]
+fn noise_is_no_comfort_to_a_bare_build() {
+    for every in [2, 3, 10] {
+        let mut evidence = fixture("bare.evidence.zst");
+        for late in seconds(&mut evidence, (0, Millis::MAX)).filter(|second| second.at / 1_000 % every == 0) {
+            late.on_time /= 2;
+        }
+        let verdict = judge(&evidence, ALL).verdict;
+        assert!(!verdict.is_go(), "{verdict} with every {every}th second late");
+    }
+}
+
+#[test]
+fn noise_through_a_whole_good_run_is_no_verdict() {
+    let mut evidence = good();
+    for late in seconds(&mut evidence, (0, Millis::MAX)).filter(|second| second.at / 1_000 % 3 == 0) {
+        late.on_time /= 2;
+    }
+    assert_eq!(judge(&evidence, ALL).verdict, Verdict::Inconclusive);
+}
