@@ -61,7 +61,7 @@ bench: ## Benchmarks: criterion, and whole processes beside their peer
 	cargo build --locked --release -p golive-service --examples
 	cargo bench --locked --workspace
 
-fuzz: ## Fuzz the headers that strangers send; RUNS inputs (default 200000) from a fixed seed
+fuzz: ## Fuzz what strangers send, to the service and past the agents; RUNS inputs each (default 200000) from a fixed seed
 	service/fuzz/run.sh
 
 soak: ## The long tests (about 35 min and the build), in release builds

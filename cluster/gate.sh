@@ -52,7 +52,7 @@ left_over() { await 30 nothing_ours || ours; }
 
 # Ends with the checks that did not pass, and keeps them in a file: the report is not at the end of a long log.
 refuse() { # NAME WHAT NEXT
-  local format='"\(.id) \(.outcome): \(.summary)", (.details[:4][]? | "    \(.)")'
+  local format='"\(.id) \(.outcome): \(.summary)", (([.cases[]?.text] + [.struck[]? | "struck: \(.text) (\(.by))"] + (.details // []))[:6][] | "    \(.)")'
   jq -r ".checks[] | select(.outcome | IN(\"pass\", \"skipped\") | not) | $format" "$out/$1.json" | tee "$out/$1.why.txt" || true
   die "$2" "$3"
 }

@@ -22,7 +22,7 @@ bare() {
   expect bare '.verdict == "NO-GO" and .passing == 0' "NO-GO, 0/4"
   expect bare '[.areas[] | select(.area == ("tracing", "health", "shutdown", "breaker")) | .outcome] == ["fail", "fail", "fail", "fail"]' \
     "each of the four fails by what was measured"
-  expect bare '[.checks[] | select(.id == "GL-S202") | .details[] | select(test("exit 137"))] != []' \
+  expect bare '[.checks[] | select(.id == "GL-S202") | .cases[]?.text | select(test("exit 137"))] != []' \
     "its containers are killed at the end of the grace period (137)"
   step "uninstall the bare build" "cluster/helm -n $namespace list" uninstall users-bare
 }

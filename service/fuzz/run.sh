@@ -1,6 +1,6 @@
 #!/bin/sh
-# Fuzzes the headers that a request brings, RUNS inputs from a fixed seed. Fails on a finding, and leaves the input that
-# shows it in the folder golive-out.
+# Fuzzes the headers that a request brings, and what is said past the middle agents: RUNS inputs each from a fixed seed.
+# Fails on a finding, and leaves the input that shows it in the folder golive-out.
 set -eu
 cd "$(dirname "$0")/../.."
 runs=${RUNS:-200000}
@@ -18,6 +18,15 @@ timeout 900 cargo build --quiet --locked -p golive-fuzz --features libfuzzer --p
 corpus=$(mktemp -d)
 trap 'rm -rf "$corpus"' EXIT
 mkdir -p golive-out
-timeout 300 "${CARGO_TARGET_DIR:-target}/$target/fuzz/headers" -seed=1 -runs="$runs" -max_len=1024 -timeout=10 \
-    -dict=service/fuzz/headers.dict -artifact_prefix=golive-out/fuzz- -print_final_stats=1 \
-    "$corpus" service/fuzz/seeds
+
+# fuzz BINARY SEEDS OPTION...
+fuzz() {
+    binary=$1 seeds=$2
+    shift 2
+    mkdir "$corpus/$binary"
+    timeout 300 "${CARGO_TARGET_DIR:-target}/$target/fuzz/$binary" -seed=1 -runs="$runs" -max_len=1024 -timeout=10 \
+        "$@" -artifact_prefix="golive-out/fuzz-$binary-" -print_final_stats=1 "$corpus/$binary" "service/fuzz/$seeds"
+}
+
+fuzz headers seeds -dict=service/fuzz/headers.dict
+fuzz followers seeds-followers

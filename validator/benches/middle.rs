@@ -8,9 +8,14 @@ mod backends;
 use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use golive_validator::config::Protocol;
 use golive_validator::middle::{Agent, Limits, MiddlePlan, PortPlan, listen, serve};
+use http::Request;
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{ConnectOptions as _, Executor as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -35,7 +40,7 @@ fn before(protocol: Protocol, upstream: u16) -> u16 {
     std::thread::spawn(move || {
         Builder::new_current_thread().enable_all().build().unwrap().block_on(async move {
             let long = Duration::from_hours(1);
-            let limits = Limits { fail_open: long, abandoned: long, hand_back: long };
+            let limits = Limits { fail_open: long };
             let trace_prefix = "0123abcd".to_owned();
             let agent = Agent::start(MiddlePlan { dependency: "it".into(), protocol, trace_prefix }, limits);
             api.set_nonblocking(true).unwrap();
@@ -95,6 +100,83 @@ async fn statements(port: u16, count: u64) -> Duration {
     since.elapsed()
 }
 
+/// A dependency of HTTP on a thread of its own; its port.
+fn web() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        runtime().block_on(async move {
+            listener.set_nonblocking(true).unwrap();
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            axum::serve(listener, axum::Router::new().fallback(|| async { "ok" })).await.unwrap();
+        });
+    });
+    port
+}
+
+/// One connection of HTTP/2, or of HTTP/1.1.
+enum Http {
+    One(http1::SendRequest<Full<Bytes>>),
+    Two(http2::SendRequest<Full<Bytes>>),
+}
+
+impl Http {
+    async fn connect(port: u16, two: bool) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        if two {
+            let (sender, connection) =
+                http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+            tokio::spawn(connection);
+            return Self::Two(sender);
+        }
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        Self::One(sender)
+    }
+
+    /// A request with a body of 1 kB and its answer.
+    async fn ask(&mut self) {
+        let request = Request::post("http://it/").header("host", "it");
+        let request = request.body(Full::new(Bytes::from_static(&[b'x'; 1_024]))).unwrap();
+        let answer = match self {
+            Self::One(sender) => {
+                sender.ready().await.unwrap();
+                sender.send_request(request).await
+            }
+            Self::Two(sender) => sender.send_request(request).await,
+        };
+        assert_eq!(&answer.unwrap().into_body().collect().await.unwrap().to_bytes()[..], b"ok");
+    }
+}
+
+/// The same requests to both ports, turn by turn, so that what else the machine does meets both: how long each took.
+async fn turns(direct: u16, through: u16, two: bool) -> [Duration; 2] {
+    const TURNS: u32 = 20_000;
+    let mut each = [Http::connect(direct, two).await, Http::connect(through, two).await];
+    let mut took = [Duration::ZERO; 2];
+    for _ in 0..TURNS {
+        for (http, took) in each.iter_mut().zip(&mut took) {
+            let since = Instant::now();
+            http.ask().await;
+            *took += since.elapsed();
+        }
+    }
+    took.map(|took| took / TURNS)
+}
+
+#[expect(clippy::print_stderr, reason = "it is what the bench is for")]
+fn proxy(_: &mut Criterion) {
+    let direct = web();
+    let through = before(Protocol::Http, direct);
+    std::thread::sleep(Duration::from_millis(500)); // the listener may take a moment
+    for (version, two) in [("HTTP/1.1", false), ("HTTP/2", true)] {
+        let [direct, through] = runtime().block_on(turns(direct, through, two));
+        let ratio = through.as_secs_f64() / direct.as_secs_f64();
+        eprintln!("one request/{version}: direct {direct:?}, through an agent {through:?}, ratio {ratio:.2}");
+    }
+}
+
 fn cost(criterion: &mut Criterion) {
     let (postgres, redis) = (backends::postgres_port(), backends::redis_port());
     let ways = [("direct", postgres, redis)];
@@ -123,5 +205,5 @@ fn cost(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, cost);
+criterion_group!(benches, proxy, cost);
 criterion_main!(benches);

@@ -76,7 +76,8 @@ impl Cluster {
         config.connect_timeout = Some(Duration::from_secs(5));
         let client = Client::try_from(config)
             .map_err(|e| Failure::usage(format!("context `{name}` cannot be used: {e}")))?;
-        let cluster = Self { client, namespace: namespace.to_owned(), context: name, dial: forward::Dial::PortForward };
+        let cluster =
+            Self { client, namespace: namespace.to_owned(), context: name, dial: forward::Dial::PortForward };
         match timeout(Duration::from_secs(15), cluster.client.apiserver_version()).await {
             Ok(Ok(_)) => Ok(cluster),
             Ok(Err(error)) => Err(cluster.explain("reach the API server", &error)),

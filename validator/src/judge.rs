@@ -1,9 +1,15 @@
 //! From evidence to report: pure, so that a saved file always gives the same answer.
 
-use crate::check::{Area, Check, Finding, Outcome, Severity};
-use crate::evidence::Evidence;
+use crate::check::{Area, Case, Check, Finding, Outcome, Severity};
+use crate::evidence::{Evidence, Millis};
 use crate::report::{AreaLine, CheckLine, NotTested, Report, RunTime, Verdict};
 use crate::timeline::Timeline;
+
+/// A case up to this long is struck by whatever touches it.
+const BRIEF_MS: Millis = 10_000;
+
+/// A longer one when more than this share of it was disturbed.
+const TELLING_SHARE: f64 = 0.2;
 
 /// Judges the evidence by these checks.
 pub fn judge(evidence: &Evidence, checks: &[&Check]) -> Report {
@@ -29,11 +35,17 @@ pub fn judge(evidence: &Evidence, checks: &[&Check]) -> Report {
 
 /// What a check found, without what falls into a disturbance of something that it rests on.
 fn finding(timeline: &Timeline, check: &Check) -> Finding {
-    (check.judge)(timeline).strike(|case| {
-        let during = (case.from, case.to);
-        let mut over = timeline.trust.during(check.rests_on, case.dependency.as_deref(), during);
-        over.next().map(|disturbance| disturbance.why.clone())
-    })
+    (check.judge)(timeline).strike(|case| disturbed(timeline, check, case))
+}
+
+/// What disturbed a case: anything at all that touches a brief one, and of a longer one so much that the rest of it is
+/// not enough. One late second explains a slow answer; it does not explain a circuit that stays closed for half a minute.
+fn disturbed(timeline: &Timeline, check: &Check, case: &Case) -> Option<String> {
+    let (during, about) = ((case.from, case.to), case.dependency.as_deref());
+    let first = timeline.trust.during(check.rests_on, about, during).next()?;
+    let is_brief = case.to - case.from <= BRIEF_MS;
+    let disturbed = || 1.0 - timeline.trust.clear_share(check.rests_on, about, during);
+    (is_brief || disturbed() > TELLING_SHARE).then(|| first.why.clone())
 }
 
 fn duration(timeline: &Timeline) -> RunTime {
@@ -106,5 +118,53 @@ impl CheckLine {
             remedy: check.remedy.to_owned(),
             finding,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::{Fact, Heartbeat, Who};
+    use crate::timeline::Kind;
+    use crate::timeline::tests::header;
+
+    const fn check(rests_on: &'static [Kind], judge: fn(&Timeline) -> Finding) -> Check {
+        let (area, severity) = (Area::Shutdown, Severity::Blocker);
+        Check { id: "GL-S999", slug: "s", area, severity, why: "", how: "", remedy: "", rests_on, judge }
+    }
+
+    const BRIEF: Check = check(&[Kind::Validator], |_| brief());
+    const LONG: Check = check(&[Kind::Validator], |_| long());
+    const OTHER: Check = check(&[Kind::Watch], |_| brief());
+
+    fn brief() -> Finding {
+        Finding::unless([Case::over((1_000, 9_000), "brief", 2)], "none")
+    }
+
+    fn long() -> Finding {
+        Finding::unless([Case::over((1_000, 31_000), "long", 2)], "none")
+    }
+
+    /// Judged with the validator at a standstill from one moment to another.
+    fn verdict(check: &Check, (from, to): (Millis, Millis)) -> Verdict {
+        let beat = Heartbeat { at: to, since: from, elapsed_ms: to - from, who: Who::Validator };
+        judge(&Evidence::new(header(), vec![Fact::Heartbeat(beat)]), &[check]).verdict
+    }
+
+    #[test]
+    fn a_brief_case_is_struck_by_whatever_touches_it() {
+        assert_eq!(verdict(&BRIEF, (8_900, 12_000)), Verdict::Inconclusive);
+        assert_eq!(verdict(&BRIEF, (9_100, 12_000)), Verdict::NoGo);
+    }
+
+    #[test]
+    fn a_long_case_is_struck_when_enough_of_it_was_disturbed() {
+        assert_eq!(verdict(&LONG, (2_000, 7_000)), Verdict::NoGo);
+        assert_eq!(verdict(&LONG, (2_000, 9_000)), Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn a_disturbance_of_something_else_strikes_nothing() {
+        assert_eq!(verdict(&OTHER, (1_000, 9_000)), Verdict::NoGo);
     }
 }

@@ -1,8 +1,8 @@
 //! The middle agent: stands between a target and one dependency, counts, holds, breaks, and gives way.
 //!
-//! It forwards every connection to the dependency. Only connections whose source address is a pod of the target may meet
-//! a fault; what all others send is passed on as it comes, and followed only to know when they are idle. Every fault carries its own end, and without
-//! a word from the validator for [`FAIL_OPEN`] the agent forwards everything.
+//! It forwards every connection to the dependency; all are the target's. Only those whose source address is known as that
+//! of a pod may meet a fault and are told of. Every fault carries its own end, and without a word from the validator for
+//! [`FAIL_OPEN`] the agent forwards everything.
 
 mod agent;
 mod call;
@@ -42,12 +42,6 @@ pub const MIDDLE_PORT: u16 = 7071;
 
 /// Without a word from the validator for this long every fault ends.
 pub const FAIL_OPEN: Duration = Duration::from_secs(15);
-
-/// Without a word for this long the guardian has restored the selectors: the agent hands its connections back.
-pub const ABANDONED: Duration = Duration::from_secs(90);
-
-/// A hand-back that was asked for cuts what is still open after this time.
-pub const HAND_BACK: Duration = Duration::from_mins(1);
 
 /// What one agent stands before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,12 +108,10 @@ pub struct MiddleStatus {
     pub pods: BTreeMap<String, PodNow>,
     /// Open connections of the target's pods.
     pub connections: u64,
-    /// Open connections of others.
-    pub others: u64,
+    /// Open connections from addresses of which it is not told (yet) which pod has them.
+    pub unknown: u64,
     /// How often it had no word for [`FAIL_OPEN`] and ended all faults.
     pub failed_open: u32,
-    /// Connections cut at the end of a hand-back.
-    pub cut: u64,
     /// Whether a connection of the target turned out encrypted.
     pub encrypted: bool,
     /// Statements learned as pings.

@@ -234,3 +234,46 @@ impl From<Unmeasured> for Finding {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lost() -> Finding {
+        let cases = [Case::at(1, "two at 1", 11).times(2), Case::at(5, "three at 5", 15).times(3)];
+        Finding::unless(cases, "none").counted("of 9 were lost").tally("lost", "0")
+    }
+
+    fn at(moment: i64) -> impl Fn(&Case) -> Option<String> {
+        move |case| (case.from == moment).then(|| "a late second".to_owned())
+    }
+
+    #[test]
+    fn what_is_left_after_a_strike_is_told_and_counted_alone() {
+        assert_eq!(
+            (lost().summary.as_str(), lost().measured.as_deref()),
+            ("5 of 9 were lost", Some("5 lost"))
+        );
+        let left = lost().strike(at(1));
+        assert_eq!((left.summary.as_str(), left.measured.as_deref()), ("3 of 9 were lost", Some("3 lost")));
+        assert_eq!((left.outcome, left.cited()), (Outcome::Fail, vec![15, 11]));
+        assert_eq!(left.struck[0].case.text, "two at 1");
+        assert_eq!(lost().strike(at(9)), lost());
+    }
+
+    #[test]
+    fn a_failure_without_a_case_left_cannot_tell_and_says_what_it_was() {
+        let struck = lost().strike(|_| Some("a late second".to_owned()));
+        assert_eq!(struck.outcome, Outcome::Inconclusive);
+        let told = "5 of 9 were lost, but every time the run itself was disturbed: a late second";
+        assert_eq!(struck.summary, told);
+        let passed = Finding::unless([], "none").counted("of 9 were lost").strike(|_| unreachable!());
+        assert_eq!((passed.outcome, passed.summary.as_str()), (Outcome::Pass, "none"));
+    }
+
+    #[test]
+    fn without_a_count_the_first_case_left_is_the_summary() {
+        let cases = [Case::at(1, "first", 1), Case::at(5, "second", 2)];
+        assert_eq!(Finding::unless(cases, "none").strike(at(1)).summary, "second");
+    }
+}

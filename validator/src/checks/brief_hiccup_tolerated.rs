@@ -21,6 +21,7 @@ pub(super) const CHECK: Check = Check {
         Kind::Content,
         Kind::Dependency,
         Kind::Target,
+        Kind::Clock,
     ],
     judge,
 };

@@ -13,7 +13,7 @@ pub(super) const CHECK: Check = Check {
     why: "A pool that reuses a connection at the moment the server closes it loses that request; Connection: close (RFC 9112, 9.6) tells it in time.",
     how: "Every kept connection that the server ended while a pod was stopping in the rolls must have carried an answer with Connection: close before; those that it ends by its own time-out for idle ones, which is learned, need not. Where no request was lost on a kept connection it is a warning.",
     remedy: "From SIGTERM on send Connection: close with every HTTP/1.1 answer, and keep reading idle connections until the drain ends.",
-    rests_on: &[Kind::Load, Kind::Watch, Kind::Validator, Kind::Agent, Kind::Target],
+    rests_on: &[Kind::Load, Kind::Watch, Kind::Validator, Kind::Agent, Kind::Target, Kind::Clock],
     judge,
 };
 

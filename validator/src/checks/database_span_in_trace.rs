@@ -16,7 +16,7 @@ pub(super) const CHECK: Check = Check {
     why: "A trace that ends at the service's door does not tell whether the database was slow.",
     how: "Judged are the request templates of which every trace of the quiet phase shows a store: what is answered from memory touches none. In each trace of theirs a span with the db.system.name of a declared store must descend from the server span: of the database, or of the cache that answered in its place. Of a database that was called at all, some span must be seen.",
     remedy: "Wrap database calls in client spans with db.system.name (OpenTelemetry semantic conventions for databases).",
-    rests_on: &[Kind::Agent, Kind::Record, Kind::Content, Kind::Dependency, Kind::Target],
+    rests_on: &[Kind::Load, Kind::Agent, Kind::Record, Kind::Content, Kind::Dependency, Kind::Target],
     judge,
 };
 
@@ -106,8 +106,9 @@ fn protocol(system: &str) -> Protocol {
 fn asked<'a>(timeline: &'a Timeline, request: &RequestFact) -> Vec<&'a str> {
     let declared = |protocol| timeline.data_stores().any(|store| store.protocol == protocol);
     let spans = timeline.load.spans_of(request);
-    let under =
-        |span: &Span| timeline.load.servers_of(request).any(|server| descends(spans, span, &server.id));
+    let under = |span: &Span| {
+        timeline.load.servers_of(request).iter().any(|server| descends(spans, span, &server.id))
+    };
     let systems = [(POSTGRES, Protocol::Postgres), (REDIS, Protocol::Redis)].into_iter();
     let seen = systems.filter(|(system, protocol)| {
         let mine = |span: &&&Span| span.db_system.as_deref() == Some(*system);

@@ -13,7 +13,7 @@ pub(super) const CHECK: Check = Check {
     why: "Removing an endpoint takes seconds to reach every node; a listener that closes sooner refuses users that were still sent to it.",
     how: "New connections that were refused while a pod was leaving. When its listener closed is told by the first refused readiness probe, if that asks the serving port; the last call that the pod still made for somebody is told beside it.",
     remedy: "Keep the listener open for some seconds after SIGTERM; the details say how many were needed here.",
-    rests_on: &[Kind::Load, Kind::Watch, Kind::Validator, Kind::Agent, Kind::Target],
+    rests_on: &[Kind::Load, Kind::Watch, Kind::Validator, Kind::Agent, Kind::Target, Kind::Clock],
     judge,
 };
 

@@ -13,7 +13,7 @@ pub(super) const CHECK: Check = Check {
     why: "A telemetry flush without a bound holds the process until SIGKILL, on the very day that the monitoring is down.",
     how: "One pod is deleted while its connections to the collector are refused: an end in order within the grace period less the kubelet's margin.",
     remedy: "Bound the flush at shutdown below the grace period and exit 0 when it does not succeed.",
-    rests_on: &[Kind::Load, Kind::Watch, Kind::Validator, Kind::Agent, Kind::Target],
+    rests_on: &[Kind::Load, Kind::Watch, Kind::Validator, Kind::Agent, Kind::Target, Kind::Clock],
     judge,
 };
 

@@ -13,7 +13,7 @@ pub(super) const CHECK: Check = Check {
     why: "A grace period that ends in the middle of the drain turns every deploy into a SIGKILL.",
     how: "terminationGracePeriodSeconds must cover what the service needed in the rolls, from the deletion (its preStop hook included) to the end of the container that serves, and the kubelet's margin of 2 s. Where no end was seen, the declared preStop sleep, the policy's shutdown budget and the same margin.",
     remedy: "Raise terminationGracePeriodSeconds, or shorten preStop or the drain.",
-    rests_on: &[Kind::Watch, Kind::Validator, Kind::Agent],
+    rests_on: &[Kind::Watch, Kind::Validator, Kind::Agent, Kind::Clock],
     judge,
 };
 

@@ -1,7 +1,6 @@
 //! Nothing came between us and the middle agents.
 
 use crate::check::{Area, Check, Finding, Severity};
-use crate::evidence::Trouble;
 use crate::timeline::{Timeline, Unmeasured};
 
 /// The check.
@@ -17,6 +16,9 @@ pub(super) const CHECK: Check = Check {
     judge,
 };
 
+/// Disturbances that are told beside the first one.
+const MAX_TOLD: usize = 5;
+
 fn judge(timeline: &Timeline) -> Finding {
     measure(timeline).unwrap_or_else(Finding::from)
 }
@@ -28,20 +30,18 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
             Some(_) => Unmeasured::NotSeen("no middle agent stood before any dependency".into()),
         });
     }
-    let told = |trouble: &Trouble| match trouble {
-        Trouble::Cut(connections) => format!("{connections} connections were cut at the hand-back"),
-        other => other.disbelief().unwrap_or_default(),
-    };
-    let (cut, real): (Vec<_>, Vec<_>) =
-        timeline.middle.troubles.iter().partition(|(_, t)| t.trouble.disbelief().is_none());
-    let text =
-        |(_, t): &(usize, &crate::evidence::MiddleTrouble)| format!("{}: {}", t.dependency, told(&t.trouble));
+    let real = timeline
+        .middle
+        .troubles
+        .iter()
+        .filter_map(|(line, t)| Some((*line, format!("{}: {}", t.dependency, t.trouble.disbelief()?))));
+    let real: Vec<(usize, String)> = real.collect();
     let finding = match real.first() {
-        Some(first) => Finding::inconclusive(text(first)),
+        Some((_, first)) => Finding::inconclusive(first.as_str()),
         None => Finding::pass("the middle agents stood undisturbed"),
     };
     Ok(finding
         .measured(format!("{} disturbances", real.len()), "0")
-        .details(real.iter().skip(1).chain(&cut).map(text))
+        .details(real.iter().skip(1).take(MAX_TOLD).map(|(_, text)| text.clone()))
         .lines(real.iter().map(|(line, _)| *line)))
 }

@@ -13,7 +13,7 @@ pub(super) const CHECK: Check = Check {
     why: "A liveness that asks the database restarts every pod in the middle of its outage, again and again.",
     how: "An agent asks each pod its declared liveness probe while it has lost one data store, all of them, and one again. It must not fail for as long as its period and failureThreshold say, nor for 5 s and until a store is given back; and the container that serves may not restart meanwhile, which is all that is seen of an exec probe.",
     remedy: "Answer liveness from the process alone; dependencies belong to readiness.",
-    rests_on: &[Kind::Prober, Kind::Load, Kind::Watch, Kind::Validator, Kind::Target],
+    rests_on: &[Kind::Prober, Kind::Load, Kind::Watch, Kind::Validator, Kind::Target, Kind::Clock],
     judge,
 };
 

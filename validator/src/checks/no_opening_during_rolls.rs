@@ -22,6 +22,7 @@ pub(super) const CHECK: Check = Check {
         Kind::Dependency,
         Kind::Target,
         Kind::Watch,
+        Kind::Clock,
     ],
     judge,
 };

@@ -1,6 +1,7 @@
 //! Every span has its parent.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
+use crate::evidence::Span;
 use crate::timeline::{Kind, Timeline, Unmeasured};
 
 /// The check.
@@ -12,7 +13,7 @@ pub(super) const CHECK: Check = Check {
     why: "A span whose parent was never exported hangs in the air: the trace shows two halves and nobody knows how they belong together.",
     how: "In the traces of sampled requests the parent of each span must be a span of the same trace, or the one that our request named.",
     remedy: "Export the spans of a request with one decision, and end the outer span even when the inner one fails.",
-    rests_on: &[Kind::Agent, Kind::Record, Kind::Content, Kind::Dependency, Kind::Target],
+    rests_on: &[Kind::Load, Kind::Agent, Kind::Record, Kind::Content, Kind::Dependency, Kind::Target],
     judge,
 };
 
@@ -30,7 +31,9 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         let spans = timeline.load.spans_of(request);
         let known = |id: &String| request.parent_id.as_ref() == Some(id) || spans.iter().any(|s| s.id == *id);
         // A span without a parent began a trace of its own: in ours it is as lost as one whose parent is.
-        let lost = spans.iter().filter(|span| !span.parent.as_ref().is_some_and(known)).count();
+        let answers = timeline.load.servers_of(request);
+        let begins = |span: &Span| answers.iter().any(|answer| answer.id == span.id);
+        let lost = spans.iter().filter(|s| !s.parent.as_ref().is_some_and(known) && !begins(s)).count();
         total += spans.len();
         let text = || format!("{lost} spans of {} have no parent", request.request);
         orphans.extend((lost > 0).then(|| Case::over(request.during(), text(), line).times(lost as u64)));

@@ -14,7 +14,15 @@ pub(super) const CHECK: Check = Check {
     why: "Every flap takes capacity away and is often a probe that times out under load.",
     how: "Watches the condition Ready of every pod until dependencies are broken on purpose.",
     remedy: "Look at the readiness handler's time under load; answer from a snapshot, not from a call to the dependency.",
-    rests_on: &[Kind::Watch, Kind::Validator, Kind::Load, Kind::Agent, Kind::Dependency, Kind::Target],
+    rests_on: &[
+        Kind::Watch,
+        Kind::Validator,
+        Kind::Load,
+        Kind::Agent,
+        Kind::Dependency,
+        Kind::Target,
+        Kind::Clock,
+    ],
     judge,
 };
 

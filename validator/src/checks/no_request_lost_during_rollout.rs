@@ -85,7 +85,7 @@ impl ClassResult {
 /// run was disturbed proves nothing, so that an end of which a third was disturbed counts as two thirds.
 fn seen(timeline: &Timeline, terminations: &[(&PodLife, &Termination)]) -> f64 {
     let clear = |end: &Termination| {
-        timeline.trust.clear_share(CHECK.rests_on, (end.at, end.ended().unwrap_or(end.at)))
+        timeline.trust.clear_share(CHECK.rests_on, None, (end.at, end.ended().unwrap_or(end.at)))
     };
     terminations.iter().map(|(pod, end)| clear(end) * timeline.share_at_end(&pod.name, end.at)).sum()
 }

@@ -13,7 +13,15 @@ pub(super) const CHECK: Check = Check {
     why: "Telemetry that blocks requests turns an outage of the monitoring into one of the service.",
     how: "One pod's connections to the collector are refused: its pod-direct answers until its deletion that take more than twice the 99th percentile of the 5 s before, or 20 ms more, whichever is more (from there to the next bound of the histogram), are counted. One in a hundred is usual, or as many as at pods without a fault in the same time; three standard deviations more are chance. Most of the sampled answers must not be among them.",
     remedy: "Export from a background task with a bounded queue that drops when it is full.",
-    rests_on: &[Kind::Load, Kind::Validator, Kind::Agent, Kind::Record, Kind::Dependency, Kind::Target],
+    rests_on: &[
+        Kind::Load,
+        Kind::Validator,
+        Kind::Agent,
+        Kind::Record,
+        Kind::Dependency,
+        Kind::Target,
+        Kind::Clock,
+    ],
     judge,
 };
 

@@ -14,7 +14,7 @@ pub(super) const CHECK: Check = Check {
     why: "Without traceparent on outgoing calls every trace ends at the first service, and the slow one behind it stays unknown.",
     how: "For each client span of a sampled request that is no database call, the middle agent before the HTTP dependency must have seen a request with the same trace id and this span as parent; every request it saw must carry a trace id.",
     remedy: "Inject traceparent (W3C Trace Context) into every outgoing request, from the client span's context.",
-    rests_on: &[Kind::Agent, Kind::Record, Kind::Content, Kind::Dependency, Kind::Target],
+    rests_on: &[Kind::Load, Kind::Agent, Kind::Record, Kind::Content, Kind::Dependency, Kind::Target],
     judge,
 };
 
@@ -69,7 +69,7 @@ fn is_to_declared(timeline: &Timeline, span: &Span) -> bool {
 
 /// Client spans of the target itself in a request's trace, and whether each was seen on the wire.
 fn calls<'a>(timeline: &'a Timeline, request: &'a RequestFact) -> impl Iterator<Item = bool> + 'a {
-    let service = timeline.load.servers_of(request).next().map(|server| server.service.as_str());
+    let service = timeline.load.servers_of(request).first().map(|server| server.service.as_str());
     let spans = timeline.load.spans_of(request).iter();
     let clients = spans.filter(move |s| {
         let own = Some(s.service.as_str()) == service && is_to_declared(timeline, s);

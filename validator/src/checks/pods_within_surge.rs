@@ -12,7 +12,7 @@ pub(super) const CHECK: Check = Check {
     why: "Pods beyond the promise may not find room, or connections at the database.",
     how: "Sums spec.replicas of the deployment's replica sets at every event.",
     remedy: "Look for a second controller or autoscaler that changes the deployment.",
-    rests_on: &[Kind::Watch, Kind::Validator, Kind::Target],
+    rests_on: &[Kind::Watch, Kind::Validator, Kind::Target, Kind::Clock],
     judge,
 };
 

@@ -23,6 +23,7 @@ pub(super) const CHECK: Check = Check {
         Kind::Record,
         Kind::Dependency,
         Kind::Target,
+        Kind::Clock,
     ],
     judge,
 };

@@ -13,7 +13,15 @@ pub(super) const CHECK: Check = Check {
     why: "Below that number the rest carries more than it was sized for.",
     how: "Counts the ready endpoints of all slices of the Service at every event of the rolls.",
     remedy: "Check readiness probes and minReadySeconds: a pod that is Ready too early lets the next one go.",
-    rests_on: &[Kind::Watch, Kind::Validator, Kind::Load, Kind::Agent, Kind::Dependency, Kind::Target],
+    rests_on: &[
+        Kind::Watch,
+        Kind::Validator,
+        Kind::Load,
+        Kind::Agent,
+        Kind::Dependency,
+        Kind::Target,
+        Kind::Clock,
+    ],
     judge,
 };
 

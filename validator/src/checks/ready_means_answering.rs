@@ -22,6 +22,7 @@ pub(super) const CHECK: Check = Check {
         Kind::Agent,
         Kind::Dependency,
         Kind::Target,
+        Kind::Clock,
     ],
     judge,
 };

@@ -20,8 +20,9 @@ fn judge(timeline: &Timeline) -> Finding {
     // A trace holds spans of the services behind ours too: only those that answer our requests are the target's.
     let load = &timeline.load;
     let asked = load.requests.iter().filter(|(_, request)| request.trace_id.is_some());
-    let servers: Vec<_> =
-        asked.flat_map(|(line, request)| load.servers_of(request).map(move |span| (*line, span))).collect();
+    let servers: Vec<_> = asked
+        .flat_map(|(line, request)| load.servers_of(request).into_iter().map(move |span| (*line, span)))
+        .collect();
     let total = servers.len();
     if total == 0 {
         return Finding::inconclusive("no server span was found");

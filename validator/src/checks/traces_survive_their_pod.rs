@@ -14,6 +14,7 @@ pub(super) const CHECK: Check = Check {
     how: "In the roll out every pod is asked past the Service, with the sampled flag on each request, on new connections and on a kept one, until it is gone. Of those that it answered from 5 s before its deletion on, every one must have its server span.",
     remedy: "Flush the span exporter after the last request and before exit, within the grace period.",
     rests_on: &[
+        Kind::Load,
         Kind::Agent,
         Kind::Record,
         Kind::Content,
@@ -21,6 +22,7 @@ pub(super) const CHECK: Check = Check {
         Kind::Target,
         Kind::Watch,
         Kind::Validator,
+        Kind::Clock,
     ],
     judge,
 };
@@ -48,7 +50,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         let answered: Vec<_> = answered.collect();
         pods += usize::from(!answered.is_empty());
         total += answered.len();
-        let without = answered.iter().filter(|(_, r)| timeline.load.servers_of(r).next().is_none());
+        let without = answered.iter().filter(|(_, r)| timeline.load.servers_of(r).is_empty());
         lost.extend(without.map(|(line, r)| {
             let text = format!("{} left no server span", r.request);
             Case::over(r.during(), text, *line).before(collector).of(&pod.name)
@@ -59,7 +61,9 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         return Err(Unmeasured::NotSeen(format!("{asked} answered a sampled request in their last seconds")));
     }
     let pass = format!("{total} of {total} last requests of {pods} pods left their server span");
+    let refusals = timeline.middle.refusals();
+    let refused = refusals.first().map(|(text, _)| format!("; {text}")).unwrap_or_default();
     Ok(Finding::unless(lost, pass)
-        .counted(format!("of {total} last requests of {pods} pods left no server span"))
+        .counted(format!("of {total} last requests of {pods} pods left no server span{refused}"))
         .tally("missing", "0"))
 }

@@ -20,6 +20,7 @@ pub(super) const CHECK: Check = Check {
         Kind::Content,
         Kind::Dependency,
         Kind::Target,
+        Kind::Clock,
     ],
     judge,
 };

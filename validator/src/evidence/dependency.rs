@@ -48,8 +48,6 @@ pub enum Trouble {
     Lost(String),
     /// The agent had no word from us for 15 s and forwarded everything for a while.
     FailedOpen,
-    /// Connections were still open at the end of the hand-back and were cut: how many.
-    Cut(u64),
     /// The connections are encrypted: statements cannot be counted.
     Encrypted,
     /// The target said something that the agent cannot read, for this reason: it was passed on and is not counted.
@@ -69,7 +67,7 @@ impl Trouble {
             Self::Encrypted => "the connections are encrypted".to_owned(),
             Self::Unread(why) => format!("what the target says cannot be read: {why}"),
             Self::Incomplete(why) => format!("the record is incomplete: {why}"),
-            Self::Cut(_) | Self::Unreached(_) => return None,
+            Self::Unreached(_) => return None,
         })
     }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::circuit::Circuit;
-use super::peace::QUIET;
+use super::peace::{self, QUIET};
 use super::{loss, trials};
 use crate::config::Need;
 use crate::evidence::Step;
@@ -55,7 +55,7 @@ pub fn forecast(plan: &Plan, roll: Duration) -> Forecast {
     }
     steps.extend(losses(plan, &circuits));
     let out = "back to the template that is to stay, without the agents; load goes on";
-    steps.push(PlannedStep { name: "roll out", about: roll, what: out.into() });
+    steps.push(PlannedStep { name: Step::RollOut.name(), about: roll, what: out.into() });
     Forecast {
         steps,
         outage: outage(plan, &circuits),
@@ -70,7 +70,12 @@ fn rolls_in(plan: &Plan, roll: Duration) -> Vec<PlannedStep> {
     let step = |step: Step, about, what: String| PlannedStep { name: step.name(), about, what };
     vec![
         step(Step::Baseline, QUIET, format!("{rate} requests per second, nothing else")),
-        PlannedStep { name: "roll in", about: roll, what: format!("to {candidate}, behind the agents") },
+        step(Step::RollIn, roll, format!("to {candidate}, behind the agents")),
+        step(
+            Step::Learning,
+            peace::SETTLE + peace::LEARNING,
+            "no load: what still comes are health pings".into(),
+        ),
         step(Step::Quiet, QUIET, "load through the agents, nothing else".into()),
     ]
 }

@@ -43,7 +43,10 @@ async fn tried(failing: Option<usize>) -> Tried {
         deployment["spec"]["replicas"] = json!(1);
     });
     let spec = json!({ "clusterIP": "10.0.0.7", "ports": [{ "port": 5432 }] });
-    fake.put("/api/v1/namespaces/demo/services/postgres", json!({ "metadata": { "name": "postgres" }, "spec": spec }));
+    fake.put(
+        "/api/v1/namespaces/demo/services/postgres",
+        json!({ "metadata": { "name": "postgres" }, "spec": spec }),
+    );
     fake.live(&mut cluster).await;
     let plan = plan();
     let sites = find_sites(&cluster, &plan.dependencies, &plan.target).await.unwrap();
@@ -115,7 +118,8 @@ async fn guardian_and_agents_stand_before_anything_leads_to_them() {
     let heard = tried(None).await.heard;
     let first = |what: &str| heard.iter().position(|heard| heard.what.contains(what)).unwrap();
     let led = heard.iter().position(|heard| heard.led).unwrap();
-    for needed in ["POST /api/v1/namespaces/demo/services", "POST /apis/apps/v1/namespaces/demo/deployments"] {
+    for needed in ["POST /api/v1/namespaces/demo/services", "POST /apis/apps/v1/namespaces/demo/deployments"]
+    {
         assert!(first(needed) < led, "{needed}");
     }
     assert!(first("rolebindings") < led);

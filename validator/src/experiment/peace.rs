@@ -17,10 +17,10 @@ use crate::progress::Progress;
 pub(super) const QUIET: Duration = Duration::from_secs(10);
 
 /// What was sent before a pause may take this long to be done with, writes off the request path included.
-const SETTLE: Duration = Duration::from_millis(1_500);
+pub(super) const SETTLE: Duration = Duration::from_millis(1_500);
 
 /// Long enough for a ping of every loop that pings at least once in 5 s, and of every readiness probe that does.
-const LEARNING: Duration = Duration::from_secs(6);
+pub(super) const LEARNING: Duration = Duration::from_secs(6);
 
 /// What exports now and then may open its connection later than the rest.
 const LATE: Duration = Duration::from_secs(5);

@@ -17,7 +17,7 @@ use super::in_force::Verdict;
 use super::protocol::{Answering, Asking};
 use super::proxy::{Context, Proxy};
 use super::spans::{Passed, Spans};
-use super::upward::{End, Quiet, Upward};
+use super::upward::{End, Upward};
 use super::wire::Wire;
 use super::{HostPort, MiddlePlan, PortPlan};
 use crate::config::Protocol;
@@ -96,7 +96,7 @@ impl Agent {
     ) -> Verdict {
         // Exports go on for a while after the load has ended: they are no pings.
         let mark = if self.desk.plan.protocol == Protocol::Otlp { 0 } else { mark };
-        let verdict = self.desk.call(source, &Call { mark, writes: false, opened });
+        let verdict = self.desk.call(source, &Call { mark, writes: false, opened, settled: true });
         let prefix = &self.desk.plan.trace_prefix;
         let ours = context.as_ref().is_none_or(|context| context.trace_id.starts_with(prefix));
         if self.desk.plan.protocol == Protocol::Http && ours {
@@ -129,8 +129,7 @@ impl Agent {
             }
             End::Eof => client.shutdown().await.unwrap_or_default(),
             // A close instead of a reset, if the socket is gone already.
-            End::Reset | End::Gone | End::Cut => client.set_zero_linger().unwrap_or_default(),
-            End::Idle => {}
+            End::Reset | End::Gone => client.set_zero_linger().unwrap_or_default(),
         }
     }
 
@@ -147,7 +146,7 @@ impl Agent {
         }
         self.desk.opened(source);
         let end = self.reach_and_carry(client, source, upstream).await;
-        self.desk.closed(source, end == End::Cut);
+        self.desk.closed(source);
         end
     }
 
@@ -157,9 +156,16 @@ impl Agent {
         source: IpAddr,
         upstream: &HostPort,
     ) -> End {
-        let Ok(Ok(mut server)) = timeout(CONNECT, upstream.connect()).await else {
-            self.desk.unreached();
-            return End::Reset;
+        let mut server = match timeout(CONNECT, upstream.connect()).await {
+            Ok(Ok(server)) => server,
+            Ok(Err(error)) => {
+                self.desk.unreached(error.to_string());
+                return End::Reset;
+            }
+            Err(_) => {
+                self.desk.unreached(format!("no answer within {} s", CONNECT.as_secs()));
+                return End::Reset;
+            }
         };
         server.set_nodelay(true).ok(); // the same
         let wire = Wire::default();
@@ -210,9 +216,7 @@ impl Agent {
             server: to_server,
             asking: Asking::new(protocol),
             buffer: BytesMut::with_capacity(16 * 1024),
-            passed: 0,
             begun: false,
-            quiet: Quiet::new(),
             opened: Instant::now(),
             opening: Opening::default(),
         };

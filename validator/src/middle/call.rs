@@ -11,4 +11,6 @@ pub(super) struct Call {
     pub(super) writes: bool,
     /// When its connection was opened.
     pub(super) opened: Instant,
+    /// Whether its connection has made so many calls before that it sets nothing up.
+    pub(super) settled: bool,
 }

@@ -21,15 +21,12 @@ pub(super) use self::set_up::Opening;
 use self::set_up::SetUp;
 use super::counts::Counts;
 use super::in_force::InForce;
-use super::{ABANDONED, FAIL_OPEN, FaultOrder, HAND_BACK, MiddlePlan, Targets};
+use super::{FAIL_OPEN, FaultOrder, MiddlePlan, Targets};
 use crate::evidence::{Fact, Millis, Trouble};
 use crate::load::AgentClock;
 
 /// Outgoing contexts kept.
 const MAX_OUTGOING: usize = 100_000;
-
-/// A dependency that does not accept connections is told of so often.
-const UNREACHED_MS: Millis = 1_000;
 
 /// Addresses kept whose bytes were not understood.
 const MAX_UNREAD: usize = 1_000;
@@ -39,25 +36,12 @@ const MAX_UNREAD: usize = 1_000;
 pub struct Limits {
     /// Without a word for this long every fault ends.
     pub fail_open: Duration,
-    /// Without a word for this long connections are handed back.
-    pub abandoned: Duration,
-    /// What is open this long after the begin of the hand-back is cut.
-    pub hand_back: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { fail_open: FAIL_OPEN, abandoned: ABANDONED, hand_back: HAND_BACK }
+        Self { fail_open: FAIL_OPEN }
     }
-}
-
-/// Whether a connection is handed back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum HandBack {
-    NotYet,
-    WhenIdle,
-    /// Idle or not.
-    Cut,
 }
 
 /// The shared state; every method holds its lock for one look or one change.
@@ -81,17 +65,13 @@ struct State {
     counts: Counts,
     heard: Option<Instant>,
     failed_open: u32,
-    handing_back: Option<Instant>,
-    /// Since when nobody has said a word for too long.
-    abandoned: Option<Instant>,
-    cut: u64,
     encrypted: bool,
     /// What was not understood of each address, and since when; whose pod it is may be told later.
     unread: BTreeMap<IpAddr, (Millis, String)>,
     /// Why something that was seen is not told.
     incomplete: BTreeMap<&'static str, Millis>,
     reached: bool,
-    /// When it was last told that the dependency had not accepted a connection.
+    /// The last second in which the dependency did not accept a connection.
     unreached: Option<Millis>,
     outgoing: Outgoing,
     facts: Vec<Fact>,
@@ -110,9 +90,6 @@ impl Desk {
             counts: Counts::default(),
             heard: None,
             failed_open: 0,
-            handing_back: None,
-            abandoned: None,
-            cut: 0,
             encrypted: false,
             unread: BTreeMap::new(),
             incomplete: BTreeMap::new(),
@@ -126,15 +103,14 @@ impl Desk {
         Self { plan, clock, limits, instance, state: Mutex::new(state), changed }
     }
 
-    /// Is told of every change of faults and of the hand-back.
+    /// Is told of every change of faults.
     pub(super) fn changes(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
     }
 
     /// A word of the validator.
     pub(super) fn hear(&self) {
-        let mut state = self.lock();
-        (state.heard, state.abandoned) = (Some(Instant::now()), None);
+        self.lock().heard = Some(Instant::now());
     }
 
     pub(super) fn aim(&self, targets: Targets) {
@@ -173,37 +149,14 @@ impl Desk {
         self.lock().pings.learn(on, Instant::now());
     }
 
-    /// Ends all faults and begins to close connections when they are idle.
-    pub(super) fn hand_back(&self) {
-        let mut state = self.lock();
-        state.handing_back.get_or_insert_with(Instant::now);
-        self.end_all(&mut state);
-        drop(state);
-        self.changed.send_replace(());
-    }
-
-    /// What is to become of a connection that was opened then. An abandoned agent closes only those that it had: a
-    /// Service whose selector nobody could give back still leads to it, and it goes on forwarding.
-    pub(super) fn hand_back_of(&self, opened: Instant) -> HandBack {
-        let state = self.lock();
-        match state.handing_back {
-            Some(since) if since.max(opened).elapsed() >= self.limits.hand_back => HandBack::Cut,
-            Some(_) => HandBack::WhenIdle,
-            None if state.abandoned.is_some_and(|since| opened < since) => HandBack::WhenIdle,
-            None => HandBack::NotYet,
-        }
-    }
-
     pub(super) fn opened(&self, ip: IpAddr) {
         let now = self.now();
         self.lock().counts.opened(ip, now);
     }
 
-    pub(super) fn closed(&self, ip: IpAddr, cut: bool) {
+    pub(super) fn closed(&self, ip: IpAddr) {
         let now = self.now();
-        let mut state = self.lock();
-        state.counts.closed(ip, now);
-        state.cut += u64::from(cut);
+        self.lock().counts.closed(ip, now);
     }
 
     /// Bytes of a connection that is not followed were read.
@@ -217,16 +170,13 @@ impl Desk {
         self.lock().reached = true;
     }
 
-    /// The dependency did not accept a connection, for reasons of its own: what a fault refuses does not come so far.
-    pub(super) fn unreached(&self) {
-        let at = self.now();
+    /// The dependency did not accept a connection: it is sick by itself, since no fault of ours lets one come so far.
+    pub(super) fn unreached(&self, why: String) {
+        let second = self.now().div_euclid(1_000);
         let mut state = self.lock();
-        let last = state.unreached.replace(at);
-        if last.is_none_or(|last| at - last >= UNREACHED_MS) {
-            let trouble = self.trouble(Trouble::Unreached("it did not accept a connection".into()));
+        if state.unreached.replace(second) != Some(second) {
+            let trouble = self.trouble(Trouble::Unreached(why));
             state.facts.push(trouble);
-        } else {
-            state.unreached = last;
         }
     }
 
@@ -254,7 +204,7 @@ impl Desk {
         self.lock().incomplete.entry(why).or_insert(now);
     }
 
-    /// Does what time has made due: ends of faults, fail-open, hand-back of an abandoned agent.
+    /// Does what time has made due: ends of faults, and all of them without a word.
     pub(super) fn tick(&self) {
         let now = Instant::now();
         let at = self.now();
@@ -274,12 +224,6 @@ impl Desk {
             change = true;
             tracing::warn!("no word from the validator: every fault is over");
         }
-        let abandoned = silence >= self.limits.abandoned && state.abandoned.is_none();
-        if abandoned {
-            state.abandoned = Some(now);
-            tracing::warn!("no word from the validator: connections are handed back when they are idle");
-        }
-        change |= abandoned || state.handing_back.is_some_and(|since| now - since >= self.limits.hand_back);
         drop(state);
         if change {
             self.changed.send_replace(());

@@ -59,15 +59,11 @@ impl Frontend {
             return Head::Partial;
         }
         self.rest = length - have;
-        self.follow(kind, &bytes[5..have], have, wire)
+        self.follow(kind, &bytes[5..have], have)
     }
 
     /// What a message means; of a long one the begin is there.
-    fn follow(&mut self, kind: u8, body: &[u8], have: usize, wire: &Wire) -> Head {
-        // These are answered for good only when Sync has come, whatever Flush brings until then.
-        if matches!(kind, b'P' | b'B' | b'D' | b'E' | b'C' | b'H' | b'S') {
-            wire.unfinished(kind != b'S');
-        }
+    fn follow(&mut self, kind: u8, body: &[u8], have: usize) -> Head {
         match kind {
             b'P' => self.parse(body),
             b'B' => self.bind(body),
@@ -191,7 +187,6 @@ impl Backend {
         }
         let length = frame(&self.head).map_or(wanted, |(_, length)| length);
         if kind == b'Z' {
-            wire.transaction(self.head[5] != b'I');
             wire.answered(1);
             wire.forget_failing();
         }
@@ -397,22 +392,15 @@ mod tests {
     }
 
     #[test]
-    fn a_question_for_encryption_and_statements_before_sync_are_unanswered() {
+    fn a_question_for_encryption_is_answered_by_one_byte() {
         let wire = Wire::default();
         let mut question = 8_u32.to_be_bytes().to_vec();
         question.extend(SSL_REQUEST.to_be_bytes());
         let Head::Ask(8, answers) = Frontend::default().head(&question, &wire) else { panic!() };
         wire.ask(answers);
-        assert!(!wire.is_idle());
+        assert!(!wire.owes_nothing());
         Backend::default().read(b"N", &wire);
-        assert!(wire.is_idle());
-
-        let mut frontend = started(&wire);
-        frontend.head(&message(b'E', b"\0\0\0\0\0"), &wire);
-        frontend.head(&message(b'H', b""), &wire);
-        assert!(!wire.is_idle(), "Flush does not end it");
-        assert_eq!(frontend.head(&message(b'S', b""), &wire), Head::Ask(5, 1));
-        assert!(wire.is_idle(), "but for the answer to Sync");
+        assert!(wire.owes_nothing());
     }
 
     #[test]
@@ -443,19 +431,16 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_is_idle_only_outside_a_transaction_with_nothing_outstanding() {
+    fn each_readiness_for_a_query_is_an_answer_however_it_is_cut() {
         let (wire, mut backend) = (Wire::default(), Backend::default());
         wire.ask(2);
         for byte in message(b'Z', b"I") {
             backend.read(&[byte], &wire);
         }
-        assert!(!wire.is_idle());
+        assert!(!wire.owes_nothing());
         let mut bytes = message(b'D', &[b'Z'; 30]);
         bytes.extend(message(b'Z', b"T"));
         backend.read(&bytes, &wire);
-        assert!(!wire.is_idle(), "inside a transaction");
-        wire.ask(1);
-        backend.read(&message(b'Z', b"I"), &wire);
-        assert!(wire.is_idle());
+        assert!(wire.owes_nothing());
     }
 }

@@ -35,7 +35,7 @@ impl Asking {
     pub(super) fn head(&mut self, bytes: &[u8], wire: &Wire) -> Head {
         match self {
             Self::Postgres(frontend) => frontend.head(bytes, wire),
-            Self::Redis(commands) => commands.head(bytes, wire),
+            Self::Redis(commands) => commands.head(bytes),
             Self::Bytes => Head::Pass(bytes.len()),
         }
     }

@@ -11,6 +11,7 @@ mod upstream;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -22,7 +23,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, DuplexStream, copy_bidirectional, join};
 use tokio::net::TcpStream;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 pub(super) use self::answers::Read as Answer;
@@ -46,6 +47,9 @@ const MAX_HEAD: u32 = 256 * 1024;
 
 /// What a stream of HTTP/2 may have under way; its default is so small that an agent far from a client would slow it down.
 const WINDOW: u32 = 1024 * 1024;
+
+/// An export whose sender has gone may take so long to be answered.
+const LAST_ANSWER: Duration = Duration::from_secs(30);
 
 /// One client's connection.
 pub(super) struct Proxy {
@@ -131,7 +135,7 @@ impl Proxy {
         match export {
             // A process may end as soon as it has sent its last spans: they go on without it.
             Some(export) => tokio::spawn(self.export(request, export)).await?,
-            None => self.upstream.send(request.map(|body| body.map_err(Error::from).boxed_unsync())).await,
+            None => Ok(self.upstream.send(request.map(streamed)).await?.map(streamed)),
         }
     }
 
@@ -156,13 +160,30 @@ impl Proxy {
     ) -> Result<Response<Body>, Error> {
         let at = self.agent.desk.now();
         let (head, body) = request.into_parts();
-        let body = body.collect().await?.to_bytes();
+        let body = answers::read(body).await?.to_bytes();
         let forwarded = Request::from_parts(head, answers::whole(body.clone(), None));
-        let answer = Answer::of(self.upstream.send(forwarded).await).await;
+        let answer = tokio::select! {
+            answer = self.exchange(forwarded) => answer,
+            () = self.long_gone() => Err("nobody waits for the answer".into()),
+        };
         let end = export.end(answer.as_ref().ok());
         self.agent.export(Passed { at, source: self.source, export, body, end });
         Ok(answer?.into_response())
     }
+
+    async fn exchange(&self, request: Request<Body>) -> Result<Answer, Error> {
+        Answer::of(self.upstream.send(request).await?).await
+    }
+
+    /// Waits until the client has hung up, and a while longer.
+    async fn long_gone(&self) {
+        self.hung_up.cancelled().await;
+        sleep(LAST_ANSWER).await;
+    }
+}
+
+fn streamed(body: Incoming) -> Body {
+    body.map_err(Error::from).boxed_unsync()
 }
 
 /// A method is a token (RFC 9110, 9.1), and those in use begin with a letter; so does the preface of HTTP/2.

@@ -38,7 +38,7 @@ enum Rest {
 
 impl Commands {
     /// What stands at the begin of `bytes`; what was only partial stands there again.
-    pub(super) fn head(&mut self, bytes: &[u8], wire: &Wire) -> Head {
+    pub(super) fn head(&mut self, bytes: &[u8]) -> Head {
         if self.rest != Rest::None {
             return self.pass_rest(bytes);
         }
@@ -46,12 +46,12 @@ impl Commands {
             None => return Head::Partial,
             Some(first) if !begins_command(*first) => return Head::Raw,
             Some(b'*') => {}
-            Some(_) => return by_hand(bytes, wire),
+            Some(_) => return by_hand(bytes),
         }
         match self.value.read(&bytes[self.read..]) {
             Read::Whole(length) => {
                 let length = std::mem::take(&mut self.read) + length;
-                called(&bytes[..length], wire)
+                called(&bytes[..length])
             }
             Read::Part if bytes.len() < MAX_READ => {
                 self.read = bytes.len();
@@ -59,7 +59,7 @@ impl Commands {
             }
             Read::Part => {
                 (self.read, self.rest) = (0, Rest::Passes);
-                called(bytes, wire)
+                called(bytes)
             }
             Read::Broken => Head::Raw,
         }
@@ -92,23 +92,20 @@ fn begins_command(byte: u8) -> bool {
 }
 
 /// A line typed by hand may end without a carriage return.
-fn by_hand(bytes: &[u8], wire: &Wire) -> Head {
+fn by_hand(bytes: &[u8]) -> Head {
     match bytes.iter().position(|byte| *byte == b'\n') {
-        Some(end) => called(&bytes[..=end], wire),
+        Some(end) => called(&bytes[..=end]),
         None if bytes.len() < MAX_READ => Head::Partial,
         None => Head::Raw,
     }
 }
 
-fn called(bytes: &[u8], wire: &Wire) -> Head {
+fn called(bytes: &[u8]) -> Head {
     let command = command(bytes);
     match command.as_slice() {
         // To an empty line there is no answer, nor to a command without words.
         b"" => return Head::Pass(bytes.len()),
         b"SUBSCRIBE" | b"PSUBSCRIBE" | b"SSUBSCRIBE" | b"MONITOR" => return Head::Stream,
-        // What was watched or queued is lost with the connection.
-        b"MULTI" | b"WATCH" => wire.transaction(true),
-        b"EXEC" | b"DISCARD" | b"UNWATCH" | b"RESET" => wire.transaction(false),
         _ => {}
     }
     let mut hasher = DefaultHasher::new();
@@ -327,38 +324,38 @@ mod tests {
 
     #[test]
     fn commands_come_whole_in_parts_and_in_a_row() {
-        let (mut commands, wire) = (Commands::default(), Wire::default());
+        let mut commands = Commands::default();
         let get = b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n";
         for end in 0..get.len() {
-            assert_eq!(commands.head(&get[..end], &wire), Head::Partial);
+            assert_eq!(commands.head(&get[..end]), Head::Partial);
         }
         let two = [get.as_slice(), b"*1\r\n$4\r\nPING\r\n"].concat();
-        let Head::Call { length, mark, answers: 1, .. } = commands.head(&two, &wire) else { panic!() };
+        let Head::Call { length, mark, answers: 1, .. } = commands.head(&two) else { panic!() };
         assert_eq!(length, get.len());
-        let Head::Call { mark: ping, .. } = commands.head(&two[length..], &wire) else { panic!() };
+        let Head::Call { mark: ping, .. } = commands.head(&two[length..]) else { panic!() };
         assert_ne!(mark, ping);
     }
 
     #[test]
     fn lines_typed_by_hand_are_commands_and_what_can_be_none_is_passed() {
-        let (mut commands, wire) = (Commands::default(), Wire::default());
-        assert!(matches!(commands.head(b"PING\nPING", &wire), Head::Call { length: 5, .. }));
-        assert!(matches!(commands.head(b"PING\r\n", &wire), Head::Call { length: 6, .. }));
-        assert_eq!(commands.head(b"\r\n", &wire), Head::Pass(2), "nobody answers to an empty line");
-        assert_eq!(commands.head(b"monitor\n", &wire), Head::Stream);
-        assert_eq!(commands.head(b"*0\r\n", &wire), Head::Pass(4), "nor to no words");
-        assert_eq!(commands.head(b"\x16\x03\x01", &wire), Head::Raw);
+        let mut commands = Commands::default();
+        assert!(matches!(commands.head(b"PING\nPING"), Head::Call { length: 5, .. }));
+        assert!(matches!(commands.head(b"PING\r\n"), Head::Call { length: 6, .. }));
+        assert_eq!(commands.head(b"\r\n"), Head::Pass(2), "nobody answers to an empty line");
+        assert_eq!(commands.head(b"monitor\n"), Head::Stream);
+        assert_eq!(commands.head(b"*0\r\n"), Head::Pass(4), "nor to no words");
+        assert_eq!(commands.head(b"\x16\x03\x01"), Head::Raw);
     }
 
     #[test]
     fn a_long_command_is_called_once_and_its_rest_passes_or_is_dropped() {
-        let (wire, value) = (Wire::default(), "x".repeat(10));
+        let value = "x".repeat(10);
         let words = format!("${}\r\n{value}\r\n", value.len()).repeat(20_000);
         let long = format!("*20001\r\n$4\r\nMSET\r\n{words}");
         for dropped in [false, true] {
             let mut commands = Commands::default();
-            assert_eq!(commands.head(&long.as_bytes()[..1_000], &wire), Head::Partial);
-            let head = commands.head(&long.as_bytes()[..MAX_READ], &wire);
+            assert_eq!(commands.head(&long.as_bytes()[..1_000]), Head::Partial);
+            let head = commands.head(&long.as_bytes()[..MAX_READ]);
             assert!(matches!(head, Head::Call { length: MAX_READ, writes: true, .. }), "{head:?}");
             if dropped {
                 commands.drop_rest();
@@ -366,8 +363,8 @@ mod tests {
             let rest = [&long.as_bytes()[MAX_READ..], b"PING\r\n"].concat();
             let expected = long.len() - MAX_READ;
             let expected = if dropped { Head::Drop(expected) } else { Head::Pass(expected) };
-            assert_eq!(commands.head(&rest, &wire), expected);
-            assert!(matches!(commands.head(b"PING\r\n", &wire), Head::Call { length: 6, writes: false, .. }));
+            assert_eq!(commands.head(&rest), expected);
+            assert!(matches!(commands.head(b"PING\r\n"), Head::Call { length: 6, writes: false, .. }));
         }
     }
 
@@ -384,22 +381,8 @@ mod tests {
                 .collect();
             let expected = ">1\r\n+a\r\n-ERR mine\r\n-READONLY no\r\n+OK\r\n";
             assert_eq!(String::from_utf8(passed).unwrap(), expected);
-            assert!(wire.is_idle() && !wire.is_failing());
+            assert!(wire.owes_nothing() && !wire.is_failing());
         }
-    }
-
-    #[test]
-    fn between_multi_and_exec_a_connection_is_not_idle() {
-        let (mut commands, wire) = (Commands::default(), Wire::default());
-        for (command, idle) in [("WATCH a", false), ("MULTI", false), ("SET a 1", false), ("EXEC", true)] {
-            let bytes = format!("{command}\r\n");
-            assert!(matches!(commands.head(bytes.as_bytes(), &wire), Head::Call { .. }));
-            assert_eq!(wire.is_idle(), idle, "{command}");
-        }
-        commands.head(b"*1\r\n$5\r\nmulti\r\n", &wire);
-        assert!(!wire.is_idle());
-        commands.head(b"*1\r\n$7\r\ndiscard\r\n", &wire);
-        assert!(wire.is_idle());
     }
 
     #[test]
@@ -425,9 +408,9 @@ mod tests {
         wire.ask(4);
         let bytes = b"+OK\r\n>2\r\n+a\r\n+b\r\n*2\r\n$3\r\nfoo\r\n%1\r\n+k\r\n:1\r\n$-1\r\n_\r\n";
         for byte in bytes {
-            assert!(!wire.is_idle());
+            assert!(!wire.owes_nothing());
             replies.read(&[*byte], &wire);
         }
-        assert!(wire.is_idle());
+        assert!(wire.owes_nothing());
     }
 }

@@ -1,4 +1,4 @@
-//! The agent's API: status, targets, faults, learning, hand-back, evidence. Only a port-forward reaches it.
+//! The agent's API: status, targets, faults, learning, evidence. Only a port-forward reaches it.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{get, put};
 use axum::{Json, Router};
 use tokio::net::TcpListener;
 
@@ -21,7 +21,6 @@ pub async fn serve(agent: Arc<Agent>, listener: TcpListener) -> std::io::Result<
         .route("/targets", put(targets))
         .route("/faults", put(faults))
         .route("/learning", put(learning))
-        .route("/hand-back", post(hand_back))
         .route("/evidence", get(evidence))
         .layer(from_fn_with_state(Arc::clone(&agent), hear))
         .with_state(agent);
@@ -54,11 +53,6 @@ async fn faults(State(agent): State<Arc<Agent>>, Json(orders): Json<Vec<FaultOrd
 
 async fn learning(State(agent): State<Arc<Agent>>, Json(learning): Json<Learning>) -> StatusCode {
     agent.desk.learn(learning.on);
-    StatusCode::NO_CONTENT
-}
-
-async fn hand_back(State(agent): State<Arc<Agent>>) -> StatusCode {
-    agent.desk.hand_back();
     StatusCode::NO_CONTENT
 }
 

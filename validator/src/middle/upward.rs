@@ -1,6 +1,5 @@
 //! From the client to the dependency: counts calls, makes them wait, notices who gave up.
 
-mod quiet;
 mod waiting;
 
 use std::net::IpAddr;
@@ -8,14 +7,11 @@ use std::net::IpAddr;
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::tcp::ReadHalf;
-use tokio::time::{Instant, sleep};
-
-use self::quiet::HAND_BACK_LOOK;
-pub(super) use self::quiet::Quiet;
+use tokio::time::Instant;
 
 use super::agent::Agent;
 use super::call::Call;
-use super::desk::{HandBack, Opening, Passage};
+use super::desk::{Opening, Passage};
 use super::in_force::Verdict;
 use super::postgres;
 use super::protocol::Asking;
@@ -40,10 +36,6 @@ pub(super) enum End {
     Reset,
     /// The client is to read this and no more.
     Answer(Vec<u8>),
-    /// It was idle and is handed back.
-    Idle,
-    /// It was not idle in time and is cut.
-    Cut,
 }
 
 /// One direction of one connection.
@@ -56,11 +48,8 @@ pub(super) struct Upward<'a, W> {
     pub(super) asking: Asking,
     /// What is not understood yet.
     pub(super) buffer: BytesMut,
-    /// How many bytes at its begin have been passed on all the same: see [`Upward::pass_all`].
-    pub(super) passed: usize,
     /// Whether the client has said something.
     pub(super) begun: bool,
-    pub(super) quiet: Quiet,
     pub(super) opened: Instant,
     pub(super) opening: Opening,
 }
@@ -74,14 +63,9 @@ impl<W: AsyncWrite + Unpin> Upward<'_, W> {
             if let Err(end) = self.go_on().await {
                 return end;
             }
-            let hand_back = self.agent.desk.hand_back_of(self.quiet.opened);
-            if let Err(end) = self.handed_back(hand_back) {
-                return end;
-            }
             let room = self.buffer.len() < READ_AHEAD;
             tokio::select! {
                 _ = changes.changed() => {}
-                () = sleep(HAND_BACK_LOOK), if hand_back == HandBack::WhenIdle => {}
                 read = self.client.read_buf(&mut self.buffer), if room => match read {
                     Ok(0) => return self.hung_up().await,
                     Err(_) => return End::Gone,
@@ -97,7 +81,6 @@ impl<W: AsyncWrite + Unpin> Upward<'_, W> {
     }
 
     fn heard(&mut self, length: usize) {
-        self.quiet.heard();
         if self.wire.is_raw() {
             self.agent.desk.bytes(self.source, length, 0);
         }
@@ -111,7 +94,6 @@ impl<W: AsyncWrite + Unpin> Upward<'_, W> {
             Passage::Silent => {
                 self.wire.silence();
                 self.buffer.clear();
-                self.passed = 0;
                 Ok(())
             }
             Passage::Open if self.wire.was_silenced() => Err(End::Reset),
@@ -120,17 +102,14 @@ impl<W: AsyncWrite + Unpin> Upward<'_, W> {
         }
     }
 
-    /// Passes on what may be passed on, call by call. What is no pod of the target is passed on as it comes, and followed
-    /// only to know when its connection is idle.
+    /// Passes on what may be passed on, call by call.
     async fn forward(&mut self) -> Result<(), End> {
         self.look_for_encryption();
         let passing = self.follow().await?;
         if self.wire.take_unread() {
             self.agent.unread(self.source);
         }
-        self.pass(passing).await?;
-        let whole = self.passed == self.buffer.len();
-        if whole || self.agent.desk.is_target(self.source) { Ok(()) } else { self.pass_all().await }
+        self.pass(passing).await
     }
 
     /// Encryption that was agreed upon, or that begins without a word.
@@ -159,7 +138,7 @@ impl<W: AsyncWrite + Unpin> Upward<'_, W> {
                 }
                 Head::Drop(length) => {
                     self.pass(passing).await?;
-                    self.leave_out(length);
+                    drop(self.buffer.split_to(length));
                     passing = 0;
                 }
                 Head::Raw => self.wire.go_unread(),
@@ -173,11 +152,11 @@ impl<W: AsyncWrite + Unpin> Upward<'_, W> {
                     passing = length;
                 }
                 Head::Call { length, mark, writes, answers } => {
-                    self.quiet.called();
+                    let settled = self.opening.has_settled();
                     if let Some(marks) = self.opening.call(mark) {
                         self.agent.desk.hear_opening(self.source, marks);
                     }
-                    let call = Call { mark, writes, opened: self.opened };
+                    let call = Call { mark, writes, opened: self.opened, settled };
                     let verdict = self.agent.desk.call(self.source, &call);
                     passing = self.call(passing, length, answers, verdict).await?;
                 }
@@ -223,33 +202,19 @@ impl<W: AsyncWrite + Unpin> Upward<'_, W> {
         }
     }
 
-    /// Passes on so many bytes of the buffer, but for those that have been.
+    /// Passes on so many bytes of the buffer.
     async fn pass(&mut self, length: usize) -> Result<(), End> {
         if length == 0 {
             return Ok(());
         }
-        let (bytes, passed) = (self.buffer.split_to(length), self.passed.min(length));
-        self.passed -= passed;
-        self.server.write_all(&bytes[passed..]).await.map_err(|_| End::Gone)
-    }
-
-    /// Passes everything on, also what is not understood yet: that stays to be followed.
-    async fn pass_all(&mut self) -> Result<(), End> {
-        let fresh = &self.buffer[self.passed..];
-        self.server.write_all(fresh).await.map_err(|_| End::Gone)?;
-        self.passed = self.buffer.len();
-        Ok(())
-    }
-
-    fn leave_out(&mut self, length: usize) -> BytesMut {
-        self.passed = self.passed.saturating_sub(length);
-        self.buffer.split_to(length)
+        let bytes = self.buffer.split_to(length);
+        self.server.write_all(&bytes).await.map_err(|_| End::Gone)
     }
 
     /// In place of the call, something that the server itself refuses at the right place of the protocol; its error
     /// is given the wanted code on the way back.
     async fn fail(&mut self, length: usize, answers: i64, failure: &Failure) -> Result<(), End> {
-        let begin = self.leave_out(length).first().copied();
+        let begin = self.buffer.split_to(length).first().copied();
         self.asking.drop_rest();
         let (refused, code): (&[u8], &str) = match failure {
             Failure::ReadOnly => (redis::REFUSED, redis::READ_ONLY),
@@ -261,16 +226,5 @@ impl<W: AsyncWrite + Unpin> Upward<'_, W> {
         // Who has asked for his answer gets it here; that of others comes after what asks for it (Postgres: Sync).
         self.wire.fail(1 - answers, code.to_owned());
         self.server.write_all(refused).await.map_err(|_| End::Gone)
-    }
-
-    /// Whether the connection is to be given back now.
-    fn handed_back(&mut self, wanted: HandBack) -> Result<(), End> {
-        let idle = match wanted {
-            HandBack::NotYet => false,
-            HandBack::Cut => return Err(End::Cut),
-            HandBack::WhenIdle if self.wire.is_raw() => self.quiet.without_bytes(),
-            HandBack::WhenIdle => self.quiet.at_rest(self.buffer.is_empty() && self.wire.is_idle()),
-        };
-        if idle { Err(End::Idle) } else { Ok(()) }
     }
 }

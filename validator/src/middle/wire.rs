@@ -33,10 +33,6 @@ pub(super) struct Wire {
     /// Answers that the client waited for so far, and those that came.
     asked: AtomicI64,
     answered: AtomicI64,
-    /// Whether messages were sent whose answer must be asked for by another one (Postgres: before Sync).
-    unfinished: AtomicBool,
-    /// Whether the last answer left a transaction open.
-    in_transaction: AtomicBool,
     /// Whether bytes are passed without being understood.
     raw: AtomicBool,
     /// Whether it has become so for want of understanding, which nobody has told of yet.
@@ -70,15 +66,6 @@ impl Wire {
 
     pub(super) fn answered(&self, answers: i64) {
         self.answered.fetch_add(answers, Ordering::Relaxed);
-    }
-
-    /// More messages must come before the server answers for good.
-    pub(super) fn unfinished(&self, open: bool) {
-        self.unfinished.store(open, Ordering::Relaxed);
-    }
-
-    pub(super) fn transaction(&self, open: bool) {
-        self.in_transaction.store(open, Ordering::Relaxed);
     }
 
     pub(super) fn go_raw(&self) {
@@ -154,11 +141,10 @@ impl Wire {
         !lock(&self.failing).is_empty()
     }
 
-    /// Whether the client waits for nothing: the connection may be closed without anybody losing anything.
-    pub(super) fn is_idle(&self) -> bool {
+    /// Whether every answer has come that was asked for.
+    #[cfg(test)]
+    pub(super) fn owes_nothing(&self) -> bool {
         self.asked.load(Ordering::Relaxed) <= self.answered.load(Ordering::Relaxed)
-            && !self.in_transaction.load(Ordering::Relaxed)
-            && !self.unfinished.load(Ordering::Relaxed)
     }
 }
 

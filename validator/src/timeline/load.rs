@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::hop::{Hop, children, orphans};
 use super::usual::Usual;
 use crate::evidence::{
     Class, ConnectionFact, Evidence, Fact, Histogram, Millis, Outcome, ProbeFact, ProbeTarget, RequestFact,
-    SecondFact, Span, SpanKind, TraceFact,
+    SecondFact, Span, TraceFact,
 };
 
 /// All facts of the load agents, with their lines.
@@ -23,6 +24,8 @@ pub struct LoadView<'a> {
     pub traces: Vec<(usize, &'a TraceFact)>,
     spans: BTreeMap<&'a str, Vec<&'a Span>>,
     usual: Usual,
+    /// A proxy between us and the target, if the traces show one.
+    pub hop: Option<Hop>,
 }
 
 /// One class in one window.
@@ -64,6 +67,7 @@ impl<'a> LoadView<'a> {
             traces: Vec::new(),
             spans: BTreeMap::new(),
             usual,
+            hop: None,
         };
         for (line, fact) in evidence.numbered() {
             match fact {
@@ -76,6 +80,7 @@ impl<'a> LoadView<'a> {
             }
         }
         view.spans = spans(&view.traces);
+        view.hop = Hop::find(&view);
         view
     }
 
@@ -183,10 +188,15 @@ impl<'a> LoadView<'a> {
         spans.map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// The server spans that answer a request: the children of the span that it says it comes from.
-    pub fn servers_of(&self, request: &RequestFact) -> impl Iterator<Item = &'a Span> {
-        let spans = self.spans_of(request).iter().copied();
-        spans.filter(|span| span.kind == SpanKind::Server && span.parent == request.parent_id)
+    /// The server spans that answer a request: the children of the span that it says it comes from. Behind a proxy whose
+    /// spans are not seen, its children.
+    pub fn servers_of(&self, request: &RequestFact) -> Vec<&'a Span> {
+        let spans = self.spans_of(request);
+        if self.hop == Some(Hop::Unseen) {
+            orphans(spans).collect()
+        } else {
+            children(spans, request).collect()
+        }
     }
 
     /// Pod-direct requests in full, by when they were due.

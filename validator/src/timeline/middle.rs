@@ -1,8 +1,10 @@
 //! What the middle agents could stand before, and what happened to them.
 
+use std::collections::BTreeMap;
+
 use super::Unmeasured;
 use crate::config::{Dependency, Protocol};
-use crate::evidence::{Evidence, Fact, MiddleFact, MiddleTrouble, Millis, OutgoingFact};
+use crate::evidence::{Evidence, ExportFact, Fact, MiddleFact, MiddleTrouble, Millis, OutgoingFact};
 
 /// The whole run.
 const EVER: (Millis, Millis) = (0, Millis::MAX);
@@ -16,6 +18,8 @@ pub struct MiddleView<'a> {
     pub troubles: Vec<(usize, &'a MiddleTrouble)>,
     /// Trace contexts of requests to HTTP dependencies.
     pub outgoing: Vec<(usize, &'a OutgoingFact)>,
+    /// Exports that the collector did not take.
+    pub refused: Vec<(usize, &'a ExportFact)>,
 }
 
 impl<'a> MiddleView<'a> {
@@ -26,10 +30,25 @@ impl<'a> MiddleView<'a> {
                 Fact::Middle(middle) => view.standings.push((line, middle)),
                 Fact::Trouble(trouble) => view.troubles.push((line, trouble)),
                 Fact::Outgoing(outgoing) => view.outgoing.push((line, outgoing)),
+                Fact::Export(export) => view.refused.push((line, export)),
                 _ => {}
             }
         }
         view
+    }
+
+    /// What the collector did not take, by what was asked and answered, the most frequent first, with its lines.
+    pub fn refusals(&self) -> Vec<(String, Vec<usize>)> {
+        let mut by_text: BTreeMap<String, (u32, Vec<usize>)> = BTreeMap::new();
+        for (line, export) in &self.refused {
+            let (exports, lines) = by_text.entry(export.to_string()).or_default();
+            *exports += export.exports;
+            lines.push(*line);
+        }
+        let mut all: Vec<_> = by_text.into_iter().collect();
+        all.sort_by_key(|(_, (exports, _))| std::cmp::Reverse(*exports));
+        let told = |(text, (exports, lines))| (format!("{text} ({exports} exports)"), lines);
+        all.into_iter().map(told).collect()
     }
 }
 
@@ -59,7 +78,7 @@ impl super::Timeline<'_> {
             self.pods.iter().map(|pod| self.calls.of(name, &pod.name).most_open(EVER)).sum();
         let exports: u64 = self.pods.iter().map(|pod| self.calls.of(name, &pod.name).within(EVER)).sum();
         if connections > 0 && exports == 0 {
-            let unread = format!("what goes to {name} cannot be read: it is no OTLP over plain HTTP/1.1");
+            let unread = format!("what goes to {name} cannot be read: it is no OTLP over plain HTTP");
             return Err(Unmeasured::NotSeen(unread));
         }
         Ok(name)

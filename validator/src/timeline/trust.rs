@@ -12,6 +12,7 @@ mod stall;
 mod target;
 
 use super::Unmeasured;
+use crate::config::Protocol;
 use crate::evidence::{Evidence, Fact, Millis};
 
 pub use disturbance::{Disturbance, Kind, Source};
@@ -22,6 +23,8 @@ pub use load::{LateSecond, late_seconds};
 pub struct Trust {
     /// In no order.
     pub disturbances: Vec<Disturbance>,
+    /// Dependencies of which nothing that is said is read: no disturbance, since they were declared so.
+    only_bytes: Vec<String>,
 }
 
 impl Trust {
@@ -33,10 +36,14 @@ impl Trust {
         disturbances.extend(target::disturbances(evidence));
         disturbances.extend(dependency::disturbances(evidence));
         disturbances.extend(evidence.facts.iter().filter_map(watch));
-        Self { disturbances }
+        let only_bytes = evidence.facts.iter().filter_map(|fact| match fact {
+            Fact::Middle(middle) if middle.protocol == Protocol::Tcp => Some(middle.dependency.clone()),
+            _ => None,
+        });
+        Self { disturbances, only_bytes: only_bytes.collect() }
     }
 
-    /// Those of some kinds that touch a window; with a dependency only those that can touch it.
+    /// Those of some kinds that touch a window; with a dependency not those that hide only what another one was told.
     pub fn during<'s>(
         &'s self,
         kinds: &'s [Kind],
@@ -44,7 +51,7 @@ impl Trust {
         window: (Millis, Millis),
     ) -> impl Iterator<Item = &'s Disturbance> {
         let can_touch = move |d: &&Disturbance| {
-            let theirs = d.source.dependency();
+            let theirs = d.source.hides();
             dependency.is_none() || theirs.is_none() || theirs == dependency
         };
         let mine = self.disturbances.iter().filter(|d| kinds.contains(&d.source.kind()));
@@ -52,8 +59,9 @@ impl Trust {
     }
 
     /// The share of a window in which none of these kinds was disturbed, from 0 to 1.
-    pub fn clear_share(&self, kinds: &[Kind], (from, to): (Millis, Millis)) -> f64 {
-        let inside = self.during(kinds, None, (from, to)).map(|d| (d.from.max(from), d.to.min(to)));
+    pub fn clear_share(&self, kinds: &[Kind], dependency: Option<&str>, (from, to): (Millis, Millis)) -> f64 {
+        let touching = self.during(kinds, dependency, (from, to));
+        let inside = touching.map(|d| (d.from.max(from), d.to.min(to)));
         let mut disturbed: Vec<(Millis, Millis)> = inside.collect();
         disturbed.sort_unstable();
         let (mut covered, mut until) = (0, from);
@@ -70,7 +78,12 @@ impl Trust {
     /// # Errors
     /// The reason why it was not.
     pub fn was_read(&self, dependency: &str) -> Result<(), Unmeasured> {
-        self.whole(&[Kind::Record, Kind::Content], dependency)
+        self.whole(&[Kind::Record, Kind::Content], dependency)?;
+        if self.only_bytes.iter().any(|name| name == dependency) {
+            let why = format!("{dependency}: with protocol tcp only its connections and bytes are known");
+            return Err(Unmeasured::NotSeen(why));
+        }
+        Ok(())
     }
 
     /// Whether at least the connections to a dependency are known, and what was done to them.

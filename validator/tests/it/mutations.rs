@@ -17,7 +17,7 @@ use std::path::Path;
 
 use golive_validator::check::Outcome;
 use golive_validator::checks::ALL;
-use golive_validator::evidence::{self, Edge, Evidence, Fact, Fault, Step, Trouble};
+use golive_validator::evidence::{self, Edge, Evidence, ExportFact, Fact, Fault, Refusal, Step, Trouble};
 use golive_validator::judge::judge;
 use golive_validator::report::{Format, Report, Verdict};
 
@@ -116,6 +116,23 @@ fn without_the_middle_agents_the_verdict_stays_open() {
     let report = judge(&evidence, ALL);
     assert_eq!(outcome(&report, "GL-B201"), Outcome::Inconclusive);
     assert_eq!(report.verdict, Verdict::Inconclusive, "an unmeasured breaker must keep the verdict open");
+}
+
+#[test]
+fn spans_that_the_collector_refused_are_told_with_its_answer() {
+    let mut evidence = good();
+    let at = edge(&evidence, Step::Quiet, Edge::Begin);
+    evidence.facts.retain(|fact| !matches!(fact, Fact::Trace(_)));
+    let refused = |request: &str, refusal, exports| {
+        let (dependency, pod, request) = ("traces".to_owned(), "users-1".to_owned(), request.to_owned());
+        Fact::Export(ExportFact { at, dependency, pod, request, refusal, exports, spans: 0 })
+    };
+    evidence.facts.push(refused("POST /v1/traces", Refusal::Status(429), 1));
+    evidence.facts.extend((0..3).map(|_| refused("POST /v1/tracesX", Refusal::Status(404), 2)));
+    let report = judge(&evidence, ALL);
+    let told = &report.checks.iter().find(|line| line.id == "GL-T201").unwrap().finding;
+    assert_eq!(told.outcome, Outcome::Fail);
+    assert!(told.summary.ends_with("POST /v1/tracesX answered 404 (6 exports)"), "{}", told.summary);
 }
 
 #[test]

@@ -44,7 +44,11 @@ async fn answer(State((fake, kind)): State<(Fake, &'static str)>, request: Reque
     if state.hear(format!("{kind} {method} {path}")) {
         return refusal(StatusCode::INTERNAL_SERVER_ERROR);
     }
-    if kind == "load" && path == "/evidence" { answered().into_response() } else { String::new().into_response() }
+    if kind == "load" && path == "/evidence" {
+        answered().into_response()
+    } else {
+        String::new().into_response()
+    }
 }
 
 /// A second in which all was well.
@@ -87,7 +91,8 @@ impl Kept {
         } else if path.contains("/deployments/") {
             let template = &object["spec"]["template"];
             let metadata = json!({ "name": format!("{name}-0"), "labels": template["metadata"]["labels"] });
-            let pod = json!({ "metadata": metadata, "spec": template["spec"], "status": running("10.1.0.9") });
+            let pod =
+                json!({ "metadata": metadata, "spec": template["spec"], "status": running("10.1.0.9") });
             self.keep(&format!("{CORE}/pods/{name}-0"), pod);
         }
         self.keep(path, object)

@@ -126,7 +126,7 @@ async fn a_slow_pod_is_asked_one_question_at_a_time_and_keeps_nobody_waiting() {
     let (_pods, listed) = watch::channel(vec![pod("slow"), pod("quick")]);
     let address = SocketAddr::new(LOCAL, port);
     let plan = serde_json::json!({
-        "agent": "a", "node": "n", "address": address, "host": "h", "rate": 1.0, "sampled": 0.0, "requests": [],
+        "agent": "a", "node": "n", "address": address, "host": "h", "rate": 1.0, "sampled": 0.0, "requests": [], "ports": {},
         "late_after_ms": 1.0, "at_most_s": 60.0, "trace_prefix": "a1b2c3d4"
     });
     let plan: LoadPlan = serde_json::from_value(plan).unwrap();

@@ -20,11 +20,6 @@ pub(in crate::middle) enum Passage {
 }
 
 impl Desk {
-    /// Whether a pod of the target is known at this address.
-    pub(in crate::middle) fn is_target(&self, ip: IpAddr) -> bool {
-        self.lock().targets.contains_key(&ip)
-    }
-
     /// A call has come: one that was learned without load is a ping.
     pub(in crate::middle) fn call(&self, ip: IpAddr, call: &Call) -> Verdict {
         let now = self.now();
@@ -35,7 +30,7 @@ impl Desk {
             state.counts.ping(ip, now);
             return Verdict::Pass;
         }
-        if state.set_up.is(call.mark) {
+        if state.set_up.is(call.mark, call.settled) {
             state.counts.set_up(ip, now);
             return Verdict::Pass;
         }

@@ -15,7 +15,6 @@ impl Desk {
             instance: self.instance,
             reached: state.reached,
             failed_open: state.failed_open,
-            cut: state.cut,
             encrypted: state.encrypted,
             learned: state.pings.len(),
             ..MiddleStatus::default()
@@ -26,7 +25,7 @@ impl Desk {
             now.fault = state.faults.get(pod).map(InForce::now);
             status.connections += u64::from(state.counts.open(ip));
         }
-        status.others = state.counts.all_open() - status.connections;
+        status.unknown = state.counts.all_open() - status.connections;
         status
     }
 
@@ -35,13 +34,6 @@ impl Desk {
         let mut state = self.lock();
         let in_force = std::mem::take(&mut state.faults).into_values().collect::<Vec<_>>();
         self.tell(&mut state, in_force);
-        if state.cut > 0 {
-            let cut = self.trouble(Trouble::Cut(state.cut));
-            state
-                .facts
-                .retain(|fact| !matches!(fact, Fact::Trouble(t) if matches!(t.trouble, Trouble::Cut(_))));
-            state.facts.push(cut);
-        }
         let calls = state.counts.facts(&self.plan.dependency, |ip, at| state.pod_of(ip, at));
         let outgoing = state.outgoing.facts(&self.plan.dependency, &state.pings);
         let told = calls.into_iter().map(Fact::Call).chain(outgoing.map(Fact::Outgoing));

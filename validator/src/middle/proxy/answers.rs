@@ -3,10 +3,15 @@
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Response, StatusCode, response};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::{BodyExt as _, Collected, Full, Limited};
+
+use hyper::body::Incoming;
 
 use super::{Body, Error};
 use crate::evidence::Failure;
+
+/// Bytes that are held of one body; collectors take 4 to 20 MiB.
+const MAX_WHOLE: usize = 64 * 1024 * 1024;
 
 /// What a client is told, so that nobody looks for the fault elsewhere.
 const ON_PURPOSE: &str = "golive: failed on purpose";
@@ -40,6 +45,14 @@ pub(super) fn whole(bytes: Bytes, trailers: Option<HeaderMap>) -> Body {
     }
 }
 
+/// Reads a body to its end.
+///
+/// # Errors
+/// It breaks off, or is longer than any collector takes.
+pub(super) async fn read(body: Incoming) -> Result<Collected<Bytes>, Error> {
+    Limited::new(body, MAX_WHOLE).collect().await
+}
+
 /// An answer that has come to its end.
 pub(in crate::middle) struct Read {
     pub(in crate::middle) head: response::Parts,
@@ -49,9 +62,9 @@ pub(in crate::middle) struct Read {
 
 impl Read {
     /// Reads it to its end.
-    pub(super) async fn of(answer: Result<Response<Body>, Error>) -> Result<Self, Error> {
-        let (head, body) = answer?.into_parts();
-        let read = body.collect().await?;
+    pub(super) async fn of(answer: Response<Incoming>) -> Result<Self, Error> {
+        let (head, body) = answer.into_parts();
+        let read = read(body).await?;
         let trailers = read.trailers().cloned();
         Ok(Self { head, body: read.to_bytes(), trailers })
     }

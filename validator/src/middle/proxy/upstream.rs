@@ -1,7 +1,9 @@
 //! The connection to the dependency behind one client's connection.
 
-use http::{Method, Request, Response, Version};
-use http_body_util::BodyExt as _;
+use http::header::HOST;
+use http::uri::Scheme;
+use http::{Method, Request, Response, Uri, Version};
+use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -74,11 +76,14 @@ impl Upstream {
     ///
     /// # Errors
     /// There is no answer.
-    pub(super) async fn send(&self, mut request: Request<Body>) -> Result<Response<Body>, Error> {
+    pub(super) async fn send(&self, mut request: Request<Body>) -> Result<Response<Incoming>, Error> {
         let connect = request.method() == Method::CONNECT;
         let upgrade = is_upgrade(&request).then(|| hyper::upgrade::on(&mut request));
         between(request.headers_mut(), upgrade.is_some());
         let version = request.version();
+        if version == Version::HTTP_2 {
+            name_authority(&mut request);
+        }
         let sender = self.sender.get_or_try_init(|| self.handshake(version)).await?;
         let mut response = match sender {
             Sender::Http1(sender) => {
@@ -100,7 +105,7 @@ impl Upstream {
         if let Some(client) = upgraded {
             tokio::spawn(pass_upgraded(client, hyper::upgrade::on(&mut response)));
         }
-        Ok(response.map(|body| body.map_err(Error::from).boxed_unsync()))
+        Ok(response)
     }
 
     async fn handshake(&self, version: Version) -> Result<Sender, Error> {
@@ -123,6 +128,19 @@ impl Upstream {
             drop(closed);
         });
         Ok(Sender::Http1(Mutex::new(sender)))
+    }
+}
+
+/// A client of HTTP/2 may name the authority by `Host` alone (RFC 9113, 8.3.1); the one that we send with may not.
+fn name_authority(request: &mut Request<Body>) {
+    if request.uri().authority().is_some() {
+        return;
+    }
+    let mut parts = request.uri().clone().into_parts();
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+    (parts.scheme, parts.authority) = (Some(Scheme::HTTP), host.parse().ok());
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
     }
 }
 

@@ -82,13 +82,30 @@ impl Source {
         }
     }
 
-    /// The dependency whose disturbance it is; the others touch everything.
-    pub fn dependency(&self) -> Option<&str> {
+    /// The dependency whose record alone it is about. The others touch everything: where one dependency is away, answers
+    /// that need it as well are slow.
+    pub fn hides(&self) -> Option<&str> {
         match self {
-            Self::Agent(name) | Self::Record(name) | Self::Content(name) | Self::Dependency(name) => {
-                Some(name)
-            }
+            Self::Record(name) | Self::Content(name) => Some(name),
             _ => None,
+        }
+    }
+}
+
+impl Kind {
+    /// What it is the disturbance of, in words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Watch => "the watches",
+            Self::Load => "the load agents",
+            Self::Prober => "our probes",
+            Self::Agent => "the middle agents",
+            Self::Record => "their record",
+            Self::Content => "what they can read",
+            Self::Validator => "the validator",
+            Self::Clock => "its clock",
+            Self::Target => "the target (by somebody else)",
+            Self::Dependency => "the dependencies (by themselves)",
         }
     }
 }

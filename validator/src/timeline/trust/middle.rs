@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn the_reason_is_told_in_the_words_of_the_one_who_found_it() {
         assert_eq!(why(&evidence(STANDS, None)), None);
-        assert_eq!(why(&evidence(STANDS, Some(Trouble::Cut(1)))), None);
+        assert_eq!(why(&evidence(STANDS, Some(Trouble::Unreached("refused".into())))), None);
         let disturbed = [
             Trouble::Encrypted,
             Trouble::FailedOpen,
@@ -103,6 +103,20 @@ mod tests {
         assert_eq!(trust.during(&[Kind::Agent], None, (0, 44_000)).count(), 0);
         assert_eq!(trust.during(&[Kind::Agent], Some("postgres"), (50_000, 50_001)).count(), 1);
         assert_eq!(trust.during(&[Kind::Agent], Some("redis"), (50_000, 90_000)).count(), 0);
+    }
+
+    #[test]
+    fn of_a_dependency_with_protocol_tcp_only_connections_are_known() {
+        let mut evidence = evidence(STANDS, None);
+        for fact in &mut evidence.facts {
+            if let Fact::Middle(middle) = fact {
+                middle.protocol = Protocol::Tcp;
+            }
+        }
+        assert!(why(&evidence).unwrap().contains("only its connections and bytes"));
+        let trust = Timeline::new(&evidence).trust;
+        assert!(trust.was_connected("postgres").is_ok());
+        assert_eq!(trust.during(&[Kind::Content], None, (0, 1)).count(), 0, "it disturbs no other");
     }
 
     #[test]

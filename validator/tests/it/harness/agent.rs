@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use golive_validator::config::Protocol;
-use golive_validator::evidence::{CallFact, ExportFact, Fact, Failure, Fault, FaultFact};
+use golive_validator::evidence::{CallFact, Fact, Failure, Fault, FaultFact};
 use golive_validator::middle::{Agent, HostPort, Limits, MiddlePlan, MiddleStatus, PodNow, serve};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -29,7 +29,7 @@ pub(crate) struct Before {
 /// Nothing happens by itself within a test.
 pub(crate) fn limits() -> Limits {
     let long = Duration::from_mins(1);
-    Limits { fail_open: long, abandoned: long, hand_back: long }
+    Limits { fail_open: long }
 }
 
 impl Before {
@@ -78,10 +78,6 @@ impl Before {
         self.put("/learning", &json!({ "on": on })).await;
     }
 
-    pub(crate) async fn hand_back(&self) {
-        self.call("POST", "/hand-back", String::new()).await;
-    }
-
     pub(crate) async fn status(&self) -> MiddleStatus {
         serde_json::from_str(body(&self.call("GET", "/status", String::new()).await)).unwrap()
     }
@@ -116,15 +112,6 @@ impl Before {
             assert!(since.elapsed() < Duration::from_mins(1), "not told: {what}");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-    }
-
-    /// Exports that the collector did not take.
-    pub(crate) async fn refused(&self) -> Vec<ExportFact> {
-        self.until_told(
-            "an export that was refused",
-            |f| if let Fact::Export(e) = f { Some(e) } else { None },
-        )
-        .await
     }
 
     /// The only fault there was.

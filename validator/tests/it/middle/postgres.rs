@@ -38,7 +38,7 @@ async fn statements_of_the_pod_are_counted_and_pings_are_told_apart() {
     other.run("SELECT 2").await.unwrap();
 
     let status = before.status().await;
-    assert_eq!((status.connections, status.others, status.learned), (1, 1, 1));
+    assert_eq!((status.connections, status.unknown, status.learned), (1, 1, 1));
     let (calls, pings, opened) = before.counted().await;
     assert_eq!((pings, opened), (6, 1));
     // A driver makes some settings of its own when it connects.
@@ -149,6 +149,115 @@ async fn a_statement_fails_with_the_wanted_code_and_the_connection_goes_on() {
     before.clear().await;
     assert_eq!(pod.number("SELECT count(*) FROM notes").await, 1);
     assert_eq!(before.only_fault().await.hits, 3);
+}
+
+fn code(failed: Result<u64, sqlx::Error>) -> Option<String> {
+    failed.err()?.as_database_error()?.code().map(|code| code.into_owned())
+}
+
+#[tokio::test]
+async fn after_a_fail_over_old_connections_only_read_and_new_ones_work() {
+    let (before, name) = before().await;
+    let mut old = Postgres::connect(before.address, &name).await.unwrap();
+    before.fault(failing(Failure::FailOver), LONG).await;
+    let insert = "INSERT INTO notes VALUES ('a')";
+    assert_eq!(code(old.run(insert).await).as_deref(), Some("25006"));
+    assert_eq!(code(old.run_simple(insert).await).as_deref(), Some("25006"));
+    assert_eq!(old.number("SELECT count(*) FROM notes").await, 0, "it can still be read");
+    let mut new = Postgres::connect(before.address, &name).await.unwrap();
+    assert_eq!(new.run(insert).await.unwrap(), 1);
+    before.clear().await;
+    assert_eq!(old.run(insert).await.unwrap(), 1);
+    let fault = before.only_fault().await;
+    assert_eq!((fault.hits, fault.met), (2, 2), "{fault:?}");
+}
+
+#[tokio::test]
+async fn new_connections_are_refused_at_their_startup_and_present_ones_go_on() {
+    let (before, name) = before().await;
+    let mut present = Postgres::connect(before.address, &name).await.unwrap();
+    before.fault(failing(Failure::Startup("53300".into())), LONG).await;
+    let refused = Postgres::connect(before.address, &name).await.map(|_| 0);
+    assert_eq!(code(refused).as_deref(), Some("53300"));
+    present.run("INSERT INTO notes VALUES ('a')").await.unwrap();
+    before.clear().await;
+    assert!(Postgres::connect(before.address, &name).await.is_ok());
+    assert_eq!(before.only_fault().await.hits, 1);
+}
+
+#[tokio::test]
+async fn a_share_of_the_statements_fails_and_how_many_is_counted() {
+    let (before, name) = before().await;
+    let mut pod = Postgres::connect(before.address, &name).await.unwrap();
+    let with = Failure::Sqlstate("57P03".into());
+    before.fault(Fault::Fail { with, share_percent: 40 }, LONG).await;
+    let mut failed = 0;
+    for _ in 0..100 {
+        failed += u64::from(code(pod.run("SELECT 5").await).as_deref() == Some("57P03"));
+    }
+    before.clear().await;
+    let fault = before.only_fault().await;
+    assert_eq!((fault.hits, fault.met), (failed, 100));
+    assert!((38..=42).contains(&failed), "{failed} of 100");
+}
+
+#[tokio::test]
+async fn a_slow_database_answers_late_but_for_pings() {
+    let (before, name) = before().await;
+    let mut pod = Postgres::connect(before.address, &name).await.unwrap();
+    before.learn(true).await;
+    pod.run("SELECT 1").await.unwrap();
+    before.learn(false).await;
+    before.fault(Fault::Slow { delay_ms: HOLD }, LONG).await;
+    let since = Instant::now();
+    pod.run("SELECT 2").await.unwrap();
+    assert!(since.elapsed() >= Duration::from_millis(HOLD));
+    pod.run("SELECT 1").await.unwrap();
+    before.clear().await;
+    assert_eq!(before.only_fault().await.hits, 1, "the ping was not met");
+}
+
+/// A connection as of a pool that sets it up, and then works.
+async fn pooled(before: &Before, name: &str) -> Postgres {
+    let mut pod = Postgres::connect(before.address, name).await.unwrap();
+    pod.run("SELECT version()").await.unwrap();
+    for _ in 0..25 {
+        pod.run("SELECT 5").await.unwrap();
+    }
+    pod
+}
+
+#[tokio::test]
+async fn what_sets_a_connection_up_is_neither_a_call_nor_a_trial() {
+    let (before, name) = before().await;
+    for _ in 0..3 {
+        pooled(&before, &name).await.close().await;
+    }
+    let calls = before.pod().await.calls;
+    before.fault(Fault::Trial { hold_ms: HOLD, end: TrialEnd::Forward }, LONG).await;
+    // What the driver itself says to a new connection is set-up as well.
+    let mut new = Postgres::connect(before.address, &name).await.unwrap();
+    new.run("SELECT version()").await.unwrap();
+    assert_eq!(before.pod().await.calls, calls);
+    assert_eq!(before.pod().await.fault.unwrap().hits, 0);
+    new.run("SELECT 5").await.unwrap();
+    assert_eq!(before.pod().await.calls, calls + 1);
+    assert_eq!(before.only_fault().await.hits, 1, "the first statement is the trial");
+}
+
+#[tokio::test]
+async fn a_ping_that_rises_with_the_load_turns_into_a_call() {
+    let (before, name) = before().await;
+    let mut pod = Postgres::connect(before.address, &name).await.unwrap();
+    before.learn(true).await;
+    pod.run("SELECT 1").await.unwrap();
+    before.learn(false).await;
+    for _ in 0..200 {
+        pod.run("SELECT 1").await.unwrap();
+    }
+    assert_eq!(before.status().await.learned, 0);
+    before.fault(Fault::Hang, LONG).await;
+    assert!(hangs(pod.run("SELECT 1")).await);
 }
 
 #[tokio::test]

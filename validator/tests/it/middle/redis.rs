@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use golive_validator::config::Protocol;
-use golive_validator::evidence::{Fact, Fault, Trouble};
+use golive_validator::evidence::{Fact, Failure, Fault, Trouble};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::harness::{Before, Redis, echo, from_elsewhere, limits, redis_port};
+use crate::harness::{Before, Redis, echo, failing, from_elsewhere, limits, redis_port};
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -62,22 +62,6 @@ fn encrypted(facts: &[Fact]) -> bool {
 }
 
 #[tokio::test]
-async fn bytes_of_others_are_passed_as_they_come_whatever_they_are() {
-    let before = Before::new(Protocol::Redis, echo().await, limits()).await;
-    let elsewhere = from_elsewhere(before.address).await;
-    let half = b"*2\r\n$3\r\nGET\r\n$1".as_slice();
-    for bytes in [HELLO, half, b"PING", b"*1\r\n"] {
-        let mut other = TcpStream::connect(elsewhere).await.unwrap();
-        assert_eq!(heard(&mut other, bytes).await.as_deref(), Some(bytes));
-    }
-    let mut other = TcpStream::connect(elsewhere).await.unwrap();
-    for bytes in [half, b"\r\na\r\n", half] {
-        assert_eq!(heard(&mut other, bytes).await.as_deref(), Some(bytes), "each byte once");
-    }
-    assert!(!encrypted(&before.facts().await), "of others nothing is told");
-}
-
-#[tokio::test]
 async fn an_encrypted_connection_of_the_pod_goes_on_and_is_told() {
     let before = Before::new(Protocol::Redis, echo().await, limits()).await;
     let mut pod = TcpStream::connect(before.address).await.unwrap();
@@ -106,4 +90,42 @@ async fn who_gives_up_is_noticed_behind_all_that_he_has_sent() {
     drop(pod);
     before.until("it is gone", |pod| pod.open == 0).await;
     assert!(before.only_fault().await.held[0].given_up);
+}
+
+#[tokio::test]
+async fn writes_are_refused_as_by_a_replica_and_reads_go_on() {
+    let before = Before::new(Protocol::Redis, redis_port(), limits()).await;
+    let mut pod = Redis::connect(before.address).await;
+    assert_eq!(pod.ask(&["SET", "replica", "1"]).await.unwrap(), "+OK\r\n");
+    before.fault(failing(Failure::ReadOnly), LONG).await;
+    let long = "x".repeat(300_000);
+    for write in [["SET", "replica", "2"], ["SET", "replica", &long]] {
+        let answer = pod.ask(&write).await.unwrap();
+        assert_eq!(answer, "-READONLY You can't write against a read only replica.\r\n");
+    }
+    assert_eq!(pod.ask(&["GET", "replica"]).await.unwrap(), "$1\r\n1\r\n");
+    assert!(pod.ask(&["NOSUCH"]).await.unwrap().starts_with("-ERR unknown command 'NOSUCH'"));
+    before.clear().await;
+    assert_eq!(pod.ask(&["SET", "replica", "3"]).await.unwrap(), "+OK\r\n");
+    let fault = before.only_fault().await;
+    assert_eq!((fault.hits, fault.met), (2, 2));
+}
+
+#[tokio::test]
+async fn a_long_answer_comes_through_while_writes_are_refused() {
+    let before = Before::new(Protocol::Redis, redis_port(), limits()).await;
+    let mut pod = TcpStream::connect(before.address).await.unwrap();
+    let long = "y".repeat(1_000_000);
+    let set = format!("*3\r\n$3\r\nSET\r\n$4\r\nlong\r\n${}\r\n{long}\r\n", long.len());
+    pod.write_all(set.as_bytes()).await.unwrap();
+    pod.read_exact(&mut [0; 5]).await.unwrap();
+    before.fault(failing(Failure::ReadOnly), LONG).await;
+    // Three at once: the answer that is ours stands between two that are not.
+    let (get, set) = ("*2\r\n$3\r\nGET\r\n$4\r\nlong\r\n", "*3\r\n$3\r\nSET\r\n$4\r\nlong\r\n$1\r\nz\r\n");
+    pod.write_all([get, set, get].concat().as_bytes()).await.unwrap();
+    let whole = format!("${}\r\n{long}\r\n", long.len());
+    let expected = format!("{whole}-READONLY You can't write against a read only replica.\r\n{whole}");
+    let mut heard = vec![0; expected.len()];
+    timeout(Duration::from_mins(1), pod.read_exact(&mut heard)).await.unwrap().unwrap();
+    assert!(heard == expected.as_bytes(), "it is another answer");
 }

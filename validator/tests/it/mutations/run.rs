@@ -66,7 +66,6 @@ pub(super) const RUN: &[Mutation] = &[
         seconds(e, quiet).for_each(|s| (0..s.due * 2).for_each(|_| s.times.record(9.0)));
     }),
     ("GL-E111", Outcome::Inconclusive, |e| trouble(e, Trouble::FailedOpen)),
-    ("GL-E111", Outcome::Pass, |e| trouble(e, Trouble::Cut(2))),
     ("GL-E105", Outcome::Inconclusive, |e| {
         let (begin, end) = (edge(e, Step::Baseline, Edge::Begin), edge(e, Step::Baseline, Edge::End));
         seconds(e, (begin, end)).for_each(|s| s.outcomes = vec![(evidence::Outcome::Answered(401), s.due)]);

@@ -32,13 +32,15 @@ fn late_second(at: Millis) -> SecondFact {
     }
 }
 
-fn beat(who: Who, at: Millis, stepped: Millis) -> Fact {
-    Fact::Heartbeat(Heartbeat { at, since: at - 3_000 - stepped, elapsed_ms: 3_000, who })
+/// A process stood still for a time, and its clock was set meanwhile.
+fn beat(who: Who, (from, to): (Millis, Millis), stepped: Millis) -> Fact {
+    let elapsed_ms = (to - from).max(3_000);
+    Fact::Heartbeat(Heartbeat { at: to, since: to - elapsed_ms - stepped, elapsed_ms, who })
 }
 
-/// Facts of a disturbance of this kind that covers the begin of a case.
+/// Facts of a disturbance of this kind that covers a case.
 fn disturb(evidence: &mut Evidence, kind: Kind, case: &Case) {
-    let at = case.from;
+    let (at, during) = (case.from, (case.from, case.to));
     let dependency = case.dependency.clone().unwrap_or_else(|| "postgres".into());
     let trouble = |trouble| {
         let at = at.clamp(0, Millis::MAX);
@@ -48,15 +50,26 @@ fn disturb(evidence: &mut Evidence, kind: Kind, case: &Case) {
         Kind::Watch => {
             Fact::Gap(Gap { at: case.to, since: at, kind: ObjectKind::Pod, reason: "410 Gone".into() })
         }
-        Kind::Load => Fact::Second(late_second(at)),
-        Kind::Prober => beat(Who::Load("another".into()), at + 1_000, 0),
+        Kind::Load => {
+            let late = (at..=case.to).step_by(1_000).take(600).map(|at| Fact::Second(late_second(at)));
+            return evidence.facts.extend(late);
+        }
+        Kind::Prober => beat(Who::Load("another".into()), during, 0),
         Kind::Agent => trouble(Trouble::Lost("its pod is gone".into())),
         Kind::Record => trouble(Trouble::Incomplete("more spans than are kept".into())),
         Kind::Content => trouble(Trouble::Encrypted),
-        Kind::Validator => beat(Who::Validator, at + 1_000, 0),
-        Kind::Clock => beat(Who::Validator, at + 1_000, 60_000),
-        Kind::Target => return scale(evidence, at - 1),
-        Kind::Dependency => trouble(Trouble::Unreached("refused".into())),
+        Kind::Validator => beat(Who::Validator, during, 0),
+        Kind::Clock => beat(Who::Validator, during, 60_000),
+        Kind::Target => return (at..=case.to).step_by(60_000).for_each(|at| scale(evidence, at - 1)),
+        Kind::Dependency => {
+            let sick = |at| MiddleTrouble {
+                at,
+                dependency: dependency.clone(),
+                trouble: Trouble::Unreached("refused".into()),
+            };
+            let troubles = (at..=case.to).step_by(1_000).take(600).map(|at| Fact::Trouble(sick(at)));
+            return evidence.facts.extend(troubles.collect::<Vec<_>>());
+        }
     };
     evidence.facts.push(fact);
 }
@@ -114,8 +127,8 @@ fn a_mutation_fails_as_before_when_the_disturbance_is_elsewhere() {
     for (id, _, mutate) in mutations().filter(|(_, expected, _)| *expected == Outcome::Fail) {
         let mut mutated = good.clone();
         mutate(&mut mutated);
-        mutated.facts.extend([Fact::Second(late_second(before)), beat(Who::Validator, before, 0)]);
-        mutated.facts.push(beat(Who::Load("another".into()), before, 0));
+        mutated.facts.extend([Fact::Second(late_second(before)), beat(Who::Validator, (before, before), 0)]);
+        mutated.facts.push(beat(Who::Load("another".into()), (before, before), 0));
         assert_eq!(outcome(&judge(&sorted(mutated), &[find(id).unwrap()]), id), Outcome::Fail, "{id}");
     }
 }

@@ -1,0 +1,125 @@
+//! A proxy between us and the target that starts a span of its own and writes it into traceparent: the target's span is
+//! then its child, not that of our request.
+
+use std::collections::BTreeSet;
+
+use super::LoadView;
+use crate::evidence::{RequestFact, Span, SpanKind};
+
+/// Whether the proxy's own spans are exported past our agent as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hop {
+    /// They are: server spans follow each other.
+    Seen,
+    /// They are not: of every request the outermost server span has a parent that nobody has seen, each another one.
+    Unseen,
+}
+
+impl Hop {
+    /// In words for the report.
+    pub fn told(self) -> &'static str {
+        match self {
+            Self::Seen => "one hop more: a proxy before the service starts a server span of its own",
+            Self::Unseen => {
+                "one hop more: a proxy before the service rewrites traceparent, and its own spans are not exported here"
+            }
+        }
+    }
+
+    pub(super) fn find(load: &LoadView) -> Option<Self> {
+        let asked =
+            load.requests.iter().map(|(_, request)| *request).filter(|r| !load.spans_of(r).is_empty());
+        let mut parents = BTreeSet::new();
+        let (mut traces, mut unseen) = (0, 0);
+        for request in asked {
+            let spans = load.spans_of(request);
+            let mine: Vec<&Span> = children(spans, request).collect();
+            if mine.iter().any(|outer| servers(spans).any(|inner| inner.parent.as_ref() == Some(&outer.id))) {
+                return Some(Self::Seen);
+            }
+            traces += 1;
+            if let ([], [outermost]) = (mine.as_slice(), orphans(spans).collect::<Vec<_>>().as_slice()) {
+                unseen += 1;
+                parents.insert(outermost.parent.as_deref());
+            }
+        }
+        // One service that makes a parent up for some requests, or always the same one, is no proxy.
+        (traces >= 2 && unseen == traces && parents.len() == traces).then_some(Self::Unseen)
+    }
+}
+
+/// Server spans that answer a request: the children of the span that it says it comes from.
+pub(super) fn children<'s, 'a>(
+    spans: &'s [&'a Span],
+    request: &'s RequestFact,
+) -> impl Iterator<Item = &'a Span> + use<'s, 'a> {
+    servers(spans).filter(|span| span.parent == request.parent_id)
+}
+
+/// Server spans whose parent is named, and is not in the trace.
+pub(super) fn orphans<'s, 'a>(spans: &'s [&'a Span]) -> impl Iterator<Item = &'a Span> + use<'s, 'a> {
+    servers(spans).filter(|span| span.parent.as_ref().is_some_and(|id| spans.iter().all(|s| s.id != *id)))
+}
+
+fn servers<'s, 'a>(spans: &'s [&'a Span]) -> impl Iterator<Item = &'a Span> + use<'s, 'a> {
+    spans.iter().copied().filter(|span| span.kind == SpanKind::Server)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::Hop;
+    use crate::evidence::{Evidence, Fact};
+    use crate::timeline::Timeline;
+    use crate::timeline::tests::header;
+
+    /// The hop that shows in traces of three requests, each with these spans: id, kind, parent.
+    fn hop(spans: impl Fn(usize) -> Vec<(String, &'static str, String)>) -> Option<Hop> {
+        let mut facts = Vec::new();
+        for number in 0..3 {
+            let id = format!("t{number}");
+            let request = json!({
+                "fact": "request", "due": 0, "sent": 0, "took_ms": 1.0, "agent": "a", "node": "n", "class": "new",
+                "request": "GET /", "outcome": { "answered": 200 }, "trace_id": id, "parent_id": format!("our{number}"),
+            });
+            let spans: Vec<Value> = spans(number)
+                .into_iter()
+                .map(|(id, kind, parent)| json!({ "id": id, "kind": kind, "parent": parent, "name": "n", "service": "s", "start_us": 0, "duration_us": 1 }))
+                .collect();
+            facts.push(serde_json::from_value(request).unwrap());
+            facts.push(Fact::Trace(
+                serde_json::from_value(json!({ "at": 0, "trace_id": id, "spans": spans })).unwrap(),
+            ));
+        }
+        let evidence = Evidence::new(header(), facts);
+        let timeline = Timeline::new(&evidence);
+        let answers = timeline.load.requests.iter().map(|(_, r)| timeline.load.servers_of(r).len());
+        assert!(timeline.load.hop.is_none() || answers.eq([1, 1, 1]));
+        timeline.load.hop
+    }
+
+    fn span(id: &str, kind: &'static str, parent: &str) -> (String, &'static str, String) {
+        (id.to_owned(), kind, parent.to_owned())
+    }
+
+    #[test]
+    fn a_proxy_is_told_whether_its_spans_are_seen_or_not() {
+        let seen = |n: usize| vec![span("p", "server", &format!("our{n}")), span("s", "server", "p")];
+        assert_eq!(hop(seen), Some(Hop::Seen));
+        let unseen = |n: usize| vec![span("s", "server", &format!("proxy{n}")), span("q", "client", "s")];
+        assert_eq!(hop(unseen), Some(Hop::Unseen));
+    }
+
+    #[test]
+    fn a_service_without_a_proxy_and_one_that_makes_parents_up_have_none() {
+        let plain = |n: usize| {
+            vec![span("s", "server", &format!("our{n}")), span("o", "server", "q"), span("q", "client", "s")]
+        };
+        assert_eq!(hop(plain), None);
+        assert_eq!(hop(|_| vec![span("s", "server", "0123456789abcdef")]), None);
+        let some =
+            |n: usize| vec![span("s", "server", &if n == 0 { "our0".to_owned() } else { format!("odd{n}") })];
+        assert_eq!(hop(some), None);
+    }
+}
