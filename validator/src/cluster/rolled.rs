@@ -83,8 +83,6 @@ pub(crate) fn target() -> Target {
         ports: BTreeMap::new(),
         headers: SecretHeaders::default(),
         plan,
-        ports: std::collections::BTreeMap::new(),
-        headers: crate::load::SecretHeaders::default(),
         address: ([127, 0, 0, 1], 80).into(),
         selector: "app=users".into(),
         container: "users".into(),
