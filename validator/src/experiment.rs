@@ -64,6 +64,13 @@ pub struct Experiment<'a> {
     pub deadline: Instant,
 }
 
+/// What the experiment notes of itself.
+struct Own {
+    started: Millis,
+    diary: Diary,
+    pulse: Pulse,
+}
+
 /// How far the steps came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ended {
@@ -98,15 +105,15 @@ impl Experiment<'_> {
         let prober = agents.probe(self.target.probes.clone(), collector.pods());
         agents.start(self.plan, self.target.address, &self.target.headers, LOAD_AT_MOST).await?;
 
-        let (diary, pulse) = (Diary::default(), Pulse::start(Who::Validator, BEAT, now));
-        let ran = self.steps(&agents, &middle, &collector, &diary, started, progress).await;
+        let own = Own { started, diary: Diary::default(), pulse: Pulse::start(Who::Validator, BEAT, now) };
+        let ran = self.steps(&agents, &middle, &collector, &own, progress).await;
         let ran = self.back(ran, progress).await;
         prober.abort();
         let stopped = agents.stop().await;
         progress.tell("fetching the evidence");
         let load = agents.evidence().await;
         let mut facts = self.target.facts.clone();
-        facts.extend(diary.facts().into_iter().chain(pulse.facts()));
+        facts.extend(own.diary.facts().into_iter().chain(own.pulse.facts()));
         let (load, failure) = kept(load, ran.and(stopped));
         facts.extend(load);
         facts.extend(middle.evidence().await);
@@ -119,8 +126,7 @@ impl Experiment<'_> {
         agents: &Agents,
         middle: &Interposition,
         collector: &Collector,
-        diary: &Diary,
-        started: Millis,
+        Own { started, diary, pulse }: &Own,
         progress: &mut Progress,
     ) -> Result<Ended, Failure> {
         progress.tell(&format!("baseline: load for {} s, nothing else", QUIET.as_secs()));
@@ -141,10 +147,11 @@ impl Experiment<'_> {
             pods: collector.pods(),
             faults: Faults::new(middle),
             diary,
+            pulse,
             rollout: &rollout,
         };
         tokio::select! {
-            ran = self.in_and_out(&stage, started, progress) => ran,
+            ran = self.in_and_out(&stage, *started, progress) => ran,
             lost = middle.lost() => Err(lost),
             changed = rollout.changed() => Err(changed),
         }

@@ -1,5 +1,6 @@
 //! A target that a run of a test has rolled in: its deployment, and the replica set of the template before.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -7,6 +8,7 @@ use serde_json::{Value, json};
 use super::Target;
 use super::fake::Fake;
 use super::target::Probes;
+use crate::load::SecretHeaders;
 use crate::plan::TargetPlan;
 use crate::timeline::tests::header;
 
@@ -78,9 +80,9 @@ pub(crate) fn target() -> Target {
     let plan =
         TargetPlan { deployment, service, namespace: "demo".into(), replicas: 1, ..header().plan.target };
     Target {
+        ports: BTreeMap::new(),
+        headers: SecretHeaders::default(),
         plan,
-        ports: std::collections::BTreeMap::new(),
-        headers: crate::load::SecretHeaders::default(),
         address: ([127, 0, 0, 1], 80).into(),
         selector: "app=users".into(),
         container: "users".into(),

@@ -20,7 +20,7 @@ const AT_MOST: Duration = Duration::from_secs(15);
 pub(super) async fn stays(stage: &Stage<'_>, header: Header) -> (Stays, String) {
     let judged = async {
         let mut facts: Vec<Fact> = stage.target.facts.clone();
-        facts.extend(stage.diary.facts());
+        facts.extend(stage.diary.facts().into_iter().chain(stage.pulse.facts()));
         facts.extend(stage.agents.evidence().await.map_err(|failure| failure.to_string())?);
         facts.extend(stage.middle.evidence().await);
         facts.extend(stage.collector.seen());

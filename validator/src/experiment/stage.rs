@@ -13,6 +13,7 @@ use crate::config::{Dependency, Protocol};
 use crate::failure::Failure;
 use crate::load::{DirectPlan, DirectPod};
 use crate::plan::Plan;
+use crate::pulse::Pulse;
 
 /// Requests per second to each pod past the Service.
 const DIRECT_RATE: f64 = 10.0;
@@ -32,6 +33,7 @@ pub(super) struct Stage<'a> {
     pub(super) pods: watch::Receiver<PodTable>,
     pub(super) faults: Faults<'a>,
     pub(super) diary: &'a Diary,
+    pub(super) pulse: &'a Pulse,
     pub(super) rollout: &'a Rollout,
 }
 
