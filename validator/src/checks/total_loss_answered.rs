@@ -124,7 +124,7 @@ struct Answers {
 
 impl Answers {
     fn of_pod(timeline: &Timeline, line: usize, fault: &FaultFact, breaker: &Breaker) -> Self {
-        let window = (fault.began + open_by_ms(timeline, breaker), fault.ended);
+        let window = (fault.began.saturating_add(open_by_ms(timeline, breaker)), fault.ended);
         let load = timeline.load.fallback(window, |second| second.pod.as_deref() == Some(fault.pod.as_str()));
         let direct = timeline.load.direct_requests(&fault.pod, window);
         let slow = direct.filter(|(_, r)| is_slow(timeline, r)).count();
