@@ -71,7 +71,7 @@ fn pod_by_pod(timeline: &Timeline, losses: &[Loss]) -> Vec<Answers> {
 fn through_the_service(timeline: &Timeline, losses: &[Loss]) -> Result<Answers, Unmeasured> {
     let (begin, end) = timeline.between(Step::Loss, Step::Loss)?;
     let open_ms = timeline.breakers().map(|(_, breaker)| open_by_ms(timeline, breaker)).max();
-    let window = (begin + open_ms.unwrap_or_default(), end);
+    let window = (begin.saturating_add(open_ms.unwrap_or_default()), end);
     let load = timeline.load.fallback(window, |second| second.class != Class::Direct);
     if load.total == 0 {
         return Err(Unmeasured::NotSeen("no user came while every pod lacked a store".into()));
@@ -109,7 +109,7 @@ fn hammering(timeline: &Timeline, loss: &Loss) -> Vec<Case> {
     many.map(|(line, fault, rate)| case(*line, fault, rate)).collect()
 }
 
-/// When the circuit has to be open, from the begin of a loss on.
+/// When the circuit has to be open, from the begin of a loss on; for ever, if the calls were too few for its rule.
 fn open_by_ms(timeline: &Timeline, breaker: &Breaker) -> Millis {
     let open_by_s = timeline.opens_by_s(breaker) + 2.0 * timeline.plan().policy.opening_late_s;
     (open_by_s * 1000.0) as Millis
@@ -124,7 +124,7 @@ struct Answers {
 
 impl Answers {
     fn of_pod(timeline: &Timeline, line: usize, fault: &FaultFact, breaker: &Breaker) -> Self {
-        let window = (fault.began + open_by_ms(timeline, breaker), fault.ended);
+        let window = (fault.began.saturating_add(open_by_ms(timeline, breaker)), fault.ended);
         let load = timeline.load.fallback(window, |second| second.pod.as_deref() == Some(fault.pod.as_str()));
         let direct = timeline.load.direct_requests(&fault.pod, window);
         let slow = direct.filter(|(_, r)| is_slow(timeline, r)).count();
