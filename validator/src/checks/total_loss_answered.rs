@@ -109,7 +109,7 @@ fn hammering(timeline: &Timeline, loss: &Loss) -> Vec<Case> {
     many.map(|(line, fault, rate)| case(*line, fault, rate)).collect()
 }
 
-/// When the circuit has to be open, from the begin of a loss on.
+/// When the circuit has to be open, from the begin of a loss on; for ever, if the calls were too few for its rule.
 fn open_by_ms(timeline: &Timeline, breaker: &Breaker) -> Millis {
     let open_by_s = timeline.opens_by_s(breaker) + 2.0 * timeline.plan().policy.opening_late_s;
     (open_by_s * 1000.0) as Millis
