@@ -4,7 +4,6 @@ mod answer;
 
 use std::io::Read;
 
-use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName};
 use http::{Method, Uri};
@@ -77,13 +76,13 @@ impl Export {
     }
 
     /// The spans.
-    pub(super) fn read(&self, body: Bytes) -> Result<Vec<ResourceSpans>, Unknown> {
+    pub(super) fn read(&self, body: &[u8]) -> Result<Vec<ResourceSpans>, Unknown> {
         let (form, packing) = self.form.clone().map_err(Unknown::Unread)?;
         let body = match form {
-            Form::Grpc => message(&body).and_then(|(packed, message)| {
+            Form::Grpc => message(body).and_then(|(packed, message)| {
                 unpacked(message, if packed { packing } else { Packing::None })
             }),
-            Form::Protobuf | Form::Json => unpacked(&body, packing),
+            Form::Protobuf | Form::Json => unpacked(body, packing),
         }?;
         let export = match form {
             Form::Grpc | Form::Protobuf => ExportTraceServiceRequest::decode(body.as_slice()).map_err(broken),
@@ -170,7 +169,7 @@ mod tests {
             map.insert(*name, value.parse().unwrap());
         }
         let export = Export::of(&Method::POST, &path.parse().unwrap(), &map)?;
-        Some(export.read(Bytes::copy_from_slice(body)).map(|spans| spans[0].scope_spans[0].spans.len()))
+        Some(export.read(body).map(|spans| spans[0].scope_spans[0].spans.len()))
     }
 
     fn framed(packed: bool, message: &[u8]) -> Vec<u8> {

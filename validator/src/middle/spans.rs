@@ -55,14 +55,16 @@ impl Spans {
         let keep = Arc::clone(&kept);
         tokio::spawn(async move {
             while let Some(passed) = exports.recv().await {
-                let read = passed.export.read(passed.body.clone());
+                let read = passed.export.read(&passed.body);
                 let mut kept = keep.lock().unwrap_or_else(PoisonError::into_inner);
                 match (&passed.end, read) {
                     (Some(refusal), read) => {
                         kept.refuse(&passed, refusal, read.as_deref().unwrap_or_default(), &desk)
                     }
                     (None, Ok(resources)) => {
-                        resources.iter().for_each(|spans| kept.add(passed.at, spans, &desk))
+                        for spans in &resources {
+                            kept.add(passed.at, spans, &desk);
+                        }
                     }
                     (None, Err(Unknown::Unread(why))) => desk.unread(passed.source, why),
                     (None, Err(Unknown::TooMuch)) => {

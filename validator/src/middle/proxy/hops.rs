@@ -31,7 +31,9 @@ pub(super) fn between(fields: &mut HeaderMap, upgrade: bool) {
     for name in named.iter().filter(|name| !upgrade || *name != "upgrade") {
         fields.remove(name.as_str());
     }
-    ALWAYS.iter().for_each(|name| drop(fields.remove(name)));
+    for name in &ALWAYS {
+        fields.remove(name);
+    }
     if upgrade {
         fields.insert(CONNECTION, HeaderValue::from_static("upgrade"));
     } else {
