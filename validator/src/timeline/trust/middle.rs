@@ -102,7 +102,9 @@ mod tests {
         let trust = Timeline::new(&evidence).trust;
         assert_eq!(trust.during(&[Kind::Agent], None, (0, 44_000)).count(), 0);
         assert_eq!(trust.during(&[Kind::Agent], Some("postgres"), (50_000, 50_001)).count(), 1);
-        assert_eq!(trust.during(&[Kind::Agent], Some("redis"), (50_000, 90_000)).count(), 0);
+        // What is about another dependency may have been slow for want of this one.
+        assert_eq!(trust.during(&[Kind::Agent], Some("redis"), (50_000, 90_000)).count(), 1);
+        assert_eq!(trust.during(&[Kind::Record], Some("redis"), (50_000, 90_000)).count(), 0);
     }
 
     #[test]
