@@ -93,15 +93,17 @@ fn area_line(area: Area, lines: &[CheckLine]) -> AreaLine {
     AreaLine { area, outcome, reason, remedy, more: more.saturating_sub(1) }
 }
 
-/// A passing area is told by its strongest passing proof: the last experiment, else the last check.
+/// A passing area is told by its strongest passing proof: the last experiment, else the last check; by why nothing in it
+/// applies, if nothing does.
 fn headline(mine: &[&CheckLine]) -> String {
-    let passed: Vec<&&CheckLine> = mine.iter().filter(|line| line.finding.outcome == Outcome::Pass).collect();
-    let experiments = passed.iter().filter(|line| line.id.as_bytes().get(4) == Some(&b'2'));
-    let blocker = experiments.clone().find(|line| line.severity == Severity::Blocker);
-    let chosen = blocker.or_else(|| passed.first());
-    let warnings = mine.iter().filter(|line| line.finding.outcome != Outcome::Pass).count();
+    let passed = || mine.iter().copied().filter(|line| line.finding.outcome == Outcome::Pass);
+    let is_experiment = |line: &&CheckLine| line.id.as_bytes().get(4) == Some(&b'2');
+    let blocker = passed().filter(is_experiment).find(|line| line.severity == Severity::Blocker);
+    let skipped = || mine.iter().copied().find(|line| line.severity == Severity::Blocker);
+    let chosen = blocker.or_else(|| passed().next()).or_else(skipped);
+    let told = |line: &&&CheckLine| !matches!(line.finding.outcome, Outcome::Pass | Outcome::Skipped);
     let text = chosen.map_or_else(|| "nothing to judge".to_owned(), |line| line.finding.summary.clone());
-    match warnings {
+    match mine.iter().filter(told).count() {
         0 => text,
         1 => format!("{text} (1 warning)"),
         several => format!("{text} ({several} warnings)"),

@@ -332,19 +332,17 @@ pub(super) fn by_design(evidence: &mut Evidence, window: (Millis, Millis), took_
     }
 }
 
-/// Every other sampled request is of the second template, and from a moment on its trace shows no store.
-pub(super) fn from_memory(evidence: &mut Evidence, since: Millis) {
+/// The trace of every n-th sampled request shows no store; every second one is of a template of its own.
+pub(super) fn from_memory(evidence: &mut Evidence, every: usize) {
     let mut bare = Vec::new();
     let mut number = 0;
     for fact in &mut evidence.facts {
         let Fact::Request(request) = fact else { continue };
         let Some(id) = request.trace_id.clone() else { continue };
         number += 1;
-        if number % 2 == 0 {
-            request.template = 1;
-            if request.due >= since {
-                bare.push(id);
-            }
+        if number % every == 0 {
+            request.template = if every == 2 { 1 } else { request.template };
+            bare.push(id);
         }
     }
     for fact in &mut evidence.facts {

@@ -42,7 +42,7 @@ pub(super) const TRACING: &[Mutation] = &[
         // The same, where hardly any request is sampled.
         let away = fault(e, |f| f.dependency == "traces");
         let like = direct_request(e, &away);
-        e.facts.extend((0..8).map(|_| Fact::Request(like.clone())));
+        e.facts.extend((0..12).map(|_| Fact::Request(like.clone())));
     }),
     ("GL-T206", Outcome::Pass, |e| {
         // The machine stopped for a fifth of a second.
@@ -62,11 +62,9 @@ pub(super) const TRACING: &[Mutation] = &[
     ("GL-T202", Outcome::Pass, |e| spans_of_redis(e, |number| number % 2 == 0)),
     ("GL-T202", Outcome::Fail, |e| spans_of_redis(e, |_| true)),
     // A page that never touches a store, beside pages that do.
-    ("GL-T202", Outcome::Pass, |e| from_memory(e, 0)),
-    ("GL-T202", Outcome::Fail, |e| {
-        let end = edge(e, Step::Quiet, Edge::End);
-        from_memory(e, end);
-    }),
+    ("GL-T202", Outcome::Pass, |e| from_memory(e, 2)),
+    // One in twenty without a store's span: missing, or answered from memory.
+    ("GL-T202", Outcome::Warn, |e| from_memory(e, 20)),
     ("GL-T202", Outcome::Skipped, |e| {
         e.header.plan.dependencies.retain(|d| !d.protocol.is_store());
     }),
