@@ -65,7 +65,7 @@ account() {
   shift
   config=$(account_config "$namespace")
   "${kubectl[@]}" apply -f - <<<"$(bound_to_itself)"
-  "$validator" rbac -n "$namespace" | "${kubectl[@]}" apply -f -
+  "$validator" rbac | "${kubectl[@]}" apply -f -
   for other; do reads_services "$namespace" | kubectl_ -n "$other" apply -f -; done
   reads_nodes "$namespace" | kubectl_ apply -f -
   # Not readable by others from its first byte on.

@@ -28,8 +28,8 @@ pub(super) const CHECK: Check = Check {
 
 fn judge(timeline: &Timeline) -> Finding {
     // A collector needs no breaker: who exports does not wait for it (GL-T206). What is called beside it and not declared
-    // stands under NOT TESTED.
-    if timeline.plan().dependencies.iter().all(|d| d.protocol == Protocol::Otlp) {
+    // stands under NOT TESTED, and so does that nothing is known of what goes over `tcp`.
+    if timeline.plan().dependencies.iter().all(|d| matches!(d.protocol, Protocol::Otlp | Protocol::Tcp)) {
         return Finding::skipped("the target file declares nothing that needs a circuit breaker");
     }
     // A service whose arrows nobody declared has proved nothing; the other checks of the breaker are skipped.

@@ -12,7 +12,7 @@ pub(super) const CHECK: Check = Check {
     severity: Severity::Blocker,
     why: "A fault in front of a dependency that the pods reach by another way breaks nothing, and proves nothing.",
     how: "Every pod that was Ready in the quiet phase must have had a connection by then at each declared dependency's middle agent.",
-    remedy: "Point the target at the declared Service by its name; a mesh, a headless Service or an address in between hides its connections.",
+    remedy: "Let the target connect by the declared name: a mesh, an address, an SRV record or a resolver that skips /etc/hosts passes the agents by.",
     rests_on: &[],
     judge,
 };

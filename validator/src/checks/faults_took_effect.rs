@@ -1,7 +1,7 @@
 //! Every fault touched what it was meant to touch.
 
 use crate::check::{Area, Check, Finding, Severity};
-use crate::config::Protocol;
+use crate::config::{Dependency, Protocol};
 use crate::evidence::{Fault, FaultFact, Millis};
 use crate::timeline::{PodLife, Timeline, Unmeasured};
 
@@ -27,6 +27,11 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         return Err(Unmeasured::NotDeclared("the target file declares no dependency".into()));
     }
     let all = &timeline.faults.all;
+    // A call over HTTP without a breaker is only looked at: no step breaks it.
+    let is_broken = |d: &Dependency| d.breaker.is_some() || d.protocol != Protocol::Http;
+    if !timeline.plan().dependencies.iter().any(is_broken) {
+        return Err(Unmeasured::NotDeclared("nothing that is declared is broken by any step".into()));
+    }
     if all.is_empty() {
         return Err(Unmeasured::NotSeen("no fault was made".into()));
     }

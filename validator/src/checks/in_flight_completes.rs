@@ -32,6 +32,10 @@ fn judge(timeline: &Timeline) -> Finding {
 }
 
 fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
+    if timeline.breakers().next().is_none() {
+        let why = "the target file declares no circuit breaker: no statement was held";
+        return Err(Unmeasured::NotDeclared(why.into()));
+    }
     timeline.data_stores().try_for_each(|store| timeline.trust.was_read(&store.name))?;
     let mut given_up = Vec::new();
     let mut total = 0;

@@ -80,6 +80,12 @@ impl TryFrom<Declared> for Dependency {
         let upstream =
             Upstream::declared(service, host, port).map_err(|why| format!("dependency `{name}`: {why}"))?;
         let readiness = readiness.unwrap_or(Need::usual(protocol));
+        if breaker.is_some() && matches!(protocol, Protocol::Tcp | Protocol::Otlp) {
+            return Err(format!(
+                "dependency `{name}`: a `breaker` is judged by the calls it lets through, which are not known with protocol {}; leave it out",
+                protocol.name()
+            ));
+        }
         Ok(Self { name, upstream, protocol, readiness, breaker })
     }
 }
@@ -215,11 +221,13 @@ mod tests {
 
     #[test]
     fn what_is_missing_or_too_much_is_named() {
+        let breaker = json!({ "consecutiveFailures": 5, "deadline": "1s", "openFor": "30s", "trials": 1 });
         for (fields, told) in [
             (json!({}), "expected `service"),
             (json!({ "host": "h" }), "needs its `port`"),
             (json!({ "service": "s", "host": "h" }), "not both"),
             (json!({ "service": "s", "port": 1 }), "goes with `host`"),
+            (json!({ "service": "s", "protocol": "tcp", "breaker": breaker }), "leave it out"),
         ] {
             let error = parsed(&fields).unwrap_err();
             assert!(error.contains(told) && error.contains("`d`"), "{error}");

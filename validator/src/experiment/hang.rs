@@ -20,7 +20,11 @@ pub(super) fn hold(circuit: &Circuit) -> Duration {
 
 /// Hangs each dependency with a breaker in turn, under load, and sends each pod through its acts: all of them with
 /// the first dependency, only a trial with the others.
+/// Without any breaker only the collector is taken away.
 pub(super) async fn run(stage: &Stage<'_>, pods: &[String], progress: &mut Progress) -> Result<(), Failure> {
+    if stage.circuits().is_empty() {
+        return without_collector(stage, pods, progress).await;
+    }
     for (number, (dependency, circuit)) in stage.circuits().into_iter().enumerate() {
         let pods = if number == 0 { pods.to_vec() } else { stage.serving() };
         let acts =
@@ -33,6 +37,19 @@ pub(super) async fn run(stage: &Stage<'_>, pods: &[String], progress: &mut Progr
         each_on_its_own(stage, dependency, &circuit, &pods, &acts).await?;
         stage.diary.end(Step::Trials);
     }
+    Ok(())
+}
+
+async fn without_collector(
+    stage: &Stage<'_>,
+    pods: &[String],
+    progress: &mut Progress,
+) -> Result<(), Failure> {
+    let Some(pod) = pods.first().filter(|_| stage.collector().is_some()) else { return Ok(()) };
+    progress.tell("the collector is gone for one pod, which is deleted while it is");
+    stage.diary.begin(Step::Trials, trials::LEAST_WITHOUT_COLLECTOR);
+    trials::no_collector(stage, pod).await?;
+    stage.diary.end(Step::Trials);
     Ok(())
 }
 

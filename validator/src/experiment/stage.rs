@@ -51,9 +51,15 @@ impl Stage<'_> {
         self.dependencies().filter_map(|d| Some((d.name.as_str(), declared(d)?))).collect()
     }
 
-    /// Dependencies that keep state.
+    /// Dependencies that keep state, as far as is known: what is spoken over `tcp` nobody knows.
     pub(super) fn stores(&self) -> Vec<&str> {
-        self.dependencies().filter(|d| d.protocol.is_store()).map(|d| d.name.as_str()).collect()
+        let keeps_state = |d: &&Dependency| d.protocol.is_store() || d.protocol == Protocol::Tcp;
+        self.dependencies().filter(keeps_state).map(|d| d.name.as_str()).collect()
+    }
+
+    /// Where the spans go.
+    pub(super) fn collector(&self) -> Option<&str> {
+        self.dependencies().find(|d| d.protocol == Protocol::Otlp).map(|d| d.name.as_str())
     }
 
     /// Dependencies whose reads can be made to miss.

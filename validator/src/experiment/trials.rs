@@ -8,7 +8,6 @@ use super::circuit::Circuit;
 use super::hang::hold;
 use super::stage::Stage;
 use crate::cluster::delete_pod;
-use crate::config::Protocol;
 use crate::evidence::{Fault, TrialEnd};
 use crate::failure::Failure;
 
@@ -18,8 +17,14 @@ const HICCUPS: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), 
 /// How long a database is away when it is restarted.
 const RESTART: Duration = Duration::from_secs(2);
 
+/// Load on a pod alone before its collector is taken away, to compare with.
+const BEFORE: Duration = Duration::from_secs(5);
+
 /// Load without the collector before a pod has to end without it.
 const WITHOUT_COLLECTOR: Duration = Duration::from_secs(8);
+
+/// How long it takes at least to see a pod live and end without its collector.
+pub(super) const LEAST_WITHOUT_COLLECTOR: Duration = BEFORE.saturating_add(WITHOUT_COLLECTOR);
 
 /// How long a pod and its replacement may take together, grace period aside.
 const REPLACEMENT: Duration = Duration::from_mins(1);
@@ -129,17 +134,14 @@ async fn closed_again(stage: &Stage<'_>, database: &str, circuit: &Circuit, pod:
     stage.faults.calls_again(database, pod, circuit.open_for + patience(circuit)).await;
 }
 
-async fn no_collector(stage: &Stage<'_>, pod: &str) -> Result<(), Failure> {
-    let collector = stage.dependencies().find(|d| d.protocol == Protocol::Otlp).map(|d| d.name.clone());
-    let Some(collector) = collector else {
-        return Ok(());
-    };
-    sleep(Duration::from_secs(5)).await;
-    stage.faults.set(&collector, [(pod, Fault::Refuse)], WITHOUT_COLLECTOR + REPLACEMENT * 2).await?;
+pub(super) async fn no_collector(stage: &Stage<'_>, pod: &str) -> Result<(), Failure> {
+    let Some(collector) = stage.collector() else { return Ok(()) };
+    sleep(BEFORE).await;
+    stage.faults.set(collector, [(pod, Fault::Refuse)], WITHOUT_COLLECTOR + REPLACEMENT * 2).await?;
     sleep(WITHOUT_COLLECTOR).await;
     delete_pod(stage.cluster, pod).await?;
     stage.wait_for(REPLACEMENT * 2, |stage| !stage.pods.borrow().contains_key(pod) && stage.all_in()).await;
-    stage.faults.clear(&collector, pod).await?;
+    stage.faults.clear(collector, pod).await?;
     stage.direct(&stage.serving()).await
 }
 
