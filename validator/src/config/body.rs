@@ -24,9 +24,9 @@ impl Body {
             Self::Json(value) => fill(value, random).to_string(),
             Self::Form(fields) => {
                 let mut form = form_urlencoded::Serializer::new(String::new());
-                fields.iter().for_each(|(key, text)| {
+                for (key, text) in fields {
                     form.append_pair(key, &fill_text(text, random));
-                });
+                }
                 form.finish()
             }
             Self::Text(text) => fill_text(text, random),

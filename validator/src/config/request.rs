@@ -94,13 +94,11 @@ impl Entry {
     fn method(&mut self) -> Result<(Method, Template), String> {
         let named = self.paths().into_iter().filter_map(|(method, path)| Some((method, path.take()?)));
         let mut named: Vec<_> = named.collect();
-        match (named.pop(), named.is_empty()) {
-            (Some(one), true) => Ok(one),
-            _ => {
-                let names = Method::ALL.map(Method::name).join(", ");
-                Err(format!("expected exactly one method with its path in each request, of {names}"))
-            }
+        if let (Some(one), true) = (named.pop(), named.is_empty()) {
+            return Ok(one);
         }
+        let names = Method::ALL.map(Method::name).join(", ");
+        Err(format!("expected exactly one method with its path in each request, of {names}"))
     }
 
     fn body(&mut self) -> Result<Option<Body>, String> {

@@ -169,7 +169,7 @@ fn every_example_of_the_documentation_is_valid() {
     let whole = |section: &str| format!("{}\n", section.trim_end());
     let spec = "apiVersion: golive.dev/v1alpha1\nkind: GoLiveCheck\nmetadata: { name: n }\nspec:\n  target: { deployment: d }\n";
     let indented =
-        |example: &str, by: &str| example.lines().map(|line| format!("{by}{line}\n")).collect::<String>();
+        |example: &str, by: &str| example.lines().flat_map(|line| [by, line, "\n"]).collect::<String>();
     let mut parsed = [0, 0, 0];
     for example in examples {
         let (kind, text) = if example.starts_with("requests:") {

@@ -58,7 +58,7 @@ mod tests {
     use crate::config::RequestSpec;
     use crate::exit::Exit;
 
-    fn requests(headers: serde_json::Value) -> Vec<RequestSpec> {
+    fn requests(headers: &serde_json::Value) -> Vec<RequestSpec> {
         let all = json!([{ "get": "/open" }, { "get": "/", "headers": headers }]);
         serde_json::from_value(all).unwrap()
     }
@@ -72,10 +72,10 @@ mod tests {
             json!({ "metadata": { "name": "gate" }, "data": data }),
         );
         let of = |key: &str| json!({ "authorization": { "secretKeyRef": { "name": "gate", "key": key } } });
-        let headers = secret(&cluster, &requests(of("bearer"))).await.unwrap();
+        let headers = secret(&cluster, &requests(&of("bearer"))).await.unwrap();
         let told = serde_json::to_value(&headers).unwrap();
         assert_eq!(told, json!([[], [["authorization", "Bearer s3cret"]]]));
-        let missing = secret(&cluster, &requests(of("token"))).await.unwrap_err();
+        let missing = secret(&cluster, &requests(&of("token"))).await.unwrap_err();
         assert_eq!(missing.exit(), Exit::Usage);
         assert!(missing.to_string().contains("its keys: bearer") && !missing.to_string().contains("s3cret"));
         assert!(fake.heard().iter().all(|call| call.what.starts_with("GET ")));
