@@ -85,10 +85,10 @@ mod tests {
     async fn a_secret_or_a_file_that_is_not_there_is_named_with_the_next_step() {
         let (_fake, cluster) = Fake::start().await;
         let absent = json!({ "x-token": { "secretKeyRef": { "name": "absent", "key": "k" } } });
-        let refused = secret(&cluster, &requests(absent)).await.unwrap_err().to_string();
+        let refused = secret(&cluster, &requests(&absent)).await.unwrap_err().to_string();
         assert!(refused.contains("kubectl create secret generic absent"), "{refused}");
         let file = json!({ "x-token": { "file": "nowhere/token" } });
-        let refused = secret(&cluster, &requests(file)).await.unwrap_err().to_string();
+        let refused = secret(&cluster, &requests(&file)).await.unwrap_err().to_string();
         assert!(refused.contains("`x-token`") && refused.contains("nowhere/token"), "{refused}");
     }
 }
