@@ -30,6 +30,7 @@ enum Sender {
 }
 
 /// Who speaks first on a connection.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum FirstWord {
     /// The client, with this byte.
     Client(u8),
@@ -37,6 +38,19 @@ pub(super) enum FirstWord {
     Server,
     /// Nobody: one of them has closed it.
     None,
+}
+
+/// Length of the header of each frame of HTTP/2 (RFC 9113, 4.1).
+const FRAME_HEADER: usize = 9;
+
+/// Whether these first bytes may begin the SETTINGS that a server of HTTP/2 may send before the client has said anything
+/// (RFC 9113, 3.4), as grpc-go does: a length below 64 KiB, type 4, no flags, stream 0.
+fn is_settings(begin: &[u8]) -> bool {
+    begin.first() == Some(&0) && begin.get(3..).is_none_or(|rest| [4, 0, 0, 0, 0, 0].starts_with(rest))
+}
+
+fn asked_first(length: usize, byte: u8) -> FirstWord {
+    if length == 0 { FirstWord::None } else { FirstWord::Client(byte) }
 }
 
 impl Upstream {
@@ -58,17 +72,18 @@ impl Upstream {
     pub(super) async fn first_word(&self, client: &mut DuplexStream) -> std::io::Result<FirstWord> {
         let fresh = self.fresh.lock().await;
         let Some(server) = fresh.as_ref() else { return Ok(FirstWord::None) };
-        let (mut asked, mut told) = ([0], [0]);
-        tokio::select! {
+        let (mut asked, mut told) = ([0], [0; FRAME_HEADER]);
+        let told_first = tokio::select! {
             biased;
-            read = client.read(&mut asked) => match read? {
-                0 => Ok(FirstWord::None),
-                _ => Ok(FirstWord::Client(asked[0])),
-            },
-            peeked = server.peek(&mut told) => match peeked? {
-                0 => Ok(FirstWord::None),
-                _ => Ok(FirstWord::Server),
+            read = client.read(&mut asked) => return Ok(asked_first(read?, asked[0])),
+            peeked = server.peek(&mut told) => peeked?,
+        };
+        match told_first {
+            0 => Ok(FirstWord::None),
+            length if is_settings(&told[..length]) => {
+                Ok(asked_first(client.read(&mut asked).await?, asked[0]))
             }
+            _ => Ok(FirstWord::Server),
         }
     }
 
@@ -149,5 +164,40 @@ async fn pass_upgraded(client: OnUpgrade, server: OnUpgrade) {
     if let (Ok(client), Ok(server)) = tokio::join!(client, server) {
         let (mut client, mut server) = (TokioIo::new(client), TokioIo::new(server));
         copy_bidirectional(&mut client, &mut server).await.ok(); // its end is the end of both
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// What is made of a connection on which the dependency says this at once, and the client a letter after it.
+    async fn first_word(greeting: &[u8]) -> FirstWord {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut dependency, _) = listener.accept().await.unwrap();
+        dependency.write_all(greeting).await.unwrap();
+        server.readable().await.unwrap();
+        let (mut ours, mut client) = tokio::io::duplex(64);
+        let upstream = Upstream::new(server);
+        let saying = async {
+            tokio::task::yield_now().await;
+            client.write_all(b"P").await.unwrap();
+        };
+        tokio::join!(upstream.first_word(&mut ours), saying).0.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_server_of_http2_may_send_its_settings_before_the_client_speaks() {
+        assert_eq!(
+            first_word(&[0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 5, 0, 0, 64, 0]).await,
+            FirstWord::Client(b'P')
+        );
+        assert_eq!(first_word(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await, FirstWord::Client(b'P'));
+        assert_eq!(first_word(b"220 mail.example.com ESMTP\r\n").await, FirstWord::Server);
+        assert_eq!(first_word(&[0, 0, 6, 1, 0, 0, 0, 0, 1]).await, FirstWord::Server);
     }
 }
