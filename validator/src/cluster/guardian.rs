@@ -199,7 +199,7 @@ mod tests {
         guard(&cluster, "dead", "users").await.unwrap_err();
         guard(&cluster, "dead", "users").await.unwrap();
         assert_eq!(rolled.template(), old());
-        assert_eq!(rolled.annotations(), json!({ "deployment.kubernetes.io/revision": "5" }));
+        assert_eq!(rolled.annotations(), json!({ "deployment.kubernetes.io/revision": "6" }));
     }
 
     #[tokio::test]

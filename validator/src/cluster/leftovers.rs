@@ -242,6 +242,28 @@ mod tests {
         assert!(template["spec"].get("hostAliases").is_none(), "{template}");
     }
 
+    const SETS: &str = "/apis/apps/v1/namespaces/demo/replicasets";
+
+    #[tokio::test(start_paused = true)]
+    async fn an_api_server_that_fails_for_a_moment_does_not_leave_the_candidate() {
+        let (fake, cluster, rolled) = left_behind().await;
+        fake.refuse(SETS, 1);
+        clean_up(&cluster).await.unwrap();
+        assert_eq!(rolled.template(), old());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn our_own_aliases_taken_off_are_no_release_of_somebody_else() {
+        let (fake, cluster, rolled) = left_behind().await;
+        let kept = fake.get(Rolled::SET).unwrap();
+        fake.remove(Rolled::SET);
+        let failure = clean_up(&cluster).await.unwrap_err().to_string();
+        assert!(failure.contains("no longer kept") && !rolled.leads(), "{failure}");
+        fake.put(Rolled::SET, kept);
+        clean_up(&cluster).await.unwrap();
+        assert_eq!(rolled.template(), old());
+    }
+
     #[tokio::test]
     async fn aliases_whose_note_somebody_has_taken_away_go_too() {
         let (_fake, cluster, rolled) = left_behind().await;

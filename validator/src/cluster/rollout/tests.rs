@@ -76,7 +76,7 @@ async fn a_candidate_goes_in_behind_the_agents_and_stays_without_them() {
     wanted["metadata"]["annotations"] = json!({ "golive.dev/restarted-at": null });
     assert_eq!(stays, wanted);
     assert!(keep(&cluster, "users").await.unwrap());
-    assert_eq!(rolled.annotations(), json!({ "deployment.kubernetes.io/revision": "4" }), "no note is left");
+    assert_eq!(rolled.annotations(), json!({ "deployment.kubernetes.io/revision": "6" }), "no note is left");
 }
 
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn the_old_template_comes_back_as_it_was() {
     through(&rolled, rollout.roll_in(later(), |_, _| {})).await;
     through(&rolled, rollout.roll_out(Stays::Old, later(), |_, _| {})).await;
     assert_eq!(rolled.template(), found());
-    assert_eq!(rolled.annotations(), json!({ "deployment.kubernetes.io/revision": "4" }));
+    assert_eq!(rolled.annotations(), json!({ "deployment.kubernetes.io/revision": "6" }));
     assert_eq!(go_back(&cluster, "users", Back::Old).await.unwrap(), None, "there is nothing left to undo");
     assert!(!keep(&cluster, "users").await.unwrap(), "nor to keep");
 }
@@ -99,6 +99,8 @@ async fn who_wants_to_keep_the_candidate_loses_only_the_aliases() {
     go_back(&cluster, "users", Back::Clean).await.unwrap().unwrap();
     assert_eq!(rolled.template()["spec"]["hostAliases"], found()["spec"]["hostAliases"]);
     assert_eq!(rolled.template()["spec"]["containers"][0]["image"], "users:2");
+    go_back(&cluster, "users", Back::Old).await.unwrap().unwrap();
+    assert_eq!(rolled.template(), found(), "until it is kept, the way back is open");
 }
 
 #[tokio::test]
