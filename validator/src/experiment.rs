@@ -19,7 +19,7 @@ pub use forecast::{Forecast, forecast};
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use self::diary::Diary;
 use self::faults::Faults;
@@ -43,6 +43,9 @@ const BEAT: Duration = Duration::from_millis(500);
 
 /// The load ends by itself after this time, whatever becomes of the validator.
 const LOAD_AT_MOST: Duration = Duration::from_mins(45);
+
+/// How long the load agents may take to stop, all of them.
+const STOP: Duration = Duration::from_secs(30);
 
 /// One experiment on one target.
 pub struct Experiment<'a> {
@@ -107,9 +110,9 @@ impl Experiment<'_> {
 
         let own = Own { started, diary: Diary::default(), pulse: Pulse::start(Who::Validator, BEAT, now) };
         let ran = self.steps(&agents, &middle, &collector, &own, progress).await;
-        let ran = self.back(ran, progress).await;
+        let ran = self.back(ran, &middle, progress).await;
         prober.abort();
-        let stopped = agents.stop().await;
+        let stopped = stop(&agents).await;
         progress.tell("fetching the evidence");
         let load = agents.evidence().await;
         let mut facts = self.target.facts.clone();
@@ -193,8 +196,14 @@ impl Experiment<'_> {
         stage.direct(&[]).await
     }
 
-    /// Takes the way back unless the roll out was. Where it cannot be taken the clean-up tries again, and says so.
-    async fn back(&self, ran: Result<Ended, Failure>, progress: &mut Progress) -> Result<(), Failure> {
+    /// Takes the way back unless the roll out was, and ends what is still broken: agents that are listened to do not fail
+    /// open. Where it cannot be taken the clean-up tries again, and says so.
+    async fn back(
+        &self,
+        ran: Result<Ended, Failure>,
+        middle: &Interposition,
+        progress: &mut Progress,
+    ) -> Result<(), Failure> {
         if matches!(ran, Ok(Ended::Whole)) {
             return Ok(());
         }
@@ -203,6 +212,7 @@ impl Experiment<'_> {
             Ok(done) => done.iter().for_each(|line| progress.tell(line)),
             Err(failure) => progress.tell(&format!("the way back: {failure}")),
         }
+        middle.calm().await;
         ran.map(drop)
     }
 
@@ -218,6 +228,12 @@ impl Experiment<'_> {
         let fixed = Duration::from_mins(2) + QUIET * 2;
         fixed + self.target.expected_roll * 2 + Duration::from_secs_f64(trials)
     }
+}
+
+/// Ends the load; it ends by itself where that is not heard.
+async fn stop(agents: &Agents) -> Result<(), Failure> {
+    let late = |_| Err(Failure::environment("the load agents did not stop within 30 s"));
+    timeout(STOP, agents.stop()).await.unwrap_or_else(late)
 }
 
 /// What the load agents saw, and the first failure: one lost agent takes nothing along of what all others saw.
