@@ -125,6 +125,43 @@ async fn a_deployment_that_has_given_up_is_told_from_a_run_that_is_out_of_time()
     assert_eq!(end, RollEnd::Stuck("ProgressDeadlineExceeded: timed out".into()));
 }
 
+/// How a roll in ends whose new pod waits for this reason, within so many seconds.
+async fn waiting_for(reason: &str, seconds: u64) -> RollEnd {
+    let (_fake, cluster, _rolled) = at_rest().await;
+    let (table, pods) = watch::channel(PodTable::new());
+    let rollout = Rollout::prepare(&cluster, &target(), "r", &Candidate::Restart, &[], pods).await.unwrap();
+    let (ip, hash, waiting) = (None, String::new(), Some(reason.to_owned()));
+    let brief = PodBrief { ip, hash, leaving: false, ready: false, led: true, waiting };
+    let comes = async {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        table.send_modify(|pods| drop(pods.insert("users-2".into(), brief)));
+    };
+    let until = Instant::now() + std::time::Duration::from_secs(seconds);
+    let (end, ()) = tokio::join!(rollout.roll_in(until, |_, _| {}), comes);
+    end.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn trouble_of_a_new_pod_may_pass_for_a_minute_and_then_it_is_the_end() {
+    for reason in ["CreateContainerConfigError", "CrashLoopBackOff"] {
+        assert!(matches!(waiting_for(reason, 50).await, RollEnd::OutOfTime(_)), "{reason}");
+        assert_eq!(waiting_for(reason, 300).await, RollEnd::Stuck(format!("new pod users-2: {reason}")));
+    }
+    assert!(matches!(waiting_for("ErrImagePull", 300).await, RollEnd::OutOfTime(_)), "it is pulled again");
+    assert!(matches!(waiting_for("ImagePullBackOff", 300).await, RollEnd::Unpullable(_)));
+}
+
+#[tokio::test]
+async fn an_api_server_that_fails_for_a_moment_ends_no_roll() {
+    let (fake, cluster, rolled) = at_rest().await;
+    let rollout = rollout(&cluster, &Candidate::Image("users:2".into())).await;
+    let next = fake.heard().len();
+    fake.fail(next + 2);
+    through(&rolled, rollout.roll_in(later(), |_, _| {})).await;
+    let failed = fake.heard().into_iter().find(|heard| heard.failed).unwrap();
+    assert!(failed.what.starts_with("GET"), "{failed:?}");
+}
+
 #[tokio::test]
 async fn what_an_earlier_run_left_in_our_name_is_given_up_before_the_first_write() {
     let (fake, cluster, rolled) = at_rest().await;
