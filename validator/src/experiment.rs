@@ -19,7 +19,7 @@ pub use forecast::{Forecast, forecast};
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use self::diary::Diary;
 use self::faults::Faults;
@@ -43,6 +43,9 @@ const BEAT: Duration = Duration::from_millis(500);
 
 /// The load ends by itself after this time, whatever becomes of the validator.
 const LOAD_AT_MOST: Duration = Duration::from_mins(45);
+
+/// How long the load agents may take to stop, all of them.
+const STOP: Duration = Duration::from_secs(30);
 
 /// One experiment on one target.
 pub struct Experiment<'a> {
@@ -71,11 +74,21 @@ struct Own {
     pulse: Pulse,
 }
 
+/// What a run has brought.
+pub struct Ran {
+    /// What was seen.
+    pub evidence: Evidence,
+    /// What ended it half-way, if anything did.
+    pub failure: Option<Failure>,
+    /// Why the roll out has brought the old template, if it has.
+    pub taken_back: Option<String>,
+}
+
 /// How far the steps came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Ended {
-    /// The roll out is over: nothing leads to an agent any more.
-    Whole,
+    /// The roll out is over: nothing leads to an agent any more. Why it has brought the old template, if it has.
+    Whole(Option<String>),
     /// A roll was not complete.
     Early,
 }
@@ -91,7 +104,7 @@ impl Experiment<'_> {
     /// # Cancel safety
     /// Dropping it leaves agents, a template that may lead to them and a noted revision behind: `cluster::clean_up`
     /// undoes all of it. Faults end by themselves.
-    pub async fn run(&self, progress: &mut Progress) -> Result<(Evidence, Option<Failure>), Failure> {
+    pub async fn run(&self, progress: &mut Progress) -> Result<Ran, Failure> {
         let started = now();
         progress.expect(self.estimate());
         progress.tell(&format!("starting {} load agents", self.plan.traffic.agents));
@@ -107,18 +120,19 @@ impl Experiment<'_> {
 
         let own = Own { started, diary: Diary::default(), pulse: Pulse::start(Who::Validator, BEAT, now) };
         let ran = self.steps(&agents, &middle, &collector, &own, progress).await;
-        let ran = self.back(ran, progress).await;
+        let ran = self.back(ran, &middle, progress).await;
         prober.abort();
-        let stopped = agents.stop().await;
+        let stopped = stop(&agents).await;
         progress.tell("fetching the evidence");
         let load = agents.evidence().await;
         let mut facts = self.target.facts.clone();
         facts.extend(own.diary.facts().into_iter().chain(own.pulse.facts()));
+        let (ran, taken_back) = ran.map_or_else(|failure| (Err(failure), None), |why| (Ok(()), why));
         let (load, failure) = kept(load, ran.and(stopped));
         facts.extend(load);
         facts.extend(middle.evidence().await);
         facts.extend(collector.finish().await);
-        Ok((Evidence::new(self.header(started), facts), failure))
+        Ok(Ran { evidence: Evidence::new(self.header(started), facts), failure, taken_back })
     }
 
     async fn steps(
@@ -168,16 +182,16 @@ impl Experiment<'_> {
         }
         peace::run(stage, progress).await?;
         self.faults(stage, progress).await?;
-        let stays = if self.keep {
-            Stays::Candidate
+        let (stays, why) = if self.keep {
+            (Stays::Candidate, String::new())
         } else {
             let (stays, why) = interim::stays(stage, self.header(started)).await;
             let what = if stays == Stays::Old { "the old template" } else { "the candidate's" };
             progress.tell(&format!("the roll out brings {what}: {why}"));
-            stays
+            (stays, why)
         };
         let complete = rolls::roll_out(stage, stays, self.deadline, progress).await?;
-        Ok(if complete { Ended::Whole } else { Ended::Early })
+        Ok(if complete { Ended::Whole((stays == Stays::Old).then_some(why)) } else { Ended::Early })
     }
 
     async fn faults(&self, stage: &Stage<'_>, progress: &mut Progress) -> Result<(), Failure> {
@@ -193,17 +207,25 @@ impl Experiment<'_> {
         stage.direct(&[]).await
     }
 
-    /// Takes the way back unless the roll out was. Where it cannot be taken the clean-up tries again, and says so.
-    async fn back(&self, ran: Result<Ended, Failure>, progress: &mut Progress) -> Result<(), Failure> {
-        if matches!(ran, Ok(Ended::Whole)) {
-            return Ok(());
+    /// Takes the way back unless the roll out was, and ends what is still broken: agents that are listened to do not fail
+    /// open. Where it cannot be taken the clean-up tries again, and says so. Gives why a whole run has brought the old
+    /// template, if it has.
+    async fn back(
+        &self,
+        ran: Result<Ended, Failure>,
+        middle: &Interposition,
+        progress: &mut Progress,
+    ) -> Result<Option<String>, Failure> {
+        if let Ok(Ended::Whole(taken_back)) = ran {
+            return Ok(taken_back);
         }
         let back = if self.keep { Back::Clean } else { Back::Old };
         match go_back(self.cluster, &self.target.plan.deployment, back).await {
             Ok(done) => done.iter().for_each(|line| progress.tell(line)),
             Err(failure) => progress.tell(&format!("the way back: {failure}")),
         }
-        ran.map(drop)
+        middle.calm().await;
+        ran.map(|_| None)
     }
 
     fn header(&self, started: Millis) -> Header {
@@ -218,6 +240,12 @@ impl Experiment<'_> {
         let fixed = Duration::from_mins(2) + QUIET * 2;
         fixed + self.target.expected_roll * 2 + Duration::from_secs_f64(trials)
     }
+}
+
+/// Ends the load; it ends by itself where that is not heard.
+async fn stop(agents: &Agents) -> Result<(), Failure> {
+    let late = |_| Err(Failure::environment("the load agents did not stop within 30 s"));
+    timeout(STOP, agents.stop()).await.unwrap_or_else(late)
 }
 
 /// What the load agents saw, and the first failure: one lost agent takes nothing along of what all others saw.

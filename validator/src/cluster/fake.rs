@@ -26,7 +26,7 @@ struct Kept {
     /// By path, as in `/api/v1/namespaces/demo/services/redis`.
     objects: BTreeMap<String, Value>,
     version: u64,
-    /// How often a patch of a path is still refused.
+    /// How often a patch of an object, or a list of a path, is still refused.
     refused: BTreeMap<String, u32>,
     /// What was laid on an object by server-side apply, by its path.
     applied: BTreeMap<String, Value>,
@@ -90,7 +90,7 @@ impl Fake {
         self.state.lock().unwrap().failing = Some(number);
     }
 
-    /// Refuses the next patches of one object.
+    /// Refuses the next patches of one object, or the next lists under a path.
     pub(crate) fn refuse(&self, path: &str, times: u32) {
         self.state.lock().unwrap().refused.insert(path.to_owned(), times);
     }
@@ -123,9 +123,13 @@ impl Kept {
         Json(created).into_response()
     }
 
+    fn refuses(&mut self, path: &str) -> bool {
+        let left = self.refused.get_mut(path).filter(|left| **left > 0);
+        left.map(|left| *left -= 1).is_some()
+    }
+
     fn patch(&mut self, path: &str, body: &[u8], is_apply: bool) -> Response {
-        if let Some(left) = self.refused.get_mut(path).filter(|left| **left > 0) {
-            *left -= 1;
+        if self.refuses(path) {
             return refusal(StatusCode::INTERNAL_SERVER_ERROR);
         }
         let Some(mut object) = self.objects.get(path).cloned() else { return refusal(StatusCode::NOT_FOUND) };
@@ -141,11 +145,14 @@ impl Kept {
                 return refusal(StatusCode::UNPROCESSABLE_ENTITY);
             }
         }
-        if object["spec"] != before {
+        let is_rolled = object["spec"] != before;
+        if is_rolled {
             let generation = object["metadata"]["generation"].as_i64().unwrap_or_default();
             object["metadata"]["generation"] = json!(generation + 1);
         }
-        let is_rolled = object["spec"] != before;
+        if object["spec"]["template"] != before["template"] {
+            raise(&mut object);
+        }
         let patched = self.keep(path, object);
         if self.lives && is_rolled {
             self.rolled();
@@ -165,7 +172,7 @@ impl Kept {
     }
 
     /// One object, or a list of those under the path that carry the labels.
-    fn read(&self, path: &str, query: &str) -> Response {
+    fn read(&mut self, path: &str, query: &str) -> Response {
         if let Some(object) = self.objects.get(path) {
             return Json(object.clone()).into_response();
         }
@@ -173,11 +180,23 @@ impl Kept {
         if !PLURALS.contains(&last) {
             return refusal(StatusCode::NOT_FOUND);
         }
+        if self.refuses(path) {
+            return refusal(StatusCode::INTERNAL_SERVER_ERROR);
+        }
         let under = format!("{path}/");
         let within = self.objects.iter().filter(|(path, _)| path.starts_with(&under));
         let items: Vec<&Value> =
             within.map(|(_, object)| object).filter(|object| matches(query, object)).collect();
         Json(json!({ "metadata": { "resourceVersion": "1" }, "items": items })).into_response()
+    }
+}
+
+/// Counts the template up as the deployment controller does: also one that was there before is a new revision.
+fn raise(deployment: &mut Value) {
+    let path = "/metadata/annotations/deployment.kubernetes.io~1revision";
+    let last = deployment.pointer(path).and_then(|last| last.as_str()?.parse::<u64>().ok());
+    if let Some((last, revision)) = last.zip(deployment.pointer_mut(path)) {
+        *revision = json!((last + 1).to_string());
     }
 }
 

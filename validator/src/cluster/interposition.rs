@@ -6,13 +6,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use k8s_openapi::api::core::v1::HostAlias;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::Api;
 use kube::api::ListParams;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::guardian::Guardian;
 use super::middle_link::Middle;
@@ -27,6 +28,9 @@ use crate::plan::Plan;
 
 /// How long the agents may need until they answer.
 const START: Duration = Duration::from_secs(90);
+
+/// How long an agent may take to end its faults when a run ends early.
+const CALM: Duration = Duration::from_secs(2);
 
 /// How long the endpoints of an agent's Service may need to show its pod.
 const FOLLOW: Duration = Duration::from_secs(20);
@@ -93,6 +97,17 @@ impl Interposition {
         match self.find(dependency) {
             Some(middle) => middle.order(change).await,
             None => Ok(()),
+        }
+    }
+
+    /// Ends every fault at every agent, at most in [`CALM`]. What does not take it ends its faults by itself, once it
+    /// hears no more from here.
+    pub async fn calm(&self) {
+        let calmed = self.middles.iter().map(|middle| timeout(CALM, middle.order(Vec::clear)));
+        for (middle, calmed) in self.middles.iter().zip(join_all(calmed).await) {
+            if !matches!(calmed, Ok(Ok(()))) {
+                tracing::warn!(agent = middle.object, "it does not take it that every fault is over");
+            }
         }
     }
 

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::{Pod, Service, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
-use kube::api::{DeleteParams, ListParams};
+use kube::api::{DeleteParams, ListParams, Preconditions};
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep};
@@ -32,7 +32,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// done, in words. The caller holds the Lease.
 ///
 /// While a pod is led to an agent, all agents, their Services and the guardian stay: without them its dependencies
-/// would be gone.
+/// would be gone. Before they go, so do the revisions that lead to them: `kubectl rollout undo` must not bring one back.
 ///
 /// # Errors
 /// The first one; everything else is done all the same.
@@ -43,6 +43,7 @@ pub async fn clean_up(cluster: &Cluster) -> Result<Vec<String>, Failure> {
     if !undone || !unled(cluster, &mut work).await {
         return work.end();
     }
+    forget_revisions(cluster, &mut work).await;
     delete::<Deployment>(cluster, "deployment", "middle", &mut work).await;
     delete::<Service>(cluster, "service", "middle", &mut work).await;
     delete::<Pod>(cluster, "pod", "middle", &mut work).await;
@@ -137,6 +138,28 @@ async fn unled(cluster: &Cluster, work: &mut Work) -> bool {
 fn is_led(pod: &Pod) -> bool {
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
     !matches!(phase, Some("Failed" | "Succeeded")) && pod.spec.as_ref().is_some_and(aliases::leads)
+}
+
+/// Deletes every replica set without pods whose template leads to agents: what is kept of the roll in, as a revision.
+async fn forget_revisions(cluster: &Cluster, work: &mut Work) {
+    let sets: Api<ReplicaSet> = cluster.api();
+    let found = cluster.call("list replica sets", sets.list(&ListParams::default())).await;
+    for set in work.found(found).into_iter().flatten().filter(is_left_revision) {
+        let name = set.name_any();
+        // Somebody may roll back to it between the two calls.
+        let unchanged = Preconditions { resource_version: set.resource_version(), uid: set.uid() };
+        let params = DeleteParams { preconditions: Some(unchanged), ..DeleteParams::background() };
+        let deleted = cluster.call(&format!("delete replicaset/{name}"), gone(&sets, &name, &params)).await;
+        let told = || format!("replicaset/{name}, a revision that led to agents, deleted");
+        work.note(deleted.map(|deleted| deleted.then(told)));
+    }
+}
+
+fn is_left_revision(set: &ReplicaSet) -> bool {
+    let wanted = set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+    let present = set.status.as_ref().map_or(0, |status| status.replicas);
+    let template = set.spec.as_ref().and_then(|spec| spec.template.as_ref()?.spec.as_ref());
+    wanted == 0 && present == 0 && template.is_some_and(aliases::leads)
 }
 
 /// Deletes every object of one kind that carries our label and plays this part.
@@ -240,6 +263,51 @@ mod tests {
         let template = rolled.template();
         assert_eq!(template["spec"]["containers"][0]["image"], "users:theirs");
         assert!(template["spec"].get("hostAliases").is_none(), "{template}");
+    }
+
+    const SETS: &str = "/apis/apps/v1/namespaces/demo/replicasets";
+
+    #[tokio::test(start_paused = true)]
+    async fn an_api_server_that_fails_for_a_moment_does_not_leave_the_candidate() {
+        let (fake, cluster, rolled) = left_behind().await;
+        fake.refuse(SETS, 1);
+        clean_up(&cluster).await.unwrap();
+        assert_eq!(rolled.template(), old());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn our_own_aliases_taken_off_are_no_release_of_somebody_else() {
+        let (fake, cluster, rolled) = left_behind().await;
+        let kept = fake.get(Rolled::SET).unwrap();
+        fake.remove(Rolled::SET);
+        let failure = clean_up(&cluster).await.unwrap_err().to_string();
+        assert!(failure.contains("no longer kept") && !rolled.leads(), "{failure}");
+        fake.put(Rolled::SET, kept);
+        clean_up(&cluster).await.unwrap();
+        assert_eq!(rolled.template(), old());
+    }
+
+    /// Keeps a replica set of so many replicas, led to agents or not.
+    fn revision(fake: &Fake, name: &str, replicas: u32, led: bool) {
+        let template = if led { led_pod("t") } else { old() };
+        let spec = json!({ "replicas": replicas, "selector": {}, "template": template });
+        fake.put(&format!("{SETS}/{name}"), json!({ "metadata": { "name": name }, "spec": spec }));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_revision_is_left_that_would_lead_to_agents_that_are_gone() {
+        let (fake, cluster, _rolled) = left_behind().await;
+        revision(&fake, "candidate", 0, true);
+        revision(&fake, "alive", 2, true);
+        revision(&fake, "theirs", 0, false);
+        fake.put(&format!("{CORE}/pods/users-1"), led_pod("users-1"));
+        clean_up(&cluster).await.unwrap_err();
+        assert!(fake.get(&format!("{SETS}/candidate")).is_some(), "while the agents stay it does too");
+        fake.remove(&format!("{CORE}/pods/users-1"));
+        let done = clean_up(&cluster).await.unwrap().join(" ");
+        assert!(done.contains("replicaset/candidate"), "{done}");
+        let sets = fake.paths().into_iter().filter_map(|p| p.strip_prefix(SETS).map(str::to_owned));
+        assert_eq!(sets.collect::<Vec<_>>(), ["/alive", "/theirs", "/users-4"]);
     }
 
     #[tokio::test]

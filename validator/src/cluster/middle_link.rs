@@ -25,8 +25,11 @@ const PERIOD: Duration = Duration::from_millis(250);
 /// How long one answer may take while the agent starts.
 const ANSWER: Duration = Duration::from_secs(3);
 
-/// An agent that does not answer for this long is lost: the target has to be led past it.
+/// An agent that does not answer for this long, nor twice in a row, is lost: the target has to be led past it.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Who is so much later with a question than he meant to be has stood still himself: that tells nothing about an agent.
+const STALL: Duration = Duration::from_secs(1);
 
 /// How much later than here an order may begin at the agent: until then it ends there by itself, not by being left out.
 const LATE: Duration = Duration::from_secs(2);
@@ -153,17 +156,18 @@ impl Middle {
     /// Asks for the status over and over; returns why the agent is lost, once it is. What another process answers is
     /// no answer of this one: whatever it saw is gone.
     pub(super) async fn listen(&self) -> String {
-        let mut heard = Instant::now();
+        let mut silence = Silence::from(Instant::now());
         let why = loop {
-            match self.heart.ask::<MiddleStatus>("/status", PATIENCE).await {
+            // After a question that failed the next one comes over a fresh connection.
+            match self.heart.ask::<MiddleStatus>("/status", PATIENCE / 2).await {
                 Ok(status) if status.instance != self.instance => {
                     break format!("the agent in pod {} was started again", self.api.pod);
                 }
                 Ok(status) => {
-                    heard = Instant::now();
+                    silence = Silence::from(Instant::now());
                     self.status.send_replace(status);
                 }
-                Err(error) if heard.elapsed() >= PATIENCE => break error,
+                Err(error) if silence.is_last(Instant::now()) => break error,
                 Err(_) => {}
             }
             sleep(PERIOD).await;
@@ -185,6 +189,30 @@ impl Middle {
                 "kubectl logs deployment/{object} -n {namespace}; it forwards everything by itself after 15 s"
             ),
         )
+    }
+}
+
+/// Questions to an agent that were not answered, one after the other.
+struct Silence {
+    since: Instant,
+    asked: Instant,
+    questions: u32,
+}
+
+impl Silence {
+    fn from(now: Instant) -> Self {
+        Self { since: now, asked: now, questions: 0 }
+    }
+
+    /// One more was not answered; says whether the agent is lost.
+    fn is_last(&mut self, now: Instant) -> bool {
+        if now - self.asked > PERIOD + PATIENCE / 2 + STALL {
+            *self = Self::from(now);
+            return false;
+        }
+        self.asked = now;
+        self.questions += 1;
+        self.questions >= 2 && now - self.since >= PATIENCE
     }
 }
 
@@ -229,6 +257,24 @@ mod tests {
 
     fn ids(orders: &[FaultOrder]) -> Vec<u64> {
         orders.iter().map(|order| order.id).collect()
+    }
+
+    /// Whether an agent is lost when questions fail at these times, in ms after its last answer.
+    fn is_lost(failed_at: &[u64]) -> bool {
+        let start = Instant::now();
+        let mut silence = Silence::from(start);
+        let at = |ms: &u64| start + Duration::from_millis(*ms);
+        failed_at.iter().map(at).fold(false, |_, now| silence.is_last(now))
+    }
+
+    #[test]
+    fn an_agent_is_lost_after_two_questions_and_two_seconds_but_not_by_our_own_stall() {
+        assert!(is_lost(&[1_250, 2_500]), "it answers nothing");
+        assert!(!is_lost(&[2_100]), "one question may be lost on the way");
+        assert!(!is_lost(&[250, 500, 750]), "a connection that is refused fails at once");
+        assert!(is_lost(&[500, 1_000, 1_500, 2_000]));
+        assert!(!is_lost(&[1_250, 6_000]), "we stood still");
+        assert!(!is_lost(&[1_250, 6_000, 7_250]) && is_lost(&[1_250, 6_000, 7_250, 8_500]));
     }
 
     #[test]

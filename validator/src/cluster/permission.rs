@@ -34,7 +34,7 @@ impl Rule {
 /// run's own, which a Role cannot tell by a label.
 const RULES: &[Rule] = &[
     Rule::of("apps", &["deployments"], &["get", "list", "watch", "create", "patch", "delete"]),
-    Rule::of("apps", &["replicasets"], &["list", "watch"]),
+    Rule::of("apps", &["replicasets"], &["list", "watch", "delete"]),
     Rule::of("", &["pods"], &["get", "list", "watch", "create", "delete"]),
     Rule::of("", &["pods/portforward"], &["create", "get"]),
     Rule::of("", &["services"], &["get", "list", "create", "delete"]),

@@ -123,7 +123,8 @@ async fn repeated<T>(work: impl AsyncFn() -> Result<T, Failure>) -> Result<T, Fa
 /// Undoes the rolls of a run that has left its note, unless somebody else has rolled since: then only our aliases go.
 ///
 /// # Errors
-/// Exit 3 when the revision is no longer kept (`revisionHistoryLimit`); the aliases are gone all the same.
+/// Exit 3 when the revision is no longer kept (`revisionHistoryLimit`); the aliases are gone all the same. Exit 3 when the
+/// API server fails: then nothing is changed, and another try may take the whole way back.
 pub(super) async fn undo(cluster: &Cluster, deployment: &Deployment) -> Result<Option<Undone>, Failure> {
     if noted_by(deployment).is_none() {
         return clean(cluster, deployment).await;
@@ -138,13 +139,11 @@ pub(super) async fn undo(cluster: &Cluster, deployment: &Deployment) -> Result<O
             "deployment/{name} was rolled by somebody else since; it stays, and does not go back to revision {revision}"
         )
     } else {
-        let template = match template_of(cluster, &deployment, revision).await {
-            Ok(template) => serde_json::to_value(&template)?,
-            Err(failure) => {
-                clean(cluster, &deployment).await?;
-                return Err(failure);
-            }
+        let Some(template) = template_of(cluster, &deployment, revision).await? else {
+            clean(cluster, &deployment).await?;
+            return Err(no_longer_kept(&name, revision));
         };
+        let template = serde_json::to_value(&template)?;
         operations.push(json!({ "op": "replace", "path": "/spec/template", "value": template }));
         format!("deployment/{name} goes back to revision {revision}")
     };
@@ -154,17 +153,30 @@ pub(super) async fn undo(cluster: &Cluster, deployment: &Deployment) -> Result<O
     Ok(Some(Undone { text, deployment: written }))
 }
 
-/// Takes our aliases off the template, and nothing else.
+/// Takes our aliases off the template, and nothing else. That is a roll of ours too: not counted with those of the note,
+/// it would be taken for somebody else's, and the way back would be closed.
 async fn clean(cluster: &Cluster, deployment: &Deployment) -> Result<Option<Undone>, Failure> {
     let unled = unled(deployment);
     if unled.is_empty() {
         return Ok(None);
     }
     let name = deployment.name_any();
-    let operations = [unchanged(deployment)].into_iter().chain(unled).collect();
+    let operations = [unchanged(deployment)].into_iter().chain(unled).chain(counted(deployment)).collect();
     let deployment = patch(cluster, &name, operations).await?;
     let text = format!("deployment/{name} leads to no agent any more, and stays as it is otherwise");
     Ok(Some(Undone { text, deployment }))
+}
+
+/// One roll more, where there is a note.
+fn counted(deployment: &Deployment) -> Option<Value> {
+    noted_by(deployment)?;
+    let rolls = number(deployment, ROLLS).unwrap_or(0) + 1;
+    // "add" replaces what is there (RFC 6902, 4.1).
+    Some(json!({ "op": "add", "path": annotation(ROLLS), "value": rolls.to_string() }))
+}
+
+fn number(deployment: &Deployment, name: &str) -> Option<u64> {
+    deployment.annotations().get(name)?.parse().ok()
 }
 
 /// Holds only while nobody else has changed the spec since it was read.
@@ -203,19 +215,19 @@ async fn observed(cluster: &Cluster, deployment: &Deployment) -> Result<Deployme
 
 /// Whether somebody else has rolled the deployment since: each roll makes one revision, and ours are counted.
 fn rolled_since(deployment: &Deployment, revision: &str) -> bool {
-    let number = |text: Option<&str>| text.and_then(|text| text.parse::<u64>().ok());
-    let annotation = |name| number(deployment.annotations().get(name).map(String::as_str));
-    let (noted, now, ours) = (number(Some(revision)), annotation(REVISION), annotation(ROLLS).unwrap_or(0));
+    let (now, ours) = (number(deployment, REVISION), number(deployment, ROLLS).unwrap_or(0));
+    let noted = revision.parse::<u64>().ok();
     noted.zip(now).is_some_and(|(noted, now)| now > noted + ours)
 }
 
+/// The template of a revision; none when it is no longer kept.
 async fn template_of(
     cluster: &Cluster,
     deployment: &Deployment,
     revision: &str,
-) -> Result<PodTemplateSpec, Failure> {
+) -> Result<Option<PodTemplateSpec>, Failure> {
     let sets: Api<ReplicaSet> = cluster.api();
-    let (name, uid) = (deployment.name_any(), deployment.uid());
+    let uid = deployment.uid();
     let list = cluster.call("list replica sets", sets.list(&ListParams::default())).await?;
     let owned =
         |set: &ReplicaSet| set.owner_references().iter().any(|owner| Some(&owner.uid) == uid.as_ref());
@@ -223,15 +235,17 @@ async fn template_of(
         let had = [REVISION, REVISION_HISTORY].map(|name| set.annotations().get(name));
         had.into_iter().flatten().flat_map(|had| had.split(',')).any(|r| r == revision)
     };
-    let set = list.items.into_iter().find(|set| owned(set) && noted(set)).ok_or_else(|| {
-        Failure::environment(format!("deployment/{name}: revision {revision} is no longer kept"))
-            .hint(format!("to leave it as it is: {}", forget_by_hand(&name)))
-    })?;
+    let Some(set) = list.items.into_iter().find(|set| owned(set) && noted(set)) else { return Ok(None) };
     let mut template = set.spec.unwrap_or_default().template.unwrap_or_default();
     if let Some(labels) = template.metadata.as_mut().and_then(|m| m.labels.as_mut()) {
         labels.remove("pod-template-hash");
     }
-    Ok(template)
+    Ok(Some(template))
+}
+
+fn no_longer_kept(name: &str, revision: &str) -> Failure {
+    Failure::environment(format!("deployment/{name}: revision {revision} is no longer kept"))
+        .hint(format!("to leave it as it is: {}", forget_by_hand(name)))
 }
 
 /// Leaves the deployment as it is, without our notes; says whether there were any.

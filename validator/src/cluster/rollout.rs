@@ -1,6 +1,6 @@
 //! Rolls the target: in, behind the agents, and out again; and waits until the last old pod is gone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -24,10 +24,14 @@ const RESTARTED_AT: &str = "golive.dev/restarted-at";
 /// How often the deployment is looked at.
 const PERIOD: Duration = Duration::from_millis(500);
 
-/// Reasons a container waits for that say its image cannot be had.
-const UNPULLABLE: &[&str] = &["ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"];
+/// Reasons a container waits for that say its image cannot be had. `ErrImagePull` is none yet: the kubelet tries again,
+/// and `ImagePullBackOff` follows where that fails too.
+const UNPULLABLE: &[&str] = &["ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"];
 
-/// Reasons a container waits for that no patience mends.
+/// How long a new pod may be in trouble that may pass by itself: a Secret that comes later, a dependency that starts late.
+const MENDS: Duration = Duration::from_mins(1);
+
+/// Reasons a container waits for that no patience mends, once they have lasted for [`MENDS`].
 const CRASHING: &[&str] =
     &["CreateContainerConfigError", "CreateContainerError", "CrashLoopBackOff", "RunContainerError"];
 
@@ -183,18 +187,22 @@ impl Rollout {
         deadline: Instant,
         mut progress: impl FnMut(usize, usize),
     ) -> Result<RollEnd, Failure> {
+        let mut crashing = BTreeMap::new();
         loop {
             let left = self.pods.borrow().keys().filter(|pod| old.contains(*pod)).count();
             progress(old.len() - left, old.len());
-            if let Some(end) = self.hopeless(old) {
+            if let Some(end) = self.hopeless(old, &mut crashing) {
                 return Ok(end);
             }
-            let deployment = rollback::read(&self.cluster, &self.name).await?;
-            if left == 0 && is_settled(&deployment) {
-                return Ok(RollEnd::Complete);
-            }
-            if let Some(reason) = stalled(&deployment) {
-                return Ok(RollEnd::Stuck(reason));
+            match rollback::read(&self.cluster, &self.name).await {
+                Ok(deployment) if left == 0 && is_settled(&deployment) => return Ok(RollEnd::Complete),
+                Ok(deployment) => {
+                    if let Some(reason) = stalled(&deployment) {
+                        return Ok(RollEnd::Stuck(reason));
+                    }
+                }
+                // An API server that does not answer for a moment ends no roll.
+                Err(failure) => tracing::warn!(%failure, "the roll cannot be looked at"),
             }
             if Instant::now() >= deadline {
                 let left = format!("{left} of {} old pods are left at the deadline", old.len());
@@ -204,8 +212,10 @@ impl Rollout {
         }
     }
 
-    fn hopeless(&self, old: &BTreeSet<String>) -> Option<RollEnd> {
+    /// `crashing` holds since when each new pod has been in trouble without having been ready again.
+    fn hopeless(&self, old: &BTreeSet<String>, crashing: &mut BTreeMap<String, Instant>) -> Option<RollEnd> {
         let pods = self.pods.borrow();
+        crashing.retain(|pod, _| pods.get(pod).is_some_and(|brief| !brief.ready));
         let new = pods.iter().filter(|(name, _)| !old.contains(*name));
         let waiting = new.filter_map(|(name, brief)| Some((name, brief.waiting.as_ref()?)));
         for (name, waiting) in waiting {
@@ -214,7 +224,10 @@ impl Rollout {
                 return Some(RollEnd::Unpullable(text));
             }
             if CRASHING.iter().any(|reason| waiting.starts_with(reason)) {
-                return Some(RollEnd::Stuck(text));
+                let since = crashing.entry(name.clone()).or_insert_with(Instant::now);
+                if since.elapsed() >= MENDS {
+                    return Some(RollEnd::Stuck(text));
+                }
             }
         }
         None

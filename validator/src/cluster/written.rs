@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::{Api, ResourceExt};
 use tokio::sync::Mutex;
@@ -15,22 +15,35 @@ use crate::failure::Failure;
 /// How often the deployment is looked at.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// The generation that our last write has made. The API server counts it up with every change of the spec, and of
-/// nothing else.
+/// The spec that our last write has made, but for the replicas: how many there are is an autoscaler's matter, and no
+/// reason to end a run. The API server counts the generation up with every change of the spec, and of nothing else.
 pub(super) struct Written {
     cluster: Cluster,
     name: String,
     since: jiff::Timestamp,
     // Held for one write or one look, so that no look falls between a write and the knowledge of it.
-    generation: Mutex<Option<i64>>,
+    state: Mutex<State>,
+}
+
+struct State {
+    generation: Option<i64>,
+    spec: DeploymentSpec,
+}
+
+impl State {
+    fn of(deployment: &Deployment) -> Self {
+        let spec = deployment.spec.clone().unwrap_or_default();
+        let generation = deployment.metadata.generation;
+        Self { generation, spec: DeploymentSpec { replicas: None, ..spec } }
+    }
 }
 
 impl Written {
     /// From this state of the deployment on.
     pub(super) fn since(cluster: &Cluster, found: &Deployment) -> Self {
-        let generation = Mutex::new(found.metadata.generation);
+        let state = Mutex::new(State::of(found));
         let since = jiff::Timestamp::now();
-        Self { cluster: cluster.clone(), name: found.name_any(), since, generation }
+        Self { cluster: cluster.clone(), name: found.name_any(), since, state }
     }
 
     /// Writes, and knows what it has written.
@@ -38,9 +51,9 @@ impl Written {
         &self,
         write: impl Future<Output = Result<Deployment, Failure>>,
     ) -> Result<Deployment, Failure> {
-        let mut generation = self.generation.lock().await;
+        let mut state = self.state.lock().await;
         let written = write.await?;
-        *generation = written.metadata.generation;
+        *state = State::of(&written);
         Ok(written)
     }
 
@@ -58,10 +71,15 @@ impl Written {
     }
 
     async fn look(&self) -> Result<Option<String>, Failure> {
-        let generation = self.generation.lock().await;
+        let mut state = self.state.lock().await;
         let api: Api<Deployment> = self.cluster.api();
         let found = self.cluster.call("read the deployment", api.get(&self.name)).await?;
-        Ok((found.metadata.generation > *generation).then(|| who(&found, self.since)))
+        let present = State::of(&found);
+        if present.generation > state.generation && present.spec == state.spec {
+            *state = present;
+            return Ok(None);
+        }
+        Ok((present.generation > state.generation).then(|| who(&found, self.since)))
     }
 }
 
@@ -99,7 +117,9 @@ mod tests {
 
     fn deployment(generation: i64, fields: Value) -> Value {
         let metadata = json!({ "name": "users", "generation": generation, "managedFields": fields });
-        json!({ "metadata": metadata, "spec": { "selector": {}, "template": {} } })
+        // Each is paused or not, so that one spec is not like the one before.
+        let spec = json!({ "selector": {}, "template": {}, "paused": generation % 2 == 0, "replicas": 3 });
+        json!({ "metadata": metadata, "spec": spec })
     }
 
     fn entry(manager: &str, time: &str, fields: Value) -> Value {
@@ -125,5 +145,22 @@ mod tests {
         let told = written.changed().await;
         assert_eq!(told.exit(), crate::exit::Exit::Inconclusive);
         assert!(told.to_string().contains("`kubectl-set` at 2998-01-01"), "{told}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_autoscaler_ends_no_run() {
+        let (fake, cluster) = Fake::start().await;
+        fake.put(PATH, deployment(3, json!([])));
+        let api: Api<Deployment> = cluster.api();
+        let written = Written::since(&cluster, &api.get("users").await.unwrap());
+        let mut scaled = deployment(3, json!([]));
+        scaled["metadata"]["generation"] = json!(4);
+        scaled["spec"]["replicas"] = json!(5);
+        fake.put(PATH, scaled.clone());
+        assert_eq!(written.look().await.unwrap(), None);
+        scaled["metadata"]["generation"] = json!(5);
+        scaled["spec"]["minReadySeconds"] = json!(7);
+        fake.put(PATH, scaled);
+        assert!(written.look().await.unwrap().is_some(), "what comes after it is noticed");
     }
 }

@@ -17,10 +17,14 @@ pub(super) async fn cleanup(args: &CleanupArgs) -> Result<Exit, Failure> {
     let mut progress = Progress::new(false);
     let holder = super::holder("cleanup");
     let lease = HeldLease::take(&cluster, &holder, takeover, |line| progress.tell(line)).await?;
-    let cleaned = clean_up(&cluster).await;
+    let cleaned = tokio::select! {
+        cleaned = clean_up(&cluster) => cleaned,
+        lost = lease.lost() => return Err(lost),
+    };
     // Also after an error: without a Lease the guardian of the dead run does its part at once.
-    lease.release().await?;
+    let released = lease.release().await;
     let done = cleaned?;
+    released?;
     let mut out = anstream::stdout().lock();
     if done.is_empty() {
         writeln!(out, "nothing of ours in namespace {namespace} of {}", cluster.context())?;

@@ -18,7 +18,7 @@ use crate::cluster::{
 use crate::config::GoLiveCheck;
 use crate::evidence::{Evidence, write};
 use crate::exit::Exit;
-use crate::experiment::{Experiment, forecast};
+use crate::experiment::{Experiment, Ran, forecast};
 use crate::failure::Failure;
 use crate::judge::judge;
 use crate::moment::now;
@@ -56,6 +56,17 @@ fn clean(ended: Result<Exit, Failure>) -> Result<Exit, Failure> {
     match ended {
         Err(failure) if failure.exit() == Exit::Interrupted => Err(failure.hint("the clean-up is done")),
         other => other,
+    }
+}
+
+/// A GO is told by exit 0 only where the candidate was not taken back: a pipeline takes that for a release.
+fn standing(ended: Result<Exit, Failure>, taken_back: Option<String>) -> Result<Exit, Failure> {
+    match (ended, taken_back) {
+        (Ok(Exit::Success), Some(why)) => {
+            let told = format!("GO, but the old template stands: {why}");
+            Err(Failure::environment(told).hint("run again or deploy it"))
+        }
+        (ended, _) => ended,
     }
 }
 
@@ -97,16 +108,23 @@ impl Gate<'_> {
             Err(failure) => return (Err(failure), Left::Clean),
         };
         let experiment = Box::pin(experiment(args, cluster, &target, &sites, &plan, &mut self.progress));
-        let ended = match alone(lease, &mut self.signals, experiment).await {
-            Ok((evidence, failed)) => conclude(args, &evidence, failed, &mut self.progress),
-            Err(failure) => Err(failure),
+        let (ended, taken_back) = match alone(lease, &mut self.signals, experiment).await {
+            Ok(Ran { evidence, failure, taken_back }) => {
+                (conclude(args, &evidence, failure, &mut self.progress), taken_back)
+            }
+            Err(failure) => (Err(failure), None),
         };
         if let Some(lost) = lease.loss() {
             return (Err(lost), Left::Behind);
         }
         let stays = args.keep || matches!(ended, Ok(Exit::Success));
-        match leave(cluster, &target, stays, &mut self.progress).await {
-            Ok(()) => (clean(ended), Left::Clean),
+        let left = tokio::select! {
+            left = leave(cluster, &target, stays, &mut self.progress) => left,
+            // Whoever has it cleans up.
+            lost = lease.lost() => return (Err(lost), Left::Behind),
+        };
+        match left {
+            Ok(()) => (standing(clean(ended), taken_back), Left::Clean),
             Err(failure) => (self.unclean(ended, failure), Left::Behind),
         }
     }
@@ -172,7 +190,7 @@ async fn experiment(
     sites: &[Site],
     plan: &Plan,
     progress: &mut Progress,
-) -> Result<(Evidence, Option<Failure>), Failure> {
+) -> Result<Ran, Failure> {
     let experiment = Experiment {
         cluster,
         target,
@@ -243,4 +261,23 @@ async fn leave(
         progress.tell(&format!("deployment/{name} is not at rest yet; see `kubectl rollout status`"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::standing;
+    use crate::exit::Exit;
+
+    #[test]
+    fn a_go_whose_candidate_was_taken_back_is_not_exit_0() {
+        let why = || Some("it could not be judged within 60 s".to_owned());
+        assert_eq!(standing(Ok(Exit::Success), None).unwrap(), Exit::Success);
+        assert_eq!(standing(Ok(Exit::NoGo), why()).unwrap(), Exit::NoGo);
+        let told = standing(Ok(Exit::Success), why()).unwrap_err();
+        assert_eq!(told.exit(), Exit::Inconclusive);
+        assert!(
+            told.to_string().contains("GO, but the old template stands: it could not be judged"),
+            "{told}"
+        );
+    }
 }

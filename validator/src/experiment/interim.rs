@@ -13,7 +13,7 @@ use crate::judge::judge;
 use crate::report::Report;
 
 /// How long it may take to fetch and judge what was seen; without it the old template stays.
-const AT_MOST: Duration = Duration::from_secs(15);
+const AT_MOST: Duration = Duration::from_mins(1);
 
 /// The template for the roll out: the candidate's, unless something that gates has failed so far. What needs the roll
 /// out is inconclusive until then, and does not count. Gives what failed.
@@ -31,7 +31,7 @@ pub(super) async fn stays(stage: &Stage<'_>, header: Header) -> (Stays, String) 
     match timeout(AT_MOST, judged).await {
         Ok(Ok(report)) => by(&report),
         Ok(Err(error)) => (Stays::Old, format!("what was seen so far could not be fetched: {error}")),
-        Err(_) => (Stays::Old, "what was seen so far could not be judged within 15 s".to_owned()),
+        Err(_) => (Stays::Old, "what was seen so far could not be judged within 60 s".to_owned()),
     }
 }
 

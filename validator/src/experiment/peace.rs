@@ -42,10 +42,15 @@ pub(super) async fn run(stage: &Stage<'_>, progress: &mut Progress) -> Result<()
     if stage.dependencies().next().is_none() || stage.wait_for(LATE, Stage::is_seen).await {
         return Ok(());
     }
-    Err(Failure::environment("no pod had a connection to any declared dependency through its agent").hint(
+    Err(unseen())
+}
+
+/// Nothing of the target comes through an agent.
+pub(super) fn unseen() -> Failure {
+    Failure::environment("no pod had a connection to any declared dependency through its agent").hint(
         "let the target connect by the declared names: an address, an SRV record or a resolver that skips /etc/hosts \
          passes the agents by, and so does a NetworkPolicy that keeps it from them",
-    ))
+    )
 }
 
 /// Whether the version as found answers what it is asked.

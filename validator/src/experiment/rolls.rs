@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::hang::hold;
+use super::peace;
 use super::stage::Stage;
 use crate::cluster::{RollEnd, Stays};
 use crate::evidence::{Fault, Step, StepTrouble};
@@ -42,6 +43,13 @@ pub(super) async fn roll_in(
     };
     for cache in stage.caches() {
         stage.faults.clear_all(cache).await?;
+    }
+    // Pods that no agent has seen may not start because we keep them from their dependencies.
+    if let RollEnd::Stuck(reason) = &rolled
+        && stage.dependencies().next().is_some()
+        && !stage.is_led_seen()
+    {
+        return Err(peace::unseen().about(reason));
     }
     ended(stage, Step::RollIn, rolled)
 }

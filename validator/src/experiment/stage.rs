@@ -76,14 +76,26 @@ impl Stage<'_> {
 
     /// Whether some agent has seen some pod that serves.
     pub(super) fn is_seen(&self) -> bool {
-        let pods = self.serving();
+        self.has_seen(&self.serving())
+    }
+
+    /// Whether some agent has seen some pod that is led to it, ready or not.
+    pub(super) fn is_led_seen(&self) -> bool {
+        let led: Vec<String> = {
+            let pods = self.pods.borrow();
+            pods.iter().filter(|(_, pod)| pod.led).map(|(name, _)| name.clone()).collect()
+        };
+        self.has_seen(&led)
+    }
+
+    fn has_seen(&self, pods: &[String]) -> bool {
         let seen = |pod: &String| {
             self.dependencies().any(|dependency| {
                 let now = self.middle.status(&dependency.name);
                 now.pods.get(pod).is_some_and(|now| u64::from(now.open) + now.calls + now.pings > 0)
             })
         };
-        !pods.is_empty() && pods.iter().any(seen)
+        pods.iter().any(seen)
     }
 
     /// Whether as many pods are ready as there should be.

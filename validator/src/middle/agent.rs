@@ -191,6 +191,8 @@ impl Agent {
         let proxy = Arc::new(Proxy::new(Arc::clone(self), source, server, wire.hung_up()));
         let serving = AbortOnDropHandle::new(tokio::spawn(proxy.serve(far)));
         let end = self.both(client, source, wire, tokio::io::split(near)).await;
+        // Also one that was reset has: what waits for its sake waits for nobody.
+        wire.hang_up();
         match end {
             // Its end says whether the last answer was whole.
             End::Eof if matches!(timeout(CONNECT, serving).await, Ok(Ok(Err(_)))) => End::Reset,

@@ -11,6 +11,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::ResourceSpans;
 use prost::Message as _;
 
+pub(super) use self::answer::of_stream;
 use super::proxy::Answer;
 use crate::evidence::Refusal;
 
@@ -28,7 +29,7 @@ const OTHER_SIGNALS: [&str; 6] = [
 ];
 
 /// An export, but for its body.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Export {
     /// Method and path.
     pub(super) request: String,
@@ -89,6 +90,11 @@ impl Export {
             Form::Json => serde_json::from_slice(&body).map_err(broken),
         };
         export.map(|export: ExportTraceServiceRequest| export.resource_spans)
+    }
+
+    /// Whether it is a call of something else than OTLP, which may be a stream without an end.
+    pub(super) fn is_unknown(&self) -> bool {
+        self.form.is_err()
     }
 
     /// Why the collector did not take it; nothing if it did. `None` is an answer that never came.

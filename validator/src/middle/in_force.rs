@@ -180,10 +180,14 @@ impl InForce {
 
     /// What it was, once: nothing if that was told before.
     pub(super) fn end(&mut self, clock: AgentClock) -> Option<FaultFact> {
-        if std::mem::replace(&mut self.told, true) {
-            return None;
-        }
-        Some(FaultFact {
+        let fact = self.so_far(clock);
+        self.told = true;
+        fact
+    }
+
+    /// What it would be if it ended now: nothing if its end was told before.
+    pub(super) fn so_far(&self, clock: AgentClock) -> Option<FaultFact> {
+        (!self.told).then(|| FaultFact {
             began: self.began,
             ended: clock.millis(Instant::now()),
             dependency: String::new(), // the desk knows it
@@ -192,7 +196,7 @@ impl InForce {
             first_hit: self.first_hit,
             hits: self.hits,
             met: self.met,
-            held: std::mem::take(&mut self.held),
+            held: self.held.clone(),
             others: self.others,
         })
     }

@@ -31,12 +31,13 @@ pub(super) use self::request::Context;
 use self::request::{context, is_grpc, mark};
 use self::upstream::{FirstWord, Upstream};
 use super::agent::Agent;
-use super::export::Export;
+use super::export::{Export, of_stream};
 use super::in_force::{Ticket, Verdict};
 use super::spans::Passed;
 use super::upward::TLS_HANDSHAKE;
 use super::waiting::Waiting;
 use crate::config::Protocol;
+use crate::evidence::Refusal;
 
 pub(super) type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -133,6 +134,7 @@ impl Proxy {
         let export =
             of_spans.then(|| Export::of(request.method(), request.uri(), request.headers())).flatten();
         match export {
+            Some(export) if grpc && export.is_unknown() => self.stream(request, export).await,
             // A process may end as soon as it has sent its last spans: they go on without it.
             Some(export) => tokio::spawn(self.export(request, export)).await?,
             None => Ok(self.upstream.send(request.map(streamed)).await?.map(streamed)),
@@ -169,6 +171,31 @@ impl Proxy {
         let end = export.end(answer.as_ref().ok());
         self.agent.export(Passed { at, source: self.source, export, body, end });
         Ok(answer?.into_response())
+    }
+
+    /// A stream of gRPC may have no end: it goes on as it comes, both ways. What it holds is not read; how it ends is kept.
+    async fn stream(&self, request: Request<Incoming>, export: Export) -> Result<Response<Body>, Error> {
+        let (agent, at, source) = (Arc::clone(&self.agent), self.agent.desk.now(), self.source);
+        let tell = move |end| {
+            agent.export(Passed { at, source, export: export.clone(), body: Bytes::new(), end });
+        };
+        tell(None);
+        let sent = self.upstream.send(request.map(streamed)).await;
+        let answer = sent.inspect_err(|_| tell(Some(Refusal::NoAnswer)))?;
+        let status = answer.status();
+        if let Some(refusal) = of_stream(status, answer.headers()) {
+            tell(Some(refusal));
+        }
+        let body = move |body| {
+            let watched = streamed(body).map_frame(move |frame| {
+                if let Some(refusal) = frame.trailers_ref().and_then(|fields| of_stream(status, fields)) {
+                    tell(Some(refusal));
+                }
+                frame
+            });
+            watched.boxed_unsync()
+        };
+        Ok(answer.map(body))
     }
 
     async fn exchange(&self, request: Request<Body>) -> Result<Answer, Error> {

@@ -76,7 +76,7 @@ async fn a_candidate_goes_in_behind_the_agents_and_stays_without_them() {
     wanted["metadata"]["annotations"] = json!({ "golive.dev/restarted-at": null });
     assert_eq!(stays, wanted);
     assert!(keep(&cluster, "users").await.unwrap());
-    assert_eq!(rolled.annotations(), json!({ "deployment.kubernetes.io/revision": "4" }), "no note is left");
+    assert_eq!(rolled.annotations(), json!({ "deployment.kubernetes.io/revision": "6" }), "no note is left");
 }
 
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn the_old_template_comes_back_as_it_was() {
     through(&rolled, rollout.roll_in(later(), |_, _| {})).await;
     through(&rolled, rollout.roll_out(Stays::Old, later(), |_, _| {})).await;
     assert_eq!(rolled.template(), found());
-    assert_eq!(rolled.annotations(), json!({ "deployment.kubernetes.io/revision": "4" }));
+    assert_eq!(rolled.annotations(), json!({ "deployment.kubernetes.io/revision": "6" }));
     assert_eq!(go_back(&cluster, "users", Back::Old).await.unwrap(), None, "there is nothing left to undo");
     assert!(!keep(&cluster, "users").await.unwrap(), "nor to keep");
 }
@@ -99,6 +99,8 @@ async fn who_wants_to_keep_the_candidate_loses_only_the_aliases() {
     go_back(&cluster, "users", Back::Clean).await.unwrap().unwrap();
     assert_eq!(rolled.template()["spec"]["hostAliases"], found()["spec"]["hostAliases"]);
     assert_eq!(rolled.template()["spec"]["containers"][0]["image"], "users:2");
+    go_back(&cluster, "users", Back::Old).await.unwrap().unwrap();
+    assert_eq!(rolled.template(), found(), "until it is kept, the way back is open");
 }
 
 #[tokio::test]
@@ -121,6 +123,43 @@ async fn a_deployment_that_has_given_up_is_told_from_a_run_that_is_out_of_time()
     });
     let end = rollout.roll_in(later(), |_, _| {}).await.unwrap();
     assert_eq!(end, RollEnd::Stuck("ProgressDeadlineExceeded: timed out".into()));
+}
+
+/// How a roll in ends whose new pod waits for this reason, within so many seconds.
+async fn waiting_for(reason: &str, seconds: u64) -> RollEnd {
+    let (_fake, cluster, _rolled) = at_rest().await;
+    let (table, pods) = watch::channel(PodTable::new());
+    let rollout = Rollout::prepare(&cluster, &target(), "r", &Candidate::Restart, &[], pods).await.unwrap();
+    let (ip, hash, waiting) = (None, String::new(), Some(reason.to_owned()));
+    let brief = PodBrief { ip, hash, leaving: false, ready: false, led: true, waiting };
+    let comes = async {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        table.send_modify(|pods| drop(pods.insert("users-2".into(), brief)));
+    };
+    let until = Instant::now() + std::time::Duration::from_secs(seconds);
+    let (end, ()) = tokio::join!(rollout.roll_in(until, |_, _| {}), comes);
+    end.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn trouble_of_a_new_pod_may_pass_for_a_minute_and_then_it_is_the_end() {
+    for reason in ["CreateContainerConfigError", "CrashLoopBackOff"] {
+        assert!(matches!(waiting_for(reason, 50).await, RollEnd::OutOfTime(_)), "{reason}");
+        assert_eq!(waiting_for(reason, 300).await, RollEnd::Stuck(format!("new pod users-2: {reason}")));
+    }
+    assert!(matches!(waiting_for("ErrImagePull", 300).await, RollEnd::OutOfTime(_)), "it is pulled again");
+    assert!(matches!(waiting_for("ImagePullBackOff", 300).await, RollEnd::Unpullable(_)));
+}
+
+#[tokio::test]
+async fn an_api_server_that_fails_for_a_moment_ends_no_roll() {
+    let (fake, cluster, rolled) = at_rest().await;
+    let rollout = rollout(&cluster, &Candidate::Image("users:2".into())).await;
+    let next = fake.heard().len();
+    fake.fail(next + 2);
+    through(&rolled, rollout.roll_in(later(), |_, _| {})).await;
+    let failed = fake.heard().into_iter().find(|heard| heard.failed).unwrap();
+    assert!(failed.what.starts_with("GET"), "{failed:?}");
 }
 
 #[tokio::test]

@@ -29,14 +29,14 @@ impl Desk {
         status
     }
 
-    /// Everything seen so far; faults still in force are told as ended now.
+    /// Everything seen so far; faults still in force are told as ended now, and go on.
     pub(in crate::middle) fn facts(&self) -> Vec<Fact> {
-        let mut state = self.lock();
-        let in_force = std::mem::take(&mut state.faults).into_values().collect::<Vec<_>>();
-        self.tell(&mut state, in_force);
+        let state = self.lock();
+        let in_force = state.faults.values().filter_map(|fault| fault.so_far(self.clock));
         let calls = state.counts.facts(&self.plan.dependency, |ip, at| state.pod_of(ip, at));
         let outgoing = state.outgoing.facts(&self.plan.dependency, &state.pings);
         let told = calls.into_iter().map(Fact::Call).chain(outgoing.map(Fact::Outgoing));
+        let told = told.chain(in_force.map(|fact| self.fault(fact)));
         told.chain(self.holes(&state)).chain(state.facts.iter().cloned()).collect()
     }
 
@@ -73,8 +73,11 @@ impl Desk {
     }
 
     pub(super) fn push(&self, state: &mut State, fact: Option<FaultFact>) {
-        let dependency = self.plan.dependency.clone();
-        state.facts.extend(fact.map(|fact| Fact::Fault(FaultFact { dependency, ..fact })));
+        state.facts.extend(fact.map(|fact| self.fault(fact)));
+    }
+
+    fn fault(&self, fact: FaultFact) -> Fact {
+        Fact::Fault(FaultFact { dependency: self.plan.dependency.clone(), ..fact })
     }
 
     pub(super) fn trouble(&self, trouble: Trouble) -> Fact {
@@ -90,5 +93,35 @@ impl State {
         let known = self.history.iter().filter(|(_, known, _)| *known == ip);
         let (earlier, later): (Vec<_>, Vec<_>) = known.partition(|(since, _, _)| *since <= at + 999);
         earlier.last().or(later.first()).map(|(_, _, pod)| pod.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Protocol;
+    use crate::evidence::Fault;
+    use crate::middle::desk::Limits;
+    use crate::middle::{FaultOrder, MiddlePlan};
+
+    fn faults(desk: &Desk) -> Vec<Fault> {
+        let fault = |fact| if let Fact::Fault(fact) = fact { Some(fact.fault) } else { None };
+        desk.facts().into_iter().filter_map(fault).collect()
+    }
+
+    #[tokio::test]
+    async fn who_reads_the_evidence_ends_no_fault() {
+        let plan =
+            MiddlePlan { dependency: "db".into(), protocol: Protocol::Tcp, trace_prefix: String::new() };
+        let desk = Desk::new(plan, Limits::default());
+        desk.order(vec![FaultOrder { id: 1, pod: "a".into(), fault: Fault::Stall, for_ms: 60_000 }]);
+        desk.aim([(IpAddr::from([10, 0, 0, 1]), "a".to_owned())].into());
+        for _ in 0..2 {
+            assert_eq!(faults(&desk), [Fault::Stall], "told as if it had ended now");
+            assert!(desk.status().pods["a"].fault.is_some(), "it is in force");
+        }
+        desk.order(Vec::new());
+        assert_eq!(faults(&desk), [Fault::Stall], "told once");
+        assert!(desk.status().pods["a"].fault.is_none());
     }
 }

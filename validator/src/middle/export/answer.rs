@@ -1,5 +1,6 @@
 //! What a collector's answer says about the spans (OTLP specification, "OTLP/gRPC Response" and "OTLP/HTTP Response").
 
+use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message as _;
@@ -24,6 +25,14 @@ pub(super) fn of_grpc(answer: &Answer) -> Option<Refusal> {
         Some(code) => Some(Refusal::Grpc(code)),
         None => Some(Refusal::NoEndpoint("it has no grpc-status".into())),
     }
+}
+
+/// The same of a stream, whose messages are not looked at: its head, or its trailers.
+pub(in crate::middle) fn of_stream(status: StatusCode, fields: &HeaderMap) -> Option<Refusal> {
+    if status != StatusCode::OK {
+        return Some(Refusal::Status(status.as_u16()));
+    }
+    grpc_status(fields).filter(|code| *code != 0).map(Refusal::Grpc)
 }
 
 fn grpc_status(fields: &HeaderMap) -> Option<u32> {

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -11,17 +12,21 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::any;
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use golive_validator::config::Protocol;
-use golive_validator::evidence::{ExportFact, Fact, Refusal};
+use golive_validator::evidence::{ExportFact, Fact, Refusal, Trouble};
 use http::Request;
-use http_body_util::{Full, StreamBody};
+use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::Frame;
+use hyper::client::conn::http2::handshake;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message as _;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::harness::{Before, H2, POD, limits, web};
 
@@ -222,4 +227,23 @@ async fn the_last_spans_of_a_process_that_does_not_wait_for_the_answer_arrive() 
     client.write_all(&[head.as_bytes(), &body].concat()).unwrap();
     drop(client);
     assert_eq!(told(&before).await, (2, Vec::new()));
+}
+
+#[tokio::test]
+async fn a_stream_that_is_no_otlp_goes_on_without_an_end_and_its_status_is_told() {
+    let before = before_one_that_says(|| grpc("12", b"")).await;
+    let client = TokioIo::new(TcpStream::connect(before.address).await.unwrap());
+    let (mut sender, connection) = handshake(TokioExecutor::new(), client).await.unwrap();
+    tokio::spawn(connection);
+    let first = Frame::data(Bytes::from_static(b"\0\0\0\0\0"));
+    let endless = StreamBody::new(stream::iter([Ok::<_, Infallible>(first)]).chain(stream::pending()));
+    let request = Request::post("http://it:4317/arrow.v1.ArrowTracesService/ArrowTraces");
+    let request = request.header("content-type", "application/grpc").body(endless).unwrap();
+    let sent = async { sender.send_request(request).await.unwrap().into_body().collect().await.unwrap() };
+    let answer = timeout(Duration::from_mins(1), sent).await.unwrap();
+    assert_eq!(answer.trailers().unwrap()["grpc-status"], "12");
+    let refusal = |f| if let Fact::Export(e) = f { Some(e.refusal) } else { None };
+    assert_eq!(before.until_told("its status", refusal).await, [Refusal::Grpc(12)]);
+    let unread = |f: &Fact| matches!(f, Fact::Trouble(t) if matches!(t.trouble, Trouble::Unread(_)));
+    assert!(before.facts().await.iter().any(unread), "its spans are not known");
 }
