@@ -1,15 +1,9 @@
 //! From evidence to report: pure, so that a saved file always gives the same answer.
 
 use crate::check::{Area, Case, Check, Finding, Outcome, Severity};
-use crate::evidence::{Evidence, Millis};
+use crate::evidence::Evidence;
 use crate::report::{AreaLine, CheckLine, NotTested, Report, RunTime, Verdict};
 use crate::timeline::Timeline;
-
-/// A case up to this long is struck by whatever touches it.
-const BRIEF_MS: Millis = 10_000;
-
-/// A longer one when more than this share of it was disturbed.
-const TELLING_SHARE: f64 = 0.2;
 
 /// Judges the evidence by these checks.
 pub fn judge(evidence: &Evidence, checks: &[&Check]) -> Report {
@@ -35,17 +29,11 @@ pub fn judge(evidence: &Evidence, checks: &[&Check]) -> Report {
 
 /// What a check found, without what falls into a disturbance of something that it rests on.
 fn finding(timeline: &Timeline, check: &Check) -> Finding {
-    (check.judge)(timeline).strike(|case| disturbed(timeline, check, case))
-}
-
-/// What disturbed a case: anything at all that touches a brief one, and of a longer one so much that the rest of it is
-/// not enough. One late second explains a slow answer; it does not explain a circuit that stays closed for half a minute.
-fn disturbed(timeline: &Timeline, check: &Check, case: &Case) -> Option<String> {
-    let (during, about) = ((case.from, case.to), case.dependency.as_deref());
-    let first = timeline.trust.during(check.rests_on, about, during).next()?;
-    let is_brief = case.to - case.from <= BRIEF_MS;
-    let disturbed = || 1.0 - timeline.trust.clear_share(check.rests_on, about, during);
-    (is_brief || disturbed() > TELLING_SHARE).then(|| first.why.clone())
+    let disturbed = |case: &Case| {
+        let (during, about) = ((case.from, case.to), case.dependency.as_deref());
+        timeline.trust.explains(check.rests_on, about, during).map(|by| by.why.clone())
+    };
+    (check.judge)(timeline).strike(disturbed)
 }
 
 fn duration(timeline: &Timeline) -> RunTime {
@@ -126,7 +114,7 @@ impl CheckLine {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::{Fact, Heartbeat, Who};
+    use crate::evidence::{Fact, Heartbeat, Millis, Who};
     use crate::timeline::Kind;
     use crate::timeline::tests::header;
 

@@ -149,7 +149,8 @@ impl Finding {
         self
     }
 
-    /// The same without the cases that `covered` finds a reason against: a finding without any case left cannot tell.
+    /// The same without the cases that `covered` finds a reason against: a failure without any case left cannot tell. A
+    /// warning stays one, since an open verdict would be worse than what it warned of.
     pub fn strike(mut self, covered: impl Fn(&Case) -> Option<String>) -> Self {
         let mut left = Vec::new();
         for case in std::mem::take(&mut self.cases) {
@@ -164,7 +165,8 @@ impl Finding {
             (false, false) => self.told(),
             (false, true) => {
                 self.summary = format!("{}, {}", self.summary, self.reasons());
-                Self { outcome: Outcome::Inconclusive, ..self }
+                let outcome = if self.outcome == Outcome::Fail { Outcome::Inconclusive } else { self.outcome };
+                Self { outcome, ..self }
             }
         }
     }
@@ -269,6 +271,15 @@ mod tests {
         assert_eq!(struck.summary, told);
         let passed = Finding::unless([], "none").counted("of 9 were lost").strike(|_| unreachable!());
         assert_eq!((passed.outcome, passed.summary.as_str()), (Outcome::Pass, "none"));
+    }
+
+    #[test]
+    fn a_warning_without_a_case_left_stays_one_and_says_why_it_may_be_none() {
+        let cases = [Case::at(1, "closed without a word", 11)];
+        let struck = Finding::warn_of(cases, "none").strike(at(1));
+        assert_eq!(struck.outcome, Outcome::Warn);
+        let told = "closed without a word, but the run itself was disturbed: a late second";
+        assert_eq!((struck.summary.as_str(), struck.struck.len()), (told, 1));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Kept connections are told to close before they are closed.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
-use crate::evidence::{Millis, Outcome};
+use crate::evidence::{Millis, Outcome, RequestFact};
 use crate::timeline::{Kind, Timeline};
 
 /// The check.
@@ -11,7 +11,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Shutdown,
     severity: Severity::Major,
     why: "A pool that reuses a connection at the moment the server closes it loses that request; Connection: close (RFC 9112, 9.6) tells it in time.",
-    how: "Every kept connection that the server ended while a pod was stopping in the rolls must have carried an answer with Connection: close before; those that it ends by its own time-out for idle ones, which is learned, need not. Where no request was lost on a kept connection it is a warning.",
+    how: "Every kept connection that the server ended while a pod was stopping in the rolls must have carried an answer with Connection: close before; those that it ends by its own time-out for idle ones, which is learned, need not. Where no request was lost on a kept connection while nothing disturbed the run it is a warning.",
     remedy: "From SIGTERM on send Connection: close with every HTTP/1.1 answer, and keep reading idle connections until the drain ends.",
     rests_on: &[Kind::Load, Kind::Watch, Kind::Validator, Kind::Agent, Kind::Target, Kind::Clock],
     judge,
@@ -45,10 +45,11 @@ fn judge(timeline: &Timeline) -> Finding {
         .tally("closed without a word", "0")
 }
 
-/// Whether a request was lost because its connection ended.
+/// Whether a request was lost because its connection ended, with nothing else to blame.
 fn lost(timeline: &Timeline) -> bool {
     let kept = timeline.load.requests.iter().filter(|(_, request)| request.class.keeps_connections());
     let mut ended = kept.filter(|(_, r)| matches!(r.outcome, Outcome::Reset | Outcome::Closed));
     let rolling = timeline.rolling();
-    ended.any(|(_, request)| rolling.iter().any(|(begin, end)| (*begin..=*end).contains(&request.due)))
+    let inside = |r: &RequestFact| rolling.iter().any(|(begin, end)| (*begin..=*end).contains(&r.due));
+    ended.any(|(_, request)| inside(request) && !timeline.is_disturbed(request))
 }

@@ -1,7 +1,7 @@
 //! Every replaced container ends in order within its grace period.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
-use crate::timeline::{ContainerExit, ExitKind, Kind, PodLife, Termination, Timeline};
+use crate::timeline::{ContainerExit, ExitKind, Kind, LostMeanwhile, PodLife, Termination, Timeline};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -10,7 +10,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Shutdown,
     severity: Severity::Blocker,
     why: "137 means killed in the middle of work; 143 without a drain, that nobody listened to SIGTERM.",
-    how: "The watch shows how each container of each old pod ended before the object is gone; a pod whose end was not seen is inconclusive. The container that serves must exit with 0; 143 and 130, which a JVM ends with after its shutdown hooks, are a warning where the drain is proven: requests were answered meanwhile, none was lost and no statement given up. Another container (a sidecar, a native one too) that ends otherwise is named, and held against the service only if requests were lost meanwhile.",
+    how: "The watch shows how each container of each old pod ended before the object is gone; a pod whose end was not seen is inconclusive. The container that serves must exit with 0; 143 and 130, which a JVM ends with after its shutdown hooks, are a warning where the drain is proven: requests were answered meanwhile, none was lost and no statement given up; a loss while the run itself was disturbed proves neither. Another container (a sidecar, a native one too) that ends otherwise is named, and held against the service only if requests were lost meanwhile.",
     remedy: "Handle SIGTERM in PID 1 (exec form, no shell in between), drain, exit 0 before the grace period ends.",
     rests_on: &[Kind::Watch, Kind::Load, Kind::Validator, Kind::Agent, Kind::Target, Kind::Clock],
     judge,
@@ -49,7 +49,7 @@ struct End<'a> {
     pod: &'a str,
     termination: &'a Termination,
     exit: &'a ContainerExit,
-    lost: usize,
+    lost: LostMeanwhile,
     given_up: usize,
     answered: u64,
 }
@@ -72,20 +72,21 @@ impl<'a> End<'a> {
 
     /// Whether the container that serves did what nobody forgives.
     fn is_broken(&self) -> bool {
-        let undrained = self.exit.kind() == ExitKind::BySignal && self.lost + self.given_up > 0;
+        let undrained = self.exit.kind() == ExitKind::BySignal && self.lost.by_target + self.given_up > 0;
         let late = self.took_s() > self.termination.grace_s as f64;
         undrained || late || self.exit.kind() == ExitKind::Broken
     }
 
-    /// Ended by the signal, and nobody asked meanwhile: it may or may not have drained.
+    /// Ended by the signal, and nobody asked meanwhile, or what was lost may have been lost by something else: it may or
+    /// may not have drained.
     fn is_unproven(&self) -> bool {
-        self.exit.kind() == ExitKind::BySignal && self.answered == 0
+        self.exit.kind() == ExitKind::BySignal && (self.answered == 0 || self.lost.disturbed > 0)
     }
 
     fn faults(&self) -> Vec<Case> {
         let mut faults = Vec::new();
         faults.extend(self.is_broken().then(|| self.case(self.exit)));
-        faults.extend(self.others().filter(|_| self.lost > 0).map(|exit| self.case(exit)));
+        faults.extend(self.others().filter(|_| self.lost.by_target > 0).map(|exit| self.case(exit)));
         faults
     }
 
@@ -94,7 +95,7 @@ impl<'a> End<'a> {
         let by_signal = self.exit.kind() == ExitKind::BySignal && !self.is_broken();
         let mut told = Vec::new();
         told.extend(by_signal.then(|| self.case(self.exit)));
-        told.extend(self.others().filter(|_| self.lost == 0).map(|exit| self.case(exit)));
+        told.extend(self.others().filter(|_| self.lost.by_target == 0).map(|exit| self.case(exit)));
         told
     }
 
@@ -108,7 +109,7 @@ impl<'a> End<'a> {
             (self.pod, (exit.at - self.termination.at) as f64 / 1000.0, self.termination.grace_s);
         let ContainerExit { container, code, reason, .. } = exit;
         let lost =
-            if self.lost > 0 { format!(", {} requests lost meanwhile", self.lost) } else { String::new() };
+            if self.lost.by_target > 0 { format!(", {} requests lost meanwhile", self.lost.by_target) } else { String::new() };
         let text = format!(
             "{pod}: container `{container}` exit {code} ({reason}) after {took:.1} s of {grace} s{lost}"
         );

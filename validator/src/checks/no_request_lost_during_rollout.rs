@@ -2,7 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{Class, Millis, SecondFact};
-use crate::timeline::{ClassLoad, Kind, PodLife, Termination, Timeline};
+use crate::timeline::{ClassLoad, LOSSES_REST_ON, PodLife, Termination, Timeline};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -13,7 +13,7 @@ pub(super) const CHECK: Check = Check {
     why: "Every lost request is a user who saw an error because we deployed.",
     how: "Open-loop load from inside the cluster without any retry, each connection class side by side, through two rolls; a request without a complete answer, or with another one than its `expect` or else the quiet phase says, is lost. The zero is held against its power: 3/(rate x the shares of the load that the terminations met) seconds of blindness are ruled out at 95 %, each share measured by the pod's calls just before its end, else taken to be even; what fell into a disturbance of the run counts neither for nor against.",
     remedy: "Keep accepting for some seconds after SIGTERM, answer with Connection: close, finish what is in flight, then exit.",
-    rests_on: &[Kind::Load, Kind::Agent, Kind::Dependency, Kind::Target],
+    rests_on: LOSSES_REST_ON,
     judge,
 };
 

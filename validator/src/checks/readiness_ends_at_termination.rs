@@ -11,7 +11,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Health,
     severity: Severity::Major,
     why: "Load balancers outside of kube-proxy go by readiness: a pod that says yes until it is gone gets requests until it is gone.",
-    how: "An agent asks each terminating pod its declared readiness probe every 250 ms; it must stop succeeding soon after SIGTERM, which is the deletion and the preStop hook. Kubernetes itself takes a pod out of the ready endpoints at its deletion: a pod that goes on saying ready while it still serves, and loses nothing, is a warning; it is a failure where requests were lost meanwhile.",
+    how: "An agent asks each terminating pod its declared readiness probe every 250 ms; it must stop succeeding soon after SIGTERM, which is the deletion and the preStop hook. Kubernetes itself takes a pod out of the ready endpoints at its deletion: a pod that goes on saying ready while it still serves, and loses nothing, is a warning; it is a failure where requests were lost meanwhile, while nothing disturbed the run.",
     remedy: "Answer 503 to the readiness probe from SIGTERM on, while requests are still served.",
     rests_on: &[Kind::Watch, Kind::Validator, Kind::Prober, Kind::Load, Kind::Target, Kind::Clock],
     judge,
@@ -41,7 +41,7 @@ fn judge(timeline: &Timeline) -> Finding {
     let total = ends.len();
     let pass =
         format!("{total} terminating pods stopped saying ready, at most {longest:.1} s after SIGTERM{hook}");
-    let lost = late().any(|end| timeline.lost_during(end.termination) > 0);
+    let lost = late().any(|end| timeline.lost_during(end.termination).by_target > 0);
     let cases = late().map(|end| end.case(&hook, lost));
     let finding = if lost { Finding::unless(cases, pass) } else { Finding::warn_of(cases, pass) };
     finding.measured(format!("{longest:.1} s"), format!("{limit_s} s"))

@@ -1,19 +1,44 @@
 //! What became of users while a pod was on its way out.
 
-use super::{Termination, Timeline};
-use crate::evidence::{Class, Fault, Millis};
+use super::{Kind, Termination, Timeline};
+use crate::evidence::{Class, Fault, Millis, RequestFact};
 
 /// The end of a container is seen some time after it happened, and a connection to it may be tried until every node
 /// knows.
 const AFTER: Millis = 1_000;
 
+/// Losses are counted, and struck, by the second.
+const SECOND: Millis = 999;
+
+/// Whose disturbance may have lost a request in the place of the pod: what GL-S201 strikes is evidence of nothing.
+pub const LOSSES_REST_ON: &[Kind] = &[Kind::Load, Kind::Agent, Kind::Dependency, Kind::Target];
+
+/// Requests that were lost while a pod was on its way out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LostMeanwhile {
+    /// With nothing else to blame.
+    pub by_target: usize,
+    /// While the run itself was disturbed: nobody knows by whom.
+    pub disturbed: usize,
+}
+
 impl Timeline<'_> {
     /// Requests through the Service that were lost while this pod was terminating: under way at its deletion, or sent
     /// until shortly after its end. Which pod lost them nobody knows.
-    pub fn lost_during(&self, termination: &Termination) -> usize {
+    pub fn lost_during(&self, termination: &Termination) -> LostMeanwhile {
         let (from, to) = leaving(termination);
         let lost = self.load.lost().map(|(_, request)| request).filter(|r| r.class != Class::Direct);
-        lost.filter(|r| r.due <= to && r.during().1 >= from).count()
+        let mut count = LostMeanwhile::default();
+        for request in lost.filter(|r| r.due <= to && r.during().1 >= from) {
+            if self.is_disturbed(request) { count.disturbed += 1 } else { count.by_target += 1 }
+        }
+        count
+    }
+
+    /// Whether the run itself was disturbed around a request; its second in the count of the losses included.
+    pub fn is_disturbed(&self, request: &RequestFact) -> bool {
+        let window = (request.due - SECOND, request.during().1.max(request.due + SECOND));
+        self.trust.explains(LOSSES_REST_ON, None, window).is_some()
     }
 
     /// Requests through the Service that were answered meanwhile: without any, nothing is proven.
@@ -21,11 +46,15 @@ impl Timeline<'_> {
         self.load.all(leaving(termination)).answered
     }
 
-    /// Statements of ours that this pod had under way at its deletion, or began later, and gave up.
+    /// Statements of ours that this pod had under way at its deletion, or began later, and gave up with nothing else to
+    /// blame.
     pub fn given_up_by(&self, pod: &str, termination: &Termination) -> usize {
         let holds = self.faults.of_kind(|fault| matches!(fault, Fault::Hold { .. }));
-        let held = holds.filter(|(_, fault)| fault.pod == pod).flat_map(|(_, fault)| &fault.held);
-        held.filter(|held| held.given_up && held.to >= termination.at).count()
+        let mine = holds.filter(|(_, fault)| fault.pod == pod);
+        let held = mine.flat_map(|(_, fault)| fault.held.iter().map(|held| (fault.dependency.as_str(), held)));
+        let given_up = held.filter(|(_, held)| held.given_up && held.to >= termination.at);
+        let explained = |name, window| self.trust.explains(LOSSES_REST_ON, Some(name), window).is_some();
+        given_up.filter(|(name, held)| !explained(name, (held.from, held.to))).count()
     }
 
     /// From the deletion of the pod to the end of the container that serves, in seconds; the longest of all rolls.

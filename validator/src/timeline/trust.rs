@@ -18,6 +18,12 @@ use crate::evidence::{Evidence, Fact, Millis};
 pub use disturbance::{Disturbance, Kind, Source};
 pub use load::{LateSecond, late_seconds};
 
+/// A case up to this long is struck by whatever touches it.
+const BRIEF_MS: Millis = 10_000;
+
+/// A longer one when more than this share of it was disturbed.
+const TELLING_SHARE: f64 = 0.2;
+
 /// All disturbances of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Trust {
@@ -44,18 +50,33 @@ impl Trust {
     }
 
     /// Those of some kinds that touch a window; with a dependency not those that hide only what another one was told.
-    pub fn during<'s>(
+    pub fn during<'s, 'k>(
         &'s self,
-        kinds: &'s [Kind],
-        dependency: Option<&'s str>,
+        kinds: &'k [Kind],
+        dependency: Option<&'k str>,
         window: (Millis, Millis),
-    ) -> impl Iterator<Item = &'s Disturbance> {
+    ) -> impl Iterator<Item = &'s Disturbance> + use<'s, 'k> {
         let can_touch = move |d: &&Disturbance| {
             let theirs = d.source.hides();
             dependency.is_none() || theirs.is_none() || theirs == dependency
         };
         let mine = self.disturbances.iter().filter(|d| kinds.contains(&d.source.kind()));
         mine.filter(can_touch).filter(move |d| d.overlaps(window))
+    }
+
+    /// What disturbed a stretch: anything at all that touches a brief one, and of a longer one so much that the rest of it
+    /// is not enough. One late second explains a slow answer; it does not explain a circuit that stays closed for half a
+    /// minute.
+    pub fn explains(
+        &self,
+        kinds: &[Kind],
+        dependency: Option<&str>,
+        window: (Millis, Millis),
+    ) -> Option<&Disturbance> {
+        let first = self.during(kinds, dependency, window).next()?;
+        let is_brief = window.1 - window.0 <= BRIEF_MS;
+        let disturbed = || 1.0 - self.clear_share(kinds, dependency, window);
+        (is_brief || disturbed() > TELLING_SHARE).then_some(first)
     }
 
     /// The share of a window in which none of these kinds was disturbed, from 0 to 1.

@@ -13,7 +13,9 @@ use golive_validator::report::{Report, Verdict};
 use golive_validator::timeline::Kind;
 use serde_json::json;
 
-use super::change::{edge, seconds};
+use super::change::{
+    closed_without_a_word, edge, lost_while_leaving, ready_until_closed, seconds, terminated,
+};
 use super::{fixture, good, mutations, outcome};
 
 /// A second in which an agent that is none of the fixture's had ten requests to send and sent none in time.
@@ -238,4 +240,49 @@ fn noise_through_a_whole_good_run_is_no_verdict() {
         late.on_time /= 2;
     }
     assert_eq!(judge(&evidence, ALL).verdict, Verdict::Inconclusive);
+}
+
+/// Every second from the begin of the roll in on is one in which an agent sends late.
+fn late_throughout(evidence: &mut Evidence) {
+    let from = edge(evidence, Step::RollIn, Edge::Begin) - 1_000;
+    let to = edge(evidence, Step::Tail, Edge::End);
+    evidence.facts.extend((from..to).step_by(1_000).map(|at| Fact::Second(late_second(at))));
+}
+
+#[test]
+fn losses_of_a_disturbed_run_convict_no_end_of_a_pod() {
+    let judged = |check: &str, mutate: &dyn Fn(&mut Evidence), disturb: bool| {
+        let mut evidence = good();
+        mutate(&mut evidence);
+        if disturb {
+            late_throughout(&mut evidence);
+        }
+        // As if the check itself rested on nothing: what the losses say is asked, not what is struck of its own.
+        let check = Check { rests_on: &[], ..copy(find(check).unwrap()) };
+        outcome(&judge(&sorted(evidence), &[&check]), check.id)
+    };
+    let by_signal = |e: &mut Evidence| {
+        terminated(e, |state| state["exitCode"] = json!(143));
+        lost_while_leaving(e, Class::New);
+    };
+    assert_eq!(judged("GL-S202", &by_signal, false), Outcome::Fail);
+    assert_eq!(judged("GL-S202", &by_signal, true), Outcome::Inconclusive);
+    let silent = |e: &mut Evidence| {
+        closed_without_a_word(e);
+        lost_while_leaving(e, Class::Idle);
+    };
+    assert_eq!(judged("GL-S203", &silent, false), Outcome::Fail);
+    assert_eq!(judged("GL-S203", &silent, true), Outcome::Warn);
+    let ready = |e: &mut Evidence| {
+        ready_until_closed(e);
+        e.header.plan.policy.max_ready_after_deletion_s = 0.0;
+        lost_while_leaving(e, Class::New);
+    };
+    assert_eq!(judged("GL-H203", &ready, false), Outcome::Fail);
+    assert_eq!(judged("GL-H203", &ready, true), Outcome::Warn);
+}
+
+fn copy(check: &Check) -> Check {
+    let Check { id, slug, area, severity, why, how, remedy, rests_on, judge } = *check;
+    Check { id, slug, area, severity, why, how, remedy, rests_on, judge }
 }
