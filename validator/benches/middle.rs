@@ -165,7 +165,11 @@ async fn turns(direct: u16, through: u16, two: bool) -> [Duration; 2] {
     took.map(|took| took / TURNS)
 }
 
-#[expect(clippy::print_stderr, reason = "it is what the bench is for")]
+#[expect(
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "it is what the bench is for, and no runtime waits here"
+)]
 fn proxy(_: &mut Criterion) {
     let direct = web();
     let through = before(Protocol::Http, direct);

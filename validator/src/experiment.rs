@@ -119,7 +119,7 @@ impl Experiment<'_> {
         agents.start(self.plan, self.target.address, &self.target.headers, LOAD_AT_MOST).await?;
 
         let own = Own { started, diary: Diary::default(), pulse: Pulse::start(Who::Validator, BEAT, now) };
-        let ran = self.steps(&agents, &middle, &collector, &own, progress).await;
+        let ran = Box::pin(self.steps(&agents, &middle, &collector, &own, progress)).await;
         let ran = self.back(ran, &middle, progress).await;
         prober.abort();
         let stopped = stop(&agents).await;
@@ -190,7 +190,7 @@ impl Experiment<'_> {
             progress.tell(&format!("the roll out brings {what}: {why}"));
             (stays, why)
         };
-        let complete = rolls::roll_out(stage, stays, self.deadline, progress).await?;
+        let complete = Box::pin(rolls::roll_out(stage, stays, self.deadline, progress)).await?;
         Ok(if complete { Ended::Whole((stays == Stays::Old).then_some(why)) } else { Ended::Early })
     }
 

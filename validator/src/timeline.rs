@@ -30,8 +30,8 @@ use crate::plan::Plan;
 
 pub use calls::{CallView, Calls};
 pub use circuit::{Circuit, Opening, Trial};
-pub use drain::{LOSSES_REST_ON, LostMeanwhile};
 pub use container::{ContainerExit, ExitKind, Restart};
+pub use drain::{LOSSES_REST_ON, LostMeanwhile};
 pub use endpoints::{EndpointCount, EndpointLife};
 pub use failing::Failing;
 pub use fallback::{Fallback, Slower};

@@ -108,8 +108,11 @@ impl<'a> End<'a> {
         let (pod, took, grace) =
             (self.pod, (exit.at - self.termination.at) as f64 / 1000.0, self.termination.grace_s);
         let ContainerExit { container, code, reason, .. } = exit;
-        let lost =
-            if self.lost.by_target > 0 { format!(", {} requests lost meanwhile", self.lost.by_target) } else { String::new() };
+        let lost = if self.lost.by_target > 0 {
+            format!(", {} requests lost meanwhile", self.lost.by_target)
+        } else {
+            String::new()
+        };
         let text = format!(
             "{pod}: container `{container}` exit {code} ({reason}) after {took:.1} s of {grace} s{lost}"
         );

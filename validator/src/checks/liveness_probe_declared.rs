@@ -21,7 +21,12 @@ fn judge(timeline: &Timeline) -> Finding {
     let finding = if let Some(probe) = &target.liveness {
         Finding::pass(format!("declared: {probe}"))
     } else {
-        Finding::fail(format!("container `{}` declares no livenessProbe", target.container))
+        let none = format!("container `{}` declares no livenessProbe", target.container);
+        match timeline.workload.container_with("livenessProbe") {
+            // A proxy before the application, or a helper beside it: only its owner knows which.
+            Some(other) => Finding::warn(format!("{none}; container `{other}` beside it does")),
+            None => Finding::fail(none),
+        }
     };
     finding.lines([timeline.workload.line])
 }

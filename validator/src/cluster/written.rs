@@ -115,14 +115,14 @@ mod tests {
 
     const PATH: &str = "/apis/apps/v1/namespaces/demo/deployments/users";
 
-    fn deployment(generation: i64, fields: Value) -> Value {
+    fn deployment(generation: i64, fields: &Value) -> Value {
         let metadata = json!({ "name": "users", "generation": generation, "managedFields": fields });
         // Each is paused or not, so that one spec is not like the one before.
         let spec = json!({ "selector": {}, "template": {}, "paused": generation % 2 == 0, "replicas": 3 });
         json!({ "metadata": metadata, "spec": spec })
     }
 
-    fn entry(manager: &str, time: &str, fields: Value) -> Value {
+    fn entry(manager: &str, time: &str, fields: &Value) -> Value {
         json!({ "manager": manager, "operation": "Update", "time": time, "fieldsType": "FieldsV1", "fieldsV1": fields })
     }
 
@@ -130,18 +130,18 @@ mod tests {
     async fn somebody_else_is_named_and_we_ourselves_are_nobody_else() {
         let (fake, cluster) = Fake::start().await;
         let spec = json!({ "f:spec": { "f:replicas": {} } });
-        let before = entry("helm", "2000-01-01T00:00:00Z", spec.clone());
-        fake.put(PATH, deployment(3, json!([before])));
+        let before = entry("helm", "2000-01-01T00:00:00Z", &spec);
+        fake.put(PATH, deployment(3, &json!([before])));
         let api: Api<Deployment> = cluster.api();
         let written = Written::since(&cluster, &api.get("users").await.unwrap());
         assert_eq!(written.look().await.unwrap(), None);
-        fake.put(PATH, deployment(4, json!([before])));
+        fake.put(PATH, deployment(4, &json!([before])));
         written.by(async { Ok(api.get("users").await.unwrap()) }).await.unwrap();
         assert_eq!(written.look().await.unwrap(), None, "that was us");
-        let ours = entry(MANAGER, "2999-01-01T00:00:00Z", spec.clone());
-        let status = entry("kube-controller-manager", "2999-01-01T00:00:00Z", json!({ "f:status": {} }));
-        let theirs = entry("kubectl-set", "2998-01-01T00:00:00Z", spec);
-        fake.put(PATH, deployment(5, json!([before, theirs, status, ours])));
+        let ours = entry(MANAGER, "2999-01-01T00:00:00Z", &spec);
+        let status = entry("kube-controller-manager", "2999-01-01T00:00:00Z", &json!({ "f:status": {} }));
+        let theirs = entry("kubectl-set", "2998-01-01T00:00:00Z", &spec);
+        fake.put(PATH, deployment(5, &json!([before, theirs, status, ours])));
         let told = written.changed().await;
         assert_eq!(told.exit(), crate::exit::Exit::Inconclusive);
         assert!(told.to_string().contains("`kubectl-set` at 2998-01-01"), "{told}");
@@ -150,10 +150,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_autoscaler_ends_no_run() {
         let (fake, cluster) = Fake::start().await;
-        fake.put(PATH, deployment(3, json!([])));
+        fake.put(PATH, deployment(3, &json!([])));
         let api: Api<Deployment> = cluster.api();
         let written = Written::since(&cluster, &api.get("users").await.unwrap());
-        let mut scaled = deployment(3, json!([]));
+        let mut scaled = deployment(3, &json!([]));
         scaled["metadata"]["generation"] = json!(4);
         scaled["spec"]["replicas"] = json!(5);
         fake.put(PATH, scaled.clone());

@@ -51,7 +51,8 @@ impl Timeline<'_> {
     pub fn given_up_by(&self, pod: &str, termination: &Termination) -> usize {
         let holds = self.faults.of_kind(|fault| matches!(fault, Fault::Hold { .. }));
         let mine = holds.filter(|(_, fault)| fault.pod == pod);
-        let held = mine.flat_map(|(_, fault)| fault.held.iter().map(|held| (fault.dependency.as_str(), held)));
+        let held =
+            mine.flat_map(|(_, fault)| fault.held.iter().map(|held| (fault.dependency.as_str(), held)));
         let given_up = held.filter(|(_, held)| held.given_up && held.to >= termination.at);
         let explained = |name, window| self.trust.explains(LOSSES_REST_ON, Some(name), window).is_some();
         given_up.filter(|(name, held)| !explained(name, (held.from, held.to))).count()

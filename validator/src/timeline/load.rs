@@ -46,6 +46,7 @@ pub struct ClassLoad {
 }
 
 impl ClassLoad {
+    #[expect(clippy::needless_pass_by_value, reason = "a sum is folded")]
     fn plus(mut self, other: Self) -> Self {
         self.due += other.due;
         self.on_time += other.on_time;

@@ -37,6 +37,12 @@ impl Workload {
         containers.map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// The name of the first container that declares this.
+    pub fn container_with(&self, field: &str) -> Option<&str> {
+        let declaring = self.containers().iter().find(|container| container.get(field).is_some());
+        declaring.and_then(|container| container.get("name")?.as_str())
+    }
+
     /// Replicas asked for.
     pub fn replicas(&self) -> i64 {
         self.number("/spec/replicas").unwrap_or(1)

@@ -53,7 +53,7 @@ async fn through(rolled: &Rolled, roll: impl Future<Output = Result<RollEnd, cra
 }
 
 fn later() -> Instant {
-    Instant::now() + std::time::Duration::from_secs(60)
+    Instant::now() + std::time::Duration::from_mins(1)
 }
 
 #[tokio::test]
@@ -68,7 +68,7 @@ async fn a_candidate_goes_in_behind_the_agents_and_stays_without_them() {
         led["spec"]["hostAliases"],
         json!([{ "ip": "10.9.9.9", "hostnames": ["ldap"] }, { "ip": "10.96.0.7", "hostnames": names }])
     );
-    through(&rolled, rollout.roll_out(Stays::Candidate, later(), |_, _| {})).await;
+    Box::pin(through(&rolled, rollout.roll_out(Stays::Candidate, later(), |_, _| {}))).await;
     let mut stays = rolled.template();
     assert!(stays["metadata"]["annotations"]["golive.dev/restarted-at"].take().is_string());
     let mut wanted = found();
@@ -84,7 +84,7 @@ async fn the_old_template_comes_back_as_it_was() {
     let (_fake, cluster, rolled) = at_rest().await;
     let rollout = rollout(&cluster, &Candidate::Image("users:2".into())).await;
     through(&rolled, rollout.roll_in(later(), |_, _| {})).await;
-    through(&rolled, rollout.roll_out(Stays::Old, later(), |_, _| {})).await;
+    Box::pin(through(&rolled, rollout.roll_out(Stays::Old, later(), |_, _| {}))).await;
     assert_eq!(rolled.template(), found());
     assert_eq!(rolled.annotations(), json!({ "deployment.kubernetes.io/revision": "6" }));
     assert_eq!(go_back(&cluster, "users", Back::Old).await.unwrap(), None, "there is nothing left to undo");

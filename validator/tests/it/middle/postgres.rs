@@ -152,7 +152,7 @@ async fn a_statement_fails_with_the_wanted_code_and_the_connection_goes_on() {
 }
 
 fn code(failed: Result<u64, sqlx::Error>) -> Option<String> {
-    failed.err()?.as_database_error()?.code().map(|code| code.into_owned())
+    failed.err()?.as_database_error()?.code().map(std::borrow::Cow::into_owned)
 }
 
 #[tokio::test]

@@ -18,9 +18,9 @@ pub(super) const RELEASE: &[Mutation] = &[
         e.facts.retain(|f| !matches!(f, Fact::Object(o) if o.kind == ObjectKind::PodDisruptionBudget));
     }),
     ("GL-R004", Outcome::Fail, |e| objects(e, ObjectKind::Pod, |pod| pod["spec"]["nodeName"] = json!("one"))),
-    ("GL-R201", Outcome::Fail, |e| ends(e, StepTrouble::Stuck("new pod x: CrashLoopBackOff".into()))),
+    ("GL-R201", Outcome::Fail, |e| ends(e, &StepTrouble::Stuck("new pod x: CrashLoopBackOff".into()))),
     ("GL-R201", Outcome::Inconclusive, |e| {
-        ends(e, StepTrouble::OutOfTime("2 of 3 old pods are left".into()))
+        ends(e, &StepTrouble::OutOfTime("2 of 3 old pods are left".into()))
     }),
     ("GL-R202", Outcome::Fail, |e| {
         let last = last_in_peace(e, ObjectKind::EndpointSlice, |_| true);
@@ -35,7 +35,7 @@ pub(super) const RELEASE: &[Mutation] = &[
 ];
 
 /// The roll out ends early.
-fn ends(evidence: &mut Evidence, trouble: StepTrouble) {
+fn ends(evidence: &mut Evidence, trouble: &StepTrouble) {
     for fact in &mut evidence.facts {
         if let Fact::Step(step) = fact
             && step.step == Step::RollOut

@@ -118,7 +118,9 @@ fn a_mutation_that_a_disturbance_covers_is_never_a_failure() {
         let kinds = if untried.is_empty() { check.rests_on.get(..1).unwrap_or_default() } else { &untried };
         for kind in kinds {
             let mut disturbed = mutated.clone();
-            cases.iter().for_each(|case| disturb(&mut disturbed, *kind, case));
+            for case in &cases {
+                disturb(&mut disturbed, *kind, case);
+            }
             let report = judge(&sorted(disturbed), &[check]);
             assert_ne!(outcome(&report, id), Outcome::Fail, "{id} with {kind:?}");
             assert_ne!(outcome(&report, id), Outcome::Pass, "{id} with {kind:?}");
