@@ -119,7 +119,7 @@ impl Experiment<'_> {
         agents.start(self.plan, self.target.address, &self.target.headers, LOAD_AT_MOST).await?;
 
         let own = Own { started, diary: Diary::default(), pulse: Pulse::start(Who::Validator, BEAT, now) };
-        let ran = self.steps(&agents, &middle, &collector, &own, progress).await;
+        let ran = Box::pin(self.steps(&agents, &middle, &collector, &own, progress)).await;
         let ran = self.back(ran, &middle, progress).await;
         prober.abort();
         let stopped = stop(&agents).await;

@@ -201,7 +201,7 @@ async fn experiment(
         agent_image: &args.agent_image,
         deadline: Instant::now() + Duration::from_secs_f64(args.timeout.0),
     };
-    experiment.run(progress).await
+    Box::pin(experiment.run(progress)).await
 }
 
 /// An output that cannot be written is found out now, not after the run.
@@ -249,10 +249,8 @@ async fn leave(
     let name = &target.plan.deployment;
     progress.expect(Duration::ZERO);
     if stays {
-        progress.tell(match keep(cluster, name).await? {
-            true => "the candidate stays",
-            false => "the old template stands: what was seen before the roll out spoke against the candidate, or was not to be had",
-        });
+        let old = "the old template stands: what was seen before the roll out spoke against the candidate, or was not to be had";
+        progress.tell(if keep(cluster, name).await? { "the candidate stays" } else { old });
     }
     for line in clean_up(cluster).await? {
         progress.tell(&format!("clean-up: {line}"));
