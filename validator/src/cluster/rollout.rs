@@ -144,7 +144,7 @@ impl Rollout {
                     let found = rollback::read(&self.cluster, &self.name).await?;
                     Ok(rollback::undo(&self.cluster, &found).await?.map_or(found, |undone| undone.deployment))
                 };
-                Box::pin(self.written.by(back)).await?;
+                self.written.by(Box::pin(back)).await?;
             }
         }
         self.end(&old, deadline, progress).await

@@ -249,12 +249,8 @@ async fn leave(
     let name = &target.plan.deployment;
     progress.expect(Duration::ZERO);
     if stays {
-        let stands = if keep(cluster, name).await? {
-            "the candidate stays"
-        } else {
-            "the old template stands: what was seen before the roll out spoke against the candidate, or was not to be had"
-        };
-        progress.tell(stands);
+        let old = "the old template stands: what was seen before the roll out spoke against the candidate, or was not to be had";
+        progress.tell(if keep(cluster, name).await? { "the candidate stays" } else { old });
     }
     for line in clean_up(cluster).await? {
         progress.tell(&format!("clean-up: {line}"));

@@ -35,7 +35,11 @@ struct Tried {
 
 /// Runs an experiment of which the request of that number fails.
 async fn tried(failing: Option<usize>) -> Tried {
-    let (fake, mut cluster) = Fake::start().await;
+    let (fake, cluster) = Fake::start().await;
+    tried_at(fake, cluster, failing).await
+}
+
+async fn tried_at(fake: Fake, mut cluster: Cluster, failing: Option<usize>) -> Tried {
     let rolled = Rolled::by(&fake, "r");
     rolled.change(|deployment| {
         deployment["metadata"]["annotations"] = json!({ "deployment.kubernetes.io/revision": "4" });
@@ -132,4 +136,14 @@ async fn guardian_and_agents_stand_before_anything_leads_to_them() {
         assert!(first(needed) < led, "{needed}");
     }
     assert!(first("rolebindings") < led);
+}
+
+#[tokio::test(start_paused = true)]
+async fn pods_that_we_keep_from_their_dependencies_are_no_failure_of_the_candidate() {
+    let (fake, cluster) = Fake::start().await;
+    fake.keep_out();
+    let tried = tried_at(fake, cluster, None).await;
+    let told = tried.failure.unwrap().to_string();
+    assert!(told.contains("no pod had a connection") && told.contains("NetworkPolicy"), "{told}");
+    assert_eq!(tried.rolled.template(), old());
 }

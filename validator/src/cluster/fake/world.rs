@@ -26,6 +26,11 @@ impl Fake {
         cluster.dial = Dial::Sockets(BTreeMap::from(agents));
     }
 
+    /// Keeps pods that are led to agents from them: they do not become ready.
+    pub(crate) fn keep_out(&self) {
+        self.state.lock().unwrap().kept_out = true;
+    }
+
     async fn agent(&self, kind: &'static str) -> SocketAddr {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -68,7 +73,8 @@ impl Kept {
             return json!({ "now_ms": now_ms, "running": true });
         }
         self.version += 20;
-        let now = PodNow { calls: self.version, open: 8, ..PodNow::default() };
+        let seen = PodNow { calls: self.version, open: 8, ..PodNow::default() };
+        let now = if self.kept_out { PodNow::default() } else { seen };
         let names = self.objects.keys().filter_map(|path| path.strip_prefix(&format!("{CORE}/pods/")));
         let pods = names.map(|name| (name.to_owned(), now.clone())).collect();
         json!(MiddleStatus { now_ms, instance: 1, reached: true, pods, ..MiddleStatus::default() })
@@ -105,15 +111,18 @@ impl Kept {
         self.objects.retain(|path, _| !path.starts_with(&format!("{CORE}/pods/users-")));
         let name = format!("users-{generation}");
         let mut status = running("10.1.0.2");
-        status["conditions"] = json!([{ "type": "Ready", "status": "True" }]);
         let template = target["spec"]["template"].clone();
+        let ready = !(self.kept_out && template["spec"].get("hostAliases").is_some());
+        let text = if ready { "True" } else { "False" };
+        status["conditions"] = json!([{ "type": "Ready", "status": text }]);
         let metadata = json!({ "name": name, "uid": name, "labels": template["metadata"]["labels"] });
         self.keep(
             &format!("{CORE}/pods/{name}"),
             json!({ "metadata": metadata, "spec": template["spec"], "status": status }),
         );
         target["status"] = json!({
-            "observedGeneration": generation, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1,
+            "observedGeneration": generation, "replicas": 1, "updatedReplicas": 1, "availableReplicas": u32::from(ready),
+            "conditions": [{ "type": "Progressing", "status": text, "reason": "ProgressDeadlineExceeded" }],
         });
         self.keep(Rolled::PATH, target);
     }
