@@ -165,7 +165,8 @@ impl Finding {
             (false, false) => self.told(),
             (false, true) => {
                 self.summary = format!("{}, {}", self.summary, self.reasons());
-                let outcome = if self.outcome == Outcome::Fail { Outcome::Inconclusive } else { self.outcome };
+                let outcome =
+                    if self.outcome == Outcome::Fail { Outcome::Inconclusive } else { self.outcome };
                 Self { outcome, ..self }
             }
         }
