@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use pre_stop::PreStop;
+pub(crate) use probe::without_query;
 pub use probe::{Handler, Header, Probe, Scheme};
 
 use crate::config::{Dependency, GoLiveCheck, Policy, RequestSpec};
@@ -93,6 +94,13 @@ pub struct TargetPlan {
     pub pre_stop: PreStop,
     /// Nodes that can run pods.
     pub nodes: usize,
+}
+
+impl TargetPlan {
+    /// Whether what is rolled in is another image than the one that serves: the two versions may then end differently.
+    pub fn changes_image(&self) -> bool {
+        self.candidate.as_ref().is_some_and(|candidate| *candidate != self.image)
+    }
 }
 
 /// A port of the Service, and the port of the pods that it leads to.

@@ -1,6 +1,7 @@
 //! Evidence put in order for the checks: steps, pods, endpoints, load. Pure and read-only.
 
 mod calls;
+mod cause;
 mod circuit;
 mod container;
 mod drain;
@@ -29,6 +30,7 @@ use crate::evidence::{Edge, Evidence, Fact, Gap, Millis, Step, StepTrouble};
 use crate::plan::Plan;
 
 pub use calls::{CallView, Calls};
+pub use cause::Act;
 pub use circuit::{Circuit, Opening, Trial};
 pub use container::{ContainerExit, ExitKind, Restart};
 pub use drain::{LOSSES_REST_ON, LostMeanwhile};
@@ -104,7 +106,7 @@ impl<'a> Timeline<'a> {
         });
         let steps = steps(evidence);
         let quiet = Quiet { baseline: spanned(&steps, Step::Baseline), quiet: spanned(&steps, Step::Quiet) };
-        let load = LoadView::new(evidence, Usual::new(evidence, quiet));
+        let load = LoadView::new(evidence, Usual::new(evidence, quiet), quiet.quiet);
         let (faults, calls) = (FaultView::new(evidence), CallView::new(evidence));
         Self {
             pods: pod::lives(evidence),
@@ -211,6 +213,19 @@ impl<'a> Timeline<'a> {
     pub fn terminations_out(&self) -> Vec<(&PodLife, &Termination)> {
         let out = self.step(Step::RollOut).map_or(Millis::MAX, |span| span.begin);
         self.terminations().into_iter().filter(|(_, termination)| termination.at >= out).collect()
+    }
+
+    /// Those of them that tell of what is to go live: of a candidate with another image its own ends, in the roll out; of
+    /// a restart all, since either roll ends pods of the same version.
+    pub fn terminations_judged(&self) -> Vec<(&PodLife, &Termination)> {
+        if self.plan().target.changes_image() { self.terminations_out() } else { self.terminations() }
+    }
+
+    /// The stretches of [`Self::rolling`] in which these ends lie.
+    pub fn rolling_judged(&self) -> Vec<(Millis, Millis)> {
+        let out = self.step(Step::RollOut).map_or(Millis::MAX, |span| span.begin);
+        let from = if self.plan().target.changes_image() { out } else { Millis::MIN };
+        self.rolling().into_iter().filter(|(begin, _)| *begin >= from).collect()
     }
 
     /// When a line of the evidence was seen.

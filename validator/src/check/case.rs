@@ -15,7 +15,7 @@ pub struct Case {
     /// The pod, if it is about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod: Option<String>,
-    /// The dependency, if it is about one: disturbances of others do not touch it.
+    /// The dependency, if it is about one: only then a hole in the record of it, and of no other, touches the case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dependency: Option<String>,
     /// One sentence.

@@ -11,20 +11,23 @@ pub(super) const CHECK: Check = Check {
     area: Area::Shutdown,
     severity: Severity::Major,
     why: "A pool that reuses a connection at the moment the server closes it loses that request; Connection: close (RFC 9112, 9.6) tells it in time.",
-    how: "Every kept connection that the server ended while a pod was stopping in the rolls must have carried an answer with Connection: close before; those that it ends by its own time-out for idle ones, which is learned, need not. Where no request was lost on a kept connection while nothing disturbed the run it is a warning.",
+    how: "Every kept connection that the server ended while a pod was stopping in the rolls must have carried an answer with Connection: close before; those that it ends by its own time-out for idle ones, which is learned, need not. Where no request was lost on a kept connection while nothing disturbed the run it is a warning. With a candidate of another image only the ends of its own pods, in the roll out, are judged.",
     remedy: "From SIGTERM on send Connection: close with every HTTP/1.1 answer, and keep reading idle connections until the drain ends.",
     rests_on: &[Kind::Load, Kind::Watch, Kind::Validator, Kind::Agent, Kind::Target, Kind::Clock],
     judge,
 };
 
 fn judge(timeline: &Timeline) -> Finding {
-    let rolling = timeline.rolling();
+    let rolling = timeline.rolling_judged();
     if rolling.is_empty() {
         return Finding::inconclusive("no roll was made");
     }
     // A server may well end what nobody uses while no pod is told to stop.
-    let stopping: Vec<_> =
-        timeline.terminations().into_iter().map(|(_, t)| t.at..=t.gone.unwrap_or(Millis::MAX)).collect();
+    let stopping: Vec<_> = timeline
+        .terminations_judged()
+        .into_iter()
+        .map(|(_, t)| t.at..=t.gone.unwrap_or(Millis::MAX))
+        .collect();
     let in_roll = |at: Millis| rolling.iter().any(|(begin, end)| (*begin..=*end).contains(&at));
     let inside = |at: Millis| in_roll(at) && stopping.iter().any(|span| span.contains(&at));
     let connections = timeline.load.connections.iter();
@@ -49,7 +52,7 @@ fn judge(timeline: &Timeline) -> Finding {
 fn lost(timeline: &Timeline) -> bool {
     let kept = timeline.load.requests.iter().filter(|(_, request)| request.class.keeps_connections());
     let mut ended = kept.filter(|(_, r)| matches!(r.outcome, Outcome::Reset | Outcome::Closed));
-    let rolling = timeline.rolling();
+    let rolling = timeline.rolling_judged();
     let inside = |r: &RequestFact| rolling.iter().any(|(begin, end)| (*begin..=*end).contains(&r.due));
     ended.any(|(_, request)| inside(request) && !timeline.is_disturbed(request))
 }

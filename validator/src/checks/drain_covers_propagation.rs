@@ -11,7 +11,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Shutdown,
     severity: Severity::Major,
     why: "Removing an endpoint takes seconds to reach every node; a listener that closes sooner refuses users that were still sent to it.",
-    how: "New connections that were refused while a pod was leaving. When its listener closed is told by the first refused readiness probe, if that asks the serving port; the last call that the pod still made for somebody is told beside it.",
+    how: "New connections that were refused while a pod was leaving. When its listener closed is told by the first refused readiness probe, if that asks the serving port; the last call that the pod still made for somebody is told beside it. Times count from SIGTERM: from the deletion where nobody declares how long the preStop hook takes. With a candidate of another image only the ends of its own pods, in the roll out, are judged.",
     remedy: "Keep the listener open for some seconds after SIGTERM; the details say how many were needed here.",
     rests_on: &[Kind::Load, Kind::Watch, Kind::Validator, Kind::Agent, Kind::Target, Kind::Clock],
     judge,
@@ -22,9 +22,12 @@ fn judge(timeline: &Timeline) -> Finding {
 }
 
 fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
-    let ends: Vec<Drain> =
-        timeline.terminations().iter().filter_map(|(pod, end)| Drain::new(timeline, pod, end)).collect();
-    let asked = timeline.terminations().iter().any(|(_, end)| timeline.answered_during(end) > 0);
+    let ends: Vec<Drain> = timeline
+        .terminations_judged()
+        .iter()
+        .filter_map(|(pod, end)| Drain::new(timeline, pod, end))
+        .collect();
+    let asked = timeline.terminations_judged().iter().any(|(_, end)| timeline.answered_during(end) > 0);
     if !asked {
         return Err(Unmeasured::NotSeen("no request was answered while a pod was leaving".into()));
     }
@@ -39,7 +42,8 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         None => ("no new connection was refused while pods were leaving".to_owned(), "refused".to_owned()),
     };
     let cases = refused.iter().map(|(line, after, request)| {
-        let text = format!("refused {:.1} s after the deletion of a pod", seconds(*after));
+        let text =
+            format!("refused {:.1} s after SIGTERM to a pod{}", seconds(*after), timeline.pre_stop_text());
         Case::over(request.during(), text, *line)
     });
     Ok(Finding::unless(cases, pass)
@@ -62,44 +66,46 @@ fn details(ends: &[Drain], refused: &[Refused]) -> Vec<String> {
         lines.push(format!("keep accepting for at least {needed:.0} s after SIGTERM"));
     } else if let Some(last) = ends.iter().filter_map(|end| end.last_call).max() {
         lines.push(format!(
-            "the last call before a listener closed came {:.1} s after the deletion, kept connections included",
+            "the last call before a listener closed came {:.1} s after SIGTERM, kept connections included",
             last as f64 / 1000.0
         ));
     }
     lines
 }
 
-/// The end of one pod's listener, in milliseconds after the deletion.
+/// The end of one pod's listener, in milliseconds after SIGTERM.
 struct Drain {
     closed: Millis,
     /// The last call it made before that, at whatever dependency.
     last_call: Option<Millis>,
-    /// When its endpoint was no longer ready.
+    /// When its endpoint was no longer ready, after the deletion.
     left_slice: Option<Millis>,
 }
 
 impl Drain {
     fn new(timeline: &Timeline, pod: &PodLife, termination: &Termination) -> Option<Self> {
         let at = termination.at;
+        let told = timeline.sigterm(termination).earliest();
         let serving = timeline.plan().target.port;
         timeline.plan().target.readiness.as_ref().filter(|probe| probe.port() == Some(serving))?;
         let mut probes = timeline.load.probes_of(&pod.name, ProbeTarget::Readiness, (at, Millis::MAX));
         let closed = probes.find(|(_, p)| p.from > at && p.answer == Err("refused".into()))?.1.from;
         let calls = timeline.calls.of_pod(&pod.name).filter_map(|calls| calls.last_before(closed));
-        let last_call = calls.max().filter(|last| *last > at).map(|last| last - at);
+        let last_call = calls.max().filter(|last| *last > told).map(|last| last - told);
         let left_slice = timeline.endpoint_lives.get(&pod.name).and_then(|life| life.first(false, at));
-        Some(Self { closed: closed - at, last_call, left_slice: left_slice.map(|left| left - at) })
+        Some(Self { closed: (closed - told).max(0), last_call, left_slice: left_slice.map(|left| left - at) })
     }
 }
 
-/// The line of a new connection that was refused while a pod was leaving, how long after its deletion, and the request.
+/// The line of a new connection that was refused while a pod was leaving, how long after its SIGTERM, and the request.
 type Refused<'a> = (usize, Millis, &'a RequestFact);
 
 fn refused<'a>(timeline: &Timeline<'a>) -> Vec<Refused<'a>> {
-    let terminations = timeline.terminations();
+    let terminations = timeline.terminations_judged();
     let leaving = |at: Millis| {
         let on_its_way = |t: &&Termination| t.at <= at && t.gone.is_none_or(|gone| at <= gone);
-        terminations.iter().map(|(_, t)| *t).filter(on_its_way).map(|t| at - t.at).max()
+        let after = |t: &Termination| (at - timeline.sigterm(t).earliest()).max(0);
+        terminations.iter().map(|(_, t)| *t).filter(on_its_way).map(after).max()
     };
     let new =
         timeline.load.requests.iter().filter(|(_, r)| r.class == Class::New && r.outcome == Outcome::Refused);

@@ -46,7 +46,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
             pods += 1;
             let calls = timeline.calls.of(&dependency.name, loss.pod);
             let due = begin + (limit * 1000.0) as Millis;
-            let flow = calls.flow_after(begin, breaker.trials);
+            let flow = calls.flow_after(begin, breaker.trials_per_pod());
             let text = match flow.map(|at| (at - begin) as f64 / 1000.0) {
                 Some(took) if took <= limit => {
                     longest = longest.max(took);

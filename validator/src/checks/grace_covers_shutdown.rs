@@ -11,21 +11,21 @@ pub(super) const CHECK: Check = Check {
     area: Area::Shutdown,
     severity: Severity::Major,
     why: "A grace period that ends in the middle of the drain turns every deploy into a SIGKILL.",
-    how: "terminationGracePeriodSeconds must cover what the service needed in the rolls, from the deletion (its preStop hook included) to the end of the container that serves, and the kubelet's margin of 2 s. Where no end was seen, the declared preStop sleep, the policy's shutdown budget and the same margin.",
+    how: "terminationGracePeriodSeconds must cover what the service needed in the rolls, from the deletion (its preStop hook included) to the end of the container that serves, and the kubelet's margin of 2 s. Where no end was seen, the declared preStop sleep, the policy's shutdown budget and the same margin. With a candidate of another image only the ends of its own pods, in the roll out, are judged.",
     remedy: "Raise terminationGracePeriodSeconds, or shorten preStop or the drain.",
-    rests_on: &[Kind::Watch, Kind::Validator, Kind::Agent, Kind::Clock],
+    rests_on: &[Kind::Load, Kind::Watch, Kind::Validator, Kind::Agent, Kind::Target, Kind::Clock],
     judge,
 };
 
 fn judge(timeline: &Timeline) -> Finding {
     let workload = &timeline.workload;
     let margin = timeline.plan().policy.kubelet_margin_s;
-    let grace = workload.number("/spec/template/spec/terminationGracePeriodSeconds").unwrap_or(30) as f64;
+    let grace = timeline.grace_s() as f64;
     let Some(longest) = timeline.longest_end_s() else { return by_budget(timeline, grace) };
     let needed = longest + margin;
     let hook = timeline.pre_stop_text();
     let pass = format!("grace period {grace} s, the longest end took {longest:.1} s{hook}");
-    let late = timeline.terminations().into_iter().filter_map(|(pod, termination)| {
+    let late = timeline.terminations_judged().into_iter().filter_map(|(pod, termination)| {
         let exit = termination.exit.as_ref()?;
         let took = (exit.at - termination.at) as f64 / 1000.0;
         let text = format!("grace period {grace} s, and {} needed {took:.1} s of it{hook}", pod.name);

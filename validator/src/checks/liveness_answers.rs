@@ -3,7 +3,7 @@
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::ProbeTarget;
 use crate::plan::Probe;
-use crate::timeline::{Kind, Timeline};
+use crate::timeline::{Act, Kind, Timeline};
 
 use super::ready_means_answering::UNREACHABLE;
 
@@ -70,7 +70,8 @@ fn by_restarts(timeline: &Timeline, probe: &Probe) -> Finding {
     let all = timeline.pods.iter().flat_map(|pod| pod.restarts.iter().map(move |restart| (pod, restart)));
     let in_peace = |at: i64| timeline.in_peace((at, at + 1)).next().is_some();
     let wrong = all.filter(|(_, r)| r.serves && in_peace(r.at)).map(|(pod, restart)| {
-        Case::at(restart.at, format!("{probe}: {} was restarted", pod.name), restart.line).of(&pod.name)
+        let text = format!("{probe}: {} was restarted", pod.name);
+        Case::over(timeline.cause_of(Act::Restarted, restart.at), text, restart.line).of(&pod.name)
     });
     let pass = format!("{probe} restarted no container of {} pods", timeline.pods.len());
     Finding::unless(wrong, pass).tally("restarts", "0")

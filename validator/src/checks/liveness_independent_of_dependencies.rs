@@ -2,7 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{ProbeTarget, Step};
-use crate::timeline::{Kind, Timeline, Unmeasured};
+use crate::timeline::{Act, Kind, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -44,7 +44,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         let during = restarts.iter().filter(|r| r.serves && (window.0..=window.1).contains(&r.at));
         wrong.extend(during.map(|restart| {
             let text = format!("{} was restarted while dependencies were away", loss.pod);
-            Case::at(restart.at, text, restart.line).of(loss.pod)
+            Case::over(timeline.cause_of(Act::Restarted, restart.at), text, restart.line).of(loss.pod)
         }));
     }
     if asked == 0 && probe.can_be_asked() {

@@ -22,7 +22,7 @@ fn judge(timeline: &Timeline) -> Finding {
 }
 
 fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
-    timeline.read_collector()?;
+    let collector = timeline.read_collector()?;
     if timeline.load.traces.is_empty() {
         return Err(timeline.no_traces());
     }
@@ -36,7 +36,8 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         let lost = spans.iter().filter(|s| !s.parent.as_ref().is_some_and(known) && !begins(s)).count();
         total += spans.len();
         let text = || format!("{lost} spans of {} have no parent", request.request);
-        orphans.extend((lost > 0).then(|| Case::over(request.during(), text(), line).times(lost as u64)));
+        let case = || Case::over(request.during(), text(), line).before(collector).times(lost as u64);
+        orphans.extend((lost > 0).then(case));
     }
     if total == 0 {
         return Err(Unmeasured::NotSeen("no span of a sampled request was seen".into()));

@@ -1,9 +1,7 @@
 //! A pod that was Ready stays Ready until it is deleted.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
-use crate::evidence::Millis;
-use crate::plan::Probe;
-use crate::timeline::{Kind, Timeline};
+use crate::timeline::{Act, Kind, Timeline};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -33,10 +31,9 @@ fn judge(timeline: &Timeline) -> Finding {
     let flaps = timeline.pods.iter().flat_map(|pod| pod.flaps().into_iter().map(move |flap| (pod, flap)));
     // Once dependencies are taken away, readiness must follow them: GL-H204 to GL-H207.
     let flaps = flaps.filter(|(_, (at, _))| timeline.in_peace((*at, *at + 1)).next().is_some());
-    // What made the probes fail lies before.
-    let out = (timeline.plan().target.readiness.as_ref().map_or(0.0, Probe::out_s) * 1000.0) as Millis;
     let cases = flaps.map(|(pod, (at, line))| {
-        Case::over((at - out, at), format!("{} became not Ready", pod.name), line).of(&pod.name)
+        let text = format!("{} became not Ready", pod.name);
+        Case::over(timeline.cause_of(Act::TookOut, at), text, line).of(&pod.name)
     });
     let pods = timeline.pods.len();
     Finding::unless(cases, format!("{pods} pods, none of them lost Ready before its deletion"))

@@ -1,7 +1,9 @@
 //! No request is lost while pods are replaced, on any kind of client connection.
 
-use crate::check::{Area, Case, Check, Finding, Severity};
-use crate::evidence::{Class, Millis, SecondFact};
+use std::collections::BTreeMap;
+
+use crate::check::{Area, Case, Check, Finding, Outcome, Severity};
+use crate::evidence::{Class, Millis, Outcome as Ended, RequestFact, SecondFact};
 use crate::timeline::{ClassLoad, LOSSES_REST_ON, PodLife, Termination, Timeline};
 
 /// The check.
@@ -11,7 +13,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Shutdown,
     severity: Severity::Blocker,
     why: "Every lost request is a user who saw an error because we deployed.",
-    how: "Open-loop load from inside the cluster without any retry, each connection class side by side, through two rolls; a request without a complete answer, or with another one than its `expect` or else the quiet phase says, is lost. The zero is held against its power: 3/(rate x the shares of the load that the terminations met) seconds of blindness are ruled out at 95 %, each share measured by the pod's calls just before its end, else taken to be even; what fell into a disturbance of the run counts neither for nor against.",
+    how: "Open-loop load from inside the cluster without any retry, each connection class side by side, through two rolls; a request without a complete answer, or with another one than its `expect` or else the quiet phase says, is lost. The zero is held against its power: 3/(rate x the shares of the load that the terminations met) seconds of blindness are ruled out at 95 %, each share measured by the pod's calls just before its end, else taken to be even; what fell into a disturbance of the run counts neither for nor against. With a candidate of another image its own ends are judged, in the roll out: what is refused or broken off while a pod of the version that it replaces ends is a warning, and a wrong answer then is inconclusive.",
     remedy: "Keep accepting for some seconds after SIGTERM, answer with Connection: close, finish what is in flight, then exit.",
     rests_on: LOSSES_REST_ON,
     judge,
@@ -22,35 +24,81 @@ fn judge(timeline: &Timeline) -> Finding {
     if rolling.is_empty() {
         return Finding::inconclusive("no roll was made");
     }
-    let terminations = timeline.terminations();
     let all = timeline.load.all_over(&rolling);
     if all.answered == 0 && all.lost == 0 {
         return Finding::inconclusive("no request was sent during the rolls");
     }
     let classes: Vec<ClassResult> =
         classes_in(timeline).map(|class| ClassResult::new(timeline, class, &rolling)).collect();
-    let total = all.answered + all.lost;
     let mut details: Vec<String> = classes.iter().map(ClassResult::text).collect();
     details.push(timeline.spread_text());
-    let limit_s = timeline.plan().policy.max_blind_window_s;
     let blindest = classes.iter().map(|c| c.blind_s).fold(0.0, f64::max);
-    if all.lost > 0 {
-        return Finding::unless(lost(timeline, &rolling), String::new())
+    let total = all.answered + all.lost;
+    let (own, replaced): (Vec<Lost>, Vec<Lost>) =
+        lost(timeline, &rolling).into_iter().partition(|lost| lost.by == By::Target);
+    let finding = if !own.is_empty() {
+        details.extend(replaced.iter().map(|lost| lost.case.text.clone()).take(TOLD));
+        Finding::unless(own.into_iter().map(|lost| lost.case), String::new())
             .counted(format!("of {total} requests were lost"))
             .tally("", "0")
-            .details(details);
-    }
-    let proof = format!("0 of {total} requests lost over {} terminations", terminations.len());
-    let finding = if blindest > limit_s {
-        Finding::inconclusive(format!(
-            "{proof}, but a blind window of {blindest:.2} s would have gone unseen"
-        ))
+    } else if !replaced.is_empty() && !timeline.terminations_judged().is_empty() {
+        by_replaced(replaced, total)
     } else {
-        Finding::pass(proof)
+        none_lost(timeline, total, blindest)
     };
-    finding
-        .measured(format!("0 lost, blind window <= {blindest:.2} s"), format!("0 lost, <= {limit_s} s"))
-        .details(details)
+    finding.details(details)
+}
+
+/// Losses of the replaced version that are told beside those of the candidate.
+const TOLD: usize = 3;
+
+/// Whom a loss tells of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// What is to go live.
+    Target,
+    /// The version that is replaced: a connection was refused or broken off while a pod of it was on its way out.
+    Replaced,
+    /// Either: a status was answered then, and it may have been the candidate that was not warm.
+    Either,
+}
+
+struct Lost {
+    case: Case,
+    by: By,
+}
+
+/// Lost by nobody but the version that is replaced: what is to go live may be the repair of it.
+fn by_replaced(lost: Vec<Lost>, total: u64) -> Finding {
+    let (open, words) = if lost.iter().any(|lost| lost.by == By::Either) {
+        (true, "lost while pods of the version that is replaced ended: by them, or by the candidate")
+    } else {
+        (false, "lost by the version that is replaced")
+    };
+    let mut told = Finding::warn_of(lost.into_iter().map(|lost| lost.case), String::new())
+        .counted(format!("of {total} requests were {words}"))
+        .tally("", "0");
+    if open {
+        told.outcome = Outcome::Inconclusive;
+    }
+    told
+}
+
+/// What a zero is worth.
+fn none_lost(timeline: &Timeline, total: u64, blindest: f64) -> Finding {
+    let ends = timeline.terminations_judged().len();
+    if ends == 0 {
+        return Finding::inconclusive("no pod was seen to end: that nothing was lost proves nothing");
+    }
+    let limit_s = timeline.plan().policy.max_blind_window_s;
+    let proof = format!("0 of {total} requests lost over {ends} terminations");
+    let finding = if blindest <= limit_s {
+        Finding::pass(proof)
+    } else {
+        let unseen = format!("{proof}, but a blind window of {blindest:.2} s would have gone unseen");
+        Finding::inconclusive(unseen)
+    };
+    finding.measured(format!("0 lost, blind window <= {blindest:.2} s"), format!("0 lost, <= {limit_s} s"))
 }
 
 struct ClassResult {
@@ -63,8 +111,8 @@ struct ClassResult {
 impl ClassResult {
     fn new(timeline: &Timeline, class: Class, rolling: &[(Millis, Millis)]) -> Self {
         let load = timeline.load.class_over(class, rolling);
-        let terminations = timeline.terminations();
-        let seconds = rolling.iter().map(|(begin, end)| end - begin).sum::<Millis>() as f64 / 1000.0;
+        let terminations = timeline.terminations_judged();
+        let seconds = rolling.iter().map(|(begin, end)| end - begin).sum::<Millis>().max(1) as f64 / 1000.0;
         let per_second = (load.answered + load.lost) as f64 / seconds;
         let open = terminations.iter().map(|(_, t)| timeline.load.open_at(class, t.at)).sum();
         Self { class, load, blind_s: 3.0 / (per_second * seen(timeline, &terminations)), open }
@@ -95,17 +143,36 @@ fn classes_in(timeline: &Timeline) -> impl Iterator<Item = Class> {
 }
 
 /// Lost requests, by agent, class and second. One that was sent late in its second fails in a later one.
-fn lost(timeline: &Timeline, rolling: &[(Millis, Millis)]) -> Vec<Case> {
+fn lost(timeline: &Timeline, rolling: &[(Millis, Millis)]) -> Vec<Lost> {
+    let mut full: BTreeMap<(&str, Millis), Vec<(usize, &RequestFact)>> = BTreeMap::new();
+    for (line, request) in timeline.load.lost() {
+        full.entry((&request.agent, request.due)).or_default().push((line, request));
+    }
     let through = timeline.load.seconds.iter().filter(|(_, s)| s.class != Class::Direct);
     let inside = |s: &SecondFact| rolling.iter().any(|(begin, end)| s.at + 999 >= *begin && s.at <= *end);
     let cases = through.filter(|(_, s)| inside(s)).filter_map(|(line, second)| {
         let (count, words) = timeline.load.lost_in(second);
-        let full = timeline.load.lost().filter(|(_, r)| second.holds(r));
-        let (first, until) = full.fold((None, second.at + 999), |(first, until), (line, r)| {
-            (first.or(Some(line)), until.max(r.during().1))
+        if count == 0 {
+            return None;
+        }
+        let agent = second.agent.as_str();
+        let requests = full.range((agent, second.at)..=(agent, second.at + 999)).flat_map(|(_, all)| all);
+        let mine = requests.filter(|(_, r)| second.holds(r));
+        let (first, until) = mine.fold((None, second.at + 999), |(first, until), (line, r)| {
+            (first.or(Some(*line)), until.max(r.during().1))
         });
         let text = format!("{}: {words}", second.class.name());
-        (count > 0).then(|| Case::over((second.at, until), text, first.unwrap_or(*line)).times(count))
+        let case = Case::over((second.at, until), text, first.unwrap_or(*line)).times(count);
+        Some(Lost { case, by: by(timeline, second) })
     });
     cases.collect()
+}
+
+fn by(timeline: &Timeline, second: &SecondFact) -> By {
+    if !timeline.replaced_leaves(second.during()) {
+        return By::Target;
+    }
+    let is_answer = |ended: &Ended| matches!(ended, Ended::Answered(_));
+    let lost = second.outcomes.iter().filter(|(o, _)| timeline.load.is_lost(second.template, *o));
+    if lost.map(|(ended, _)| ended).any(is_answer) { By::Either } else { By::Replaced }
 }

@@ -13,16 +13,7 @@ pub(super) const CHECK: Check = Check {
     why: "A request without an end holds a connection, a slot and a user; enough of them take every caller down as well.",
     how: "Every request from the first hanging statement until the dependencies are back, through the Service and pod by pod, must end within the declared deadline and the policy's margin, beside what it takes in the quiet phase.",
     remedy: "Bound every call to a dependency, waiting for a connection of the pool included; bound the cache as well.",
-    rests_on: &[
-        Kind::Load,
-        Kind::Validator,
-        Kind::Agent,
-        Kind::Record,
-        Kind::Content,
-        Kind::Dependency,
-        Kind::Target,
-        Kind::Clock,
-    ],
+    rests_on: &[Kind::Load, Kind::Validator, Kind::Agent, Kind::Dependency, Kind::Target, Kind::Clock],
     judge,
 };
 

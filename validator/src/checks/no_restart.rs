@@ -1,8 +1,7 @@
 //! No container restarts during the run.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
-use crate::evidence::Millis;
-use crate::timeline::{Kind, PodLife, Restart, Timeline};
+use crate::timeline::{Act, Kind, PodLife, Restart, Timeline};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -17,9 +16,6 @@ pub(super) const CHECK: Check = Check {
     judge,
 };
 
-/// A restart follows its cause, such as three probes without an answer, within about this time.
-const BEFORE_MS: Millis = 30_000;
-
 fn judge(timeline: &Timeline) -> Finding {
     let pods = timeline.pods.len();
     if pods == 0 {
@@ -28,7 +24,8 @@ fn judge(timeline: &Timeline) -> Finding {
     let restarted = |serves: bool| {
         let each =
             timeline.pods.iter().flat_map(|pod| pod.restarts.iter().map(move |restart| (pod, restart)));
-        each.filter(move |(_, restart)| restart.serves == serves).map(|(pod, restart)| case(pod, restart))
+        each.filter(move |(_, restart)| restart.serves == serves)
+            .map(|(pod, restart)| case(timeline, pod, restart))
     };
     let pass = format!("no container of {pods} pods was started again");
     let (serving, others): (Vec<Case>, Vec<Case>) = (restarted(true).collect(), restarted(false).collect());
@@ -39,8 +36,9 @@ fn judge(timeline: &Timeline) -> Finding {
 }
 
 /// What made the probes fail, or the process end, lies before.
-fn case(pod: &PodLife, restart: &Restart) -> Case {
+fn case(timeline: &Timeline, pod: &PodLife, restart: &Restart) -> Case {
     let Restart { container, at, times, line, .. } = restart;
     let text = format!("{}: container `{container}` was started again", pod.name);
-    Case::over((at - BEFORE_MS, *at), text, *line).of(&pod.name).times(times.unsigned_abs())
+    let during = timeline.cause_of(Act::Restarted, *at);
+    Case::over(during, text, *line).of(&pod.name).times(times.unsigned_abs())
 }

@@ -1,5 +1,7 @@
 //! A call to another service continues the trace.
 
+use std::collections::HashSet;
+
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::config::{Dependency, Protocol};
 use crate::evidence::{RequestFact, Span, SpanKind};
@@ -29,7 +31,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         ));
     };
     called(timeline).try_for_each(|d| timeline.trust.was_read(&d.name))?;
-    timeline.read_collector()?;
+    let collector = timeline.read_collector()?;
     if timeline.load.traces.is_empty() {
         return Err(timeline.no_traces());
     }
@@ -40,15 +42,20 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         Case::at(o.at, text, *line).of(&o.pod).before(&o.dependency)
     });
     let bare: Vec<Case> = bare.collect();
+    let carried = timeline.middle.outgoing.iter();
+    let wire: OnTheWire =
+        carried.filter_map(|(_, o)| Some((o.trace_id.as_deref()?, o.parent_id.as_deref()?))).collect();
     let sampled = timeline.load.sampled((begin, end));
-    let calls: Vec<_> =
-        sampled.iter().flat_map(|(line, r)| calls(timeline, r).map(move |sent| (*line, *r, sent))).collect();
+    let calls: Vec<_> = sampled
+        .iter()
+        .flat_map(|(line, r)| calls(timeline, &wire, r).map(move |sent| (*line, *r, sent)))
+        .collect();
     if calls.is_empty() && bare.is_empty() {
         return Err(Unmeasured::NotSeen(format!("no sampled request made a call to {}", first.name)));
     }
     let lost = calls.iter().filter(|(_, _, sent)| !sent).map(|(line, request, _)| {
         let text = format!("a call made by {} did not carry its span", request.request);
-        Case::over(request.during(), text, *line)
+        Case::over(request.during(), text, *line).before(collector)
     });
     let total = calls.len();
     Ok(Finding::unless(lost.chain(bare), format!("{total} of {total} outgoing calls carried their trace"))
@@ -67,19 +74,21 @@ fn is_to_declared(timeline: &Timeline, span: &Span) -> bool {
     called(timeline).any(|d| d.upstream.is_called(address))
 }
 
+/// Trace id and parent span id of what was seen on the wire.
+type OnTheWire<'a> = HashSet<(&'a str, &'a str)>;
+
 /// Client spans of the target itself in a request's trace, and whether each was seen on the wire.
-fn calls<'a>(timeline: &'a Timeline, request: &'a RequestFact) -> impl Iterator<Item = bool> + 'a {
+fn calls<'a>(
+    timeline: &'a Timeline,
+    wire: &'a OnTheWire,
+    request: &'a RequestFact,
+) -> impl Iterator<Item = bool> + 'a {
     let service = timeline.load.servers_of(request).first().map(|server| server.service.as_str());
     let spans = timeline.load.spans_of(request).iter();
     let clients = spans.filter(move |s| {
         let own = Some(s.service.as_str()) == service && is_to_declared(timeline, s);
         own && s.kind == SpanKind::Client && s.db_system.is_none()
     });
-    clients.map(|span| {
-        timeline
-            .middle
-            .outgoing
-            .iter()
-            .any(|(_, o)| o.trace_id == request.trace_id && o.parent_id.as_ref() == Some(&span.id))
-    })
+    let trace = request.trace_id.as_deref().unwrap_or_default();
+    clients.map(move |span| wire.contains(&(trace, span.id.as_str())))
 }

@@ -11,7 +11,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Health,
     severity: Severity::Major,
     why: "Load balancers outside of kube-proxy go by readiness: a pod that says yes until it is gone gets requests until it is gone.",
-    how: "An agent asks each terminating pod its declared readiness probe every 250 ms; it must stop succeeding soon after SIGTERM, which is the deletion and the preStop hook. Kubernetes itself takes a pod out of the ready endpoints at its deletion: a pod that goes on saying ready while it still serves, and loses nothing, is a warning; it is a failure where requests were lost meanwhile, while nothing disturbed the run.",
+    how: "An agent asks each terminating pod its declared readiness probe every 250 ms; it must stop succeeding soon after SIGTERM, which is the deletion and the preStop hook. Kubernetes itself takes a pod out of the ready endpoints at its deletion: a pod that goes on saying ready while it still serves, and loses nothing, is a warning; it is a failure where requests were lost meanwhile, while nothing disturbed the run. With a candidate of another image only the ends of its own pods, in the roll out, are judged.",
     remedy: "Answer 503 to the readiness probe from SIGTERM on, while requests are still served.",
     rests_on: &[Kind::Watch, Kind::Validator, Kind::Prober, Kind::Load, Kind::Target, Kind::Clock],
     judge,
@@ -26,7 +26,7 @@ fn judge(timeline: &Timeline) -> Finding {
             "{probe} can be asked by the kubelet alone; Kubernetes takes a pod out at its deletion"
         ));
     }
-    let terminations = timeline.terminations();
+    let terminations = timeline.terminations_judged();
     let ends: Vec<End> = terminations.iter().filter_map(|(pod, end)| End::new(timeline, pod, end)).collect();
     if ends.is_empty() {
         return Finding::inconclusive("no terminating pod could be asked");

@@ -3,7 +3,7 @@
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{FaultFact, Millis, ProbeTarget, Step};
 use crate::plan::Probe;
-use crate::timeline::{Kind, Loss, Timeline, Unmeasured};
+use crate::timeline::{Act, Kind, Loss, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -135,7 +135,8 @@ fn stayed(
     let (failing, _) = timeline.failing(loss.pod, ProbeTarget::Readiness, window);
     let lasting = failing.iter().find(|stretch| stretch.would_act(probe, [window.1].into_iter()));
     let refused = lasting.map(|stretch| (stretch.from, stretch.to));
-    let during = refused.or_else(|| left.filter(|at| *at < window.1).map(|at| (at, at)));
+    let during =
+        refused.or_else(|| left.filter(|at| *at < window.1).map(|at| timeline.cause_of(Act::TookOut, at)));
     Ok(during.map(|during| {
         let text = format!("{} left without {} alone", loss.pod, loss.first().dependency);
         Case::over(during, text, loss.faults[0].0)

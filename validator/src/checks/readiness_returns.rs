@@ -19,7 +19,6 @@ pub(super) const CHECK: Check = Check {
         Kind::Prober,
         Kind::Load,
         Kind::Agent,
-        Kind::Record,
         Kind::Dependency,
         Kind::Target,
         Kind::Clock,

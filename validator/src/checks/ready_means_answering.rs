@@ -3,7 +3,7 @@
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::ProbeTarget;
 use crate::plan::Probe;
-use crate::timeline::{Kind, PodLife, Timeline};
+use crate::timeline::{Act, Kind, PodLife, Timeline};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -90,7 +90,8 @@ fn by_condition(timeline: &Timeline, probe: &Probe) -> Finding {
         let in_peace = |at: i64| timeline.in_peace((at, at + 1)).next().is_some();
         let flaps = pod.flaps().into_iter().filter(|(at, _)| in_peace(*at));
         lost.extend(flaps.map(|(at, line)| {
-            Case::at(at, format!("{probe} failed: {} lost Ready", pod.name), line).of(&pod.name)
+            let text = format!("{probe} failed: {} lost Ready", pod.name);
+            Case::over(timeline.cause_of(Act::TookOut, at), text, line).of(&pod.name)
         }));
     }
     if pods == 0 {

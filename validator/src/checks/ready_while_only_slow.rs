@@ -2,7 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::ProbeTarget;
-use crate::timeline::{Circuit, Kind, Timeline, Unmeasured};
+use crate::timeline::{Act, Circuit, Kind, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -53,7 +53,9 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
             .collect();
         let life = timeline.endpoint_lives.get(circuit.pod);
         let out = life.and_then(|life| life.first(false, window.0)).filter(|at| *at < window.1);
-        left.extend(out.map(|at| case((at, at), "left the Service".to_owned(), circuit.line)));
+        left.extend(out.map(|at| {
+            case(timeline.cause_of(Act::TookOut, at), "left the Service".to_owned(), circuit.line)
+        }));
         if !left.is_empty() && !pinged(timeline, circuit) {
             unlearned = Some(format!("no health ping of {} was seen, perhaps they hung too", circuit.name()));
         } else {

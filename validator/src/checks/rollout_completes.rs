@@ -13,7 +13,15 @@ pub(super) const CHECK: Check = Check {
     why: "A roll that stops half-way leaves two versions in service.",
     how: "Rolls the candidate in and out again, and waits for updated, available replicas and the end of the last old pod. That the run's own time was over says nothing; that the deployment's was (Progressing=False) does.",
     remedy: "kubectl describe the new pods; look at the readiness probe and the image.",
-    rests_on: &[Kind::Watch, Kind::Validator, Kind::Agent, Kind::Dependency, Kind::Target, Kind::Clock],
+    rests_on: &[
+        Kind::Load,
+        Kind::Watch,
+        Kind::Validator,
+        Kind::Agent,
+        Kind::Dependency,
+        Kind::Target,
+        Kind::Clock,
+    ],
     judge,
 };
 

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use crate::evidence::{Change, Fact, Gap, Millis, ObjectFact, ObjectKind};
 use crate::moment::now;
+use crate::plan::without_query;
 
 /// Pause before a broken watch is tried again.
 const RETRY: Duration = Duration::from_millis(500);
@@ -209,6 +210,10 @@ fn redact_fields(map: &mut Map<String, Value>) {
     for key in ["env", "httpHeaders"] {
         items(map, key).for_each(|pair| drop(pair.remove("value")));
     }
+    // The query of a probe or a hook may hold a token.
+    if let Some(Value::String(path)) = map.get_mut("httpGet").and_then(|get| get.get_mut("path")) {
+        path.truncate(without_query(path).len());
+    }
     // The message of a container that ended is the end of its log (terminationMessagePolicy), and the runtime's message
     // may quote a command line; the reason says enough.
     for key in ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"] {
@@ -242,13 +247,14 @@ mod tests {
             "metadata": { "annotations": { "kubectl.kubernetes.io/last-applied-configuration": "s3cret" } },
             "spec": { "containers": [{
                 "args": ["--password=s3cret"], "command": ["sh", "-c", "s3cret"],
-                "env": [{ "name": "DATABASE_URL", "value": "postgres://u:s3cret@db" }]
+                "env": [{ "name": "DATABASE_URL", "value": "postgres://u:s3cret@db" }],
+                "readinessProbe": { "httpGet": { "path": "/ready?token=s3cret", "port": 80 } }
             }] }
         });
         redact(&mut object);
         let text = object.to_string();
         assert!(!text.contains("s3cret"), "{text}");
-        assert!(text.contains("DATABASE_URL"), "{text}");
+        assert!(text.contains("DATABASE_URL") && text.contains("\"/ready\""), "{text}");
     }
 
     #[test]

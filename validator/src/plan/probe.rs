@@ -34,7 +34,7 @@ pub enum Handler {
         host: Option<String>,
         /// Port number.
         port: u16,
-        /// Path, with its query.
+        /// Path, with its query; without it in the evidence, since it may hold a token.
         path: String,
         /// Declared headers; without their values in the evidence.
         headers: Vec<Header>,
@@ -80,17 +80,18 @@ pub struct Header {
 impl Probe {
     /// For how long it must fail until the kubelet acts, whenever it happens to ask; in seconds.
     pub fn gives_up_after_s(&self) -> u32 {
-        self.period_s * self.failure_threshold
+        self.period_s.saturating_mul(self.failure_threshold)
     }
 
     /// How long a readiness probe takes to take a pod out, by its own timings.
     pub fn out_s(&self) -> f64 {
-        f64::from(self.gives_up_after_s() + self.timeout_s)
+        f64::from(self.gives_up_after_s().saturating_add(self.timeout_s))
     }
 
     /// The same for letting it back in.
     pub fn back_s(&self) -> f64 {
-        f64::from(self.period_s * self.success_threshold + self.timeout_s)
+        let content = self.period_s.saturating_mul(self.success_threshold);
+        f64::from(content.saturating_add(self.timeout_s))
     }
 
     /// Whether somebody other than the kubelet can ask it.
@@ -110,7 +111,8 @@ impl Probe {
 
     /// Without what may be a secret: for the evidence.
     pub fn redacted(mut self) -> Self {
-        if let Handler::HttpGet { headers, .. } = &mut self.handler {
+        if let Handler::HttpGet { path, headers, .. } = &mut self.handler {
+            path.truncate(without_query(path).len());
             for header in headers {
                 header.value = None;
             }
@@ -119,10 +121,15 @@ impl Probe {
     }
 }
 
+/// A path without its query.
+pub(crate) fn without_query(path: &str) -> &str {
+    path.split_once('?').map_or(path, |(path, _)| path)
+}
+
 impl fmt::Display for Probe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.handler {
-            Handler::HttpGet { path, .. } => write!(f, "GET {path}"),
+            Handler::HttpGet { path, .. } => write!(f, "GET {}", without_query(path)),
             Handler::TcpSocket { port, .. } => write!(f, "a connection to port {port}"),
             Handler::Grpc { port, .. } => write!(f, "the gRPC health check on port {port}"),
             Handler::Exec => write!(f, "the exec probe"),
@@ -135,9 +142,25 @@ mod tests {
     use super::{Handler, Header, Probe, Scheme};
 
     #[test]
-    fn the_value_of_a_header_never_reaches_the_evidence() {
+    fn timings_that_nobody_lives_to_see_are_no_overflow() {
+        let (handler, most) = (Handler::Exec, i32::MAX.unsigned_abs());
+        let (period_s, failure_threshold, success_threshold) = (most, most, most);
+        let probe = Probe {
+            handler,
+            timeout_s: most,
+            period_s,
+            failure_threshold,
+            success_threshold,
+            initial_delay_s: 0,
+        };
+        assert_eq!(probe.gives_up_after_s(), u32::MAX);
+        assert!(probe.out_s() > 0.0 && probe.back_s() > 0.0);
+    }
+
+    #[test]
+    fn neither_the_value_of_a_header_nor_a_query_reaches_the_evidence_or_a_report() {
         let header = Header { name: "Authorization".into(), value: Some("s3cret".into()) };
-        let (path, headers) = ("/ready".to_owned(), vec![header]);
+        let (path, headers) = ("/ready?token=s3cret".to_owned(), vec![header]);
         let handler = Handler::HttpGet { scheme: Scheme::Http, host: None, port: 80, path, headers };
         let (timeout_s, period_s, initial_delay_s) = (1, 10, 0);
         let probe = Probe {
@@ -148,7 +171,9 @@ mod tests {
             success_threshold: 1,
             initial_delay_s,
         };
+        assert_eq!(probe.to_string(), "GET /ready");
         let text = serde_json::to_string(&probe.redacted()).unwrap();
+        assert!(text.contains("\"/ready\""), "{text}");
         assert!(text.contains("Authorization") && !text.contains("s3cret"), "{text}");
     }
 }

@@ -123,17 +123,16 @@ impl<'a> Calls<'a> {
 }
 
 impl super::Timeline<'_> {
-    /// Whether any pod called a dependency of this protocol in a window, health pings apart.
-    pub fn was_called(
-        &self,
-        protocol: Protocol,
-        window: (Millis, Millis),
-    ) -> Result<bool, super::Unmeasured> {
-        let mut asked = self.plan().dependencies.iter().filter(|d| d.protocol == protocol);
+    /// How many calls came to the dependencies of this protocol in a window, health pings apart.
+    ///
+    /// # Errors
+    /// Why they are not known.
+    pub fn calls_of(&self, protocol: Protocol, window: (Millis, Millis)) -> Result<u64, super::Unmeasured> {
+        let asked = self.plan().dependencies.iter().filter(|d| d.protocol == protocol);
         asked.clone().try_for_each(|d| self.trust.was_read(&d.name))?;
-        let called =
-            |name: &str| self.pods.iter().any(|pod| self.calls.of(name, &pod.name).within(window) > 0);
-        Ok(asked.any(|dependency| called(&dependency.name)))
+        let of_pod = |name: &str, pod: &str| self.calls.of(name, pod).within(window);
+        let calls = |name: &str| self.pods.iter().map(|pod| of_pod(name, &pod.name)).sum::<u64>();
+        Ok(asked.map(|dependency| calls(&dependency.name)).sum())
     }
 
     /// Calls per second that each pod made at a dependency in the quiet phase; the pod with the fewest.

@@ -15,8 +15,6 @@ pub struct ContainerExit {
     pub reason: String,
     /// When it was seen.
     pub at: Millis,
-    /// When it happened, by the clock of its node and in whole seconds.
-    pub finished: Option<Millis>,
     /// On which line.
     pub line: usize,
 }
@@ -79,13 +77,11 @@ pub(super) fn serves(pod: &Value, status: &Value, serving: &str) -> bool {
 /// How the container of this status ended, if it has.
 pub(super) fn exit(status: &Value, at: Millis, line: usize) -> Option<ContainerExit> {
     let ended = status.pointer("/state/terminated")?;
-    let finished = ended["finishedAt"].as_str().and_then(|at| at.parse::<jiff::Timestamp>().ok());
     Some(ContainerExit {
         container: status["name"].as_str().unwrap_or_default().to_owned(),
         code: ended["exitCode"].as_i64().unwrap_or(-1),
         reason: ended["reason"].as_str().unwrap_or_default().to_owned(),
         at,
-        finished: finished.map(jiff::Timestamp::as_millisecond),
         line,
     })
 }

@@ -1,7 +1,7 @@
 //! What became of users while a pod was on its way out.
 
 use super::{Kind, Termination, Timeline};
-use crate::evidence::{Class, Fault, Millis, RequestFact};
+use crate::evidence::{Class, Fault, Millis, RequestFact, Step};
 
 /// The end of a container is seen some time after it happened, and a connection to it may be tried until every node
 /// knows.
@@ -41,6 +41,14 @@ impl Timeline<'_> {
         self.trust.explains(LOSSES_REST_ON, None, window).is_some()
     }
 
+    /// Whether a pod of the version that a candidate with another image replaces was on its way out in a window.
+    pub fn replaced_leaves(&self, (from, to): (Millis, Millis)) -> bool {
+        let out = self.step(Step::RollOut).map_or(Millis::MAX, |span| span.begin);
+        let old = self.terminations().into_iter().map(|(_, end)| end).filter(|end| end.at < out);
+        let mut leaves = old.map(leaving);
+        self.plan().target.changes_image() && leaves.any(|(begin, end)| begin <= to && end >= from)
+    }
+
     /// Requests through the Service that were answered meanwhile: without any, nothing is proven.
     pub fn answered_during(&self, termination: &Termination) -> u64 {
         self.load.all(leaving(termination)).answered
@@ -58,9 +66,10 @@ impl Timeline<'_> {
         given_up.filter(|(name, held)| !explained(name, (held.from, held.to))).count()
     }
 
-    /// From the deletion of the pod to the end of the container that serves, in seconds; the longest of all rolls.
+    /// From the deletion of the pod to the end of the container that serves, in seconds; the longest of those that
+    /// are judged.
     pub fn longest_end_s(&self) -> Option<f64> {
-        let ends = self.terminations().into_iter();
+        let ends = self.terminations_judged().into_iter();
         let took = ends.filter_map(|(_, t)| Some((t.exit.as_ref()?.at - t.at) as f64 / 1000.0));
         took.max_by(f64::total_cmp)
     }

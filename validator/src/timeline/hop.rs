@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::LoadView;
-use crate::evidence::{RequestFact, Span, SpanKind};
+use crate::evidence::{Millis, RequestFact, Span, SpanKind};
 
 /// Whether the proxy's own spans are exported past our agent as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,27 +26,38 @@ impl Hop {
         }
     }
 
-    pub(super) fn find(load: &LoadView) -> Option<Self> {
-        let asked =
-            load.requests.iter().map(|(_, request)| *request).filter(|r| !load.spans_of(r).is_empty());
+    /// Judged by the requests of the quiet phase, if there was one: while dependencies are broken, and pods end, traces are
+    /// not whole. Now and then one is not in quiet either.
+    pub(super) fn find(load: &LoadView, quiet: Option<(Millis, Millis)>) -> Option<Self> {
+        let (from, to) = quiet.unwrap_or((Millis::MIN, Millis::MAX));
+        let asked = load.requests.iter().map(|(_, request)| *request);
+        let asked = asked.filter(|r| (from..=to).contains(&r.due) && !load.spans_of(r).is_empty());
         let mut parents = BTreeSet::new();
-        let (mut traces, mut unseen) = (0, 0);
+        let (mut traces, mut seen, mut unseen) = (0, 0, 0);
         for request in asked {
             let spans = load.spans_of(request);
             let mine: Vec<&Span> = children(spans, request).collect();
-            if mine.iter().any(|outer| servers(spans).any(|inner| inner.parent.as_ref() == Some(&outer.id))) {
-                return Some(Self::Seen);
-            }
             traces += 1;
+            if mine.iter().any(|outer| servers(spans).any(|inner| inner.parent.as_ref() == Some(&outer.id))) {
+                seen += 1;
+            }
             if let ([], [outermost]) = (mine.as_slice(), orphans(spans).collect::<Vec<_>>().as_slice()) {
                 unseen += 1;
                 parents.insert(outermost.parent.as_deref());
             }
         }
+        let most = |count: usize| traces >= FEWEST && count * 10 >= traces * 9;
         // One service that makes a parent up for some requests, or always the same one, is no proxy.
-        (traces >= 2 && unseen == traces && parents.len() == traces).then_some(Self::Unseen)
+        match (most(seen), most(unseen) && parents.len() == unseen) {
+            (true, _) => Some(Self::Seen),
+            (false, true) => Some(Self::Unseen),
+            (false, false) => None,
+        }
     }
 }
+
+/// Traces that tell of a proxy at least; of fewer than ten every one must.
+const FEWEST: usize = 2;
 
 /// Server spans that answer a request: the children of the span that it says it comes from.
 pub(super) fn children<'s, 'a>(
@@ -76,8 +87,16 @@ mod tests {
 
     /// The hop that shows in traces of three requests, each with these spans: id, kind, parent.
     fn hop(spans: impl Fn(usize) -> Vec<(String, &'static str, String)>) -> Option<Hop> {
+        let evidence = traces(3, spans);
+        let timeline = Timeline::new(&evidence);
+        let answers = timeline.load.requests.iter().map(|(_, r)| timeline.load.servers_of(r).len());
+        assert!(timeline.load.hop.is_none() || answers.eq([1, 1, 1]));
+        timeline.load.hop
+    }
+
+    fn traces(count: usize, spans: impl Fn(usize) -> Vec<(String, &'static str, String)>) -> Evidence {
         let mut facts = Vec::new();
-        for number in 0..3 {
+        for number in 0..count {
             let id = format!("t{number}");
             let request = json!({
                 "fact": "request", "due": 0, "sent": 0, "took_ms": 1.0, "agent": "a", "node": "n", "class": "new",
@@ -92,11 +111,7 @@ mod tests {
                 serde_json::from_value(json!({ "at": 0, "trace_id": id, "spans": spans })).unwrap(),
             ));
         }
-        let evidence = Evidence::new(header(), facts);
-        let timeline = Timeline::new(&evidence);
-        let answers = timeline.load.requests.iter().map(|(_, r)| timeline.load.servers_of(r).len());
-        assert!(timeline.load.hop.is_none() || answers.eq([1, 1, 1]));
-        timeline.load.hop
+        Evidence::new(header(), facts)
     }
 
     fn span(id: &str, kind: &'static str, parent: &str) -> (String, &'static str, String) {
@@ -109,6 +124,42 @@ mod tests {
         assert_eq!(hop(seen), Some(Hop::Seen));
         let unseen = |n: usize| vec![span("s", "server", &format!("proxy{n}")), span("q", "client", "s")];
         assert_eq!(hop(unseen), Some(Hop::Unseen));
+    }
+
+    #[test]
+    fn one_partial_trace_and_one_request_past_the_proxy_do_not_undo_it() {
+        let unseen = |n: usize| match n {
+            7 => vec![span("q", "client", "s")],
+            8 => vec![span("s", "server", "our8")],
+            n => vec![span("s", "server", &format!("proxy{n}")), span("q", "client", "s")],
+        };
+        let evidence = traces(20, unseen);
+        let load = Timeline::new(&evidence).load;
+        assert_eq!(load.hop, Some(Hop::Unseen));
+        let answers: Vec<usize> = load.requests.iter().map(|(_, r)| load.servers_of(r).len()).collect();
+        assert_eq!((answers[7], answers[8], answers.iter().sum()), (0, 1, 19));
+    }
+
+    #[test]
+    fn what_traces_look_like_outside_of_the_quiet_phase_tells_nothing() {
+        let plain =
+            |n: usize| vec![span("s", "server", &format!("{}{n}", if n < 10 { "odd" } else { "our" }))];
+        let mut evidence = traces(20, plain);
+        for (number, fact) in evidence.facts.iter_mut().enumerate() {
+            if let Fact::Request(request) = fact {
+                request.due = number as i64 / 2 * 1_000;
+            }
+        }
+        let step = |edge, at| json!({ "fact": "step", "at": at, "step": "quiet", "edge": edge });
+        let steps = [step("begin", 9_500), step("end", 30_000)].map(|s| serde_json::from_value(s).unwrap());
+        evidence.facts.extend(steps);
+        let evidence = Evidence::new(evidence.header, evidence.facts);
+        assert_eq!(Timeline::new(&evidence).load.hop, None);
+        let seen = |n: usize| match n {
+            7 => vec![span("p", "server", "our7"), span("s", "server", "p")],
+            n => vec![span("s", "server", &format!("our{n}"))],
+        };
+        assert_eq!(Timeline::new(&traces(20, seen)).load.hop, None, "the service called itself once");
     }
 
     #[test]

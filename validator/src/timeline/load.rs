@@ -35,11 +35,11 @@ pub struct ClassLoad {
     pub due: u64,
     /// Of these, left on time.
     pub on_time: u64,
-    /// Of these, lost.
+    /// Of these, lost: with what let a user down, see [`LoadView::is_lost`].
     pub lost: u64,
     /// Of these, never sent by the agent.
     pub unsent: u64,
-    /// Answers below 500.
+    /// Of these, answered as usual or as declared, whatever the status.
     pub answered: u64,
     /// Times of answers.
     pub times: Histogram,
@@ -59,7 +59,7 @@ impl ClassLoad {
 }
 
 impl<'a> LoadView<'a> {
-    pub(super) fn new(evidence: &'a Evidence, usual: Usual) -> Self {
+    pub(super) fn new(evidence: &'a Evidence, usual: Usual, quiet: Option<(Millis, Millis)>) -> Self {
         let mut view = Self {
             seconds: Vec::new(),
             requests: Vec::new(),
@@ -81,11 +81,11 @@ impl<'a> LoadView<'a> {
             }
         }
         view.spans = spans(&view.traces);
-        view.hop = Hop::find(&view);
+        view.hop = Hop::find(&view, quiet);
         view
     }
 
-    /// Sums one class over a window; a second counts when it begins inside.
+    /// Sums one class over a window; a second counts when it touches it.
     pub fn class(&self, class: Class, (begin, end): (Millis, Millis)) -> ClassLoad {
         let mut load = ClassLoad::default();
         for (_, second) in self.seconds.iter().filter(|(_, s)| s.class == class) {
@@ -190,14 +190,11 @@ impl<'a> LoadView<'a> {
     }
 
     /// The server spans that answer a request: the children of the span that it says it comes from. Behind a proxy whose
-    /// spans are not seen, its children.
+    /// spans are not seen, its children; a request past the proxy has its own.
     pub fn servers_of(&self, request: &RequestFact) -> Vec<&'a Span> {
         let spans = self.spans_of(request);
-        if self.hop == Some(Hop::Unseen) {
-            orphans(spans).collect()
-        } else {
-            children(spans, request).collect()
-        }
+        let mine: Vec<&Span> = children(spans, request).collect();
+        if mine.is_empty() && self.hop == Some(Hop::Unseen) { orphans(spans).collect() } else { mine }
     }
 
     /// Pod-direct requests in full, by when they were due.
@@ -288,7 +285,7 @@ mod tests {
             .into_iter()
             .map(|fact| fact.shifted(37));
         let evidence = Evidence::new(header(), facts.collect());
-        let view = LoadView::new(&evidence, Usual::default());
+        let view = LoadView::new(&evidence, Usual::default(), None);
         assert_eq!(view.open_at(Class::Busy, 10_500), 7);
         assert_eq!(view.open_at(Class::Busy, 10_980), 9);
     }

@@ -49,7 +49,8 @@ impl Trust {
         Self { disturbances, only_bytes: only_bytes.collect() }
     }
 
-    /// Those of some kinds that touch a window; with a dependency not those that hide only what another one was told.
+    /// Those of some kinds that touch a window; what hides only what one dependency was told touches nothing but what is
+    /// about this one.
     pub fn during<'s, 'k>(
         &'s self,
         kinds: &'k [Kind],
@@ -58,7 +59,7 @@ impl Trust {
     ) -> impl Iterator<Item = &'s Disturbance> + use<'s, 'k> {
         let can_touch = move |d: &&Disturbance| {
             let theirs = d.source.hides();
-            dependency.is_none() || theirs.is_none() || theirs == dependency
+            theirs.is_none() || theirs == dependency
         };
         let mine = self.disturbances.iter().filter(|d| kinds.contains(&d.source.kind()));
         mine.filter(can_touch).filter(move |d| d.overlaps(window))

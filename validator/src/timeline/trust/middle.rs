@@ -105,6 +105,9 @@ mod tests {
         // What is about another dependency may have been slow for want of this one.
         assert_eq!(trust.during(&[Kind::Agent], Some("redis"), (50_000, 90_000)).count(), 1);
         assert_eq!(trust.during(&[Kind::Record], Some("redis"), (50_000, 90_000)).count(), 0);
+        assert_eq!(trust.during(&[Kind::Record], Some("postgres"), (50_000, 90_000)).count(), 1);
+        // What is about no dependency was not read off its record.
+        assert_eq!(trust.during(&[Kind::Record], None, (50_000, 90_000)).count(), 0);
     }
 
     #[test]

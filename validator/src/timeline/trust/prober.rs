@@ -15,14 +15,21 @@ const FEWEST_PODS: usize = 2;
 /// last longer than a blip.
 pub(super) fn disturbances(evidence: &Evidence) -> Vec<Disturbance> {
     let probes =
-        || evidence.facts.iter().filter_map(|f| if let Fact::Probe(probe) = f { Some(probe) } else { None });
-    let silent = probes().filter(|probe| probe.answer.is_err());
-    let blips = silent.clone().filter(|probe| probe.to - probe.from <= BLIP_MS);
+        evidence.facts.iter().filter_map(|f| if let Fact::Probe(probe) = f { Some(probe) } else { None });
+    let (answered, silent): (Vec<_>, Vec<_>) = probes.partition(|probe| probe.answer.is_ok());
+    let faults =
+        evidence.facts.iter().filter_map(|f| if let Fact::Fault(fault) = f { Some(fault) } else { None });
+    let broken: Vec<(Millis, Millis)> = faults.map(|fault| (fault.began, fault.ended)).collect();
+    let blips = silent.iter().filter(|probe| probe.to - probe.from <= BLIP_MS);
     let at_once = blips.filter(|blip| {
-        let failed: BTreeSet<_> = silent.clone().filter(|other| meet(blip, other)).map(name).collect();
-        let answered = probes().filter(|other| other.answer.is_ok() && meet(blip, other)).map(name).next();
-        let pods: BTreeSet<_> = failed.iter().map(|(pod, _)| pod).collect();
-        answered.is_none() && pods.len() >= FEWEST_PODS && !faulty(evidence, blip)
+        // Whether a fault of the run was in force.
+        let faulty = broken.iter().any(|(began, ended)| *began <= blip.to && *ended >= blip.from);
+        let met = |other: &&ProbeFact| meet(blip, other);
+        if faulty || answered.iter().copied().any(|other| met(&other)) {
+            return false;
+        }
+        let pods: BTreeSet<_> = silent.iter().copied().filter(met).map(|probe| probe.pod.as_str()).collect();
+        pods.len() >= FEWEST_PODS
     });
     let told = at_once.map(|blip| Disturbance {
         from: blip.from,
@@ -33,16 +40,6 @@ pub(super) fn disturbances(evidence: &Evidence) -> Vec<Disturbance> {
     told.collect()
 }
 
-fn name(probe: &ProbeFact) -> (&str, crate::evidence::ProbeTarget) {
-    (probe.pod.as_str(), probe.target)
-}
-
 fn meet(one: &ProbeFact, other: &ProbeFact) -> bool {
     one.from <= other.to && other.from <= one.to
-}
-
-/// Whether a fault of the run was in force.
-fn faulty(evidence: &Evidence, blip: &ProbeFact) -> bool {
-    let in_force = |fact: &Fact| matches!(fact, Fact::Fault(f) if f.began <= blip.to && f.ended >= blip.from);
-    evidence.facts.iter().any(in_force)
 }

@@ -220,6 +220,43 @@ pub(super) fn lost_while_leaving(evidence: &mut Evidence, class: Class) {
     evidence.facts.sort_by_key(Fact::at);
 }
 
+/// The container of the pod that was seen last in peace, before its deletion, was started again.
+pub(super) fn restarted(evidence: &mut Evidence) {
+    let running = |pod: &Value| pod.pointer("/status/containerStatuses/0").is_some() && is_ready(pod);
+    let last = last_in_peace(evidence, ObjectKind::Pod, running);
+    let Fact::Object(mut object) = evidence.facts[last].clone() else { unreachable!() };
+    object.object["status"]["containerStatuses"][0]["restartCount"] = json!(1);
+    evidence.facts.insert(last + 1, Fact::Object(object));
+}
+
+/// The candidate is another image than the one that serves.
+pub(super) fn another_image(evidence: &mut Evidence) {
+    evidence.header.plan.target.candidate = Some("users:repaired".into());
+}
+
+/// With another image: a request is lost so in the second in which the first pod of a roll is told to stop.
+pub(super) fn lost_with(evidence: &mut Evidence, roll: Step, outcome: evidence::Outcome) {
+    another_image(evidence);
+    let from = edge(evidence, roll, Edge::Begin);
+    let deleted = evidence.facts.iter().find(|fact| {
+        matches!(fact, Fact::Object(o) if o.at >= from && o.object.pointer("/metadata/deletionTimestamp").is_some())
+    });
+    let at = deleted.unwrap().at();
+    let mut during = seconds(evidence, (at, at + 3_000)).filter(|s| s.class == Class::New);
+    during.next().unwrap().outcomes.push((outcome, 1));
+}
+
+/// Containers that ended in the roll in ended so.
+pub(super) fn terminated_before_the_roll_out(evidence: &mut Evidence, code: i64) {
+    let out = edge(evidence, Step::RollOut, Edge::Begin);
+    for fact in evidence.facts.iter_mut().filter(|fact| fact.at() < out) {
+        let Fact::Object(object) = fact else { continue };
+        if let Some(state) = object.object.pointer_mut("/status/containerStatuses/0/state/terminated") {
+            state["exitCode"] = json!(code);
+        }
+    }
+}
+
 pub(super) fn trouble(evidence: &mut Evidence, trouble: Trouble) {
     let quiet = edge(evidence, Step::Quiet, Edge::Begin);
     at(evidence, "postgres", trouble, quiet);

@@ -3,12 +3,13 @@
 use golive_validator::check::Outcome;
 use golive_validator::config::Need;
 use golive_validator::evidence::{Class, Edge, Fact, Fault, ObjectKind, ProbeTarget, Step};
+use golive_validator::plan::Handler;
 use serde_json::json;
 
 use super::Mutation;
 use super::change::{
     calls, edge, ended_long_before_it_was_seen, fault, hang, is_ready, last_in_peace, lost_while_leaving,
-    needs_nothing, probes, ready_until_closed, said,
+    needs_nothing, probes, ready_until_closed, restarted, said,
 };
 
 pub(super) const HEALTH: &[Mutation] = &[
@@ -27,11 +28,12 @@ pub(super) const HEALTH: &[Mutation] = &[
         }
         e.facts.insert(last + 1, Fact::Object(flap));
     }),
-    ("GL-H102", Outcome::Fail, |e| {
-        let last = e.facts.iter().rposition(|f| matches!(f, Fact::Object(o) if o.kind == ObjectKind::Pod && o.object.pointer("/status/containerStatuses/0").is_some()));
-        let Fact::Object(object) = &mut e.facts[last.unwrap()] else { unreachable!() };
-        object.object["status"]["containerStatuses"][0]["restartCount"] = json!(1);
+    ("GL-H202", Outcome::Fail, |e| {
+        // What an exec probe said shows in the restart alone.
+        e.header.plan.target.liveness.as_mut().unwrap().handler = Handler::Exec;
+        restarted(e);
     }),
+    ("GL-H102", Outcome::Fail, restarted),
     ("GL-H201", Outcome::Fail, |e| probes(e, ProbeTarget::Readiness, &Ok(404))),
     // A moment without an answer is nothing that the kubelet acts on.
     ("GL-H201", Outcome::Pass, |e| {

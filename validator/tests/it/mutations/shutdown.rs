@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::Mutation;
 use super::change::{
-    closed_without_a_word, edge, faults, last_in_peace, lost_while_leaving, objects, seconds, slow_request,
-    template, terminated,
+    another_image, closed_without_a_word, edge, faults, last_in_peace, lost_while_leaving, lost_with,
+    objects, seconds, slow_request, template, terminated, terminated_before_the_roll_out,
 };
 
 pub(super) const SHUTDOWN: &[Mutation] = &[
@@ -55,6 +55,24 @@ pub(super) const SHUTDOWN: &[Mutation] = &[
                 second.outcomes.iter_mut().for_each(|(_, n)| *n = keep);
             }
         }
+    }),
+    // A candidate of another image that repairs how the old version ends, and one that does not.
+    ("GL-S201", Outcome::Warn, |e| lost_with(e, Step::RollIn, evidence::Outcome::Refused)),
+    ("GL-S201", Outcome::Inconclusive, |e| lost_with(e, Step::RollIn, evidence::Outcome::Answered(503))),
+    ("GL-S201", Outcome::Fail, |e| lost_with(e, Step::RollOut, evidence::Outcome::Refused)),
+    ("GL-S201", Outcome::Inconclusive, |e| {
+        objects(e, ObjectKind::Pod, |pod| {
+            pod["metadata"].as_object_mut().unwrap().remove("deletionTimestamp");
+        });
+    }),
+    ("GL-S202", Outcome::Pass, |e| {
+        another_image(e);
+        terminated_before_the_roll_out(e, 137);
+    }),
+    ("GL-S202", Outcome::Fail, |e| terminated_before_the_roll_out(e, 137)),
+    ("GL-S202", Outcome::Fail, |e| {
+        another_image(e);
+        terminated(e, |state| state["exitCode"] = json!(137));
     }),
     ("GL-S202", Outcome::Fail, |e| terminated(e, |state| state["exitCode"] = json!(137))),
     // What a JVM ends with after its shutdown hooks.

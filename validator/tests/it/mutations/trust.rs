@@ -9,12 +9,13 @@ use golive_validator::evidence::{
     RequestFact, SecondFact, Step, Trouble, Who,
 };
 use golive_validator::judge::judge;
+use golive_validator::plan::PreStop;
 use golive_validator::report::{Report, Verdict};
 use golive_validator::timeline::Kind;
 use serde_json::json;
 
 use super::change::{
-    closed_without_a_word, edge, lost_while_leaving, ready_until_closed, seconds, terminated,
+    closed_without_a_word, edge, lost_while_leaving, ready_until_closed, restarted, seconds, terminated,
 };
 use super::{fixture, good, mutations, outcome};
 
@@ -287,4 +288,47 @@ fn losses_of_a_disturbed_run_convict_no_end_of_a_pod() {
 fn copy(check: &Check) -> Check {
     let Check { id, slug, area, severity, why, how, remedy, rests_on, judge } = *check;
     Check { id, slug, area, severity, why, how, remedy, rests_on, judge }
+}
+
+#[test]
+fn what_made_the_kubelet_act_lies_before_the_act_and_strikes_it() {
+    let mut evidence = good();
+    restarted(&mut evidence);
+    let check = find("GL-H102").unwrap();
+    let case = cases(&judge(&evidence, &[check]), check.id).remove(0);
+    let probe = evidence.plan().target.liveness.clone().unwrap();
+    assert!(case.to - case.from > Millis::from(probe.gives_up_after_s()) * 1_000 + 5_000, "and time to end");
+    // It stood still while the probes failed, and no more once the container was started again.
+    let half = (case.to - case.from) / 2;
+    evidence.facts.push(beat(Who::Validator, (case.from, case.from + half), 0));
+    let report = judge(&sorted(evidence), &[check]);
+    assert_eq!(outcome(&report, check.id), Outcome::Inconclusive);
+}
+
+#[test]
+fn a_drain_is_counted_from_sigterm() {
+    let judged = |hook| {
+        let mut evidence = good();
+        evidence.header.plan.target.pre_stop = hook;
+        let report = judge(&evidence, &[find("GL-S205").unwrap()]);
+        report.checks[0].finding.measured.clone().unwrap()
+    };
+    let seconds = |told: String| told.rsplit(' ').nth(1).unwrap().parse::<f64>().unwrap();
+    let (plain, after) = (seconds(judged(PreStop::None)), seconds(judged(PreStop::Sleep(2))));
+    assert!((plain - after - 2.0).abs() < 0.11, "{plain} {after}");
+}
+
+#[test]
+fn a_slow_service_may_vary_by_a_tenth_of_itself() {
+    let mut evidence = good();
+    let quiet = (edge(&evidence, Step::Quiet, Edge::Begin), edge(&evidence, Step::Quiet, Edge::End));
+    let baseline = (edge(&evidence, Step::Baseline, Edge::Begin), edge(&evidence, Step::Baseline, Edge::End));
+    for (window, ms) in [(baseline, 200.0), (quiet, 210.0)] {
+        seconds(&mut evidence, window).for_each(|s| {
+            s.times = Histogram::default();
+            (0..s.due).for_each(|_| s.times.record(ms));
+        });
+    }
+    let report = judge(&evidence, &[find("GL-E110").unwrap()]);
+    assert_eq!(outcome(&report, "GL-E110"), Outcome::Pass, "{:?}", report.checks[0].finding.measured);
 }
