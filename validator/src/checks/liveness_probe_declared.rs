@@ -22,7 +22,7 @@ fn judge(timeline: &Timeline) -> Finding {
         Finding::pass(format!("declared: {probe}"))
     } else {
         let none = format!("container `{}` declares no livenessProbe", target.container);
-        match timeline.workload.container_with("livenessProbe") {
+        match timeline.workload.other_with("livenessProbe", &target.container) {
             // A proxy before the application, or a helper beside it: only its owner knows which.
             Some(other) => Finding::warn(format!("{none}; container `{other}` beside it does")),
             None => Finding::fail(none),

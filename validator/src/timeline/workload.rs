@@ -37,10 +37,10 @@ impl Workload {
         containers.map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// The name of the first container that declares this.
-    pub fn container_with(&self, field: &str) -> Option<&str> {
-        let declaring = self.containers().iter().find(|container| container.get(field).is_some());
-        declaring.and_then(|container| container.get("name")?.as_str())
+    /// The name of the first container that declares this, but for one.
+    pub fn other_with(&self, field: &str, but: &str) -> Option<&str> {
+        let declaring = self.containers().iter().filter(|container| container.get(field).is_some());
+        declaring.filter_map(|container| container.get("name")?.as_str()).find(|name| *name != but)
     }
 
     /// Replicas asked for.
