@@ -37,7 +37,7 @@ struct Kept {
     /// Whether things happen in the cluster by themselves.
     lives: bool,
     /// Whether something keeps pods from the agents that they are led to.
-    kept_out: bool,
+    blocked: bool,
 }
 
 /// A request that steers something, to the API server or to one of our agents.

@@ -28,7 +28,7 @@ impl Fake {
 
     /// Keeps pods that are led to agents from them: they do not become ready.
     pub(crate) fn keep_out(&self) {
-        self.state.lock().unwrap().kept_out = true;
+        self.state.lock().unwrap().blocked = true;
     }
 
     async fn agent(&self, kind: &'static str) -> SocketAddr {
@@ -74,7 +74,7 @@ impl Kept {
         }
         self.version += 20;
         let seen = PodNow { calls: self.version, open: 8, ..PodNow::default() };
-        let now = if self.kept_out { PodNow::default() } else { seen };
+        let now = if self.blocked { PodNow::default() } else { seen };
         let names = self.objects.keys().filter_map(|path| path.strip_prefix(&format!("{CORE}/pods/")));
         let pods = names.map(|name| (name.to_owned(), now.clone())).collect();
         json!(MiddleStatus { now_ms, instance: 1, reached: true, pods, ..MiddleStatus::default() })
@@ -112,7 +112,7 @@ impl Kept {
         let name = format!("users-{generation}");
         let mut status = running("10.1.0.2");
         let template = target["spec"]["template"].clone();
-        let ready = !(self.kept_out && template["spec"].get("hostAliases").is_some());
+        let ready = !(self.blocked && template["spec"].get("hostAliases").is_some());
         let text = if ready { "True" } else { "False" };
         status["conditions"] = json!([{ "type": "Ready", "status": text }]);
         let metadata = json!({ "name": name, "uid": name, "labels": template["metadata"]["labels"] });
