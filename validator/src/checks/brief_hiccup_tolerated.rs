@@ -13,16 +13,7 @@ pub(super) const CHECK: Check = Check {
     why: "A network that stands still for a second happens every day; a circuit that opens for it turns one second into the whole open time.",
     how: "Everything to the database of one pod stands still for 1, 2 and 5 s; calls that stop for 5 s afterwards (80 % of openFor if that is less) mean that the circuit opened. A restart of the database, 2 s without connections, is told beside it.",
     remedy: "Widen the window or raise errorRate, so that a hiccup stays below the share that opens.",
-    rests_on: &[
-        Kind::Load,
-        Kind::Validator,
-        Kind::Agent,
-        Kind::Record,
-        Kind::Content,
-        Kind::Dependency,
-        Kind::Target,
-        Kind::Clock,
-    ],
+    rests_on: Kind::OF_BROKEN_CALLS,
     judge,
 };
 

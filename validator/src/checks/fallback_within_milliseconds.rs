@@ -15,16 +15,7 @@ pub(super) const CHECK: Check = Check {
     why: "An open circuit that still lets users wait, or resets them, has only moved the outage.",
     how: "Requests through the Service from 0.5 s after the last circuit before a dependency opened until the first trial may come: a right answer, or 503 with Retry-After; of each request 99 % within the policy's limit, or twice what it takes in the quiet phase, and none beyond 1 s, or twice as long.",
     remedy: "Answer from the cache, with an empty list, or with 503 and Retry-After, before anything of the database is touched.",
-    rests_on: &[
-        Kind::Load,
-        Kind::Validator,
-        Kind::Agent,
-        Kind::Record,
-        Kind::Content,
-        Kind::Dependency,
-        Kind::Target,
-        Kind::Clock,
-    ],
+    rests_on: Kind::OF_BROKEN_CALLS,
     judge,
 };
 

@@ -13,16 +13,7 @@ pub(super) const CHECK: Check = Check {
     why: "A circuit that stays open after the database is back goes on serving old data until somebody restarts the pods.",
     how: "From the moment everything is back to the moment calls of the pod flow again: at most the open time, one deadline and the policy's margin.",
     remedy: "Let the next request after the open time be the trial; do not double the open time without a bound.",
-    rests_on: &[
-        Kind::Load,
-        Kind::Validator,
-        Kind::Agent,
-        Kind::Record,
-        Kind::Content,
-        Kind::Dependency,
-        Kind::Target,
-        Kind::Clock,
-    ],
+    rests_on: Kind::OF_BROKEN_CALLS,
     judge,
 };
 

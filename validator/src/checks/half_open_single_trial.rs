@@ -13,16 +13,7 @@ pub(super) const CHECK: Check = Check {
     why: "A recovering database that gets everything at once goes down again.",
     how: "The middle agent holds the first statement after the open time and counts others that come meanwhile. Once it was given up, the circuit must stay open for another open time; once it went on, calls must flow within 2 s.",
     remedy: "Let one call through when half-open, refuse the rest until it has answered; close on success, open again on failure.",
-    rests_on: &[
-        Kind::Load,
-        Kind::Validator,
-        Kind::Agent,
-        Kind::Record,
-        Kind::Content,
-        Kind::Dependency,
-        Kind::Target,
-        Kind::Clock,
-    ],
+    rests_on: Kind::OF_BROKEN_CALLS,
     judge,
 };
 

@@ -3,6 +3,8 @@
 use crate::check::{Area, Check, Finding, Severity};
 use crate::timeline::Timeline;
 
+use super::readiness_probe_declared::declared;
+
 /// The check.
 pub(super) const CHECK: Check = Check {
     id: "GL-H002",
@@ -17,16 +19,5 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn judge(timeline: &Timeline) -> Finding {
-    let target = &timeline.plan().target;
-    let finding = if let Some(probe) = &target.liveness {
-        Finding::pass(format!("declared: {probe}"))
-    } else {
-        let none = format!("container `{}` declares no livenessProbe", target.container);
-        match timeline.workload.other_with("livenessProbe", &target.container) {
-            // A proxy before the application, or a helper beside it: only its owner knows which.
-            Some(other) => Finding::warn(format!("{none}; container `{other}` beside it does")),
-            None => Finding::fail(none),
-        }
-    };
-    finding.lines([timeline.workload.line])
+    declared(timeline, timeline.plan().target.liveness.as_ref(), "livenessProbe")
 }

@@ -1,6 +1,7 @@
 //! The serving container declares a readiness probe.
 
 use crate::check::{Area, Check, Finding, Severity};
+use crate::plan::Probe;
 use crate::timeline::Timeline;
 
 /// The check.
@@ -17,12 +18,17 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn judge(timeline: &Timeline) -> Finding {
-    let target = &timeline.plan().target;
-    let finding = if let Some(probe) = &target.readiness {
+    declared(timeline, timeline.plan().target.readiness.as_ref(), "readinessProbe")
+}
+
+/// Whether the container that serves declares a probe, which stands in its template under `field`.
+pub(super) fn declared(timeline: &Timeline, probe: Option<&Probe>, field: &str) -> Finding {
+    let container = &timeline.plan().target.container;
+    let finding = if let Some(probe) = probe {
         Finding::pass(format!("declared: {probe}"))
     } else {
-        let none = format!("container `{}` declares no readinessProbe", target.container);
-        match timeline.workload.other_with("readinessProbe", &target.container) {
+        let none = format!("container `{container}` declares no {field}");
+        match timeline.workload.other_with(field, container) {
             // A proxy before the application, or a helper beside it: only its owner knows which.
             Some(other) => Finding::warn(format!("{none}; container `{other}` beside it does")),
             None => Finding::fail(none),

@@ -13,16 +13,7 @@ pub(super) const CHECK: Check = Check {
     why: "All pods that reconnect and repeat at once take down what has just come up.",
     how: "In the 10 s after calls come back, once a trial went well and after the loss of everything: new connections and calls in any second, held against the same pod in the quiet phase (a pod that is alone in the Service for a moment carries the others' share as well).",
     remedy: "Bound the pool, let connections come one by one, and do not repeat what failed while the circuit was open.",
-    rests_on: &[
-        Kind::Load,
-        Kind::Validator,
-        Kind::Agent,
-        Kind::Record,
-        Kind::Content,
-        Kind::Dependency,
-        Kind::Target,
-        Kind::Clock,
-    ],
+    rests_on: Kind::OF_BROKEN_CALLS,
     judge,
 };
 

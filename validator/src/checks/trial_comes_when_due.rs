@@ -12,16 +12,7 @@ pub(super) const CHECK: Check = Check {
     why: "Too early and the database is not left alone; too late and users see the fallback longer than they must.",
     how: "From the moment a circuit opened, or a trial of it was given up, to the next statement that reaches the middle agent.",
     remedy: "Let the open time run from the opening, and send the next request as the trial when it is over.",
-    rests_on: &[
-        Kind::Load,
-        Kind::Validator,
-        Kind::Agent,
-        Kind::Record,
-        Kind::Content,
-        Kind::Dependency,
-        Kind::Target,
-        Kind::Clock,
-    ],
+    rests_on: Kind::OF_BROKEN_CALLS,
     judge,
 };
 

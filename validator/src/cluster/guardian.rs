@@ -130,8 +130,8 @@ fn runs(pod: &Pod) -> bool {
     statuses.filter_map(|status| status.state.as_ref()).any(|state| state.running.is_some())
 }
 
-/// An evicted pod stays as an object.
-fn has_ended(pod: &Pod) -> bool {
+/// Whether its containers run no more: an evicted pod stays as an object.
+pub(super) fn has_ended(pod: &Pod) -> bool {
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
     matches!(phase, Some("Failed" | "Succeeded"))
 }

@@ -11,6 +11,7 @@ use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep};
 
+use super::guardian::has_ended;
 use super::manifest::ROLE_LABEL;
 use super::{Cluster, aliases, rollback};
 use crate::failure::Failure;
@@ -136,8 +137,7 @@ async fn unled(cluster: &Cluster, work: &mut Work) -> bool {
 
 /// A pod that has ended needs no dependency.
 fn is_led(pod: &Pod) -> bool {
-    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-    !matches!(phase, Some("Failed" | "Succeeded")) && pod.spec.as_ref().is_some_and(aliases::leads)
+    !has_ended(pod) && pod.spec.as_ref().is_some_and(aliases::leads)
 }
 
 /// Deletes every replica set without pods whose template leads to agents: what is kept of the roll in, as a revision.

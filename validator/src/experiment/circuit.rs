@@ -41,4 +41,9 @@ impl Circuit {
             hang: of(breaker.hang_s()),
         }
     }
+
+    /// How long the trial's answer is held: long enough for a second call to show itself, below the deadline of a call.
+    pub(super) fn hold(&self) -> Duration {
+        Duration::from_secs(2).min(self.deadline * 2 / 3)
+    }
 }

@@ -13,11 +13,6 @@ use crate::evidence::{Fault, Step, TrialEnd};
 use crate::failure::Failure;
 use crate::progress::Progress;
 
-/// How long the trial's answer is held: long enough for a second call to show itself, below the deadline of a call.
-pub(super) fn hold(circuit: &Circuit) -> Duration {
-    Duration::from_secs(2).min(circuit.deadline * 2 / 3)
-}
-
 /// Hangs each dependency with a breaker in turn, under load, and sends each pod through its acts: all of them with
 /// the first dependency, only a trial with the others.
 /// Without any breaker only the collector is taken away.
@@ -76,7 +71,7 @@ async fn each_on_its_own(
 ) -> Result<(), Failure> {
     let first = pods.iter().zip(acts).map(|(pod, acts)| {
         let end = if acts.contains(&Act::FailedTrial) { TrialEnd::GiveUp } else { TrialEnd::Forward };
-        (pod.as_str(), Fault::Trial { hold_ms: hold(circuit).as_millis() as u64, end })
+        (pod.as_str(), Fault::Trial { hold_ms: circuit.hold().as_millis() as u64, end })
     });
     stage.faults.set(dependency, first, circuit.open_for * 3).await?;
     let playing =

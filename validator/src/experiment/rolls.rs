@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::hang::hold;
 use super::peace;
 use super::stage::Stage;
 use crate::cluster::{RollEnd, Stays};
@@ -104,7 +103,7 @@ fn ended(stage: &Stage<'_>, step: Step, rolled: RollEnd) -> Result<bool, Failure
 /// end; none of a pod that has too few connections to spare one.
 async fn hold_some(stage: &Stage<'_>, leaving: &[String]) -> Result<(), Failure> {
     for (database, circuit) in stage.circuits() {
-        let hold_ms = hold(&circuit).as_millis() as u64;
+        let hold_ms = circuit.hold().as_millis() as u64;
         let spare = |pod: &String| HELD_AT_ONCE.min(stage.faults.now(database, pod).open / HELD_PART);
         let each = leaving.iter().map(|pod| (pod.as_str(), spare(pod))).filter(|(_, spare)| *spare > 0);
         let each = each.map(|(pod, at_most)| (pod, Fault::Hold { hold_ms, at_most }));

@@ -5,7 +5,6 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::circuit::Circuit;
-use super::hang::hold;
 use super::stage::Stage;
 use crate::cluster::delete_pod;
 use crate::evidence::{Fault, TrialEnd};
@@ -60,8 +59,8 @@ pub(super) fn casting(pods: usize) -> Vec<Vec<Act>> {
 /// How long the acts of three pods take at least: the longest is two open times, or the hiccups.
 pub(super) fn least(circuit: &Circuit) -> Duration {
     let pause = circuit.window + Duration::from_secs(2);
-    let failed = circuit.deadline + circuit.open_for + hold(circuit) + pause + RESTART;
-    let hiccups = hold(circuit) + pause * 3 + HICCUPS.iter().sum::<Duration>();
+    let failed = circuit.deadline + circuit.open_for + circuit.hold() + pause + RESTART;
+    let hiccups = circuit.hold() + pause * 3 + HICCUPS.iter().sum::<Duration>();
     failed.max(hiccups)
 }
 
@@ -98,7 +97,7 @@ async fn failed_trial(
 ) -> Result<(), Failure> {
     stage.faults.trial_over(database, pod, patience(circuit)).await;
     sleep(circuit.open_for.saturating_sub(Duration::from_secs(2))).await;
-    let fault = Fault::Trial { hold_ms: hold(circuit).as_millis() as u64, end: TrialEnd::Forward };
+    let fault = Fault::Trial { hold_ms: circuit.hold().as_millis() as u64, end: TrialEnd::Forward };
     stage.faults.set(database, [(pod, fault)], circuit.open_for * 3).await?;
     stage.faults.trial_over(database, pod, patience(circuit)).await;
     Ok(())

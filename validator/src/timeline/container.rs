@@ -86,6 +86,7 @@ pub(super) fn exit(status: &Value, at: Millis, line: usize) -> Option<ContainerE
     })
 }
 
-fn list<'v>(object: &'v Value, pointer: &str) -> &'v [Value] {
+/// A list of an object by JSON pointer; empty where there is none.
+pub(super) fn list<'v>(object: &'v Value, pointer: &str) -> &'v [Value] {
     object.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }

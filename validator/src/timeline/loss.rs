@@ -67,7 +67,7 @@ impl<'a> Timeline<'a> {
     /// Declared dependencies that a service cannot be whole without.
     pub fn data_stores(&self) -> impl Iterator<Item = &'a Dependency> + use<'a> {
         let all = self.plan().dependencies.iter();
-        all.filter(|dependency| matches!(dependency.protocol, Protocol::Postgres | Protocol::Redis))
+        all.filter(|dependency| dependency.protocol.is_store())
     }
 
     /// Faults that took the collector away from one pod.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::container::{ContainerExit, Restart, exit, serves, statuses};
+use super::container::{ContainerExit, Restart, exit, list, serves, statuses};
 use crate::evidence::{Change, Evidence, Fact, Millis, ObjectFact, ObjectKind};
 
 /// One pod from its first sight to its end.
@@ -163,10 +163,6 @@ fn learn_exits(termination: &mut Termination, fact: &ObjectFact, line: usize, se
 
 fn text(object: &Value, pointer: &str) -> Option<String> {
     object.pointer(pointer).and_then(Value::as_str).map(str::to_owned)
-}
-
-fn list<'v>(object: &'v Value, pointer: &str) -> &'v [Value] {
-    object.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -65,6 +65,20 @@ pub enum Kind {
     Dependency,
 }
 
+impl Kind {
+    /// Whatever can look like a fault of the target while calls at its dependencies are broken on purpose.
+    pub const OF_BROKEN_CALLS: &[Self] = &[
+        Self::Load,
+        Self::Validator,
+        Self::Agent,
+        Self::Record,
+        Self::Content,
+        Self::Dependency,
+        Self::Target,
+        Self::Clock,
+    ];
+}
+
 impl Source {
     /// Its kind.
     pub fn kind(&self) -> Kind {
