@@ -15,6 +15,7 @@ pub mod experiment;
 pub mod failure;
 pub mod judge;
 pub mod load;
+pub mod local;
 pub mod middle;
 pub mod moment;
 pub mod plan;

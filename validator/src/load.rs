@@ -27,6 +27,7 @@ use crate::evidence::Class;
 use crate::plan::{Probe, ServedPort, TrafficPlan};
 
 pub use clock::AgentClock;
+pub(crate) use prober::ask;
 pub use recorder::Recorder;
 pub use secret::SecretHeaders;
 pub use server::{AgentStatus, serve};

@@ -1,7 +1,7 @@
 //! The middle agent: stands between a target and one dependency, counts, holds, breaks, and gives way.
 //!
-//! It forwards every connection to the dependency; all are the target's. Only those whose source address is known as that
-//! of a pod may meet a fault and are told of. Every fault carries its own end, and without a word from the validator for
+//! It forwards every connection to the dependency; all are the target's. Only those whose origin is known as that of a
+//! pod may meet a fault and are told of. Every fault carries its own end, and without a word from the validator for
 //! [`FAIL_OPEN`] the agent forwards everything.
 
 mod agent;
@@ -11,6 +11,7 @@ mod desk;
 mod downward;
 mod export;
 mod in_force;
+mod origin;
 mod postgres;
 mod protocol;
 mod proxy;
@@ -23,7 +24,7 @@ mod waiting;
 mod wire;
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -32,6 +33,7 @@ use tokio::net::TcpStream;
 
 pub use agent::{Agent, listen};
 pub use desk::{Desk, Limits};
+pub use origin::Origin;
 pub use server::serve;
 
 use crate::config::Protocol;
@@ -72,8 +74,8 @@ pub struct HostPort {
     pub port: u16,
 }
 
-/// `PUT /targets`: the pods of the target by address; replaces the list before.
-pub type Targets = BTreeMap<IpAddr, String>;
+/// `PUT /targets`: the pods of the target by where their connections come from; replaces the list before.
+pub type Targets = BTreeMap<Origin, String>;
 
 /// `PUT /faults`: every fault there is to be; replaces the list before. An order with a known id goes on untouched.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]

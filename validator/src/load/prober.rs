@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use self::http::Get;
@@ -79,21 +79,21 @@ async fn question(
     probe: Probe,
     clock: AgentClock,
 ) -> (Question, Option<ProbeFact>) {
-    let asked = Instant::now();
-    let at = clock.millis(asked);
-    let deadline = asked + Duration::from_secs(probe.timeout_s.into());
-    let answer = match timeout_at(deadline, ask(ip, &probe.handler)).await {
-        Ok(answer) => answer,
-        Err(_) => Err(Outcome::Timeout.name()),
-    };
+    let at = clock.millis(Instant::now());
+    let answer = ask(ip, &probe).await;
     // A question that never left says nothing about the pod.
     let left = answer != Err(Outcome::Unsent.name());
     let (pod, target) = question.clone();
     (question, left.then_some(ProbeFact { from: at, to: at, pod, target, answer, samples: 1 }))
 }
 
-/// One question: a status of the HTTP kind, 200 for any other success, or why there was none.
-async fn ask(ip: IpAddr, handler: &Handler) -> Result<u16, String> {
+/// One question within its time-out: a status of the HTTP kind, 200 for any other success, or why there was none.
+pub(crate) async fn ask(ip: IpAddr, probe: &Probe) -> Result<u16, String> {
+    let within = Duration::from_secs(probe.timeout_s.into());
+    timeout(within, asked(ip, &probe.handler)).await.unwrap_or_else(|_| Err(Outcome::Timeout.name()))
+}
+
+async fn asked(ip: IpAddr, handler: &Handler) -> Result<u16, String> {
     match handler {
         Handler::HttpGet { scheme, host, port, path, headers } => {
             let host = host.clone().unwrap_or_else(|| ip.to_string());

@@ -1,6 +1,6 @@
 //! A running agent: accepts connections and carries each to the dependency.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use super::proxy::{Context, Proxy};
 use super::spans::{Passed, Spans};
 use super::upward::{End, Upward};
 use super::wire::Wire;
-use super::{HostPort, MiddlePlan, PortPlan};
+use super::{HostPort, MiddlePlan, Origin, PortPlan};
 use crate::config::Protocol;
 use crate::evidence::{Fact, Who};
 use crate::pulse::Pulse;
@@ -64,12 +64,18 @@ impl Agent {
     }
 
     /// Accepts connections and carries each to `upstream`, until the listener fails or the future is dropped.
-    /// Connections go on by themselves.
-    pub async fn accept(self: Arc<Self>, listener: TcpListener, upstream: HostPort) -> std::io::Result<()> {
+    /// Connections go on by themselves. All are of `origin`, if there is one; else their source address tells.
+    pub async fn accept(
+        self: Arc<Self>,
+        listener: TcpListener,
+        upstream: HostPort,
+        origin: Option<Origin>,
+    ) -> std::io::Result<()> {
         loop {
             match listener.accept().await {
                 Ok((client, peer)) => {
-                    tokio::spawn(Arc::clone(&self).carry(client, peer.ip().to_canonical(), upstream.clone()));
+                    let origin = origin.unwrap_or_else(|| peer.ip().into());
+                    tokio::spawn(Arc::clone(&self).carry(client, origin, upstream.clone()));
                 }
                 // Out of file descriptors: those in use are given back in a while.
                 Err(error) => {
@@ -89,7 +95,7 @@ impl Agent {
     /// A request to an HTTP dependency, or an export to the collector, has come by on a connection opened then.
     pub(super) fn request(
         &self,
-        source: IpAddr,
+        source: Origin,
         opened: Instant,
         mark: u64,
         context: Option<Context>,
@@ -110,7 +116,7 @@ impl Agent {
     }
 
     /// A connection has turned out to be nothing that is understood.
-    pub(super) fn unread(&self, source: IpAddr) {
+    pub(super) fn unread(&self, source: Origin) {
         let expected = match self.desk.plan.protocol {
             Protocol::Postgres => "it is not the protocol of Postgres",
             Protocol::Redis => "it is no RESP, or a value too long to be read",
@@ -120,7 +126,7 @@ impl Agent {
         self.desk.unread(source, expected);
     }
 
-    async fn carry(self: Arc<Self>, mut client: TcpStream, source: IpAddr, upstream: HostPort) {
+    async fn carry(self: Arc<Self>, mut client: TcpStream, source: Origin, upstream: HostPort) {
         match self.connect_and_carry(&mut client, source, &upstream).await {
             // A client that is gone reads neither.
             End::Answer(bytes) => {
@@ -137,7 +143,7 @@ impl Agent {
     async fn connect_and_carry(
         self: &Arc<Self>,
         client: &mut TcpStream,
-        source: IpAddr,
+        source: Origin,
         upstream: &HostPort,
     ) -> End {
         client.set_nodelay(true).ok(); // without it answers come later, not wrong
@@ -153,7 +159,7 @@ impl Agent {
     async fn reach_and_carry(
         self: &Arc<Self>,
         client: &mut TcpStream,
-        source: IpAddr,
+        source: Origin,
         upstream: &HostPort,
     ) -> End {
         let mut server = match timeout(CONNECT, upstream.connect()).await {
@@ -183,7 +189,7 @@ impl Agent {
     async fn carry_to_proxy(
         self: &Arc<Self>,
         client: &mut TcpStream,
-        source: IpAddr,
+        source: Origin,
         wire: &Wire,
         server: TcpStream,
     ) -> End {
@@ -204,7 +210,7 @@ impl Agent {
     async fn both(
         &self,
         client: &mut TcpStream,
-        source: IpAddr,
+        source: Origin,
         wire: &Wire,
         (from_server, to_server): (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
     ) -> End {
@@ -236,7 +242,7 @@ impl Agent {
     }
 
     /// Lets a new connection in, as soon as the faults of its pod allow it.
-    async fn admit(&self, client: &TcpStream, source: IpAddr) -> Result<(), End> {
+    async fn admit(&self, client: &TcpStream, source: Origin) -> Result<(), End> {
         let mut changes = self.desk.changes();
         let mut silenced = false;
         loop {
@@ -293,7 +299,7 @@ pub async fn listen(agent: &Arc<Agent>, ports: &[PortPlan]) -> std::io::Result<(
     let mut serving = tokio::task::JoinSet::new();
     for port in ports {
         let listener = bind(port.listen).await?;
-        serving.spawn(Arc::clone(agent).accept(listener, port.upstream.clone()));
+        serving.spawn(Arc::clone(agent).accept(listener, port.upstream.clone(), None));
     }
     reach(agent, ports).await;
     match serving.join_next().await {

@@ -7,7 +7,6 @@ mod set_up;
 mod telling;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +23,7 @@ use super::in_force::InForce;
 use super::{FAIL_OPEN, FaultOrder, MiddlePlan, Targets};
 use crate::evidence::{Fact, Millis, Trouble};
 use crate::load::AgentClock;
+use crate::middle::Origin;
 
 /// Outgoing contexts kept.
 const MAX_OUTGOING: usize = 100_000;
@@ -56,7 +56,7 @@ pub struct Desk {
 
 struct State {
     targets: Targets,
-    history: Vec<(Millis, IpAddr, String)>,
+    history: Vec<(Millis, Origin, String)>,
     faults: BTreeMap<String, InForce>,
     /// Every order that was ever begun.
     begun: BTreeSet<u64>,
@@ -67,7 +67,7 @@ struct State {
     failed_open: u32,
     encrypted: bool,
     /// What was not understood of each address, and since when; whose pod it is may be told later.
-    unread: BTreeMap<IpAddr, (Millis, String)>,
+    unread: BTreeMap<Origin, (Millis, String)>,
     /// Why something that was seen is not told.
     incomplete: BTreeMap<&'static str, Millis>,
     reached: bool,
@@ -116,9 +116,9 @@ impl Desk {
     pub(super) fn aim(&self, targets: Targets) {
         let now = self.now();
         let mut state = self.lock();
-        for (ip, pod) in &targets {
-            if state.targets.get(ip) != Some(pod) {
-                state.history.push((now, *ip, pod.clone()));
+        for (origin, pod) in &targets {
+            if state.targets.get(origin) != Some(pod) {
+                state.history.push((now, *origin, pod.clone()));
             }
         }
         state.targets = targets;
@@ -149,20 +149,20 @@ impl Desk {
         self.lock().pings.learn(on, Instant::now());
     }
 
-    pub(super) fn opened(&self, ip: IpAddr) {
+    pub(super) fn opened(&self, origin: Origin) {
         let now = self.now();
-        self.lock().counts.opened(ip, now);
+        self.lock().counts.opened(origin, now);
     }
 
-    pub(super) fn closed(&self, ip: IpAddr) {
+    pub(super) fn closed(&self, origin: Origin) {
         let now = self.now();
-        self.lock().counts.closed(ip, now);
+        self.lock().counts.closed(origin, now);
     }
 
     /// Bytes of a connection that is not followed were read.
-    pub(super) fn bytes(&self, ip: IpAddr, sent: usize, received: usize) {
+    pub(super) fn bytes(&self, origin: Origin, sent: usize, received: usize) {
         let now = self.now();
-        self.lock().counts.bytes(ip, now, sent as u64, received as u64);
+        self.lock().counts.bytes(origin, now, sent as u64, received as u64);
     }
 
     /// The dependency has accepted a connection.
@@ -181,20 +181,20 @@ impl Desk {
     }
 
     /// A connection of the target is encrypted: its statements cannot be told.
-    pub(super) fn encrypted(&self, ip: IpAddr) {
+    pub(super) fn encrypted(&self, origin: Origin) {
         let mut state = self.lock();
-        if state.targets.contains_key(&ip) && !std::mem::replace(&mut state.encrypted, true) {
+        if state.targets.contains_key(&origin) && !std::mem::replace(&mut state.encrypted, true) {
             let trouble = self.trouble(Trouble::Encrypted);
             state.facts.push(trouble);
         }
     }
 
     /// Something of this address was passed on and not understood.
-    pub(super) fn unread(&self, ip: IpAddr, why: impl Into<String>) {
+    pub(super) fn unread(&self, origin: Origin, why: impl Into<String>) {
         let now = self.now();
         let mut state = self.lock();
         if state.unread.len() < MAX_UNREAD {
-            state.unread.entry(ip).or_insert_with(|| (now, why.into()));
+            state.unread.entry(origin).or_insert_with(|| (now, why.into()));
         }
     }
 
@@ -210,7 +210,7 @@ impl Desk {
         let at = self.now();
         let mut state = self.lock();
         let State { counts, history, .. } = &mut *state;
-        counts.tick(at, |ip| history.iter().any(|(_, known, _)| known == ip));
+        counts.tick(at, |origin| history.iter().any(|(_, known, _)| known == origin));
         let over = state.faults.extract_if(.., |_, fault| fault.ends <= now);
         let ended: Vec<InForce> = over.map(|(_, fault)| fault).collect();
         let mut change = !ended.is_empty();

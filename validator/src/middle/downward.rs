@@ -1,7 +1,5 @@
 //! From the dependency to the client: follows what is answered, and keeps it back when a fault says so.
 
-use std::net::IpAddr;
-
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::WriteHalf;
@@ -12,6 +10,7 @@ use super::desk::Passage;
 use super::protocol::Answering;
 use super::upward::End;
 use super::wire::Wire;
+use crate::middle::Origin;
 
 /// Bytes read at a time.
 const CHUNK: usize = 64 * 1024;
@@ -19,7 +18,7 @@ const CHUNK: usize = 64 * 1024;
 /// One direction of one connection.
 pub(super) struct Downward<'a, R> {
     pub(super) agent: &'a Agent,
-    pub(super) source: IpAddr,
+    pub(super) source: Origin,
     pub(super) wire: &'a Wire,
     pub(super) server: R,
     pub(super) client: WriteHalf<'a>,

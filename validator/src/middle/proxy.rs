@@ -9,7 +9,6 @@ mod hops;
 mod request;
 mod upstream;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +37,7 @@ use super::upward::TLS_HANDSHAKE;
 use super::waiting::Waiting;
 use crate::config::Protocol;
 use crate::evidence::Refusal;
+use crate::middle::Origin;
 
 pub(super) type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -55,7 +55,7 @@ const LAST_ANSWER: Duration = Duration::from_secs(30);
 /// One client's connection.
 pub(super) struct Proxy {
     agent: Arc<Agent>,
-    source: IpAddr,
+    source: Origin,
     upstream: Upstream,
     opened: Instant,
     /// Cancelled when the client has closed its side.
@@ -65,7 +65,7 @@ pub(super) struct Proxy {
 impl Proxy {
     pub(super) fn new(
         agent: Arc<Agent>,
-        source: IpAddr,
+        source: Origin,
         server: TcpStream,
         hung_up: CancellationToken,
     ) -> Self {

@@ -1,7 +1,6 @@
 //! Copies of the spans that the collector took: those of our own traces.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -13,6 +12,7 @@ use tokio::sync::mpsc;
 use super::desk::Desk;
 use super::export::{Export, Unknown};
 use crate::evidence::{ExportFact, Fact, Millis, Refusal, Span, SpanKind, TraceFact};
+use crate::middle::Origin;
 
 /// Exports that may wait to be read; beyond that they are forwarded all the same and not copied.
 const QUEUE: usize = 1_024;
@@ -33,7 +33,7 @@ pub(super) struct Spans {
 /// An export that has passed.
 pub(super) struct Passed {
     pub(super) at: Millis,
-    pub(super) source: IpAddr,
+    pub(super) source: Origin,
     pub(super) export: Export,
     pub(super) body: Bytes,
     /// Why it was not delivered; nothing if it was.
@@ -44,7 +44,7 @@ pub(super) struct Passed {
 struct Kept {
     traces: BTreeMap<String, TraceFact>,
     spans: usize,
-    refused: Vec<(IpAddr, ExportFact)>,
+    refused: Vec<(Origin, ExportFact)>,
 }
 
 impl Spans {
@@ -100,7 +100,7 @@ impl Kept {
         let scopes = resources.iter().flat_map(|resource| &resource.scope_spans);
         let spans = scopes.map(|scope| scope.spans.len() as u64).sum();
         let second = passed.at - passed.at.rem_euclid(1_000);
-        let like = |(source, fact): &&mut (IpAddr, ExportFact)| {
+        let like = |(source, fact): &&mut (Origin, ExportFact)| {
             *source == passed.source && fact.request == passed.export.request && fact.refusal == *refusal
         };
         let recent = self.refused.iter_mut().rev().take_while(|(_, fact)| fact.at >= second);

@@ -2,8 +2,6 @@
 
 mod waiting;
 
-use std::net::IpAddr;
-
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::tcp::ReadHalf;
@@ -18,6 +16,7 @@ use super::protocol::Asking;
 use super::redis;
 use super::wire::{Encryption, Head, Wire};
 use crate::evidence::Failure;
+use crate::middle::Origin;
 
 /// Bytes read ahead; a client that sends more has to wait itself.
 const READ_AHEAD: usize = 256 * 1024;
@@ -41,7 +40,7 @@ pub(super) enum End {
 /// One direction of one connection.
 pub(super) struct Upward<'a, W> {
     pub(super) agent: &'a Agent,
-    pub(super) source: IpAddr,
+    pub(super) source: Origin,
     pub(super) wire: &'a Wire,
     pub(super) client: ReadHalf<'a>,
     pub(super) server: W,

@@ -1,20 +1,19 @@
 //! A call that is made to wait, whose caller may give up meanwhile.
 
-use std::net::IpAddr;
-
 use super::desk::Desk;
 use super::in_force::Ticket;
+use crate::middle::Origin;
 
 /// A call that waits; dropped before its wait is over, its caller has given up.
 pub(super) struct Waiting<'a> {
     desk: &'a Desk,
-    source: IpAddr,
+    source: Origin,
     ticket: &'a Ticket,
     over: bool,
 }
 
 impl<'a> Waiting<'a> {
-    pub(super) fn new(desk: &'a Desk, source: IpAddr, ticket: &'a Ticket) -> Self {
+    pub(super) fn new(desk: &'a Desk, source: Origin, ticket: &'a Ticket) -> Self {
         Self { desk, source, ticket, over: false }
     }
 

@@ -20,7 +20,7 @@ pub(super) async fn aim(middles: Vec<Arc<Middle>>, mut pods: watch::Receiver<Pod
         let targets: Targets = pods
             .borrow_and_update()
             .iter()
-            .filter_map(|(pod, brief)| Some((brief.ip?, pod.clone())))
+            .filter_map(|(pod, brief)| Some((brief.ip?.into(), pod.clone())))
             .collect();
         for middle in &middles {
             if let Err(error) = middle.aim(&targets).await {

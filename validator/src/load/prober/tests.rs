@@ -24,7 +24,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use tokio_util::sync::CancellationToken;
 
 use super::grpc::{HealthCheckRequest, HealthCheckResponse, framed};
-use super::{ask, probe, question};
+use super::{asked, probe, question};
 use crate::evidence::{Fact, ProbeTarget};
 use crate::load::{AgentClock, LoadPlan, ProbedPod, Recorder};
 use crate::plan::{Handler, Header, Probe, Scheme};
@@ -60,7 +60,7 @@ async fn every_status_from_200_to_399_is_told_and_redirects_to_the_same_host_are
         .route("/elsewhere", get(move || async move { Redirect::temporary(nowhere) }))
         .route("/loop", get(|| async { Redirect::temporary("/loop") }));
     let port = serve(router).await;
-    let answer = async |path| ask(LOCAL, &http_get(port, path, &[])).await;
+    let answer = async |path| asked(LOCAL, &http_get(port, path, &[])).await;
     assert_eq!(answer("/204").await, Ok(204));
     assert_eq!(answer("/302").await, Ok(204));
     assert_eq!(answer("/down").await, Ok(503), "what counts is where the redirect ends");
@@ -85,8 +85,8 @@ async fn declared_headers_are_sent_and_the_rest_is_as_the_kubelet_has_it() {
     }
     let port = serve(Router::new().route("/up", get(echo))).await;
     let declared = [("Host", "users.example.com"), ("X-Key", "s3cret")];
-    assert_eq!(ask(LOCAL, &http_get(port, "/up", &declared)).await, Ok(200));
-    assert_eq!(ask(LOCAL, &http_get(port, "/up", &declared[1..])).await, Ok(400));
+    assert_eq!(asked(LOCAL, &http_get(port, "/up", &declared)).await, Ok(200));
+    assert_eq!(asked(LOCAL, &http_get(port, "/up", &declared[1..])).await, Ok(400));
 }
 
 #[tokio::test]
@@ -157,9 +157,9 @@ async fn a_connection_that_opens_is_all_that_a_tcp_probe_asks() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let tcp = Handler::TcpSocket { host: None, port };
-    assert_eq!(ask(LOCAL, &tcp).await, Ok(200));
+    assert_eq!(asked(LOCAL, &tcp).await, Ok(200));
     drop(listener);
-    assert_eq!(ask(LOCAL, &tcp).await, Err("refused".into()));
+    assert_eq!(asked(LOCAL, &tcp).await, Err("refused".into()));
 }
 
 /// Says SERVING of the service `users` and NOT_SERVING of every other.
@@ -177,13 +177,13 @@ async fn health(body: Bytes) -> Response {
 async fn a_grpc_probe_succeeds_when_the_service_serves() {
     let port = serve(Router::new().route("/grpc.health.v1.Health/Check", post(health))).await;
     let grpc = |port, service: &str| Handler::Grpc { port, service: service.into() };
-    assert_eq!(ask(LOCAL, &grpc(port, "users")).await, Ok(200));
-    assert_eq!(ask(LOCAL, &grpc(port, "")).await, Err("NOT_SERVING".into()));
+    assert_eq!(asked(LOCAL, &grpc(port, "users")).await, Ok(200));
+    assert_eq!(asked(LOCAL, &grpc(port, "")).await, Err("NOT_SERVING".into()));
     let unimplemented = || async { ([("grpc-status", "12"), ("content-type", "application/grpc")], "") };
     let without = serve(Router::new().fallback(unimplemented)).await;
-    assert!(ask(LOCAL, &grpc(without, "")).await.unwrap_err().contains("UNIMPLEMENTED"));
+    assert!(asked(LOCAL, &grpc(without, "")).await.unwrap_err().contains("UNIMPLEMENTED"));
     let plain = serve(Router::new()).await;
-    assert!(ask(LOCAL, &grpc(plain, "")).await.unwrap_err().contains("404"));
+    assert!(asked(LOCAL, &grpc(plain, "")).await.unwrap_err().contains("404"));
 }
 
 #[tokio::test]
@@ -206,6 +206,6 @@ async fn over_https_any_certificate_will_do() {
     });
     let (path, headers) = ("/up".to_owned(), Vec::new());
     let https = Handler::HttpGet { scheme: Scheme::Https, host: None, port, path, headers };
-    assert_eq!(ask(LOCAL, &https).await, Ok(200));
-    assert!(ask(LOCAL, &http_get(port, "/up", &[])).await.is_err(), "plain HTTP is none to a TLS port");
+    assert_eq!(asked(LOCAL, &https).await, Ok(200));
+    assert!(asked(LOCAL, &http_get(port, "/up", &[])).await.is_err(), "plain HTTP is none to a TLS port");
 }

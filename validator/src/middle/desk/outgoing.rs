@@ -1,10 +1,9 @@
 //! The trace contexts of requests to an HTTP dependency.
 
-use std::net::IpAddr;
-
 use super::pings::Pings;
 use super::{Desk, MAX_OUTGOING};
 use crate::evidence::{Millis, OutgoingFact};
+use crate::middle::Origin;
 use crate::middle::proxy::Context;
 
 /// Requests without a context that are kept of one pod and second: more of them say nothing new.
@@ -26,10 +25,10 @@ struct Request {
 
 impl Desk {
     /// A request to an HTTP dependency has come by; `mark` tells pings from others once they are learned.
-    pub(in crate::middle) fn outgoing(&self, ip: IpAddr, mark: u64, context: Option<Context>) {
+    pub(in crate::middle) fn outgoing(&self, origin: Origin, mark: u64, context: Option<Context>) {
         let at = self.now();
         let mut state = self.lock();
-        if let Some(pod) = state.targets.get(&ip).cloned() {
+        if let Some(pod) = state.targets.get(&origin).cloned() {
             state.outgoing.note(Request { at, pod, mark, context });
         }
     }

@@ -1,11 +1,10 @@
 //! What becomes of a call and of bytes, given the fault that is in force on the pod they come from.
 
-use std::net::IpAddr;
-
 use tokio::time::{Instant, sleep_until};
 
 use super::Desk;
 use crate::evidence::Fault;
+use crate::middle::Origin;
 use crate::middle::call::Call;
 use crate::middle::in_force::{Ticket, Verdict, Wait};
 
@@ -21,59 +20,59 @@ pub(in crate::middle) enum Passage {
 
 impl Desk {
     /// A call has come: one that was learned without load is a ping.
-    pub(in crate::middle) fn call(&self, ip: IpAddr, call: &Call) -> Verdict {
+    pub(in crate::middle) fn call(&self, origin: Origin, call: &Call) -> Verdict {
         let now = self.now();
         let mut guard = self.lock();
         let state = &mut *guard;
-        let pod = state.targets.get(&ip);
+        let pod = state.targets.get(&origin);
         if pod.is_some() && state.pings.is_ping(call.mark, Instant::now()) {
-            state.counts.ping(ip, now);
+            state.counts.ping(origin, now);
             return Verdict::Pass;
         }
         if state.set_up.is(call.mark, call.settled) {
-            state.counts.set_up(ip, now);
+            state.counts.set_up(origin, now);
             return Verdict::Pass;
         }
-        state.counts.call(ip, now);
+        state.counts.call(origin, now);
         let fault = pod.and_then(|pod| state.faults.get_mut(pod));
         fault.map_or(Verdict::Pass, |fault| fault.meet(call, self.clock))
     }
 
     /// A connection has said who it is: the SQLSTATE that it is refused with, if it is.
-    pub(in crate::middle) fn startup(&self, ip: IpAddr) -> Option<String> {
+    pub(in crate::middle) fn startup(&self, origin: Origin) -> Option<String> {
         let mut guard = self.lock();
         let state = &mut *guard;
-        let fault = state.targets.get(&ip).and_then(|pod| state.faults.get_mut(pod));
+        let fault = state.targets.get(&origin).and_then(|pod| state.faults.get_mut(pod));
         fault.and_then(|fault| fault.meet_startup(self.clock))
     }
 
     /// A connection of the target was heard: marks of the calls that came only at its begin.
-    pub(in crate::middle) fn hear_opening(&self, ip: IpAddr, marks: Vec<u64>) {
+    pub(in crate::middle) fn hear_opening(&self, origin: Origin, marks: Vec<u64>) {
         let mut state = self.lock();
-        if state.targets.contains_key(&ip) {
+        if state.targets.contains_key(&origin) {
             state.set_up.hear(marks);
         }
     }
 
     /// A read was led to nothing.
-    pub(in crate::middle) fn missed(&self, ip: IpAddr) {
+    pub(in crate::middle) fn missed(&self, origin: Origin) {
         let now = self.now();
         let mut guard = self.lock();
         let state = &mut *guard;
-        if let Some(fault) = state.targets.get(&ip).and_then(|pod| state.faults.get_mut(pod)) {
+        if let Some(fault) = state.targets.get(&origin).and_then(|pod| state.faults.get_mut(pod)) {
             fault.hit(now);
         }
     }
 
     /// Waits as long as a ticket says; returns when the statement may go on. Dropping it is a caller who gave up, of
     /// whom [`Desk::leave`] must be told.
-    pub(in crate::middle) async fn wait(&self, ip: IpAddr, ticket: &Ticket) {
+    pub(in crate::middle) async fn wait(&self, origin: Origin, ticket: &Ticket) {
         let mut changes = self.changes();
         loop {
             changes.borrow_and_update();
             let wait = {
                 let state = self.lock();
-                ticket.wait(state.targets.get(&ip).and_then(|pod| state.faults.get(pod)))
+                ticket.wait(state.targets.get(&origin).and_then(|pod| state.faults.get(pod)))
             };
             match wait {
                 Wait::Over => return,
@@ -87,10 +86,10 @@ impl Desk {
     }
 
     /// A statement has waited.
-    pub(in crate::middle) fn leave(&self, ip: IpAddr, ticket: &Ticket, given_up: bool) {
+    pub(in crate::middle) fn leave(&self, origin: Origin, ticket: &Ticket, given_up: bool) {
         let mut guard = self.lock();
         let state = &mut *guard;
-        let fault = state.targets.get(&ip).and_then(|pod| state.faults.get_mut(pod));
+        let fault = state.targets.get(&origin).and_then(|pod| state.faults.get_mut(pod));
         let fact = fault.and_then(|fault| fault.leave(ticket, given_up, self.clock));
         self.push(state, fact);
         drop(guard);
@@ -98,11 +97,11 @@ impl Desk {
     }
 
     /// How bytes of this address may pass; `touching` says that some are waiting to.
-    pub(in crate::middle) fn passage(&self, ip: IpAddr, touching: bool) -> Passage {
+    pub(in crate::middle) fn passage(&self, origin: Origin, touching: bool) -> Passage {
         let now = self.now();
         let mut guard = self.lock();
         let state = &mut *guard;
-        let fault = state.targets.get(&ip).and_then(|pod| state.faults.get_mut(pod));
+        let fault = state.targets.get(&origin).and_then(|pod| state.faults.get_mut(pod));
         let Some(fault) = fault else { return Passage::Open };
         let passage = match fault.order.fault {
             Fault::Stall => Passage::Stalled,

@@ -1,10 +1,9 @@
 //! What the desk has to tell: the present state, and all that was seen.
 
-use std::net::IpAddr;
-
 use super::{Desk, State};
 use crate::evidence::{Fact, FaultFact, MiddleTrouble, Millis, Trouble};
 use crate::middle::MiddleStatus;
+use crate::middle::Origin;
 use crate::middle::in_force::InForce;
 
 impl Desk {
@@ -19,11 +18,11 @@ impl Desk {
             learned: state.pings.len(),
             ..MiddleStatus::default()
         };
-        for (ip, pod) in &state.targets {
+        for (origin, pod) in &state.targets {
             let now = status.pods.entry(pod.clone()).or_default();
-            state.counts.add_to(ip, now);
+            state.counts.add_to(origin, now);
             now.fault = state.faults.get(pod).map(InForce::now);
-            status.connections += u64::from(state.counts.open(ip));
+            status.connections += u64::from(state.counts.open(origin));
         }
         status.unknown = state.counts.all_open() - status.connections;
         status
@@ -33,7 +32,7 @@ impl Desk {
     pub(in crate::middle) fn facts(&self) -> Vec<Fact> {
         let state = self.lock();
         let in_force = state.faults.values().filter_map(|fault| fault.so_far(self.clock));
-        let calls = state.counts.facts(&self.plan.dependency, |ip, at| state.pod_of(ip, at));
+        let calls = state.counts.facts(&self.plan.dependency, |origin, at| state.pod_of(origin, at));
         let outgoing = state.outgoing.facts(&self.plan.dependency, &state.pings);
         let told = calls.into_iter().map(Fact::Call).chain(outgoing.map(Fact::Outgoing));
         let told = told.chain(in_force.map(|fact| self.fault(fact)));
@@ -42,8 +41,8 @@ impl Desk {
 
     /// What is missing in the record.
     fn holes(&self, state: &State) -> Vec<Fact> {
-        let unread = state.unread.iter().filter_map(|(ip, (at, why))| {
-            state.pod_of(*ip, *at).map(|pod| (*at, Trouble::Unread(format!("{why} ({pod})"))))
+        let unread = state.unread.iter().filter_map(|(origin, (at, why))| {
+            state.pod_of(*origin, *at).map(|pod| (*at, Trouble::Unread(format!("{why} ({pod})"))))
         });
         let overflown = state.counts.overflown.map(|at| (at, "more calls than are kept"));
         let overflown = overflown.into_iter().chain(state.outgoing.overflown());
@@ -56,8 +55,8 @@ impl Desk {
     }
 
     /// The pod that an address belonged to then.
-    pub(in crate::middle) fn pod_of(&self, ip: IpAddr, at: Millis) -> Option<String> {
-        self.lock().pod_of(ip, at)
+    pub(in crate::middle) fn pod_of(&self, origin: Origin, at: Millis) -> Option<String> {
+        self.lock().pod_of(origin, at)
     }
 
     pub(super) fn end_all(&self, state: &mut State) {
@@ -89,8 +88,8 @@ impl Desk {
 impl State {
     /// An address may belong to one pod after another: what it did belongs to the one that was known then, or to the
     /// first that was told of later.
-    fn pod_of(&self, ip: IpAddr, at: Millis) -> Option<String> {
-        let known = self.history.iter().filter(|(_, known, _)| *known == ip);
+    fn pod_of(&self, origin: Origin, at: Millis) -> Option<String> {
+        let known = self.history.iter().filter(|(_, known, _)| *known == origin);
         let (earlier, later): (Vec<_>, Vec<_>) = known.partition(|(since, _, _)| *since <= at + 999);
         earlier.last().or(later.first()).map(|(_, _, pod)| pod.clone())
     }
@@ -115,7 +114,7 @@ mod tests {
             MiddlePlan { dependency: "db".into(), protocol: Protocol::Tcp, trace_prefix: String::new() };
         let desk = Desk::new(plan, Limits::default());
         desk.order(vec![FaultOrder { id: 1, pod: "a".into(), fault: Fault::Stall, for_ms: 60_000 }]);
-        desk.aim([(IpAddr::from([10, 0, 0, 1]), "a".to_owned())].into());
+        desk.aim([(Origin::from(std::net::IpAddr::from([10, 0, 0, 1])), "a".to_owned())].into());
         for _ in 0..2 {
             assert_eq!(faults(&desk), [Fault::Stall], "told as if it had ended now");
             assert!(desk.status().pods["a"].fault.is_some(), "it is in force");

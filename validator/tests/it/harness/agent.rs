@@ -44,7 +44,7 @@ impl Before {
             orders: AtomicU64::new(1),
         };
         tokio::spawn(serve(Arc::clone(&agent), api));
-        tokio::spawn(agent.accept(clients, HostPort { host: "localhost".into(), port: upstream }));
+        tokio::spawn(agent.accept(clients, HostPort { host: "localhost".into(), port: upstream }, None));
         before.put("/targets", &json!({ "127.0.0.1": POD })).await;
         before
     }

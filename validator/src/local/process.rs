@@ -1,0 +1,170 @@
+//! One command as a process: no shell, a process group of its own, its output in a file.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+/// What is started.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The program and its arguments, as they stand on a command line.
+    pub command: Vec<OsString>,
+    /// Variables beside those of this process.
+    pub variables: BTreeMap<String, String>,
+    /// What it says goes to the end of this file.
+    pub output: PathBuf,
+    /// User and group to run as; those of this process when absent.
+    pub user: Option<(u32, u32)>,
+}
+
+/// A running one. Dropping it ends the whole group at once.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    pid: Pid,
+}
+
+/// How it ended, in the words of a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// Exit code; 128 and the number of the signal that ended it.
+    pub code: i32,
+}
+
+impl End {
+    /// The reason that a kubelet would give.
+    pub fn reason(self) -> &'static str {
+        if self.code == 0 { "Completed" } else { "Error" }
+    }
+}
+
+impl From<ExitStatus> for End {
+    fn from(status: ExitStatus) -> Self {
+        let by_signal = status.signal().map_or(-1, |signal| 128 + signal);
+        Self { code: status.code().unwrap_or(by_signal) }
+    }
+}
+
+impl Process {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When the program cannot be found or started, or its output not written.
+    pub fn start(program: &Program) -> io::Result<Self> {
+        let (name, arguments) = program.command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+        let output = OpenOptions::new().create(true).append(true).mode(0o600).open(&program.output)?;
+        let mut command = Command::new(name);
+        command.args(arguments).envs(&program.variables).process_group(0);
+        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+        if let Some((user, group)) = program.user {
+            command.uid(user).gid(group).current_dir("/");
+        }
+        let child = command.spawn()?;
+        let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed())).ok_or(io::ErrorKind::NotFound)?;
+        Ok(Self { child, pid })
+    }
+
+    /// Waits for its end; what it has started and left ends with it, as in a container.
+    /// Cancel safe: it can be waited for again.
+    pub async fn ended(&mut self) -> End {
+        let status = self.child.wait().await;
+        kill_process_group(self.pid, Signal::KILL).ok(); // an empty group needs none
+        status.map_or(End { code: -1 }, End::from)
+    }
+
+    /// SIGTERM to the process itself, as the kubelet does; SIGKILL to all of it when the grace period is over.
+    pub async fn stop(&mut self, grace: Duration) -> End {
+        self.signal(Signal::TERM);
+        if let Ok(end) = timeout(grace, self.ended()).await {
+            return end;
+        }
+        self.kill().await
+    }
+
+    /// Ends all of it at once.
+    pub async fn kill(&mut self) -> End {
+        if self.child.id().is_some() {
+            kill_process_group(self.pid, Signal::KILL).ok(); // it may just have ended
+        }
+        self.ended().await
+    }
+
+    /// A process that was waited for has no number any more.
+    fn signal(&self, signal: Signal) {
+        if self.child.id().is_some() {
+            kill_process(self.pid, signal).ok(); // it may just have ended
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.child.id().is_some() {
+            kill_process_group(self.pid, Signal::KILL).ok(); // it may just have ended
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Program {
+        let output = std::env::temp_dir().join(format!("golive-test-{}.log", uuid::Uuid::new_v4()));
+        let command = ["sh", "-c", script].map(OsString::from).to_vec();
+        let variables = BTreeMap::from([("WORD".to_owned(), "said".to_owned())]);
+        Program { command, variables, output, user: None }
+    }
+
+    async fn said(program: &Program, wanted: &str) -> String {
+        loop {
+            let text = std::fs::read_to_string(&program.output).unwrap_or_default();
+            if text.contains(wanted) {
+                return text;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn its_output_is_kept_and_its_end_told_as_of_a_container() {
+        let program = shell("echo $WORD; echo too >&2; exit 3");
+        assert_eq!(Process::start(&program).unwrap().ended().await, End { code: 3 });
+        assert_eq!(said(&program, "too").await, "said\ntoo\n");
+        let killed = shell("kill -9 $$");
+        assert_eq!(Process::start(&killed).unwrap().ended().await.code, 137);
+        for program in [program, killed] {
+            std::fs::remove_file(program.output).unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn sigterm_reaches_the_process_alone_and_sigkill_all_of_it() {
+        let heeds = shell("trap 'echo heard; exit 0' TERM; echo up; while :; do sleep 0.05; done");
+        let mut process = Process::start(&heeds).unwrap();
+        said(&heeds, "up").await;
+        assert_eq!(process.stop(Duration::from_secs(60)).await, End { code: 0 });
+        let deaf = shell("trap '' TERM; sleep 300 & echo $! up; wait; wait");
+        let mut process = Process::start(&deaf).unwrap();
+        let child = said(&deaf, "up").await;
+        let child = PathBuf::from("/proc").join(child.split(' ').next().unwrap());
+        assert!(child.exists());
+        assert_eq!(process.stop(Duration::from_millis(200)).await.code, 137);
+        while std::fs::read_to_string(child.join("stat")).is_ok_and(|stat| !stat.contains(") Z ")) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        for program in [heeds, deaf] {
+            std::fs::remove_file(program.output).unwrap();
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Throw-away data stores: a Postgres and a Redis for one run, gone with its folder.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::Permissions;
+use std::net::SocketAddr;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::process::getuid;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep};
+
+use super::process::{Process, Program};
+use super::{RunFolder, free_port, programs};
+use crate::failure::Failure;
+
+/// How long a store may need until it answers.
+const START: Duration = Duration::from_mins(1);
+
+/// How often it is asked until then.
+const PERIOD: Duration = Duration::from_millis(50);
+
+/// The user, and the database, of a throw-away Postgres.
+const NAME: &str = "golive";
+
+/// Debian's packages.
+const POSTGRES: &str = "postgresql";
+const REDIS: &str = "redis-server";
+
+/// A running store; it ends with this value.
+#[derive(Debug)]
+pub struct Store {
+    /// What a client connects with.
+    pub url: String,
+    _server: Process,
+}
+
+impl Store {
+    /// Starts a Postgres with one empty database, and runs the statements of a file in it, if there is one.
+    ///
+    /// # Errors
+    /// Exit 2 when its programs are missing or the file is wrong, exit 3 when it does not start.
+    pub async fn postgres(folder: &RunFolder, seed: Option<&Path>) -> Result<Self, Failure> {
+        let (initdb, server) = (programs::find("initdb", POSTGRES)?, programs::find("postgres", POSTGRES)?);
+        let owner = Owner::of(folder, "postgres")?;
+        let data = owner.folder.join("data");
+        let name = format!("--username={NAME}");
+        let init = [initdb.into(), "--auth=trust".into(), name.into(), "--no-sync".into(), "-D".into()];
+        owner.finish(init.into_iter().chain([data.clone().into_os_string()]), "initdb").await?;
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()?));
+        let port = format!("port={}", address.port());
+        let settings = [
+            port.as_str(),
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            // What is thrown away need not survive anything; copies of a roll may hold many connections side by side.
+            "fsync=off",
+            "max_connections=300",
+        ];
+        let settings = settings.into_iter().flat_map(|setting| ["-c".into(), OsString::from(setting)]);
+        let command = [server.into(), "-D".into(), data.into_os_string()].into_iter().chain(settings);
+        let mut process = owner.start(command)?;
+        owner
+            .until(&mut process, "postgres", async || answers(address, POSTGRES_STARTUP).await == Some(b'R'))
+            .await?;
+        let url = format!("postgres://{NAME}@{address}/postgres");
+        if let Some(seed) = seed {
+            owner.seed(&url, seed).await?;
+        }
+        Ok(Self { url, _server: process })
+    }
+
+    /// Starts an empty Redis.
+    ///
+    /// # Errors
+    /// Exit 2 when its program is missing, exit 3 when it does not start.
+    pub async fn redis(folder: &RunFolder) -> Result<Self, Failure> {
+        let server = programs::find("redis-server", REDIS)?;
+        let owner = Owner::of(folder, "redis")?;
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()?));
+        let port = address.port().to_string();
+        let settings = ["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"];
+        let settings =
+            settings.into_iter().map(OsString::from).chain([owner.folder.clone().into_os_string()]);
+        let mut process = owner.start([server.into_os_string()].into_iter().chain(settings))?;
+        owner
+            .until(&mut process, "redis-server", async || answers(address, b"PING\r\n").await == Some(b'+'))
+            .await?;
+        Ok(Self { url: format!("redis://{address}"), _server: process })
+    }
+}
+
+/// A startup message of protocol 3.0 for our user: an `R` is the answer of a server that lets it in.
+const POSTGRES_STARTUP: &[u8] = b"\0\0\0\x27\0\x03\0\0user\0golive\0database\0postgres\0\0";
+
+/// The first byte of the answer.
+async fn answers(address: SocketAddr, question: &[u8]) -> Option<u8> {
+    let mut stream = TcpStream::connect(address).await.ok()?;
+    stream.write_all(question).await.ok()?;
+    stream.read_u8().await.ok()
+}
+
+/// Whose files a store has: ours, or those of Debian's user where we are root, as which Postgres does not run.
+struct Owner {
+    folder: PathBuf,
+    variables: BTreeMap<String, String>,
+    user: Option<(u32, u32)>,
+}
+
+impl Owner {
+    fn of(run: &RunFolder, name: &str) -> Result<Self, Failure> {
+        let folder = run.path().join(name);
+        let (mark, value) = run.mark();
+        let user = if getuid().is_root() && name == "postgres" { Some(account(name)?) } else { None };
+        let made = std::fs::create_dir(&folder)
+            .and_then(|()| std::fs::set_permissions(&folder, Permissions::from_mode(0o700)))
+            .and_then(|()| user.map_or(Ok(()), |(user, group)| chown(&folder, Some(user), Some(group))));
+        made.map_err(|e| Failure::environment(format!("{}: {e}", folder.display())))?;
+        Ok(Self { folder, variables: BTreeMap::from([(mark.to_owned(), value.to_owned())]), user })
+    }
+
+    fn program(&self, command: impl Iterator<Item = OsString>) -> Program {
+        let (command, variables) = (command.collect(), self.variables.clone());
+        Program { command, variables, output: self.folder.join("log"), user: self.user }
+    }
+
+    fn start(&self, command: impl Iterator<Item = OsString>) -> Result<Process, Failure> {
+        let program = self.program(command);
+        Process::start(&program).map_err(|e| Failure::environment(format!("{:?}: {e}", program.command[0])))
+    }
+
+    /// Runs something to its end.
+    async fn finish(&self, command: impl Iterator<Item = OsString>, name: &str) -> Result<(), Failure> {
+        let end = self.start(command)?.ended().await;
+        if end.code == 0 { Ok(()) } else { Err(self.said(&format!("{name} ended with {}", end.code))) }
+    }
+
+    /// Waits until a server answers.
+    async fn until(
+        &self,
+        server: &mut Process,
+        name: &str,
+        mut what: impl AsyncFnMut() -> bool,
+    ) -> Result<(), Failure> {
+        let deadline = Instant::now() + START;
+        while Instant::now() < deadline {
+            tokio::select! {
+                there = what() => if there { return Ok(()) },
+                end = server.ended() => return Err(self.said(&format!("{name} ended with {}", end.code))),
+            }
+            sleep(PERIOD).await;
+        }
+        Err(self.said(&format!("{name} does not answer within {} s", START.as_secs())))
+    }
+
+    async fn seed(&self, url: &str, file: &Path) -> Result<(), Failure> {
+        let wrong = |e: std::io::Error| Failure::usage(format!("cannot read {}: {e}", file.display()));
+        // The user who runs it may not be allowed to read where the file is.
+        let (text, copy) = (std::fs::read(file).map_err(wrong)?, self.folder.join("seed.sql"));
+        let written = std::fs::write(&copy, text)
+            .and_then(|()| self.user.map_or(Ok(()), |(user, group)| chown(&copy, Some(user), Some(group))));
+        written.map_err(|e| Failure::environment(format!("{}: {e}", copy.display())))?;
+        let psql = programs::find("psql", POSTGRES)?;
+        let options = ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", url, "-f"].map(OsString::from);
+        let command = [psql.into_os_string()].into_iter().chain(options).chain([copy.into_os_string()]);
+        let told = self.finish(command, "psql").await;
+        told.map_err(|failure| Failure::usage(format!("--seed {}: {failure}", file.display())))
+    }
+
+    fn said(&self, what: &str) -> Failure {
+        let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+        let last = log.lines().rev().take(5).collect::<Vec<_>>();
+        let last: Vec<&str> = last.into_iter().rev().collect();
+        Failure::environment(format!("{what}: {}", last.join(" / ")))
+    }
+}
+
+/// Number and group of a user of this machine.
+fn account(name: &str) -> Result<(u32, u32), Failure> {
+    let all = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let of = |line: &str| {
+        let fields: Vec<&str> = line.split(':').collect();
+        (*fields.first()? == name).then_some((fields.get(2)?.parse().ok()?, fields.get(3)?.parse().ok()?))
+    };
+    all.lines().find_map(of).ok_or_else(|| {
+        Failure::usage(format!("Postgres does not run as root, and there is no user `{name}`"))
+            .hint("run this as an ordinary user, or name a database of your own by its URL")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{Connection as _, PgConnection};
+
+    use super::*;
+    use crate::local::Root;
+
+    #[tokio::test]
+    async fn stores_start_from_nothing_with_the_rows_of_the_seed_and_go_with_the_run() {
+        let root = Root::usual().unwrap();
+        let run = root.create(&format!("test-{}", uuid::Uuid::new_v4())).unwrap();
+        let seed = run.path().join("given.sql");
+        std::fs::write(&seed, "CREATE TABLE users (id int); INSERT INTO users VALUES (7);").unwrap();
+        let (postgres, redis) = tokio::join!(Store::postgres(&run, Some(&seed)), Store::redis(&run));
+        let (postgres, redis) = (postgres.unwrap(), redis.unwrap());
+        let mut connection = PgConnection::connect(&postgres.url).await.unwrap();
+        let found: i32 = sqlx::query_scalar("SELECT id FROM users").fetch_one(&mut connection).await.unwrap();
+        assert_eq!(found, 7);
+        let address: SocketAddr = redis.url.trim_start_matches("redis://").parse().unwrap();
+        assert_eq!(answers(address, b"DBSIZE\r\n").await, Some(b':'));
+        let path = run.path().to_owned();
+        tokio::task::spawn_blocking(|| run.remove()).await.unwrap().unwrap();
+        assert!(!path.exists() && answers(address, b"PING\r\n").await.is_none());
+        assert!(PgConnection::connect(&postgres.url).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_seed_that_fails_is_told_with_what_the_database_said() {
+        let root = Root::usual().unwrap();
+        let run = root.create(&format!("test-{}", uuid::Uuid::new_v4())).unwrap();
+        let seed = run.path().join("given.sql");
+        std::fs::write(&seed, "CREATE TABLE users (id nonsense);").unwrap();
+        let told = Store::postgres(&run, Some(&seed)).await.unwrap_err();
+        assert!(told.to_string().contains("nonsense"), "{told}");
+        assert_eq!(told.exit(), crate::exit::Exit::Usage);
+        tokio::task::spawn_blocking(|| run.remove()).await.unwrap().unwrap();
+    }
+}
