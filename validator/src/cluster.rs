@@ -1,21 +1,19 @@
 //! The platform that is a Kubernetes cluster: everything that talks to its API.
 
-mod agent_link;
 mod agents;
 mod aliases;
-mod api_link;
 mod collector;
 #[cfg(test)]
 pub(crate) mod fake;
-mod forward;
 mod gitops;
 mod guardian;
+mod in_cluster;
 mod interposition;
 mod lease;
 mod leftovers;
 mod manifest;
-mod middle_link;
 mod middle_objects;
+mod middle_pod;
 mod patches;
 mod permission;
 mod rollback;
@@ -36,20 +34,19 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, Resource};
 use tokio::time::timeout;
 
-pub use agents::Agents;
-pub use collector::{Collector, PodBrief, PodTable};
 pub use gitops::kept_by;
 pub use guardian::guard;
-pub use interposition::Interposition;
+pub use in_cluster::InCluster;
 pub use lease::{HeldLease, Takeover};
 pub use leftovers::{RUN_LABEL, clean_up};
 pub use permission::{preflight, role};
-pub use rollback::{Back, go_back, keep};
-pub use rollout::{Candidate, RollEnd, Rollout, Stays, at_rest_again, delete_pod};
+pub use rollback::keep;
+pub use rollout::{Candidate, Rollout, at_rest_again};
 pub use site::{Site, find_sites};
-pub use target::{Probes, Target, deployment_name, discover};
+pub use target::{deployment_name, discover};
 
 use crate::failure::Failure;
+use crate::steer::Dial;
 
 /// No single call to the API server may take longer.
 const CALL_DEADLINE: Duration = Duration::from_secs(30);
@@ -63,7 +60,9 @@ pub struct Cluster {
     client: Client,
     namespace: String,
     context: String,
-    dial: forward::Dial,
+    /// The agents of a test, by the port that they are asked at.
+    #[cfg(test)]
+    sockets: std::collections::BTreeMap<u16, std::net::SocketAddr>,
 }
 
 impl Cluster {
@@ -76,13 +75,29 @@ impl Cluster {
         config.connect_timeout = Some(Duration::from_secs(5));
         let client = Client::try_from(config)
             .map_err(|e| Failure::usage(format!("context `{name}` cannot be used: {e}")))?;
-        let cluster =
-            Self { client, namespace: namespace.to_owned(), context: name, dial: forward::Dial::PortForward };
+        let cluster = Self::over(client, namespace, name);
         match timeout(Duration::from_secs(15), cluster.client.apiserver_version()).await {
             Ok(Ok(_)) => Ok(cluster),
             Ok(Err(error)) => Err(cluster.explain("reach the API server", &error)),
             Err(_) => Err(cluster.unreachable("no answer within 15 s")),
         }
+    }
+
+    fn over(client: Client, namespace: &str, context: String) -> Self {
+        let namespace = namespace.to_owned();
+        #[cfg(test)]
+        return Self { client, namespace, context, sockets: std::collections::BTreeMap::new() };
+        #[cfg(not(test))]
+        Self { client, namespace, context }
+    }
+
+    /// How one of our pods is asked at a port.
+    fn dial(&self, pod: String, port: u16) -> Dial {
+        #[cfg(test)]
+        if let Some(socket) = self.sockets.get(&port) {
+            return Dial::Socket(*socket);
+        }
+        Dial::PortForward(self.api(), pod, port)
     }
 
     /// The namespace of the target.

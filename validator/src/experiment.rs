@@ -25,15 +25,14 @@ use self::diary::Diary;
 use self::faults::Faults;
 use self::peace::QUIET;
 use self::stage::Stage;
-use crate::cluster::{
-    Agents, Back, Candidate, Cluster, Collector, Interposition, Rollout, Site, Stays, Target, go_back,
-};
 use crate::evidence::{Evidence, Fact, Header, Millis, SCHEMA, Step, Who};
 use crate::failure::Failure;
 use crate::moment::now;
 use crate::plan::Plan;
+use crate::platform::{Platform, Roll};
 use crate::progress::Progress;
 use crate::pulse::Pulse;
+use crate::steer::{Agents, Back, Collector, Interposition, Stays, Target};
 
 /// Between two parts of the experiment.
 const BREATH: Duration = Duration::from_secs(2);
@@ -48,21 +47,15 @@ const LOAD_AT_MOST: Duration = Duration::from_mins(45);
 const STOP: Duration = Duration::from_secs(30);
 
 /// One experiment on one target.
-pub struct Experiment<'a> {
-    /// The cluster.
-    pub cluster: &'a Cluster,
+pub struct Experiment<'a, P> {
+    /// Where it runs.
+    pub platform: &'a P,
     /// What was found of the target.
     pub target: &'a Target,
-    /// Its dependencies, and where agents can stand before them.
-    pub sites: &'a [Site],
     /// What is to be done.
     pub plan: &'a Plan,
-    /// What is rolled in.
-    pub candidate: Candidate,
     /// Whether the candidate stays whatever is found.
     pub keep: bool,
-    /// Image of the agents.
-    pub agent_image: &'a str,
     /// No roll may end later than this.
     pub deadline: Instant,
 }
@@ -93,7 +86,7 @@ enum Ended {
     Early,
 }
 
-impl Experiment<'_> {
+impl<P: Platform> Experiment<'_, P> {
     /// Runs it; when the environment fails half-way, gives what was seen until then, and the failure. Whatever it is that
     /// ends it early, the way back is taken before an agent is stopped and before anything is fetched.
     /// Whatever happens, the caller owes the clean-up. The caller holds the Lease under the run's name.
@@ -108,18 +101,16 @@ impl Experiment<'_> {
         let started = now();
         progress.expect(self.estimate());
         progress.tell(&format!("starting {} load agents", self.plan.traffic.agents));
-        let agents = Agents::deploy(self.cluster, self.plan, self.agent_image).await?;
-        let collector = Collector::start(self.cluster, self.target).await?;
-        let before = self.sites.len();
+        let agents = self.platform.agents(self.plan).await?;
+        let collector = self.platform.collect(self.plan).await?;
+        let before = self.plan.dependencies.len();
         progress.tell(&format!("starting the guardian, and middle agents before {before} dependencies"));
-        let middle =
-            Interposition::prepare(self.cluster, self.plan, self.sites, self.agent_image, collector.pods())
-                .await?;
+        let (middle, lead) = self.platform.interpose(self.plan, collector.pods()).await?;
         let prober = agents.probe(self.target.probes.clone(), collector.pods());
         agents.start(self.plan, self.target.address, &self.target.headers, LOAD_AT_MOST).await?;
 
         let own = Own { started, diary: Diary::default(), pulse: Pulse::start(Who::Validator, BEAT, now) };
-        let ran = Box::pin(self.steps(&agents, &middle, &collector, &own, progress)).await;
+        let ran = Box::pin(self.steps(&agents, (&middle, &lead), &collector, &own, progress)).await;
         let ran = self.back(ran, &middle, progress).await;
         prober.abort();
         let stopped = stop(&agents).await;
@@ -138,7 +129,7 @@ impl Experiment<'_> {
     async fn steps(
         &self,
         agents: &Agents,
-        middle: &Interposition,
+        (middle, lead): (&Interposition, &P::Lead),
         collector: &Collector,
         Own { started, diary, pulse }: &Own,
         progress: &mut Progress,
@@ -148,11 +139,9 @@ impl Experiment<'_> {
         sleep(QUIET).await;
         diary.end(Step::Baseline);
         peace::answered(agents, self.plan).await?;
-        let (run, pods) = (&self.plan.run, collector.pods());
-        let rollout =
-            Rollout::prepare(self.cluster, self.target, run, &self.candidate, middle.aliases(), pods).await?;
+        let rollout = self.platform.rollout(self.plan, lead, collector.pods()).await?;
         let stage = Stage {
-            cluster: self.cluster,
+            platform: self.platform,
             target: self.target,
             plan: self.plan,
             agents,
@@ -173,7 +162,7 @@ impl Experiment<'_> {
 
     async fn in_and_out(
         &self,
-        stage: &Stage<'_>,
+        stage: &Stage<'_, P>,
         started: Millis,
         progress: &mut Progress,
     ) -> Result<Ended, Failure> {
@@ -194,7 +183,7 @@ impl Experiment<'_> {
         Ok(if complete { Ended::Whole((stays == Stays::Old).then_some(why)) } else { Ended::Early })
     }
 
-    async fn faults(&self, stage: &Stage<'_>, progress: &mut Progress) -> Result<(), Failure> {
+    async fn faults(&self, stage: &Stage<'_, P>, progress: &mut Progress) -> Result<(), Failure> {
         let pods = stage.serving();
         stage.direct(&pods).await?;
         hang::run(stage, &pods, progress).await?;
@@ -220,7 +209,7 @@ impl Experiment<'_> {
             return Ok(taken_back);
         }
         let back = if self.keep { Back::Clean } else { Back::Old };
-        match go_back(self.cluster, &self.target.plan.deployment, back).await {
+        match self.platform.go_back(self.plan, back).await {
             Ok(done) => done.iter().for_each(|line| progress.tell(line)),
             Err(failure) => progress.tell(&format!("the way back: {failure}")),
         }

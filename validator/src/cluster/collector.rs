@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
@@ -10,13 +10,15 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use serde_json::Value;
 use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 
 use super::watch::Watched;
-use super::{Cluster, Target, aliases};
-use crate::evidence::{Change, Fact, Gap, ObjectFact, ObjectKind};
+use super::{Cluster, aliases};
+use crate::evidence::{Change, Fact, ObjectFact, ObjectKind};
 use crate::failure::Failure;
-use crate::moment::now;
+use crate::middle::Origin;
+use crate::plan::TargetPlan;
+use crate::steer::{Collector, Facts, PodBrief, PodTable};
 
 /// Facts that may wait for the collector; a roll of 100 pods makes about 2,000.
 const QUEUE: usize = 10_000;
@@ -24,107 +26,59 @@ const QUEUE: usize = 10_000;
 /// How long the first lists may take.
 const FIRST_LISTS: Duration = Duration::from_secs(20);
 
-/// The pods of the target by name, as the watch shows them.
-pub type PodTable = BTreeMap<String, PodBrief>;
-
-/// What steering a run needs to know of a pod.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PodBrief {
-    /// Its address, once it has one.
-    pub ip: Option<IpAddr>,
-    /// Hash of its template.
-    pub hash: String,
-    /// Whether its deletion was asked for.
-    pub leaving: bool,
-    /// Whether its condition Ready is true.
-    pub ready: bool,
-    /// Whether it is led to our agents.
-    pub led: bool,
-    /// Why a container waits, in one word, if one does.
-    pub waiting: Option<String>,
+/// Starts the watches of a target and waits until each has sent its first list.
+pub(super) async fn collect(
+    cluster: &Cluster,
+    target: &TargetPlan,
+    selector: &str,
+) -> Result<Collector, Failure> {
+    let (facts, received) = mpsc::channel(QUEUE);
+    let (table, pods) = watch::channel(PodTable::new());
+    let mut watches = JoinSet::new();
+    let listed = Arc::new(Semaphore::new(0));
+    let (service, selector) = (&target.service, Some(selector.to_owned()));
+    let deployment = Watched::<Deployment> {
+        api: cluster.api(),
+        kind: ObjectKind::Deployment,
+        labels: None,
+        name: Some(target.deployment.clone()),
+    };
+    let sets = Watched::<ReplicaSet> {
+        api: cluster.api(),
+        kind: ObjectKind::ReplicaSet,
+        labels: selector.clone(),
+        name: None,
+    };
+    let of_target =
+        Watched::<Pod> { api: cluster.api(), kind: ObjectKind::Pod, labels: selector, name: None };
+    let slices = Watched::<EndpointSlice> {
+        api: cluster.api(),
+        kind: ObjectKind::EndpointSlice,
+        labels: Some(format!("kubernetes.io/service-name={service}")),
+        name: None,
+    };
+    watches.spawn(deployment.follow(facts.clone(), Arc::clone(&listed)));
+    watches.spawn(sets.follow(facts.clone(), Arc::clone(&listed)));
+    watches.spawn(of_target.follow(facts.clone(), Arc::clone(&listed)));
+    watches.spawn(slices.follow(facts, Arc::clone(&listed)));
+    let kept = Facts::default();
+    let keeper = tokio::spawn(keep(received, table, Arc::clone(&kept)));
+    first_lists(&listed, &watches, pods.clone()).await?;
+    Ok(Collector::new(watches, Some(keeper), kept, pods))
 }
 
-/// What was seen, in order; guarded for one push or one copy.
-type Facts = Arc<Mutex<Vec<Fact>>>;
-
-/// The running watches of one target.
-pub struct Collector {
-    watches: JoinSet<()>,
-    keeper: JoinHandle<()>,
-    facts: Facts,
-    pods: watch::Receiver<PodTable>,
-}
-
-impl Collector {
-    /// Starts the watches and waits until each has sent its first list.
-    pub async fn start(cluster: &Cluster, target: &Target) -> Result<Self, Failure> {
-        let (facts, received) = mpsc::channel(QUEUE);
-        let (table, pods) = watch::channel(PodTable::new());
-        let mut watches = JoinSet::new();
-        let listed = Arc::new(Semaphore::new(0));
-        let (service, selector) = (&target.plan.service, Some(target.selector.clone()));
-        let deployment = Watched::<Deployment> {
-            api: cluster.api(),
-            kind: ObjectKind::Deployment,
-            labels: None,
-            name: Some(target.plan.deployment.clone()),
-        };
-        let sets = Watched::<ReplicaSet> {
-            api: cluster.api(),
-            kind: ObjectKind::ReplicaSet,
-            labels: selector.clone(),
-            name: None,
-        };
-        let of_target =
-            Watched::<Pod> { api: cluster.api(), kind: ObjectKind::Pod, labels: selector, name: None };
-        let slices = Watched::<EndpointSlice> {
-            api: cluster.api(),
-            kind: ObjectKind::EndpointSlice,
-            labels: Some(format!("kubernetes.io/service-name={service}")),
-            name: None,
-        };
-        watches.spawn(deployment.follow(facts.clone(), Arc::clone(&listed)));
-        watches.spawn(sets.follow(facts.clone(), Arc::clone(&listed)));
-        watches.spawn(of_target.follow(facts.clone(), Arc::clone(&listed)));
-        watches.spawn(slices.follow(facts, Arc::clone(&listed)));
-        let kept = Facts::default();
-        let keeper = tokio::spawn(keep(received, table, Arc::clone(&kept)));
-        let mut collector = Self { watches, keeper, facts: kept, pods };
-        collector.first_lists(&listed).await?;
-        Ok(collector)
+async fn first_lists(
+    listed: &Semaphore,
+    watches: &JoinSet<()>,
+    mut pods: watch::Receiver<PodTable>,
+) -> Result<(), Failure> {
+    let all = u32::try_from(watches.len()).unwrap_or(u32::MAX);
+    let pods = pods.wait_for(|pods| !pods.is_empty());
+    let complete = async { listed.acquire_many(all).await.is_ok() && pods.await.is_ok() };
+    if tokio::time::timeout(FIRST_LISTS, complete).await == Ok(true) {
+        return Ok(());
     }
-
-    /// The present pods; the receiver is told of every change.
-    pub fn pods(&self) -> watch::Receiver<PodTable> {
-        self.pods.clone()
-    }
-
-    /// What was seen until now.
-    pub fn seen(&self) -> Vec<Fact> {
-        self.facts.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Ends the watches and hands over what they saw.
-    pub async fn finish(mut self) -> Vec<Fact> {
-        // None ends by itself.
-        let dead = self.watches.try_join_next().map(|_| {
-            let at = now();
-            Fact::Gap(Gap { at, since: at, kind: ObjectKind::Pod, reason: "a watch ended by itself".into() })
-        });
-        self.watches.shutdown().await;
-        (&mut self.keeper).await.ok(); // it ends with the watches
-        self.seen().into_iter().chain(dead).collect()
-    }
-
-    async fn first_lists(&mut self, listed: &Semaphore) -> Result<(), Failure> {
-        let all = u32::try_from(self.watches.len()).unwrap_or(u32::MAX);
-        let pods = self.pods.wait_for(|pods| !pods.is_empty());
-        let complete = async { listed.acquire_many(all).await.is_ok() && pods.await.is_ok() };
-        if tokio::time::timeout(FIRST_LISTS, complete).await == Ok(true) {
-            return Ok(());
-        }
-        Err(Failure::environment("the watches on the target showed no pod within 20 s"))
-    }
+    Err(Failure::environment("the watches on the target showed no pod within 20 s"))
 }
 
 async fn keep(mut received: mpsc::Receiver<Fact>, table: watch::Sender<PodTable>, facts: Facts) {
@@ -167,8 +121,11 @@ fn update(pods: &mut PodTable, listed: &mut BTreeSet<String>, fact: &ObjectFact)
     }
     let conditions = object.pointer("/status/conditions").and_then(|v| v.as_array());
     let containers = object.pointer("/status/containerStatuses").and_then(|v| v.as_array());
+    let ip: Option<IpAddr> = text("/status/podIP").and_then(|ip| ip.parse().ok());
     let brief = PodBrief {
-        ip: text("/status/podIP").and_then(|ip| ip.parse().ok()),
+        origins: ip.map(Origin::from).into_iter().collect(),
+        ip,
+        ports: BTreeMap::new(),
         hash: text("/metadata/labels/pod-template-hash").unwrap_or_default(),
         leaving: object.pointer("/metadata/deletionTimestamp").is_some(),
         led: is_led(object),

@@ -61,8 +61,7 @@ impl Fake {
         tokio::spawn(async move { axum::serve(listener, router).await });
         let config = Config::new(format!("http://{address}").parse().unwrap());
         let client = Client::try_from(config).unwrap();
-        let dial = super::forward::Dial::PortForward;
-        (fake, Cluster { client, namespace: "demo".into(), context: "it".into(), dial })
+        (fake, Cluster::over(client, "demo", "it".into()))
     }
 
     pub(crate) fn put(&self, path: &str, object: Value) {

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep};
 use super::patches::{MANAGER, annotation};
 use super::{Cluster, RUN_LABEL, aliases};
 use crate::failure::Failure;
+use crate::steer::Back;
 
 /// Annotation of the deployment while a run works on it: the revision to go back to.
 const ROLLBACK_TO: &str = "golive.dev/rollback-to";
@@ -43,15 +44,6 @@ pub(super) struct Undone {
     /// In words.
     pub(super) text: String,
     pub(super) deployment: Deployment,
-}
-
-/// Which template the way back leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Back {
-    /// The one that was found.
-    Old,
-    /// The present one, without our aliases.
-    Clean,
 }
 
 impl Note {
@@ -98,7 +90,7 @@ pub async fn keep(cluster: &Cluster, name: &str) -> Result<bool, Failure> {
 ///
 /// # Errors
 /// Exit 3 when the API server does not let us; a clean-up tries again.
-pub async fn go_back(cluster: &Cluster, name: &str, back: Back) -> Result<Option<String>, Failure> {
+pub(super) async fn go_back(cluster: &Cluster, name: &str, back: Back) -> Result<Option<String>, Failure> {
     repeated(async || {
         let deployment = read(cluster, name).await?;
         let undone = match back {

@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::Target;
 use super::fake::Fake;
-use super::target::Probes;
 use crate::load::SecretHeaders;
 use crate::plan::TargetPlan;
+use crate::steer::{Probes, Target};
 use crate::timeline::tests::header;
 
 /// The deployment at the fake API server.
@@ -84,8 +83,6 @@ pub(crate) fn target() -> Target {
         headers: SecretHeaders::default(),
         plan,
         address: ([127, 0, 0, 1], 80).into(),
-        selector: "app=users".into(),
-        container: "users".into(),
         probes: Probes::default(),
         expected_roll: Duration::ZERO,
         least_roll: Duration::ZERO,

@@ -12,11 +12,14 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
+use super::Cluster;
 use super::rollback::{self, Note};
 use super::written::Written;
-use super::{Cluster, PodTable, Target};
 use crate::failure::Failure;
 use crate::moment::now;
+use crate::plan::TargetPlan;
+use crate::platform::Roll;
+use crate::steer::{PodTable, RollEnd, Stays};
 
 /// Annotation of the pod template that makes every roll a revision of its own.
 const RESTARTED_AT: &str = "golive.dev/restarted-at";
@@ -44,28 +47,6 @@ pub enum Candidate {
     Image(String),
 }
 
-/// Which template the roll out leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stays {
-    /// The candidate's, without our aliases.
-    Candidate,
-    /// The one that was found.
-    Old,
-}
-
-/// How a roll ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RollEnd {
-    /// Complete, every old pod gone.
-    Complete,
-    /// The image of a new pod cannot be pulled, and why: says nothing about the service.
-    Unpullable(String),
-    /// It cannot complete, and why.
-    Stuck(String),
-    /// It was not complete when the run's own time was over: says nothing about the service.
-    OutOfTime(String),
-}
-
 /// The target under experiment: it remembers the revision it had.
 pub struct Rollout {
     cluster: Cluster,
@@ -86,13 +67,13 @@ impl Rollout {
     /// Exit 3 when the API server refuses.
     pub async fn prepare(
         cluster: &Cluster,
-        target: &Target,
+        target: &TargetPlan,
         run: &str,
         candidate: &Candidate,
         aliases: &[HostAlias],
         pods: watch::Receiver<PodTable>,
     ) -> Result<Self, Failure> {
-        let name = target.plan.deployment.clone();
+        let name = target.deployment.clone();
         let found = rollback::read(cluster, &name).await?;
         // What an earlier run may have left in our name would be taken off with the first write of this one.
         rollback::disown(cluster, &found).await?;
@@ -109,50 +90,6 @@ impl Rollout {
         };
         rollout.apply(None).await?;
         Ok(rollout)
-    }
-
-    /// Brings the candidate, behind the agents, and waits for the end of the last pod before it; `progress` hears how
-    /// many are left.
-    ///
-    /// # Errors
-    /// Exit 3 when the API server refuses.
-    pub async fn roll_in(
-        &self,
-        deadline: Instant,
-        progress: impl FnMut(usize, usize),
-    ) -> Result<RollEnd, Failure> {
-        let old = self.present();
-        self.apply(Some(self.template(&self.aliases))).await?;
-        self.end(&old, deadline, progress).await
-    }
-
-    /// Brings the template that is to stay, past the agents, and waits in the same way.
-    ///
-    /// # Errors
-    /// Exit 3 when the API server refuses.
-    pub async fn roll_out(
-        &self,
-        stays: Stays,
-        deadline: Instant,
-        progress: impl FnMut(usize, usize),
-    ) -> Result<RollEnd, Failure> {
-        let old = self.present();
-        match stays {
-            Stays::Candidate => self.apply(Some(self.template(&[]))).await?,
-            Stays::Old => {
-                let back = async {
-                    let found = rollback::read(&self.cluster, &self.name).await?;
-                    Ok(rollback::undo(&self.cluster, &found).await?.map_or(found, |undone| undone.deployment))
-                };
-                self.written.by(Box::pin(back)).await?;
-            }
-        }
-        self.end(&old, deadline, progress).await
-    }
-
-    /// Waits until somebody else has changed the target's spec, and says who and when; for ever if nobody does.
-    pub async fn changed(&self) -> Failure {
-        self.written.changed().await
     }
 
     fn present(&self) -> BTreeSet<String> {
@@ -234,6 +171,42 @@ impl Rollout {
     }
 }
 
+impl Roll for Rollout {
+    async fn roll_in(
+        &self,
+        deadline: Instant,
+        progress: impl FnMut(usize, usize),
+    ) -> Result<RollEnd, Failure> {
+        let old = self.present();
+        self.apply(Some(self.template(&self.aliases))).await?;
+        self.end(&old, deadline, progress).await
+    }
+
+    async fn roll_out(
+        &self,
+        stays: Stays,
+        deadline: Instant,
+        progress: impl FnMut(usize, usize),
+    ) -> Result<RollEnd, Failure> {
+        let old = self.present();
+        match stays {
+            Stays::Candidate => self.apply(Some(self.template(&[]))).await?,
+            Stays::Old => {
+                let back = async {
+                    let found = rollback::read(&self.cluster, &self.name).await?;
+                    Ok(rollback::undo(&self.cluster, &found).await?.map_or(found, |undone| undone.deployment))
+                };
+                self.written.by(Box::pin(back)).await?;
+            }
+        }
+        self.end(&old, deadline, progress).await
+    }
+
+    async fn changed(&self) -> Failure {
+        self.written.changed().await
+    }
+}
+
 /// What the deployment controller says when `progressDeadlineSeconds` are over, about the present template.
 fn stalled(deployment: &Deployment) -> Option<String> {
     let status = deployment.status.as_ref()?;
@@ -250,7 +223,7 @@ fn stalled(deployment: &Deployment) -> Option<String> {
 ///
 /// # Errors
 /// Exit 3 when the API server refuses.
-pub async fn delete_pod(cluster: &Cluster, pod: &str) -> Result<(), Failure> {
+pub(super) async fn delete_pod(cluster: &Cluster, pod: &str) -> Result<(), Failure> {
     let pods: Api<Pod> = cluster.api();
     cluster.call("delete a pod of the target", pods.delete(pod, &DeleteParams::default())).await.map(drop)
 }

@@ -9,8 +9,6 @@ mod service;
 mod spoken;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
 use k8s_openapi::api::core::v1::{Container, Node, Pod, Service};
@@ -24,46 +22,12 @@ use super::Cluster;
 use crate::config::{GoLiveCheck, RequestSpec};
 use crate::evidence::{Change, Fact, Millis, ObjectFact, ObjectKind};
 use crate::failure::Failure;
-use crate::load::SecretHeaders;
 use crate::plan::{Probe, ServedPort, TargetPlan};
+use crate::steer::{Probes, Target};
 
 pub use kind::deployment_name;
 
-/// What was found of the target.
-#[derive(Clone, Debug)]
-pub struct Target {
-    /// What stands in the plan.
-    pub plan: TargetPlan,
-    /// Address of the Service.
-    pub address: SocketAddr,
-    /// Further ports of the Service, as requests name them.
-    pub ports: BTreeMap<String, ServedPort>,
-    /// Values of secret headers.
-    pub headers: SecretHeaders,
-    /// Label selector of its pods.
-    pub selector: String,
-    /// Name of the container that serves.
-    pub container: String,
-    /// Its probes as they are asked, with all headers.
-    pub probes: Probes,
-    /// How long one roll may take, as far as the probes and the pods there are tell.
-    pub expected_roll: Duration,
-    /// How long one roll takes at least, however fast the pods are: declared delays, one pod after the other.
-    pub least_roll: Duration,
-    /// Service and disruption budgets, for the static checks.
-    pub facts: Vec<Fact>,
-}
-
-/// What the kubelet asks of the container that serves.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Probes {
-    /// Its readiness probe, if one is declared.
-    pub readiness: Option<Probe>,
-    /// Its liveness probe, if one is declared.
-    pub liveness: Option<Probe>,
-}
-
-/// Reads the target's objects.
+/// Reads the target's objects. Gives the label selector of its pods as well.
 ///
 /// # Errors
 /// Exit 2 when the target or its Service does not exist or cannot be gated, exit 3 when it is not at rest.
@@ -72,7 +36,7 @@ pub async fn discover(
     check: &GoLiveCheck,
     candidate: Option<&str>,
     now: Millis,
-) -> Result<Target, Failure> {
+) -> Result<(Target, String), Failure> {
     let wanted = &check.spec.target;
     let deployment = deployment::find(cluster, &wanted.deployment).await?;
     deployment::at_rest(&deployment)?;
@@ -91,18 +55,17 @@ pub async fn discover(
     let pods: Api<Pod> = cluster.api();
     let pods = cluster.call("list pods", pods.list(&ListParams::default().labels(&selector))).await?;
     let pace = Pace::new(&spec, container, plan.pre_stop, &pods.items);
-    Ok(Target {
+    let target = Target {
         address,
         ports: ports(&service, &pod.containers, &check.spec.traffic.requests)?,
         headers: headers::secret(cluster, &check.spec.traffic.requests).await?,
-        selector,
-        container: container.name.clone(),
         probes,
         expected_roll: pace.expected_roll(),
         least_roll: pace.least_roll(),
         facts: static_facts(cluster, &service, now).await?,
         plan,
-    })
+    };
+    Ok((target, selector))
 }
 
 /// The ports that requests name, resolved.

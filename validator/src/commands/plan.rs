@@ -19,7 +19,7 @@ pub(super) async fn plan(args: PlanArgs) -> Result<Exit, Failure> {
     let given = target_file::given(&args.target)?;
     let context = args.target.cluster.context.as_deref();
     let cluster = Cluster::connect(context, &check.metadata.namespace).await?;
-    let mut target = discover(&cluster, &check, args.image.as_deref(), now()).await?;
+    let (mut target, _) = discover(&cluster, &check, args.image.as_deref(), now()).await?;
     find_sites(&cluster, &check.spec.dependencies, &target.plan).await?;
     let plan = target_file::plan(&check, &mut target, &given, "plan")?;
     write!(anstream::stdout(), "{}", forecast(&plan, target.expected_roll))?;

@@ -12,7 +12,7 @@ use super::target_file;
 use crate::checks::ALL;
 use crate::cli::RunArgs;
 use crate::cluster::{
-    Candidate, Cluster, HeldLease, Site, Takeover, Target, at_rest_again, clean_up, discover, find_sites,
+    Candidate, Cluster, HeldLease, InCluster, Site, Takeover, at_rest_again, clean_up, discover, find_sites,
     keep, kept_by, preflight,
 };
 use crate::config::GoLiveCheck;
@@ -24,6 +24,7 @@ use crate::judge::judge;
 use crate::moment::now;
 use crate::plan::Plan;
 use crate::progress::Progress;
+use crate::steer::Target;
 
 /// How long the target may need to be at rest again after the run.
 const REST: Duration = Duration::from_mins(5);
@@ -103,11 +104,22 @@ impl Gate<'_> {
         let (args, cluster, lease) = (self.args, self.cluster, self.lease);
         let prepared = Box::pin(prepare(args, check, &self.given, cluster, run, &mut self.progress));
         // What was left of the clean-up is left for the next run, as after any other end of this process.
-        let (target, sites, plan) = match alone(lease, &mut self.signals, prepared).await {
+        let Prepared { target, selector, sites, plan } = match alone(lease, &mut self.signals, prepared).await
+        {
             Ok(prepared) => prepared,
             Err(failure) => return (Err(failure), Left::Clean),
         };
-        let experiment = Box::pin(experiment(args, cluster, &target, &sites, &plan, &mut self.progress));
+        let candidate = args.image.clone().map_or(Candidate::Restart, Candidate::Image);
+        let (selector, sites, agent_image) = (selector.as_str(), sites.as_slice(), args.agent_image.as_str());
+        let platform = InCluster { cluster, selector, sites, candidate, agent_image };
+        let experiment = Experiment {
+            platform: &platform,
+            target: &target,
+            plan: &plan,
+            keep: args.keep,
+            deadline: Instant::now() + Duration::from_secs_f64(args.timeout.0),
+        };
+        let experiment = Box::pin(experiment.run(&mut self.progress));
         let (ended, taken_back) = match alone(lease, &mut self.signals, experiment).await {
             Ok(Ran { evidence, failure, taken_back }) => {
                 (conclude(args, &evidence, failure, &mut self.progress), taken_back)
@@ -155,6 +167,15 @@ async fn alone<T>(
     }
 }
 
+/// What there is to work with.
+struct Prepared {
+    target: Target,
+    /// Label selector of its pods.
+    selector: String,
+    sites: Vec<Site>,
+    plan: Plan,
+}
+
 /// Takes away what an earlier run has left, and finds out what there is to work with.
 async fn prepare(
     args: &RunArgs,
@@ -163,7 +184,7 @@ async fn prepare(
     cluster: &Cluster,
     run: &str,
     progress: &mut Progress,
-) -> Result<(Target, Vec<Site>, Plan), Failure> {
+) -> Result<Prepared, Failure> {
     let left = clean_up(cluster).await?;
     for line in &left {
         progress.tell(&format!("left behind by an earlier run: {line}"));
@@ -171,7 +192,7 @@ async fn prepare(
     if !left.is_empty() {
         at_rest_again(cluster, &check.spec.target.deployment, Instant::now() + REST).await?;
     }
-    let mut target = discover(cluster, check, args.image.as_deref(), now()).await?;
+    let (mut target, selector) = discover(cluster, check, args.image.as_deref(), now()).await?;
     let sites = find_sites(cluster, &check.spec.dependencies, &target.plan).await?;
     if let Some(kept) = kept_by(cluster, &target.plan.deployment).await? {
         progress.tell(&kept);
@@ -180,28 +201,7 @@ async fn prepare(
     for line in forecast(&plan, target.expected_roll).brief() {
         progress.tell(&line);
     }
-    Ok((target, sites, plan))
-}
-
-async fn experiment(
-    args: &RunArgs,
-    cluster: &Cluster,
-    target: &Target,
-    sites: &[Site],
-    plan: &Plan,
-    progress: &mut Progress,
-) -> Result<Ran, Failure> {
-    let experiment = Experiment {
-        cluster,
-        target,
-        sites,
-        plan,
-        candidate: args.image.clone().map_or(Candidate::Restart, Candidate::Image),
-        keep: args.keep,
-        agent_image: &args.agent_image,
-        deadline: Instant::now() + Duration::from_secs_f64(args.timeout.0),
-    };
-    Box::pin(experiment.run(progress)).await
+    Ok(Prepared { target, selector, sites, plan })
 }
 
 /// An output that cannot be written is found out now, not after the run.

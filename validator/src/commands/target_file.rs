@@ -1,10 +1,11 @@
 //! What is to be gated, from a file or from arguments.
 
 use crate::cli::TargetArgs;
-use crate::cluster::{Target, deployment_name};
+use crate::cluster::deployment_name;
 use crate::config::{GoLiveCheck, RequestSpec};
 use crate::failure::Failure;
 use crate::plan::Plan;
+use crate::steer::Target;
 
 /// The target file, or what the arguments say in its place.
 pub(super) fn read(args: &TargetArgs) -> Result<GoLiveCheck, Failure> {

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::cluster::Interposition;
 use crate::evidence::Fault;
 use crate::failure::Failure;
 use crate::middle::{FaultOrder, PodNow};
+use crate::steer::Interposition;
 
 /// How often the agents' last words are looked at.
 const LOOK: Duration = Duration::from_millis(100);

@@ -11,12 +11,17 @@ use super::stage::Stage;
 use super::trials::{self, Act};
 use crate::evidence::{Fault, Step, TrialEnd};
 use crate::failure::Failure;
+use crate::platform::Platform;
 use crate::progress::Progress;
 
 /// Hangs each dependency with a breaker in turn, under load, and sends each pod through its acts: all of them with
 /// the first dependency, only a trial with the others.
 /// Without any breaker only the collector is taken away.
-pub(super) async fn run(stage: &Stage<'_>, pods: &[String], progress: &mut Progress) -> Result<(), Failure> {
+pub(super) async fn run(
+    stage: &Stage<'_, impl Platform>,
+    pods: &[String],
+    progress: &mut Progress,
+) -> Result<(), Failure> {
     if stage.circuits().is_empty() {
         return without_collector(stage, pods, progress).await;
     }
@@ -36,7 +41,7 @@ pub(super) async fn run(stage: &Stage<'_>, pods: &[String], progress: &mut Progr
 }
 
 async fn without_collector(
-    stage: &Stage<'_>,
+    stage: &Stage<'_, impl Platform>,
     pods: &[String],
     progress: &mut Progress,
 ) -> Result<(), Failure> {
@@ -49,7 +54,7 @@ async fn without_collector(
 }
 
 async fn hang(
-    stage: &Stage<'_>,
+    stage: &Stage<'_, impl Platform>,
     dependency: &str,
     circuit: &Circuit,
     pods: &[String],
@@ -63,7 +68,7 @@ async fn hang(
 }
 
 async fn each_on_its_own(
-    stage: &Stage<'_>,
+    stage: &Stage<'_, impl Platform>,
     dependency: &str,
     circuit: &Circuit,
     pods: &[String],

@@ -7,17 +7,18 @@ use tokio::time::timeout;
 
 use super::stage::Stage;
 use crate::checks::ALL;
-use crate::cluster::Stays;
 use crate::evidence::{Evidence, Fact, Header};
 use crate::judge::judge;
+use crate::platform::Platform;
 use crate::report::Report;
+use crate::steer::Stays;
 
 /// How long it may take to fetch and judge what was seen; without it the old template stays.
 const AT_MOST: Duration = Duration::from_mins(1);
 
 /// The template for the roll out: the candidate's, unless something that gates has failed so far. What needs the roll
 /// out is inconclusive until then, and does not count. Gives what failed.
-pub(super) async fn stays(stage: &Stage<'_>, header: Header) -> (Stays, String) {
+pub(super) async fn stays(stage: &Stage<'_, impl Platform>, header: Header) -> (Stays, String) {
     let judged = async {
         let mut facts: Vec<Fact> = stage.target.facts.clone();
         facts.extend(stage.diary.facts().into_iter().chain(stage.pulse.facts()));

@@ -8,6 +8,7 @@ use super::stage::Stage;
 use crate::config::Need;
 use crate::evidence::{Fault, Step};
 use crate::failure::Failure;
+use crate::platform::Platform;
 
 /// Ways to be gone; pods next to each other meet different ones.
 const MODES: [Fault; 3] = [Fault::Refuse, Fault::Reset, Fault::Silence];
@@ -34,7 +35,7 @@ pub(super) const RECOVERY: Duration = Duration::from_secs(25);
 const AT_MOST: Duration = Duration::from_mins(4);
 
 /// Runs the four steps.
-pub(super) async fn run(stage: &Stage<'_>, pods: &[String]) -> Result<(), Failure> {
+pub(super) async fn run(stage: &Stage<'_, impl Platform>, pods: &[String]) -> Result<(), Failure> {
     let stores = stage.stores();
     if stores.is_empty() {
         return Ok(());
@@ -45,7 +46,11 @@ pub(super) async fn run(stage: &Stage<'_>, pods: &[String]) -> Result<(), Failur
     recover(stage, &stores, pods).await
 }
 
-async fn one_of_each(stage: &Stage<'_>, stores: &[&str], pods: &[String]) -> Result<(), Failure> {
+async fn one_of_each(
+    stage: &Stage<'_, impl Platform>,
+    stores: &[&str],
+    pods: &[String],
+) -> Result<(), Failure> {
     let least = least(stage);
     stage.diary.begin(Step::Loss, least);
     for (number, pod) in pods.iter().enumerate() {
@@ -57,7 +62,7 @@ async fn one_of_each(stage: &Stage<'_>, stores: &[&str], pods: &[String]) -> Res
     let lost = |number| stores[first(number, stores.len())];
     let leaving = pods.iter().enumerate().filter(|(number, _)| needs(stage, lost(*number)));
     let leaving: Vec<&String> = leaving.map(|(_, pod)| pod).collect();
-    let gone = |stage: &Stage<'_>| {
+    let gone = |stage: &Stage<'_, _>| {
         let serving = stage.serving();
         leaving.iter().all(|pod| !serving.contains(pod))
     };
@@ -66,7 +71,11 @@ async fn one_of_each(stage: &Stage<'_>, stores: &[&str], pods: &[String]) -> Res
     Ok(())
 }
 
-async fn all_of_all(stage: &Stage<'_>, stores: &[&str], pods: &[String]) -> Result<(), Failure> {
+async fn all_of_all(
+    stage: &Stage<'_, impl Platform>,
+    stores: &[&str],
+    pods: &[String],
+) -> Result<(), Failure> {
     stage.diary.begin(Step::Blackout, BLACKOUT);
     for (number, pod) in pods.iter().enumerate() {
         let lost = first(number, stores.len());
@@ -79,7 +88,11 @@ async fn all_of_all(stage: &Stage<'_>, stores: &[&str], pods: &[String]) -> Resu
     Ok(())
 }
 
-async fn the_other_of_each(stage: &Stage<'_>, stores: &[&str], pods: &[String]) -> Result<(), Failure> {
+async fn the_other_of_each(
+    stage: &Stage<'_, impl Platform>,
+    stores: &[&str],
+    pods: &[String],
+) -> Result<(), Failure> {
     stage.diary.begin(Step::Partial, PARTIAL);
     for (number, pod) in pods.iter().enumerate() {
         stage.faults.clear(stores[first(number, stores.len())], pod).await?;
@@ -89,7 +102,7 @@ async fn the_other_of_each(stage: &Stage<'_>, stores: &[&str], pods: &[String]) 
     Ok(())
 }
 
-async fn recover(stage: &Stage<'_>, stores: &[&str], pods: &[String]) -> Result<(), Failure> {
+async fn recover(stage: &Stage<'_, impl Platform>, stores: &[&str], pods: &[String]) -> Result<(), Failure> {
     let circuits = stage.circuits();
     let longest = circuits.iter().map(|(_, circuit)| circuit.open_for + circuit.deadline).max();
     let before: Vec<u64> = calls(stage, pods);
@@ -110,14 +123,14 @@ async fn recover(stage: &Stage<'_>, stores: &[&str], pods: &[String]) -> Result<
 }
 
 /// Calls of each pod at the databases with a breaker, so far.
-fn calls(stage: &Stage<'_>, pods: &[String]) -> Vec<u64> {
+fn calls(stage: &Stage<'_, impl Platform>, pods: &[String]) -> Vec<u64> {
     let circuits = stage.circuits();
     let of = |pod: &String| circuits.iter().map(|(name, _)| stage.faults.now(name, pod).calls).sum();
     pods.iter().map(of).collect()
 }
 
 /// How long each pod lacks one dependency at least.
-fn least(stage: &Stage<'_>) -> Duration {
+fn least(stage: &Stage<'_, impl Platform>) -> Duration {
     let latest = stage.circuits().iter().map(|(_, circuit)| circuit.latest).max();
     let all_leave = stage.stores().into_iter().all(|store| needs(stage, store));
     match latest {
@@ -127,7 +140,7 @@ fn least(stage: &Stage<'_>) -> Duration {
 }
 
 /// Whether a pod is not ready without it.
-fn needs(stage: &Stage<'_>, store: &str) -> bool {
+fn needs(stage: &Stage<'_, impl Platform>, store: &str) -> bool {
     stage.dependencies().any(|d| d.name == store && d.readiness == Need::Required)
 }
 

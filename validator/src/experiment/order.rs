@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::Experiment;
 use crate::cluster::fake::{Fake, Heard};
 use crate::cluster::rolled::{Rolled, old, target};
-use crate::cluster::{Candidate, Cluster, clean_up, find_sites};
+use crate::cluster::{Candidate, Cluster, InCluster, clean_up, find_sites};
 use crate::failure::Failure;
 use crate::plan::Plan;
 use crate::progress::Progress;
@@ -59,14 +59,18 @@ async fn tried_at(fake: Fake, mut cluster: Cluster, failing: Option<usize>) -> T
         fake.fail(before + number);
     }
     let target = target();
-    let experiment = Experiment {
+    let platform = InCluster {
         cluster: &cluster,
-        target: &target,
+        selector: "app=users",
         sites: &sites,
-        plan: &plan,
         candidate: Candidate::Image("users:2".into()),
-        keep: false,
         agent_image: "image",
+    };
+    let experiment = Experiment {
+        platform: &platform,
+        target: &target,
+        plan: &plan,
+        keep: false,
         deadline: Instant::now() + MINUTE * 10,
     };
     let ran = Box::pin(experiment.run(&mut Progress::new(true))).await;

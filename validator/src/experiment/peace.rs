@@ -7,11 +7,12 @@ use tokio::time::sleep;
 
 use super::answers;
 use super::stage::Stage;
-use crate::cluster::Agents;
 use crate::evidence::Step;
 use crate::failure::Failure;
 use crate::plan::Plan;
+use crate::platform::Platform;
 use crate::progress::Progress;
+use crate::steer::Agents;
 
 /// Load on the version as found, before anything is touched; and load through the agents, to compare.
 pub(super) const QUIET: Duration = Duration::from_secs(10);
@@ -30,7 +31,7 @@ const LATE: Duration = Duration::from_secs(5);
 /// # Errors
 /// Exit 3 when no agent has seen the target: whatever was broken would be broken in front of nobody. Where only some
 /// dependencies were not reached through their agents the run goes on, and GL-E108 says which.
-pub(super) async fn run(stage: &Stage<'_>, progress: &mut Progress) -> Result<(), Failure> {
+pub(super) async fn run(stage: &Stage<'_, impl Platform>, progress: &mut Progress) -> Result<(), Failure> {
     if stage.dependencies().next().is_some() {
         progress.tell("learning the health pings: no load for some seconds");
         learn(stage).await?;
@@ -62,7 +63,7 @@ pub(super) async fn answered(agents: &Agents, plan: &Plan) -> Result<(), Failure
     answers::trouble(&facts, &plan.traffic.requests, least).map_or(Ok(()), Err)
 }
 
-async fn learn(stage: &Stage<'_>) -> Result<(), Failure> {
+async fn learn(stage: &Stage<'_, impl Platform>) -> Result<(), Failure> {
     stage.diary.begin(Step::Learning, SETTLE + LEARNING);
     stage.agents.pause(SETTLE + LEARNING).await?;
     sleep(SETTLE).await;

@@ -8,10 +8,11 @@ use tokio::time::{Instant, sleep};
 
 use super::peace;
 use super::stage::Stage;
-use crate::cluster::{RollEnd, Stays};
 use crate::evidence::{Fault, Step, StepTrouble};
 use crate::failure::Failure;
+use crate::platform::{Platform, Roll};
 use crate::progress::Progress;
+use crate::steer::{RollEnd, Stays};
 
 /// Load after the last old pod is gone: twice the slowest propagation measured in a roll (1.3 s), rounded up.
 const TAIL: Duration = Duration::from_secs(4);
@@ -30,7 +31,7 @@ const BEFORE: Duration = Duration::from_secs(5);
 
 /// Brings the candidate; says whether it runs and can be experimented on.
 pub(super) async fn roll_in(
-    stage: &Stage<'_>,
+    stage: &Stage<'_, impl Platform>,
     deadline: Instant,
     progress: &mut Progress,
 ) -> Result<bool, Failure> {
@@ -55,7 +56,7 @@ pub(super) async fn roll_in(
 
 /// Brings the template that stays, and asks the pods that leave until they are gone.
 pub(super) async fn roll_out(
-    stage: &Stage<'_>,
+    stage: &Stage<'_, impl Platform>,
     stays: Stays,
     deadline: Instant,
     progress: &mut Progress,
@@ -88,7 +89,7 @@ fn count(step: Step, gone: usize, all: usize) -> String {
 }
 
 /// Says whether the roll is complete.
-fn ended(stage: &Stage<'_>, step: Step, rolled: RollEnd) -> Result<bool, Failure> {
+fn ended(stage: &Stage<'_, impl Platform>, step: Step, rolled: RollEnd) -> Result<bool, Failure> {
     let complete = rolled == RollEnd::Complete;
     match rolled {
         RollEnd::Complete => stage.diary.end(step),
@@ -101,7 +102,7 @@ fn ended(stage: &Stage<'_>, step: Step, rolled: RollEnd) -> Result<bool, Failure
 
 /// Holds some answers of every pod that is about to be replaced, so that each has calls in flight when it is told to
 /// end; none of a pod that has too few connections to spare one.
-async fn hold_some(stage: &Stage<'_>, leaving: &[String]) -> Result<(), Failure> {
+async fn hold_some(stage: &Stage<'_, impl Platform>, leaving: &[String]) -> Result<(), Failure> {
     for (database, circuit) in stage.circuits() {
         let hold_ms = circuit.hold().as_millis() as u64;
         let spare = |pod: &String| HELD_AT_ONCE.min(stage.faults.now(database, pod).open / HELD_PART);
@@ -113,7 +114,7 @@ async fn hold_some(stage: &Stage<'_>, leaving: &[String]) -> Result<(), Failure>
 }
 
 /// Keeps asking those that are still there. Ends only when an agent does not take the list.
-async fn follow(stage: &Stage<'_>, leaving: &[String]) -> Failure {
+async fn follow(stage: &Stage<'_, impl Platform>, leaving: &[String]) -> Failure {
     let mut pods = stage.pods.clone();
     let mut asked = leaving.to_vec();
     loop {
@@ -135,7 +136,7 @@ async fn follow(stage: &Stage<'_>, leaving: &[String]) -> Failure {
 
 /// Lets every read of a cache miss, for the pods of the candidate as they come: a deploy with a cold cache. Ends only
 /// when an order fails.
-async fn keep_cold(stage: &Stage<'_>) -> Failure {
+async fn keep_cold(stage: &Stage<'_, impl Platform>) -> Failure {
     let mut cold = BTreeSet::new();
     let mut pods = stage.pods.clone();
     loop {

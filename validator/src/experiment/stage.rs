@@ -8,12 +8,13 @@ use tokio::time::{Instant, sleep};
 use super::circuit::Circuit;
 use super::diary::Diary;
 use super::faults::Faults;
-use crate::cluster::{Agents, Cluster, Collector, Interposition, PodTable, Rollout, Target};
 use crate::config::{Dependency, Protocol};
 use crate::failure::Failure;
 use crate::load::{DirectPlan, DirectPod};
 use crate::plan::Plan;
+use crate::platform::Platform;
 use crate::pulse::Pulse;
+use crate::steer::{Agents, Collector, Interposition, PodBrief, PodTable, Target};
 
 /// Requests per second to each pod past the Service.
 const DIRECT_RATE: f64 = 10.0;
@@ -23,8 +24,8 @@ const DIRECT_RATE: f64 = 10.0;
 const TRACED_RATE: f64 = 6.0;
 
 /// The parts of a run that steps share.
-pub(super) struct Stage<'a> {
-    pub(super) cluster: &'a Cluster,
+pub(super) struct Stage<'a, P: Platform> {
+    pub(super) platform: &'a P,
     pub(super) target: &'a Target,
     pub(super) plan: &'a Plan,
     pub(super) agents: &'a Agents,
@@ -34,10 +35,10 @@ pub(super) struct Stage<'a> {
     pub(super) faults: Faults<'a>,
     pub(super) diary: &'a Diary,
     pub(super) pulse: &'a Pulse,
-    pub(super) rollout: &'a Rollout,
+    pub(super) rollout: &'a P::Rollout,
 }
 
-impl Stage<'_> {
+impl<P: Platform> Stage<'_, P> {
     /// Dependencies with an agent before them.
     pub(super) fn dependencies(&self) -> impl Iterator<Item = &Dependency> {
         let standing = self.middle.dependencies();
@@ -116,9 +117,11 @@ impl Stage<'_> {
     /// Those of the pods that are there, with their addresses.
     fn aimed(&self, pods: &[String]) -> Vec<DirectPod> {
         let (port, table) = (self.plan.target.port, self.pods.borrow());
-        let ip = |pod: &String| table.get(pod).and_then(|brief| brief.ip);
-        let one = |pod: &String| Some(DirectPod { pod: pod.clone(), ip: ip(pod)?, port });
-        pods.iter().filter_map(one).collect()
+        let there = pods.iter().filter_map(|pod| Some((pod, table.get(pod)?)));
+        let one = |(pod, brief): (&String, &PodBrief)| {
+            Some(DirectPod { pod: pod.clone(), ip: brief.ip?, port: brief.port(port) })
+        };
+        there.filter_map(one).collect()
     }
 
     /// Waits for something that the watches or the agents show; says whether it came in time.

@@ -6,9 +6,9 @@ use tokio::time::sleep;
 
 use super::circuit::Circuit;
 use super::stage::Stage;
-use crate::cluster::delete_pod;
 use crate::evidence::{Fault, TrialEnd};
 use crate::failure::Failure;
+use crate::platform::Platform;
 
 /// Hiccups of the network: the last one is as long as some fail-overs.
 const HICCUPS: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(5)];
@@ -66,7 +66,7 @@ pub(super) fn least(circuit: &Circuit) -> Duration {
 
 /// Sends one pod through its acts.
 pub(super) async fn play(
-    stage: &Stage<'_>,
+    stage: &Stage<'_, impl Platform>,
     database: &str,
     circuit: &Circuit,
     pod: &str,
@@ -85,12 +85,12 @@ pub(super) async fn play(
 }
 
 /// The order was given with those of the other pods; here it is waited for.
-async fn good_trial(stage: &Stage<'_>, database: &str, circuit: &Circuit, pod: &str) {
+async fn good_trial(stage: &Stage<'_, impl Platform>, database: &str, circuit: &Circuit, pod: &str) {
     stage.faults.trial_over(database, pod, patience(circuit)).await;
 }
 
 async fn failed_trial(
-    stage: &Stage<'_>,
+    stage: &Stage<'_, impl Platform>,
     database: &str,
     circuit: &Circuit,
     pod: &str,
@@ -108,7 +108,12 @@ fn patience(circuit: &Circuit) -> Duration {
     circuit.latest.saturating_sub(circuit.earliest) + circuit.deadline + Duration::from_secs(7)
 }
 
-async fn hiccups(stage: &Stage<'_>, database: &str, circuit: &Circuit, pod: &str) -> Result<(), Failure> {
+async fn hiccups(
+    stage: &Stage<'_, impl Platform>,
+    database: &str,
+    circuit: &Circuit,
+    pod: &str,
+) -> Result<(), Failure> {
     for hiccup in HICCUPS {
         // What happened before must have left the window.
         sleep(circuit.window + Duration::from_secs(2)).await;
@@ -119,7 +124,12 @@ async fn hiccups(stage: &Stage<'_>, database: &str, circuit: &Circuit, pod: &str
     Ok(())
 }
 
-async fn restart(stage: &Stage<'_>, database: &str, circuit: &Circuit, pod: &str) -> Result<(), Failure> {
+async fn restart(
+    stage: &Stage<'_, impl Platform>,
+    database: &str,
+    circuit: &Circuit,
+    pod: &str,
+) -> Result<(), Failure> {
     sleep(circuit.window + Duration::from_secs(2)).await;
     stage.faults.set(database, [(pod, Fault::Refuse)], RESTART).await?;
     sleep(RESTART).await;
@@ -128,17 +138,17 @@ async fn restart(stage: &Stage<'_>, database: &str, circuit: &Circuit, pod: &str
 }
 
 /// Waits until calls flow, and long enough to see that they go on.
-async fn closed_again(stage: &Stage<'_>, database: &str, circuit: &Circuit, pod: &str) {
+async fn closed_again(stage: &Stage<'_, impl Platform>, database: &str, circuit: &Circuit, pod: &str) {
     sleep(Duration::from_secs(3)).await;
     stage.faults.calls_again(database, pod, circuit.open_for + patience(circuit)).await;
 }
 
-pub(super) async fn no_collector(stage: &Stage<'_>, pod: &str) -> Result<(), Failure> {
+pub(super) async fn no_collector(stage: &Stage<'_, impl Platform>, pod: &str) -> Result<(), Failure> {
     let Some(collector) = stage.collector() else { return Ok(()) };
     sleep(BEFORE).await;
     stage.faults.set(collector, [(pod, Fault::Refuse)], WITHOUT_COLLECTOR + REPLACEMENT * 2).await?;
     sleep(WITHOUT_COLLECTOR).await;
-    delete_pod(stage.cluster, pod).await?;
+    stage.platform.delete(pod).await?;
     stage.wait_for(REPLACEMENT * 2, |stage| !stage.pods.borrow().contains_key(pod) && stage.all_in()).await;
     stage.faults.clear(collector, pod).await?;
     stage.direct(&stage.serving()).await

@@ -99,6 +99,17 @@ impl Probe {
         self.handler != Handler::Exec
     }
 
+    /// The same, at another port.
+    pub fn at(mut self, port: impl Fn(u16) -> u16) -> Self {
+        if let Handler::HttpGet { port: own, .. }
+        | Handler::TcpSocket { port: own, .. }
+        | Handler::Grpc { port: own, .. } = &mut self.handler
+        {
+            *own = port(*own);
+        }
+        self
+    }
+
     /// The port it asks, if it asks one.
     pub fn port(&self) -> Option<u16> {
         match &self.handler {

@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 
 use super::{Fake, Kept, StatusCode, refusal};
 use crate::cluster::Cluster;
-use crate::cluster::forward::Dial;
 use crate::cluster::rolled::Rolled;
 use crate::load::AGENT_PORT;
 use crate::middle::{MIDDLE_PORT, MiddleStatus, PodNow};
@@ -23,7 +22,7 @@ impl Fake {
         self.state.lock().unwrap().lives = true;
         self.state.lock().unwrap().rolled();
         let agents = [(AGENT_PORT, self.agent("load").await), (MIDDLE_PORT, self.agent("middle").await)];
-        cluster.dial = Dial::Sockets(BTreeMap::from(agents));
+        cluster.sockets = BTreeMap::from(agents);
     }
 
     /// Keeps pods that are led to agents from them: they do not become ready.

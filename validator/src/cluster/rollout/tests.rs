@@ -5,9 +5,11 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::super::fake::Fake;
-use super::super::rollback::{Back, go_back, keep};
+use super::super::rollback::{go_back, keep};
 use super::super::rolled::{Rolled, old, target};
-use super::super::{Candidate, Cluster, PodBrief, PodTable, RollEnd, Rollout, Stays, aliases};
+use super::super::{Candidate, Cluster, Rollout, aliases};
+use crate::platform::Roll;
+use crate::steer::{Back, PodBrief, PodTable, RollEnd, Stays};
 
 /// The target as found, with an alias of its own.
 fn found() -> Value {
@@ -35,7 +37,7 @@ async fn at_rest() -> (Fake, Cluster, Rolled) {
 async fn rollout(cluster: &Cluster, candidate: &Candidate) -> Rollout {
     let (_, pods) = watch::channel(PodTable::new());
     let lead = aliases::leading("10.96.0.7", &["postgres".into(), "postgres.demo".into()]);
-    Rollout::prepare(cluster, &target(), "r", candidate, &[lead], pods).await.unwrap()
+    Rollout::prepare(cluster, &target().plan, "r", candidate, &[lead], pods).await.unwrap()
 }
 
 async fn through(rolled: &Rolled, roll: impl Future<Output = Result<RollEnd, crate::failure::Failure>>) {
@@ -108,8 +110,7 @@ async fn a_deployment_that_has_given_up_is_told_from_a_run_that_is_out_of_time()
     let (_fake, cluster, rolled) = at_rest().await;
     rolled.change(|deployment| deployment["spec"]["replicas"] = json!(3));
     let (table, pods) = watch::channel(PodTable::new());
-    let brief =
-        PodBrief { ip: None, hash: String::new(), leaving: false, ready: true, led: false, waiting: None };
+    let brief = PodBrief { ready: true, ..PodBrief::default() };
     table.send_modify(|pods| drop(pods.insert("users-1".into(), brief)));
     let rollout = Rollout::prepare(&cluster, &target(), "r", &Candidate::Restart, &[], pods).await.unwrap();
     let end = rollout.roll_in(Instant::now(), |_, _| {}).await.unwrap();
@@ -131,7 +132,7 @@ async fn waiting_for(reason: &str, seconds: u64) -> RollEnd {
     let (table, pods) = watch::channel(PodTable::new());
     let rollout = Rollout::prepare(&cluster, &target(), "r", &Candidate::Restart, &[], pods).await.unwrap();
     let (ip, hash, waiting) = (None, String::new(), Some(reason.to_owned()));
-    let brief = PodBrief { ip, hash, leaving: false, ready: false, led: true, waiting };
+    let brief = PodBrief { ip, hash, led: true, waiting, ..PodBrief::default() };
     let comes = async {
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         table.send_modify(|pods| drop(pods.insert("users-2".into(), brief)));

@@ -1,5 +1,6 @@
-//! HTTP to one port of one pod through the API server's port-forward.
+//! HTTP to the API of one agent, on a connection that is kept: through the API server's port-forward, or to a socket.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,22 +11,22 @@ use hyper_util::rt::TokioIo;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// No single exchange may take longer: stopping an agent waits for its last requests.
 const EXCHANGE_DEADLINE: Duration = Duration::from_secs(25);
 
-/// How our own pods are reached.
+/// How an agent is reached.
 #[derive(Clone)]
 pub(crate) enum Dial {
-    /// Through the API server.
-    PortForward,
-    /// The pods of a test, by the port that they are asked at.
-    #[cfg(test)]
-    Sockets(std::collections::BTreeMap<u16, std::net::SocketAddr>),
+    /// A port of a pod, through the API server.
+    PortForward(Api<Pod>, String, u16),
+    /// On this machine.
+    Socket(SocketAddr),
 }
 
-/// One forwarded connection.
+/// One connection.
 pub(super) struct Forward {
     sender: SendRequest<Full<Bytes>>,
     // Ends the forwarding when dropped.
@@ -33,19 +34,18 @@ pub(super) struct Forward {
 }
 
 impl Forward {
-    /// Opens a connection to the port of the pod.
-    pub(super) async fn open(dial: &Dial, pods: &Api<Pod>, pod: &str, port: u16) -> Result<Self, String> {
+    /// Opens one.
+    pub(super) async fn open(dial: &Dial) -> Result<Self, String> {
         let open = async {
             match dial {
-                Dial::PortForward => {
-                    let mut forwarder = pods.portforward(pod, &[port]).await.map_err(|e| e.to_string())?;
-                    let stream = forwarder.take_stream(port).ok_or("the port was not forwarded")?;
+                Dial::PortForward(pods, pod, port) => {
+                    let mut forwarder = pods.portforward(pod, &[*port]).await.map_err(|e| e.to_string())?;
+                    let stream = forwarder.take_stream(*port).ok_or("the port was not forwarded")?;
                     Self::over(stream, Some(forwarder)).await
                 }
-                #[cfg(test)]
-                Dial::Sockets(ports) => {
-                    let stream = tokio::net::TcpStream::connect(ports[&port]).await;
-                    Self::over(stream.map_err(|e| e.to_string())?, None).await
+                Dial::Socket(address) => {
+                    let stream = TcpStream::connect(address).await.map_err(|e| e.to_string())?;
+                    Self::over(stream, None).await
                 }
             }
         };

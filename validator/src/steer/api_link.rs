@@ -1,18 +1,15 @@
-//! Speaks to the API of one of our pods, on its loopback address, through a port-forward that is kept open.
+//! Speaks to the API of one of our agents.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
-use k8s_openapi::api::core::v1::Pod;
-use kube::Api;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
 
-use super::Cluster;
-use super::forward::{Dial, Forward};
+use super::dial::{Dial, Forward};
 use crate::evidence::Fact;
 use crate::moment::now_ms;
 
@@ -23,29 +20,26 @@ const ATTEMPTS: usize = 4;
 /// Round trips of one clock measurement; the shortest one counts.
 const CLOCK_ROUNDS: usize = 8;
 
-/// How the clock of a pod stands to ours.
+/// How the clock of an agent stands to ours.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct ClockOffset {
-    /// Pod minus validator, in ms.
+pub(crate) struct ClockOffset {
+    /// Agent minus validator, in ms.
     pub(super) offset_ms: f64,
     /// Half of the shortest round trip, in ms.
     pub(super) uncertainty_ms: f64,
 }
 
-/// One of our pods.
+/// One of our agents.
 #[derive(Clone)]
 pub(super) struct ApiLink {
     dial: Dial,
-    pods: Api<Pod>,
-    pub(super) pod: String,
-    port: u16,
     // Held for one exchange: the forwarded connection carries one at a time.
     forward: Arc<Mutex<Option<Forward>>>,
 }
 
 impl ApiLink {
-    pub(super) fn new(cluster: &Cluster, pod: String, port: u16) -> Self {
-        Self { dial: cluster.dial.clone(), pods: cluster.api(), pod, port, forward: Arc::default() }
+    pub(super) fn new(dial: Dial) -> Self {
+        Self { dial, forward: Arc::default() }
     }
 
     /// Asks once, within a deadline.
@@ -64,7 +58,7 @@ impl ApiLink {
         self.call(&method, path, Some(body)).await.map(drop)
     }
 
-    /// Fetches the facts that the pod kept.
+    /// Fetches the facts that the agent kept.
     pub(super) async fn evidence(&self) -> Result<Vec<Fact>, String> {
         let body = self.call(&Method::GET, "/evidence", None).await?;
         body.split(|byte| *byte == b'\n')
@@ -73,7 +67,7 @@ impl ApiLink {
             .collect()
     }
 
-    /// Measures the pod's clock by `now_ms` of its status.
+    /// Measures the agent's clock by `now_ms` of its status.
     pub(super) async fn clock(&self) -> Result<ClockOffset, String> {
         let mut best = ClockOffset { offset_ms: 0.0, uncertainty_ms: f64::INFINITY };
         for _ in 0..CLOCK_ROUNDS {
@@ -118,7 +112,7 @@ impl ApiLink {
         let mut slot = self.forward.lock().await;
         let mut forward = match slot.take() {
             Some(forward) => forward,
-            None => Forward::open(&self.dial, &self.pods, &self.pod, self.port).await?,
+            None => Forward::open(&self.dial).await?,
         };
         let (status, body) = forward.exchange(method.clone(), path, body).await?;
         *slot = Some(forward);

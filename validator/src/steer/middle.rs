@@ -4,19 +4,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::Method;
-use k8s_openapi::api::core::v1::Pod;
-use kube::api::ListParams;
-use kube::{Api, ResourceExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use super::Cluster;
 use super::api_link::{ApiLink, ClockOffset};
-use super::middle_objects::MIDDLE_LABEL;
+use super::dial::Dial;
 use crate::config::Dependency;
 use crate::evidence::{Fact, MiddleClock, MiddleFact, MiddleTrouble, Millis, Trouble};
 use crate::failure::Failure;
-use crate::middle::{FaultOrder, Learning, MIDDLE_PORT, MiddleStatus, Targets};
+use crate::middle::{FaultOrder, Learning, MiddleStatus, Targets};
 use crate::moment::now;
 
 /// How often an agent is asked; each question is a word that keeps its faults alive.
@@ -34,12 +30,19 @@ const STALL: Duration = Duration::from_secs(1);
 /// How much later than here an order may begin at the agent: until then it ends there by itself, not by being left out.
 const LATE: Duration = Duration::from_secs(2);
 
+/// What a person is told of an agent that is lost.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    /// Its name on its platform.
+    pub(crate) name: String,
+    /// Where to look.
+    pub(crate) hint: String,
+}
+
 /// One agent.
-pub(super) struct Middle {
+pub(crate) struct Middle {
     pub(super) dependency: Dependency,
-    /// Name of its Deployment and of its Service, and the value of its label.
-    pub(super) object: String,
-    namespace: String,
+    pub(super) told: Told,
     api: ApiLink,
     /// A connection of its own for the questions whether it is there: evidence takes a while to come.
     heart: ApiLink,
@@ -77,37 +80,32 @@ impl Orders {
 }
 
 impl Middle {
-    /// Connects to the pod of an agent that was just created; waits until it answers.
-    pub(super) async fn connect(
-        cluster: &Cluster,
+    /// Connects to one that was just started.
+    ///
+    /// # Errors
+    /// Why it cannot be worked with yet.
+    pub(crate) async fn connect(
         dependency: &Dependency,
-        object: &str,
-        deadline: Instant,
-    ) -> Result<Arc<Self>, Failure> {
-        let mut reason = "its pod does not run".to_owned();
-        while Instant::now() < deadline {
-            match linked(cluster, object).await? {
-                Ok(Linked { api, instance, clock }) => {
-                    return Ok(Arc::new(Self {
-                        dependency: dependency.clone(),
-                        object: object.to_owned(),
-                        namespace: cluster.namespace().to_owned(),
-                        heart: ApiLink::new(cluster, api.pod.clone(), MIDDLE_PORT),
-                        api,
-                        clock,
-                        instance,
-                        since: now(),
-                        status: watch::channel(MiddleStatus::default()).0,
-                        orders: tokio::sync::Mutex::default(),
-                        troubles: Mutex::default(),
-                    }));
-                }
-                Err(error) => reason = error,
-            }
-            sleep(PERIOD).await;
+        told: Told,
+        dial: Dial,
+    ) -> Result<Arc<Self>, String> {
+        let api = ApiLink::new(dial.clone());
+        let status: MiddleStatus = api.ask("/status", ANSWER).await?;
+        if !status.reached {
+            return Err("it does not reach the dependency; does a NetworkPolicy keep it out?".to_owned());
         }
-        Err(Failure::environment(format!("middle agent {object} did not start: {reason}"))
-            .hint(format!("kubectl describe deployment {object} -n {}", cluster.namespace())))
+        Ok(Arc::new(Self {
+            dependency: dependency.clone(),
+            told,
+            heart: ApiLink::new(dial),
+            clock: api.clock().await?,
+            api,
+            instance: status.instance,
+            since: now(),
+            status: watch::channel(MiddleStatus::default()).0,
+            orders: tokio::sync::Mutex::default(),
+            troubles: Mutex::default(),
+        }))
     }
 
     /// The last status heard.
@@ -161,7 +159,7 @@ impl Middle {
             // After a question that failed the next one comes over a fresh connection.
             match self.heart.ask::<MiddleStatus>("/status", PATIENCE / 2).await {
                 Ok(status) if status.instance != self.instance => {
-                    break format!("the agent in pod {} was started again", self.api.pod);
+                    break "it was started again".to_owned();
                 }
                 Ok(status) => {
                     silence = Silence::from(Instant::now());
@@ -183,12 +181,9 @@ impl Middle {
     }
 
     fn lost(&self, error: &str) -> Failure {
-        let Self { object, dependency, namespace, .. } = self;
-        Failure::environment(format!("middle agent {object} before {}: {error}", dependency.upstream)).hint(
-            format!(
-                "kubectl logs deployment/{object} -n {namespace}; it forwards everything by itself after 15 s"
-            ),
-        )
+        let Self { told, dependency, .. } = self;
+        Failure::environment(format!("middle agent {} before {}: {error}", told.name, dependency.upstream))
+            .hint(format!("{}; it forwards everything by itself after 15 s", told.hint))
     }
 }
 
@@ -214,36 +209,6 @@ impl Silence {
         self.questions += 1;
         self.questions >= 2 && now - self.since >= PATIENCE
     }
-}
-
-/// A pod of an agent that answers.
-struct Linked {
-    api: ApiLink,
-    instance: u64,
-    clock: ClockOffset,
-}
-
-/// The running pod of an agent, if there is one that answers.
-async fn linked(cluster: &Cluster, object: &str) -> Result<Result<Linked, String>, Failure> {
-    let pods: Api<Pod> = cluster.api();
-    let ours = ListParams::default().labels(&format!("{MIDDLE_LABEL}={object}"));
-    let found = cluster.call("find a middle agent", pods.list(&ours)).await?;
-    let phase = |pod: &Pod| pod.status.as_ref().and_then(|s| s.phase.clone()).unwrap_or_default();
-    let alive = |pod: &&Pod| pod.metadata.deletion_timestamp.is_none() && phase(pod) == "Running";
-    let Some(pod) = found.iter().find(alive).map(ResourceExt::name_any) else {
-        return Ok(Err("its pod does not run".to_owned()));
-    };
-    let api = ApiLink::new(cluster, pod, MIDDLE_PORT);
-    Ok(link(api).await)
-}
-
-async fn link(api: ApiLink) -> Result<Linked, String> {
-    let status: MiddleStatus = api.ask("/status", ANSWER).await?;
-    if !status.reached {
-        return Err("it does not reach the dependency; does a NetworkPolicy keep it out?".to_owned());
-    }
-    let clock = api.clock().await?;
-    Ok(Linked { api, instance: status.instance, clock })
 }
 
 #[cfg(test)]

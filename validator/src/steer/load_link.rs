@@ -4,24 +4,20 @@ use std::time::Duration;
 
 use http::Method;
 
-use super::Cluster;
 use super::api_link::{ApiLink, ClockOffset};
+use super::dial::Dial;
 use crate::evidence::Fact;
-use crate::load::{AGENT_PORT, AgentStatus, DirectPlan, LoadPlan, PausePlan, ProbedPod, SecretHeaders};
+use crate::load::{AgentStatus, DirectPlan, LoadPlan, PausePlan, ProbedPod, SecretHeaders};
 
 /// One agent.
 #[derive(Clone)]
-pub(super) struct AgentLink {
+pub(super) struct LoadLink {
     api: ApiLink,
 }
 
-impl AgentLink {
-    pub(super) fn new(cluster: &Cluster, pod: String) -> Self {
-        Self { api: ApiLink::new(cluster, pod, AGENT_PORT) }
-    }
-
-    pub(super) fn pod(&self) -> &str {
-        &self.api.pod
+impl LoadLink {
+    pub(super) fn new(dial: Dial) -> Self {
+        Self { api: ApiLink::new(dial) }
     }
 
     pub(super) async fn headers(&self, headers: &SecretHeaders) -> Result<(), String> {
