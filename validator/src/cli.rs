@@ -1,12 +1,14 @@
 //! The command line.
 
 mod header;
+mod local;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
 pub use header::HeaderArg;
+pub use local::{LocalArgs, LocalGuardianArgs};
 
 use crate::config::{Protocol, Rate, Seconds, Template};
 use crate::middle::PortPlan;
@@ -30,6 +32,12 @@ const RUN_EXAMPLES: &str = "Examples:
   validator run deployment/users -n demo --get /api/me --header @token.txt
   validator run -f golive.yaml --image registry.example.com/users:1.4.0 --report json=report.json";
 
+const LOCAL_EXAMPLES: &str = "Examples:
+  validator local -f golive.yaml -- ./users
+  validator local --get '/api/users/{1..1000}' --postgres DATABASE_URL --redis REDIS_URL --seed users.sql -- ./users
+
+Each copy gets PORT and MANAGEMENT_PORT, and the variables named for its dependencies; what it says goes to a file.";
+
 const PLAN_EXAMPLES: &str = "Examples:
   validator plan -f golive.yaml
   validator plan deployment/users -n demo --get '/api/users/{1..1000}' --rate 50
@@ -42,6 +50,9 @@ pub enum Command {
     /// Roll a deployment under load and judge it
     #[command(after_help = RUN_EXAMPLES)]
     Run(Box<RunArgs>),
+    /// The same on this machine, without a cluster: copies of a command as processes
+    #[command(after_help = LOCAL_EXAMPLES)]
+    Local(Box<LocalArgs>),
     /// Tell what a run would do, how long, and what it could not tell; nothing is touched
     #[command(after_help = PLAN_EXAMPLES)]
     Plan(Box<PlanArgs>),
@@ -69,6 +80,9 @@ pub enum Command {
     /// What runs in the guardian's pod
     #[command(hide = true)]
     Guardian(GuardianArgs),
+    /// What cleans up after a run on this machine
+    #[command(hide = true)]
+    LocalGuardian(LocalGuardianArgs),
 }
 
 /// `validator middle`.

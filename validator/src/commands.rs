@@ -5,6 +5,7 @@ mod checks;
 mod cleanup;
 mod guardian;
 mod judge;
+mod local;
 mod middle;
 mod plan;
 mod rbac;
@@ -26,6 +27,8 @@ const MAX_PART: usize = 40;
 pub async fn run(cli: Cli) -> Exit {
     let result = match cli.command {
         Command::Run(args) => Box::pin(run::run(*args)).await,
+        Command::Local(args) => Box::pin(local::local(*args)).await,
+        Command::LocalGuardian(args) => local::guardian(&args),
         Command::Plan(args) => Box::pin(plan::plan(*args)).await,
         Command::Judge(args) => judge::judge(&args),
         Command::Cleanup(args) => cleanup::cleanup(&args).await,

@@ -4,6 +4,7 @@ mod body;
 mod breaker;
 mod dependency;
 mod header;
+mod local;
 mod method;
 mod nearest;
 mod policy;
@@ -20,6 +21,7 @@ pub use body::Body;
 pub use breaker::{Breaker, Opens, Pace};
 pub use dependency::{Dependency, Need, Protocol, Upstream};
 pub use header::{HeaderText, Headers, SecretKey, checked_name};
+pub use local::{Local, LocalDependency, LocalProbe, MANAGEMENT_PORT, PORT};
 pub use method::Method;
 pub use policy::Policy;
 pub use port::PortRef;
@@ -83,6 +85,9 @@ pub struct Spec {
     /// The organisation's rules; only `default` exists so far.
     #[serde(default)]
     pub policy: PolicyName,
+    /// How it runs on this machine, for `validator local`.
+    #[serde(default)]
+    pub local: Local,
 }
 
 /// The deployment and its Service.
@@ -179,6 +184,7 @@ impl GoLiveCheck {
                 traffic: Traffic { rate: default_rate(), sampled: default_sampled(), requests },
                 dependencies: Vec::new(),
                 policy: PolicyName::default(),
+                local: Local::default(),
             },
         }
     }

@@ -31,7 +31,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 
-pub use agent::{Agent, listen};
+pub use agent::{Agent, listen, reach};
 pub use desk::{Desk, Limits};
 pub use origin::Origin;
 pub use server::serve;

@@ -18,6 +18,9 @@ use crate::config::{Dependency, GoLiveCheck, Policy, RequestSpec};
 pub struct Plan {
     /// Name of the run; also the label of every object it creates.
     pub run: String,
+    /// Where it runs.
+    #[serde(default)]
+    pub place: Place,
     /// The deployment under test.
     pub target: TargetPlan,
     /// What every trace id of the run begins with: 8 hex digits, so that middle agents know them.
@@ -29,6 +32,17 @@ pub struct Plan {
     pub dependencies: Vec<Dependency>,
     /// Limits to judge by.
     pub policy: Policy,
+}
+
+/// Where a target runs.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    /// In a cluster, as pods.
+    #[default]
+    Cluster,
+    /// On the machine of the validator, as processes.
+    Machine,
 }
 
 /// Load agents of a run: one vantage point per node, on two nodes.
@@ -47,6 +61,7 @@ impl Plan {
         let traffic = &check.spec.traffic;
         Self {
             run: run.to_owned(),
+            place: Place::Cluster,
             trace_prefix: format!("{:08x}", fastrand::u32(1..)),
             target,
             traffic: TrafficPlan {

@@ -1,6 +1,7 @@
 //! A disruption budget protects the pods and still allows one to leave.
 
 use crate::check::{Area, Check, Finding, Severity};
+use crate::plan::Place;
 use crate::timeline::Timeline;
 
 use serde_json::Value;
@@ -19,6 +20,9 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn judge(timeline: &Timeline) -> Finding {
+    if timeline.plan().place == Place::Machine {
+        return Finding::skipped("needs a cluster");
+    }
     let workload = &timeline.workload;
     let labels = workload.get("/spec/template/metadata/labels");
     let ours: Vec<_> = workload.budgets.iter().filter(|(_, budget)| selects(budget, labels)).collect();

@@ -1,6 +1,7 @@
 //! The pods stand on more than one node.
 
 use crate::check::{Area, Check, Finding, Severity};
+use crate::plan::Place;
 use crate::timeline::Timeline;
 
 use std::collections::BTreeSet;
@@ -19,6 +20,9 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn judge(timeline: &Timeline) -> Finding {
+    if timeline.plan().place == Place::Machine {
+        return Finding::skipped("needs a cluster");
+    }
     if timeline.workload.replicas() < 2 {
         return Finding::skipped("one replica cannot be spread");
     }

@@ -1,8 +1,8 @@
 //! `validator run`: discover, experiment, judge, clean up.
 
-mod signals;
+pub(super) mod signals;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -24,6 +24,7 @@ use crate::judge::judge;
 use crate::moment::now;
 use crate::plan::Plan;
 use crate::progress::Progress;
+use crate::report::ReportFile;
 use crate::steer::Target;
 
 /// How long the target may need to be at rest again after the run.
@@ -33,7 +34,7 @@ const REST: Duration = Duration::from_mins(5);
 pub(super) async fn run(args: RunArgs) -> Result<Exit, Failure> {
     let check = target_file::read(&args.target)?;
     let given = target_file::given(&args.target)?;
-    writable(&args)?;
+    writable(&args.report, args.evidence.as_deref())?;
     let mut progress = Progress::new(args.quiet);
     let cluster = Cluster::connect(args.target.cluster.context.as_deref(), &check.metadata.namespace).await?;
     progress.tell(&format!("context {}, namespace {}", cluster.context(), cluster.namespace()));
@@ -121,9 +122,10 @@ impl Gate<'_> {
         };
         let experiment = Box::pin(experiment.run(&mut self.progress));
         let (ended, taken_back) = match alone(lease, &mut self.signals, experiment).await {
-            Ok(Ran { evidence, failure, taken_back }) => {
-                (conclude(args, &evidence, failure, &mut self.progress), taken_back)
-            }
+            Ok(Ran { evidence, failure, taken_back }) => (
+                conclude(&args.report, args.evidence.as_deref(), &evidence, failure, &mut self.progress),
+                taken_back,
+            ),
             Err(failure) => (Err(failure), None),
         };
         if let Some(lost) = lease.loss() {
@@ -205,8 +207,8 @@ async fn prepare(
 }
 
 /// An output that cannot be written is found out now, not after the run.
-fn writable(args: &RunArgs) -> Result<(), Failure> {
-    for path in args.report.iter().map(|report| &report.path).chain(&args.evidence) {
+pub(super) fn writable(reports: &[ReportFile], evidence: Option<&Path>) -> Result<(), Failure> {
+    for path in reports.iter().map(|report| report.path.as_path()).chain(evidence) {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let made = folder.map_or(Ok(()), std::fs::create_dir_all);
         let there = path.exists();
@@ -218,17 +220,16 @@ fn writable(args: &RunArgs) -> Result<(), Failure> {
 }
 
 /// Saves the evidence before anything else can fail, then judges and tells.
-fn conclude(
-    args: &RunArgs,
+pub(super) fn conclude(
+    reports: &[ReportFile],
+    path: Option<&Path>,
     evidence: &Evidence,
     failed: Option<Failure>,
     progress: &mut Progress,
 ) -> Result<Exit, Failure> {
     let run = &evidence.plan().run;
-    let path = args
-        .evidence
-        .clone()
-        .unwrap_or_else(|| PathBuf::from("golive-out").join(format!("{run}.evidence.zst")));
+    let usual = || PathBuf::from("golive-out").join(format!("{run}.evidence.zst"));
+    let path = path.map_or_else(usual, Path::to_owned);
     write(&path, evidence).map_err(|e| Failure::environment(e.to_string()))?;
     progress.tell(&format!("evidence: {}", path.display()));
     if let Some(failure) = failed {
@@ -236,7 +237,7 @@ fn conclude(
         return Err(failure);
     }
     let report = judge(evidence, ALL);
-    super::publish(&report, &args.report)?;
+    super::publish(&report, reports)?;
     Ok(report.verdict.exit())
 }
 

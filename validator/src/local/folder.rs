@@ -76,6 +76,13 @@ impl Root {
         Ok(RunFolder { root: self.clone(), run: run.to_owned(), path, _alive: alive })
     }
 
+    /// Waits until a run is dead, or gone. Its lock may outlive it for a moment: in a process that it was just about to
+    /// start. Blocks.
+    pub(super) fn wait_for_end(&self, run: &str) {
+        // Without a lock there is nothing to wait for.
+        File::open(self.0.join(run).join(OWN)).and_then(|lock| lock.lock()).ok();
+    }
+
     /// Ends the processes and removes the folders of runs that are dead; says what there was. Blocks.
     ///
     /// # Errors
@@ -101,6 +108,11 @@ impl RunFolder {
     /// Where files of the run go.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Where all runs have their folders.
+    pub fn root(&self) -> &Root {
+        &self.root
     }
 
     /// The name that its processes are marked with.
@@ -162,6 +174,8 @@ mod tests {
         assert!(root.sweep().unwrap().is_empty(), "both live");
         let path = dead.path().to_owned();
         drop(dead); // as a process does that is killed
+        // A process that another test is just about to start holds the lock a moment longer.
+        root.wait_for_end(path.file_name().unwrap().to_str().unwrap());
         let told = root.sweep().unwrap();
         assert!(told.len() == 1 && told[0].contains("1 processes"), "{told:?}");
         assert!(!path.exists() && alive.path().exists());

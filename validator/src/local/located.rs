@@ -6,9 +6,9 @@ use crate::middle::HostPort;
 
 /// A URL or `HOST:PORT`, taken apart at its host.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Located {
+pub(super) struct Located {
     /// Where it leads.
-    pub upstream: HostPort,
+    pub(super) upstream: HostPort,
     /// What stands before the host: scheme, user and password.
     before: String,
     /// What stands behind the port: path, query and fragment.
@@ -20,7 +20,7 @@ impl Located {
     ///
     /// # Errors
     /// Why it cannot be led elsewhere; never with the value, which may hold a password.
-    pub fn parse(value: &str) -> Result<Self, String> {
+    pub(super) fn parse(value: &str) -> Result<Self, String> {
         let Some((scheme, rest)) = value.split_once("://") else {
             let upstream = value.parse().map_err(|_| "expected a URL or HOST:PORT".to_owned())?;
             return Ok(Self { upstream, before: String::new(), after: String::new() });
@@ -43,7 +43,7 @@ impl Located {
     }
 
     /// The same text, leading to this address.
-    pub fn led_to(&self, address: SocketAddr) -> String {
+    pub(super) fn led_to(&self, address: SocketAddr) -> String {
         format!("{}{address}{}", self.before, self.after)
     }
 }

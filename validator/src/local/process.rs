@@ -16,34 +16,34 @@ use tokio::time::timeout;
 
 /// What is started.
 #[derive(Clone, Debug)]
-pub struct Program {
+pub(super) struct Program {
     /// The program and its arguments, as they stand on a command line.
-    pub command: Vec<OsString>,
+    pub(super) command: Vec<OsString>,
     /// Variables beside those of this process.
-    pub variables: BTreeMap<String, String>,
+    pub(super) variables: BTreeMap<String, String>,
     /// What it says goes to the end of this file.
-    pub output: PathBuf,
+    pub(super) output: PathBuf,
     /// User and group to run as; those of this process when absent.
-    pub user: Option<(u32, u32)>,
+    pub(super) user: Option<(u32, u32)>,
 }
 
 /// A running one. Dropping it ends the whole group at once.
 #[derive(Debug)]
-pub struct Process {
+pub(super) struct Process {
     child: Child,
     pid: Pid,
 }
 
 /// How it ended, in the words of a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct End {
+pub(super) struct End {
     /// Exit code; 128 and the number of the signal that ended it.
-    pub code: i32,
+    pub(super) code: i32,
 }
 
 impl End {
     /// The reason that a kubelet would give.
-    pub fn reason(self) -> &'static str {
+    pub(super) fn reason(self) -> &'static str {
         if self.code == 0 { "Completed" } else { "Error" }
     }
 }
@@ -60,7 +60,7 @@ impl Process {
     ///
     /// # Errors
     /// When the program cannot be found or started, or its output not written.
-    pub fn start(program: &Program) -> io::Result<Self> {
+    pub(super) fn start(program: &Program) -> io::Result<Self> {
         let (name, arguments) = program.command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let output = OpenOptions::new().create(true).append(true).mode(0o600).open(&program.output)?;
         let mut command = Command::new(name);
@@ -76,14 +76,14 @@ impl Process {
 
     /// Waits for its end; what it has started and left ends with it, as in a container.
     /// Cancel safe: it can be waited for again.
-    pub async fn ended(&mut self) -> End {
+    pub(super) async fn ended(&mut self) -> End {
         let status = self.child.wait().await;
         kill_process_group(self.pid, Signal::KILL).ok(); // an empty group needs none
         status.map_or(End { code: -1 }, End::from)
     }
 
     /// SIGTERM to the process itself, as the kubelet does; SIGKILL to all of it when the grace period is over.
-    pub async fn stop(&mut self, grace: Duration) -> End {
+    pub(super) async fn stop(&mut self, grace: Duration) -> End {
         self.signal(Signal::TERM);
         if let Ok(end) = timeout(grace, self.ended()).await {
             return end;
@@ -92,7 +92,7 @@ impl Process {
     }
 
     /// Ends all of it at once.
-    pub async fn kill(&mut self) -> End {
+    pub(super) async fn kill(&mut self) -> End {
         if self.child.id().is_some() {
             kill_process_group(self.pid, Signal::KILL).ok(); // it may just have ended
         }

@@ -32,9 +32,9 @@ const REDIS: &str = "redis-server";
 
 /// A running store; it ends with this value.
 #[derive(Debug)]
-pub struct Store {
+pub(super) struct Store {
     /// What a client connects with.
-    pub url: String,
+    pub(super) url: String,
     _server: Process,
 }
 
@@ -43,7 +43,7 @@ impl Store {
     ///
     /// # Errors
     /// Exit 2 when its programs are missing or the file is wrong, exit 3 when it does not start.
-    pub async fn postgres(folder: &RunFolder, seed: Option<&Path>) -> Result<Self, Failure> {
+    pub(super) async fn postgres(folder: &RunFolder, seed: Option<&Path>) -> Result<Self, Failure> {
         let (initdb, server) = (programs::find("initdb", POSTGRES)?, programs::find("postgres", POSTGRES)?);
         let owner = Owner::of(folder, "postgres")?;
         let data = owner.folder.join("data");
@@ -77,7 +77,7 @@ impl Store {
     ///
     /// # Errors
     /// Exit 2 when its program is missing, exit 3 when it does not start.
-    pub async fn redis(folder: &RunFolder) -> Result<Self, Failure> {
+    pub(super) async fn redis(folder: &RunFolder) -> Result<Self, Failure> {
         let server = programs::find("redis-server", REDIS)?;
         let owner = Owner::of(folder, "redis")?;
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()?));

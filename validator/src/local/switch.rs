@@ -19,18 +19,18 @@ const BREATH: Duration = Duration::from_millis(20);
 
 /// One copy, as the Service knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoint {
+pub(super) struct Endpoint {
     /// Where it serves.
-    pub address: SocketAddr,
+    pub(super) address: SocketAddr,
     /// Whether it is ready and not about to end.
-    pub ready: bool,
+    pub(super) ready: bool,
     /// Whether it answers its readiness probe although it is about to end.
-    pub serving: bool,
+    pub(super) serving: bool,
 }
 
 /// A running switch; it ends with this value, and the connections through it do.
 #[derive(Debug)]
-pub struct Switch {
+pub(super) struct Switch {
     address: SocketAddr,
     task: JoinHandle<()>,
 }
@@ -40,7 +40,7 @@ impl Switch {
     ///
     /// # Errors
     /// When there is no port.
-    pub async fn start(endpoints: watch::Receiver<Vec<Endpoint>>, lag: Duration) -> io::Result<Self> {
+    pub(super) async fn start(endpoints: watch::Receiver<Vec<Endpoint>>, lag: Duration) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let (heard, known) = watch::channel(Vec::new());
@@ -51,7 +51,7 @@ impl Switch {
     }
 
     /// Where users come to.
-    pub fn address(&self) -> SocketAddr {
+    pub(super) fn address(&self) -> SocketAddr {
         self.address
     }
 }

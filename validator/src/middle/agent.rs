@@ -275,10 +275,11 @@ async fn closed(client: &TcpStream) {
 }
 
 /// Tries every port of the dependency until one answers, so that nobody is led to an agent that cannot pass him on.
-async fn reach(agent: &Agent, ports: &[PortPlan]) {
+/// Dropping it leaves the agent unreached.
+pub async fn reach(agent: &Agent, upstreams: &[HostPort]) {
     loop {
-        for port in ports {
-            if matches!(timeout(CONNECT, port.upstream.connect()).await, Ok(Ok(_))) {
+        for upstream in upstreams {
+            if matches!(timeout(CONNECT, upstream.connect()).await, Ok(Ok(_))) {
                 return agent.desk.reached();
             }
         }
@@ -301,7 +302,8 @@ pub async fn listen(agent: &Arc<Agent>, ports: &[PortPlan]) -> std::io::Result<(
         let listener = bind(port.listen).await?;
         serving.spawn(Arc::clone(agent).accept(listener, port.upstream.clone(), None));
     }
-    reach(agent, ports).await;
+    let upstreams: Vec<HostPort> = ports.iter().map(|port| port.upstream.clone()).collect();
+    reach(agent, &upstreams).await;
     match serving.join_next().await {
         Some(ended) => ended.unwrap_or_else(|error| Err(std::io::Error::other(error))),
         None => std::future::pending().await,

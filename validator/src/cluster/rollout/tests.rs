@@ -112,7 +112,8 @@ async fn a_deployment_that_has_given_up_is_told_from_a_run_that_is_out_of_time()
     let (table, pods) = watch::channel(PodTable::new());
     let brief = PodBrief { ready: true, ..PodBrief::default() };
     table.send_modify(|pods| drop(pods.insert("users-1".into(), brief)));
-    let rollout = Rollout::prepare(&cluster, &target(), "r", &Candidate::Restart, &[], pods).await.unwrap();
+    let rollout =
+        Rollout::prepare(&cluster, &target().plan, "r", &Candidate::Restart, &[], pods).await.unwrap();
     let end = rollout.roll_in(Instant::now(), |_, _| {}).await.unwrap();
     assert_eq!(end, RollEnd::OutOfTime("1 of 1 old pods are left at the deadline".into()));
     rolled.change(|deployment| {
@@ -130,7 +131,8 @@ async fn a_deployment_that_has_given_up_is_told_from_a_run_that_is_out_of_time()
 async fn waiting_for(reason: &str, seconds: u64) -> RollEnd {
     let (_fake, cluster, _rolled) = at_rest().await;
     let (table, pods) = watch::channel(PodTable::new());
-    let rollout = Rollout::prepare(&cluster, &target(), "r", &Candidate::Restart, &[], pods).await.unwrap();
+    let rollout =
+        Rollout::prepare(&cluster, &target().plan, "r", &Candidate::Restart, &[], pods).await.unwrap();
     let (ip, hash, waiting) = (None, String::new(), Some(reason.to_owned()));
     let brief = PodBrief { ip, hash, led: true, waiting, ..PodBrief::default() };
     let comes = async {

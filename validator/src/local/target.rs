@@ -1,0 +1,64 @@
+//! What a file declares of a target on this machine, as a cluster would have been found to have it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::objects;
+use crate::config::{GoLiveCheck, Local, PORT};
+use crate::evidence::{Change, ObjectKind};
+use crate::load::SecretHeaders;
+use crate::moment::now;
+use crate::plan::{PreStop, TargetPlan};
+use crate::steer::{Probes, Target};
+
+/// What nothing declares of an end: the drain after SIGTERM.
+const DRAIN: Duration = Duration::from_secs(18);
+
+/// What nothing declares of a start: until the first question of a probe is answered well.
+const START: Duration = Duration::from_secs(2);
+
+/// What stands in the plan.
+pub fn planned(check: &GoLiveCheck, version: &str) -> TargetPlan {
+    let local = &check.spec.local;
+    let name = &check.metadata.name;
+    let Probes { readiness, liveness } = probes(local);
+    TargetPlan {
+        namespace: objects::NODE.to_owned(),
+        deployment: name.clone(),
+        service: check.spec.target.service.clone().unwrap_or_else(|| name.clone()),
+        image: local.command.first().cloned().unwrap_or_default(),
+        candidate: None,
+        version: version.to_owned(),
+        replicas: i32::try_from(local.replicas).unwrap_or(i32::MAX),
+        port: PORT,
+        container: name.clone(),
+        readiness,
+        liveness,
+        pre_stop: PreStop::None,
+        nodes: 1,
+    }
+}
+
+/// The probes at the ports that are declared; each copy has others in their place.
+pub(super) fn probes(local: &Local) -> Probes {
+    let liveness = local.liveness.as_ref().map(crate::config::LocalProbe::probe);
+    Probes { readiness: Some(local.readiness.probe()), liveness }
+}
+
+/// The target with a Service at this address.
+pub(super) fn found(local: &Local, plan: TargetPlan, address: SocketAddr) -> Target {
+    let delay = Duration::from_secs(local.readiness.initial_delay_seconds.into());
+    let (ready_for, copies) = (Duration::from_secs_f64(local.min_ready.0), local.replicas);
+    let service = serde_json::json!({ "metadata": { "name": plan.service }, "spec": {} });
+    Target {
+        address,
+        ports: BTreeMap::new(),
+        headers: SecretHeaders::default(),
+        probes: probes(local),
+        expected_roll: (delay + ready_for + START) * copies + DRAIN,
+        least_roll: (delay + ready_for) * copies,
+        facts: vec![objects::seen(now(), ObjectKind::Service, Change::Listed, service)],
+        plan,
+    }
+}
