@@ -76,8 +76,14 @@ impl Rolled {
 /// What is found of it, with one replica.
 pub(crate) fn target() -> Target {
     let (deployment, service) = ("users".to_owned(), "users".to_owned());
-    let plan =
-        TargetPlan { deployment, service, namespace: "demo".into(), replicas: 1, ..header().plan.target };
+    let plan = TargetPlan {
+        deployment,
+        service,
+        namespace: "demo".into(),
+        replicas: 1,
+        container: "users".into(),
+        ..header().plan.target
+    };
     Target {
         ports: BTreeMap::new(),
         headers: SecretHeaders::default(),

@@ -27,9 +27,9 @@ pub struct Local {
     pub port: String,
     /// The variable that tells a copy its port for probes and metrics.
     pub management_port: String,
-    /// Whether it may be sent users.
-    pub readiness: LocalProbe,
-    /// Whether it has to be started again; never, when absent.
+    /// Whether it may be sent users; always, when `null`.
+    pub readiness: Option<LocalProbe>,
+    /// Whether it has to be started again; never, when `null`.
     pub liveness: Option<LocalProbe>,
     /// From SIGTERM to SIGKILL.
     pub grace_period: Seconds,
@@ -88,7 +88,7 @@ impl Default for Local {
             env: BTreeMap::new(),
             port: "PORT".to_owned(),
             management_port: "MANAGEMENT_PORT".to_owned(),
-            readiness: LocalProbe::of("/ready"),
+            readiness: Some(LocalProbe::of("/ready")),
             liveness: Some(LocalProbe::of("/health")),
             grace_period: Seconds(30.0),
             min_ready: Seconds(0.0),

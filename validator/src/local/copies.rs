@@ -34,6 +34,8 @@ pub(super) struct Settings {
     pub(super) probes: Probes,
     /// Where their output goes, a file for each.
     pub(super) output: PathBuf,
+    /// Where their numbers are left.
+    pub(super) registry: PathBuf,
     /// What every process of the run carries.
     pub(super) mark: (String, String),
     pub(super) dependencies: Vec<Led>,
@@ -147,7 +149,7 @@ impl Copies {
 
     /// What is started, and what is known of it then.
     fn copy(&self, name: &str, template: &Template) -> Result<(Program, Copy), Failure> {
-        let Settings { local, mark, dependencies, .. } = &self.settings;
+        let Settings { local, mark, registry, dependencies, .. } = &self.settings;
         let ports = BTreeMap::from([(PORT, free_port()?), (MANAGEMENT_PORT, free_port()?)]);
         let mut variables = local.env.clone();
         variables.insert(local.port.clone(), ports[&PORT].to_string());
@@ -161,7 +163,8 @@ impl Copies {
             origins.extend(origin);
         }
         let command = local.command.iter().map(Into::into).collect();
-        let program = Program { command, variables, output: self.output(name), user: None };
+        let program =
+            Program { command, variables, output: self.output(name), registry: registry.clone(), user: None };
         let copy = Copy {
             uid: uuid::Uuid::new_v4().to_string(),
             hash: template.hash.clone(),

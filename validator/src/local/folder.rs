@@ -95,7 +95,7 @@ impl Root {
             if !path.is_dir() || !is_dead(&path) {
                 continue;
             }
-            let ended = marked::end_all(&run);
+            let ended = marked::end_all(&run, &path);
             fs::remove_dir_all(&path).map_err(|e| cannot(&path, &e))?;
             told.push(format!("{run}: {ended} processes ended, its folder removed"));
         }
@@ -131,7 +131,7 @@ impl RunFolder {
     /// Exit 3 when something cannot be removed.
     pub fn remove(self) -> Result<(), Failure> {
         let _all = held(&self.root.0.join(ALL)).map_err(|e| cannot(&self.path, &e))?;
-        marked::end_all(&self.run);
+        marked::end_all(&self.run, &self.path);
         fs::remove_dir_all(&self.path).map_err(|e| cannot(&self.path, &e))
     }
 }

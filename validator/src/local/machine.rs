@@ -76,6 +76,7 @@ impl Machine {
             probes: target::probes(&local),
             local,
             output: output.to_owned(),
+            registry: folder.path().to_owned(),
             mark: (mark.to_owned(), run.to_owned()),
             dependencies,
         };

@@ -14,6 +14,8 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use super::marked::register;
+
 /// What is started.
 #[derive(Clone, Debug)]
 pub(super) struct Program {
@@ -23,6 +25,8 @@ pub(super) struct Program {
     pub(super) variables: BTreeMap<String, String>,
     /// What it says goes to the end of this file.
     pub(super) output: PathBuf,
+    /// A folder in which it leaves its number, so that it can be found when this process is gone.
+    pub(super) registry: PathBuf,
     /// User and group to run as; those of this process when absent.
     pub(super) user: Option<(u32, u32)>,
 }
@@ -71,7 +75,9 @@ impl Process {
         }
         let child = command.spawn()?;
         let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed())).ok_or(io::ErrorKind::NotFound)?;
-        Ok(Self { child, pid })
+        let process = Self { child, pid };
+        register(&program.registry, pid)?;
+        Ok(process)
     }
 
     /// Waits for its end; what it has started and left ends with it, as in a container.
@@ -119,11 +125,13 @@ impl Drop for Process {
 mod tests {
     use super::*;
 
+    /// In a folder of its own.
     fn shell(script: &str) -> Program {
-        let output = std::env::temp_dir().join(format!("golive-test-{}.log", uuid::Uuid::new_v4()));
+        let registry = std::env::temp_dir().join(format!("golive-test-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir(&registry).unwrap();
         let command = ["sh", "-c", script].map(OsString::from).to_vec();
         let variables = BTreeMap::from([("WORD".to_owned(), "said".to_owned())]);
-        Program { command, variables, output, user: None }
+        Program { command, variables, output: registry.join("log"), registry, user: None }
     }
 
     async fn said(program: &Program, wanted: &str) -> String {
@@ -144,7 +152,7 @@ mod tests {
         let killed = shell("kill -9 $$");
         assert_eq!(Process::start(&killed).unwrap().ended().await.code, 137);
         for program in [program, killed] {
-            std::fs::remove_file(program.output).unwrap();
+            std::fs::remove_dir_all(program.registry).unwrap();
         }
     }
 
@@ -164,7 +172,7 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         for program in [heeds, deaf] {
-            std::fs::remove_file(program.output).unwrap();
+            std::fs::remove_dir_all(program.registry).unwrap();
         }
     }
 }

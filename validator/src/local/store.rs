@@ -107,6 +107,7 @@ async fn answers(address: SocketAddr, question: &[u8]) -> Option<u8> {
 struct Owner {
     folder: PathBuf,
     variables: BTreeMap<String, String>,
+    registry: PathBuf,
     user: Option<(u32, u32)>,
 }
 
@@ -119,12 +120,19 @@ impl Owner {
             .and_then(|()| std::fs::set_permissions(&folder, Permissions::from_mode(0o700)))
             .and_then(|()| user.map_or(Ok(()), |(user, group)| chown(&folder, Some(user), Some(group))));
         made.map_err(|e| Failure::environment(format!("{}: {e}", folder.display())))?;
-        Ok(Self { folder, variables: BTreeMap::from([(mark.to_owned(), value.to_owned())]), user })
+        let registry = run.path().to_owned();
+        Ok(Self { folder, registry, variables: BTreeMap::from([(mark.to_owned(), value.to_owned())]), user })
     }
 
     fn program(&self, command: impl Iterator<Item = OsString>) -> Program {
         let (command, variables) = (command.collect(), self.variables.clone());
-        Program { command, variables, output: self.folder.join("log"), user: self.user }
+        Program {
+            command,
+            variables,
+            output: self.folder.join("log"),
+            registry: self.registry.clone(),
+            user: self.user,
+        }
     }
 
     fn start(&self, command: impl Iterator<Item = OsString>) -> Result<Process, Failure> {

@@ -1,12 +1,13 @@
 //! The Service: an L4 switch before the copies, which hears of every change of its endpoints a lag later, as the nodes
 //! of a cluster do.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -41,11 +42,15 @@ impl Switch {
     /// # Errors
     /// When there is no port.
     pub(super) async fn start(endpoints: watch::Receiver<Vec<Endpoint>>, lag: Duration) -> io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let address = listener.local_addr()?;
-        let (heard, known) = watch::channel(Vec::new());
+        // Bound and not listening, it keeps the port for us while nobody listens.
+        let reserved = TcpSocket::new_v4()?;
+        reserved.set_reuseaddr(true)?;
+        reserved.bind(([127, 0, 0, 1], 0).into())?;
+        let address = reserved.local_addr()?;
+        let (heard, known) = watch::channel(endpoints.borrow().clone());
         let task = tokio::spawn(async move {
-            tokio::join!(late(endpoints, heard, lag), lead(listener, address, known));
+            tokio::join!(late(endpoints, heard, lag), lead(address, known));
+            drop(reserved);
         });
         Ok(Self { address, task })
     }
@@ -68,7 +73,7 @@ async fn late(
     heard: watch::Sender<Vec<Endpoint>>,
     lag: Duration,
 ) {
-    let mut due = std::collections::VecDeque::from([(Instant::now(), endpoints.borrow_and_update().clone())]);
+    let mut due = VecDeque::from([(Instant::now(), endpoints.borrow_and_update().clone())]);
     loop {
         let next = due.front().map(|(at, _)| *at);
         tokio::select! {
@@ -93,8 +98,8 @@ fn routed(endpoints: &[Endpoint]) -> Vec<SocketAddr> {
 }
 
 /// Without an endpoint nobody listens: a connection is refused, as a node refuses it.
-async fn lead(listener: TcpListener, address: SocketAddr, mut known: watch::Receiver<Vec<Endpoint>>) {
-    let (mut listener, mut carried, mut turn) = (Some(listener), JoinSet::new(), 0_usize);
+async fn lead(address: SocketAddr, mut known: watch::Receiver<Vec<Endpoint>>) {
+    let (mut listener, mut carried, mut turn) = (None, JoinSet::new(), 0_usize);
     loop {
         let routes = routed(&known.borrow_and_update());
         if routes.is_empty() {
@@ -208,13 +213,15 @@ mod tests {
         until(async || ask(switch.address()).await.is_err_and(|e| e.kind() == ErrorKind::ConnectionReset))
             .await;
         table.send_replace(vec![ready(closed)]);
-        until(async || {
-            let mut stream = TcpStream::connect(switch.address()).await.unwrap();
-            let mut answer = Vec::new();
-            stream.read_to_end(&mut answer).await.is_err_and(|e| e.kind() == ErrorKind::ConnectionReset)
-                && answer.is_empty()
-        })
-        .await;
+        let silent = async || match TcpStream::connect(switch.address()).await {
+            Ok(mut stream) => {
+                let mut answer = Vec::new();
+                let read = stream.read_to_end(&mut answer).await;
+                read.is_err_and(|e| e.kind() == ErrorKind::ConnectionReset) && answer.is_empty()
+            }
+            Err(_) => false,
+        };
+        until(silent).await;
     }
 
     #[tokio::test(start_paused = true)]

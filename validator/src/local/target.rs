@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::objects;
-use crate::config::{GoLiveCheck, Local, PORT};
+use crate::config::{GoLiveCheck, Local, LocalProbe, PORT};
 use crate::evidence::{Change, ObjectKind};
 use crate::load::SecretHeaders;
 use crate::moment::now;
@@ -42,13 +42,14 @@ pub fn planned(check: &GoLiveCheck, version: &str) -> TargetPlan {
 
 /// The probes at the ports that are declared; each copy has others in their place.
 pub(super) fn probes(local: &Local) -> Probes {
-    let liveness = local.liveness.as_ref().map(crate::config::LocalProbe::probe);
-    Probes { readiness: Some(local.readiness.probe()), liveness }
+    let declared = |probe: &Option<LocalProbe>| probe.as_ref().map(LocalProbe::probe);
+    Probes { readiness: declared(&local.readiness), liveness: declared(&local.liveness) }
 }
 
 /// The target with a Service at this address.
 pub(super) fn found(local: &Local, plan: TargetPlan, address: SocketAddr) -> Target {
-    let delay = Duration::from_secs(local.readiness.initial_delay_seconds.into());
+    let delay = local.readiness.as_ref().map_or(0, |probe| probe.initial_delay_seconds);
+    let delay = Duration::from_secs(delay.into());
     let (ready_for, copies) = (Duration::from_secs_f64(local.min_ready.0), local.replicas);
     let service = serde_json::json!({ "metadata": { "name": plan.service }, "spec": {} });
     Target {

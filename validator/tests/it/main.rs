@@ -5,6 +5,7 @@ mod cli;
 mod foreign;
 mod harness;
 mod kubelet;
+mod local;
 mod middle;
 mod mutations;
 mod purity;
