@@ -2,10 +2,19 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help test kind-test kind-selftest kind-repeat kind-kill kind-bystander kind-foreign kind-noise kind-up kind-down images lint fmt deny bench fuzz soak generate
+.PHONY: help try try-full try-bare test kind-test kind-selftest kind-repeat kind-kill kind-bystander kind-foreign kind-noise kind-up kind-down images lint fmt deny bench fuzz soak generate
 
 help: ## Print the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
+
+try: ## The gate without a cluster: our service on this machine, a verdict in minutes
+	examples/try.sh try
+
+try-full: ## The same with the times of the service's contract
+	examples/try.sh try-full
+
+try-bare: ## The same on the build without the pillars: NO-GO (exit 1)
+	examples/try.sh try-bare
 
 test: ## All tests that need no cluster; installs Postgres and Redis where they are missing
 	service/tests/backends.sh

@@ -18,6 +18,7 @@ use super::process::Program;
 use super::record::Record;
 use crate::config::{Local, MANAGEMENT_PORT, PORT};
 use crate::failure::Failure;
+use crate::moment::now;
 use crate::platform::Roll;
 use crate::steer::{PodBrief, Probes, RollEnd, Stays};
 
@@ -112,8 +113,11 @@ impl Copies {
         self.add().map(drop)
     }
 
+    /// From here on it is none of those that there should be, before its process hears of it.
     fn leave(&self, name: &str) {
         if let Some(leave) = self.lives().leave.remove(name) {
+            let grace_s = self.settings.local.grace_period.0 as i64;
+            self.record.change(name, |copy| copy.leaving = Some((now(), grace_s)));
             leave.cancel();
         }
     }

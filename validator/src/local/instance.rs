@@ -89,8 +89,6 @@ impl Instance {
             () = self.readiness() => {}
             () = self.leave.cancelled() => {}
         }
-        let grace_s = self.grace.as_secs() as i64;
-        self.record.change(&self.name, |copy| copy.leaving = Some((now(), grace_s)));
         // Its readiness is asked to the end: what still answers may be sent users when nothing else is left.
         tokio::select! {
             end = process.stop(self.grace) => Over::Left(end),

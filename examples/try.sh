@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# The gate without a cluster: builds validator and service, and gates the service on this machine.
+#   examples/try.sh try | try-full | try-bare
+# Ends with the exit code of the gate; 2 with the command to run where something is missing.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+case=${1:?expected try, try-full or try-bare}
+target=${CARGO_TARGET_DIR:-target}
+
+missing() {
+  echo "try: $1; $2" >&2
+  exit 2
+}
+
+took() { printf '%-10s %4d s\n' "$1" $((SECONDS - since)) >&2; since=$SECONDS; }
+
+since=$SECONDS
+service/tests/backends.sh || missing "Postgres and Redis are missing" "as root: apt-get install postgresql redis-server"
+command -v cargo >/dev/null || missing "cargo is missing" "install Rust: https://rustup.rs"
+took packages
+
+features=()
+if [ "$case" = try-bare ]; then features=(--features golive-service/flawed); fi
+cargo build --locked -p golive-validator -p golive-service --bins "${features[@]}"
+took build
+
+mkdir -p golive-out
+code=0
+"$target/debug/validator" local -f "examples/$case.yaml" --report "terminal=golive-out/$case.txt" \
+  --report "json=golive-out/$case.json" --evidence "golive-out/$case.evidence.zst" -- "$target/debug/users" || code=$?
+took gate
+echo "report: golive-out/$case.txt, golive-out/$case.json; again: validator judge golive-out/$case.evidence.zst"
+exit "$code"
