@@ -7,7 +7,7 @@ use http::Method;
 use super::api_link::{ApiLink, ClockOffset};
 use super::dial::Dial;
 use crate::evidence::Fact;
-use crate::load::{AgentStatus, DirectPlan, LoadPlan, PausePlan, ProbedPod, SecretHeaders};
+use crate::load::{AgentStatus, DirectPlan, ImpatiencePlan, LoadPlan, PausePlan, ProbedPod, SecretHeaders};
 
 /// One agent.
 #[derive(Clone)]
@@ -38,6 +38,10 @@ impl LoadLink {
 
     pub(super) async fn pause(&self, plan: PausePlan) -> Result<(), String> {
         self.api.send(Method::POST, "/pause", &plan).await
+    }
+
+    pub(super) async fn impatience(&self, plan: ImpatiencePlan) -> Result<(), String> {
+        self.api.send(Method::POST, "/impatience", &plan).await
     }
 
     pub(super) async fn stop(&self) -> Result<(), String> {

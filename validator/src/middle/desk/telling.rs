@@ -16,6 +16,7 @@ impl Desk {
             failed_open: state.failed_open,
             encrypted: state.encrypted,
             learned: state.pings.len(),
+            grpc: state.grpc,
             ..MiddleStatus::default()
         };
         for (origin, pod) in &state.targets {

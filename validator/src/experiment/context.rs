@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use tokio::sync::watch;
+use futures_util::FutureExt as _;
+use futures_util::future::LocalBoxFuture;
+use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, sleep};
 
 use super::circuit::Circuit;
-use super::diary::Diary;
 use super::faults::Faults;
+use super::step_log::StepLog;
 use crate::config::{Dependency, Protocol};
 use crate::failure::Failure;
 use crate::load::{DirectPlan, DirectPod};
@@ -23,9 +25,21 @@ const DIRECT_RATE: f64 = 10.0;
 /// that wants everything traced (20 per second and pod in ours).
 const TRACED_RATE: f64 = 6.0;
 
+/// What steps need to know of a platform.
+pub(super) trait DeletePod {
+    /// As [`Platform::delete`].
+    fn delete_pod<'s>(&'s self, pod: &'s str) -> LocalBoxFuture<'s, Result<(), Failure>>;
+}
+
+impl<P: Platform> DeletePod for P {
+    fn delete_pod<'s>(&'s self, pod: &'s str) -> LocalBoxFuture<'s, Result<(), Failure>> {
+        self.delete(pod).boxed_local()
+    }
+}
+
 /// The parts of a run that steps share.
-pub(super) struct Stage<'a, P: Platform> {
-    pub(super) platform: &'a P,
+pub(super) struct RunContext<'a> {
+    pub(super) platform: &'a dyn DeletePod,
     pub(super) target: &'a Target,
     pub(super) plan: &'a Plan,
     pub(super) agents: &'a Agents,
@@ -33,12 +47,13 @@ pub(super) struct Stage<'a, P: Platform> {
     pub(super) collector: &'a Collector,
     pub(super) pods: watch::Receiver<PodTable>,
     pub(super) faults: Faults<'a>,
-    pub(super) diary: &'a Diary,
+    pub(super) step_log: &'a StepLog,
     pub(super) pulse: &'a Pulse,
-    pub(super) rollout: &'a P::Rollout,
+    /// Held while clients are impatient: there is one load for all pods.
+    pub(super) impatience: Mutex<()>,
 }
 
-impl<P: Platform> Stage<'_, P> {
+impl RunContext<'_> {
     /// Dependencies with an agent before them.
     pub(super) fn dependencies(&self) -> impl Iterator<Item = &Dependency> {
         let standing = self.middle.dependencies();
@@ -47,9 +62,14 @@ impl<P: Platform> Stage<'_, P> {
 
     /// Dependencies that can be broken, and whose breaker is declared.
     pub(super) fn circuits(&self) -> Vec<(&str, Circuit)> {
-        let per_pod = self.plan.traffic.rate / f64::from(self.plan.target.replicas.max(1)) + DIRECT_RATE;
+        let per_pod = self.requests_per_pod();
         let declared = |d: &'_ Dependency| d.breaker.as_ref().map(|breaker| Circuit::new(breaker, per_pod));
         self.dependencies().filter_map(|d| Some((d.name.as_str(), declared(d)?))).collect()
+    }
+
+    /// Requests per second to each pod, those past the Service included.
+    pub(super) fn requests_per_pod(&self) -> f64 {
+        self.plan.traffic.rate / f64::from(self.plan.target.replicas.max(1)) + DIRECT_RATE
     }
 
     /// Dependencies that keep state, as far as is known: what is spoken over `tcp` nobody knows.
