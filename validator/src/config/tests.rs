@@ -170,17 +170,35 @@ fn every_example_of_the_documentation_is_valid() {
     let spec = "apiVersion: golive.dev/v1alpha1\nkind: GoLiveCheck\nmetadata: { name: n }\nspec:\n  target: { deployment: d }\n";
     let indented =
         |example: &str, by: &str| example.lines().flat_map(|line| [by, line, "\n"]).collect::<String>();
-    let mut parsed = [0, 0, 0];
+    let mut parsed = [0; 4];
     for example in examples {
         let (kind, text) = if example.starts_with("requests:") {
             (1, format!("{spec}  traffic:\n{}", indented(example, "    ")))
         } else if example.starts_with("dependencies:") {
             (2, format!("{spec}  traffic: {{ requests: [{{ get: / }}] }}\n{}", indented(example, "  ")))
+        } else if example.starts_with("local:") {
+            (3, format!("{spec}  traffic: {{ requests: [{{ get: / }}] }}\n{}", indented(example, "  ")))
         } else {
             (0, whole(example))
         };
         GoLiveCheck::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
         parsed[kind] += 1;
     }
-    assert_eq!(parsed, [1, 1, 1]);
+    assert_eq!(parsed, [1, 1, 1, 1]);
+}
+
+#[test]
+fn what_is_tried_on_this_machine_is_declared_as_a_process_can_be() {
+    let try_it = GoLiveCheck::parse(include_str!("../../../examples/try.yaml")).unwrap().spec.local;
+    assert_eq!(try_it.dependencies["postgres"].variable, "DATABASE_URL");
+    assert_eq!((try_it.port.as_str(), try_it.replicas), ("PORT", 3), "what is not said");
+    let readiness = try_it.readiness.unwrap().probe();
+    assert_eq!((readiness.period_s, readiness.failure_threshold, readiness.port()), (2, 2, Some(PORT)));
+    assert_eq!(try_it.liveness.unwrap().probe().port(), Some(MANAGEMENT_PORT));
+    let bare = GoLiveCheck::parse(include_str!("../../../examples/try-bare.yaml")).unwrap().spec.local;
+    assert!(bare.readiness.is_none() && bare.liveness.is_none(), "null is none");
+    let full = include_str!("../../../examples/try-full.yaml");
+    assert_eq!(GoLiveCheck::parse(full).unwrap().spec.local.liveness.unwrap().period_seconds, 10);
+    let error = GoLiveCheck::parse(&full.replace("periodSeconds", "periodSecond")).unwrap_err();
+    assert!(error.contains("periodSeconds") && error.contains("line"), "{error}");
 }
