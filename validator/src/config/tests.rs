@@ -1,6 +1,6 @@
 //! The target file and its errors.
 
-use super::{Breaker, GoLiveCheck, HeaderText, Method, RequestSpec};
+use super::{Breaker, GoLiveCheck, HeaderText, MANAGEMENT_PORT, Method, PORT, RequestSpec};
 
 const USERS: &str = include_str!("../../../golive.yaml");
 
