@@ -13,13 +13,14 @@ use super::record::Record;
 use crate::moment::now;
 use crate::steer::Probes;
 
-/// The first pause before a copy that has failed is started again; doubled each time (the kubelet's `CrashLoopBackOff`).
+/// The pause before a copy that has failed for the second time is started again; before the first time there is none, and
+/// it is doubled each further time (the kubelet's `CrashLoopBackOff`).
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
 
 /// The longest one.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
-/// A copy that ran for so long is well again: the next pause is the first one.
+/// A copy that ran for so long is well again: its next end is the first one.
 const WELL: Duration = Duration::from_mins(10);
 
 /// One copy and how it is to be treated.
@@ -45,7 +46,7 @@ enum Over {
 impl Instance {
     /// Lives until it is told to go, and is gone then. Dropping it ends its process at once.
     pub(super) async fn live(self) {
-        let mut pause = FIRST_PAUSE;
+        let mut pause = Duration::ZERO;
         loop {
             let since = Instant::now();
             match self.process().await {
@@ -55,7 +56,7 @@ impl Instance {
                     break;
                 }
                 Over::Failed => {
-                    pause = if since.elapsed() >= WELL { FIRST_PAUSE } else { pause };
+                    pause = if since.elapsed() >= WELL { Duration::ZERO } else { pause };
                     self.record.change(&self.name, |copy| {
                         (copy.phase, copy.ready) = (Phase::Waiting("CrashLoopBackOff"), false);
                     });
@@ -63,7 +64,7 @@ impl Instance {
                         break;
                     }
                     self.record.change(&self.name, |copy| copy.restarts += 1);
-                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    pause = (pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
                 }
             }
         }
@@ -99,5 +100,84 @@ impl Instance {
     async fn readiness(&self) {
         let tell = |ready| self.record.change(&self.name, |copy| copy.ready = ready);
         kubelet::ask_for_ever(super::HOST, self.probes.readiness.as_ref(), tell).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::evidence::{Fact, ObjectKind};
+    use crate::local::copy::Copy;
+    use crate::timeline::tests::header;
+
+    /// A copy of a shell script, in a folder of its own.
+    fn instance(script: &str, record: &Arc<Record>) -> (Instance, PathBuf) {
+        let folder = std::env::temp_dir().join(format!("golive-test-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir(&folder).unwrap();
+        let command = ["sh", "-c", script].map(Into::into).to_vec();
+        let (variables, output) = (BTreeMap::new(), folder.join("log"));
+        let program = Program { command, variables, output, registry: folder.clone(), user: None };
+        let copy = Copy {
+            uid: "u".into(),
+            hash: "t".into(),
+            ports: BTreeMap::new(),
+            origins: Vec::new(),
+            phase: Phase::Waiting("ContainerCreating"),
+            ready: false,
+            restarts: 0,
+            leaving: None,
+        };
+        record.add("a", copy);
+        let (grace, leave, record) = (Duration::from_mins(1), CancellationToken::new(), Arc::clone(record));
+        let probes = Probes::default();
+        (Instance { name: "a".into(), program, probes, grace, record, leave }, folder)
+    }
+
+    fn told(record: &Record, pointer: &str) -> Vec<String> {
+        let of = |fact: &Fact| match fact {
+            Fact::Object(pod) if pod.kind == ObjectKind::Pod => {
+                pod.object.pointer(pointer).map(ToString::to_string)
+            }
+            _ => None,
+        };
+        record.collector().seen().iter().filter_map(of).collect()
+    }
+
+    #[tokio::test]
+    async fn a_copy_that_is_told_to_go_ends_in_order_and_its_end_is_told() {
+        let record = Record::new(header().plan.target, (60, 0));
+        let (copy, folder) = instance("trap 'exit 0' TERM; while :; do sleep 0.05; done", &record);
+        let (leave, mut table) = (copy.leave.clone(), record.table());
+        let living = tokio::spawn(copy.live());
+        table.wait_for(|table| table["a"].ready).await.unwrap();
+        leave.cancel();
+        living.await.unwrap();
+        assert!(table.borrow().is_empty());
+        let codes = told(&record, "/status/containerStatuses/0/state/terminated/exitCode");
+        assert_eq!(codes, ["0", "0"], "once as it ended, once as it was gone");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_copy_that_fails_is_started_again_at_once_and_then_after_a_pause() {
+        let record = Record::new(header().plan.target, (60, 0));
+        let (copy, folder) = instance("exit 1", &record);
+        let mut table = record.table();
+        let (leave, living) = (copy.leave.clone(), tokio::spawn(copy.live()));
+        let crashes = |copy: &crate::steer::PodBrief| copy.waiting.as_deref() == Some("CrashLoopBackOff");
+        while told(&record, "/status/containerStatuses/0/restartCount")
+            .last()
+            .is_none_or(|count| count != "1")
+        {
+            table.changed().await.unwrap();
+        }
+        table.wait_for(|table| crashes(&table["a"])).await.unwrap();
+        leave.cancel(); // it would pause for 10 s now
+        living.await.unwrap();
+        assert!(table.borrow().is_empty());
+        std::fs::remove_dir_all(folder).unwrap();
     }
 }
