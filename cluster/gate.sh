@@ -66,8 +66,9 @@ account() {
   config=$(account_config "$namespace")
   "${kubectl[@]}" apply -f - <<<"$(bound_to_itself)"
   "$validator" rbac | "${kubectl[@]}" apply -f -
-  for other; do reads_services "$namespace" | kubectl_ -n "$other" apply -f -; done
-  reads_nodes "$namespace" | kubectl_ apply -f -
+  # By the server: two cases at once would both find no Role and create it.
+  for other; do reads_services "$namespace" | kubectl_ -n "$other" apply --server-side -f -; done
+  reads_nodes "$namespace" | kubectl_ apply --server-side -f -
   # Not readable by others from its first byte on.
   (umask 077 && cp "$kubeconfig" "$config.new")
   local token user
