@@ -164,12 +164,21 @@ expect() {
 # The gate cannot run before the cluster is up and the images are in it. The compiler and the image supply share the
 # machine; neither waits for the other.
 prepare() {
+  prepare_cluster
+  prepare_namespace
+}
+
+prepare_cluster() {
   mkdir -p "$out"
   run "$cluster_dir/build.sh" binaries &
   local binaries=$!
   run "$cluster_dir/up.sh"
   wait "$binaries" || die "the binaries were not built" "read the error above"
   run "$cluster_dir/build.sh" images
-  step "install the backends" "cluster/kubectl -n $namespace describe pods" install_backends
-  step "an account for the validator" "cluster/kubectl -n $namespace get roles,rolebindings" account "$namespace"
+}
+
+prepare_namespace() {
+  mkdir -p "$out"
+  step "install the backends in $namespace" "cluster/kubectl -n $namespace describe pods" install_backends
+  step "an account for the validator in $namespace" "cluster/kubectl -n $namespace get roles,rolebindings" account "$namespace"
 }
