@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rustix::process::Signal;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -167,8 +168,8 @@ impl Copies {
             origins.extend(origin);
         }
         let command = local.command.iter().map(Into::into).collect();
-        let program =
-            Program { command, variables, output: self.output(name), registry: registry.clone(), user: None };
+        let (output, registry) = (self.output(name), registry.clone());
+        let program = Program { command, variables, output, registry, last: Signal::KILL, user: None };
         let copy = Copy {
             uid: uuid::Uuid::new_v4().to_string(),
             hash: template.hash.clone(),

@@ -108,6 +108,8 @@ mod tests {
     use std::collections::BTreeMap;
     use std::path::PathBuf;
 
+    use rustix::process::Signal;
+
     use super::*;
     use crate::evidence::{Fact, ObjectKind};
     use crate::local::copy::Copy;
@@ -119,7 +121,8 @@ mod tests {
         std::fs::create_dir(&folder).unwrap();
         let command = ["sh", "-c", script].map(Into::into).to_vec();
         let (variables, output) = (BTreeMap::new(), folder.join("log"));
-        let program = Program { command, variables, output, registry: folder.clone(), user: None };
+        let program =
+            Program { command, variables, output, registry: folder.clone(), last: Signal::KILL, user: None };
         let copy = Copy {
             uid: "u".into(),
             hash: "t".into(),

@@ -27,15 +27,18 @@ pub(super) struct Program {
     pub(super) output: PathBuf,
     /// A folder in which it leaves its number, so that it can be found when this process is gone.
     pub(super) registry: PathBuf,
+    /// What its group gets when it is dropped: SIGKILL, but for what has to give something back.
+    pub(super) last: Signal,
     /// User and group to run as; those of this process when absent.
     pub(super) user: Option<(u32, u32)>,
 }
 
-/// A running one. Dropping it ends the whole group at once.
+/// A running one. Dropping it ends the whole group.
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
     pid: Pid,
+    last: Signal,
 }
 
 /// How it ended, in the words of a container.
@@ -75,7 +78,7 @@ impl Process {
         }
         let child = command.spawn()?;
         let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed())).ok_or(io::ErrorKind::NotFound)?;
-        let process = Self { child, pid };
+        let process = Self { child, pid, last: program.last };
         register(&program.registry, pid)?;
         Ok(process)
     }
@@ -116,7 +119,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         if self.child.id().is_some() {
-            kill_process_group(self.pid, Signal::KILL).ok(); // it may just have ended
+            kill_process_group(self.pid, self.last).ok(); // it may just have ended
         }
     }
 }
@@ -131,7 +134,7 @@ mod tests {
         std::fs::create_dir(&registry).unwrap();
         let command = ["sh", "-c", script].map(OsString::from).to_vec();
         let variables = BTreeMap::from([("WORD".to_owned(), "said".to_owned())]);
-        Program { command, variables, output: registry.join("log"), registry, user: None }
+        Program { command, variables, output: registry.join("log"), registry, last: Signal::KILL, user: None }
     }
 
     async fn said(program: &Program, wanted: &str) -> String {

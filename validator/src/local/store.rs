@@ -8,7 +8,7 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::process::getuid;
+use rustix::process::{Signal, getuid};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
@@ -44,12 +44,9 @@ impl Store {
     /// # Errors
     /// Exit 2 when its programs are missing or the file is wrong, exit 3 when it does not start.
     pub(super) async fn postgres(folder: &RunFolder, seed: Option<&Path>) -> Result<Self, Failure> {
-        let (initdb, server) = (programs::find("initdb", POSTGRES)?, programs::find("postgres", POSTGRES)?);
+        let server = programs::find("postgres", POSTGRES)?;
         let owner = Owner::of(folder, "postgres")?;
-        let data = owner.folder.join("data");
-        let name = format!("--username={NAME}");
-        let init = [initdb.into(), "--auth=trust".into(), name.into(), "--no-sync".into(), "-D".into()];
-        owner.finish(init.into_iter().chain([data.clone().into_os_string()]), "initdb").await?;
+        let data = owner.cluster().await?;
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()?));
         let port = format!("port={}", address.port());
         let settings = [
@@ -108,6 +105,7 @@ struct Owner {
     folder: PathBuf,
     variables: BTreeMap<String, String>,
     registry: PathBuf,
+    last: Signal,
     user: Option<(u32, u32)>,
 }
 
@@ -115,13 +113,27 @@ impl Owner {
     fn of(run: &RunFolder, name: &str) -> Result<Self, Failure> {
         let folder = run.path().join(name);
         let (mark, value) = run.mark();
-        let user = if getuid().is_root() && name == "postgres" { Some(account(name)?) } else { None };
+        let is_postgres = name == "postgres";
+        let user = if getuid().is_root() && is_postgres { Some(account(name)?) } else { None };
+        // Told to quit, a Postgres gives its shared memory back; killed, it does not.
+        let last = if is_postgres { Signal::QUIT } else { Signal::KILL };
         let made = std::fs::create_dir(&folder)
             .and_then(|()| std::fs::set_permissions(&folder, Permissions::from_mode(0o700)))
             .and_then(|()| user.map_or(Ok(()), |(user, group)| chown(&folder, Some(user), Some(group))));
         made.map_err(|e| Failure::environment(format!("{}: {e}", folder.display())))?;
-        let registry = run.path().to_owned();
-        Ok(Self { folder, registry, variables: BTreeMap::from([(mark.to_owned(), value.to_owned())]), user })
+        let (registry, variables) =
+            (run.path().to_owned(), BTreeMap::from([(mark.to_owned(), value.to_owned())]));
+        Ok(Self { folder, variables, registry, last, user })
+    }
+
+    /// Makes the files of a Postgres that lets everybody in.
+    async fn cluster(&self) -> Result<PathBuf, Failure> {
+        let (initdb, data) = (programs::find("initdb", POSTGRES)?, self.folder.join("data"));
+        let name = format!("--username={NAME}");
+        let init: [OsString; 5] =
+            [initdb.into(), "--auth=trust".into(), name.into(), "--no-sync".into(), "-D".into()];
+        self.finish(init.into_iter().chain([data.clone().into_os_string()]), "initdb").await?;
+        Ok(data)
     }
 
     fn program(&self, command: impl Iterator<Item = OsString>) -> Program {
@@ -131,6 +143,7 @@ impl Owner {
             variables,
             output: self.folder.join("log"),
             registry: self.registry.clone(),
+            last: self.last,
             user: self.user,
         }
     }
@@ -220,9 +233,21 @@ mod tests {
         let address: SocketAddr = redis.url.trim_start_matches("redis://").parse().unwrap();
         assert_eq!(answers(address, b"DBSIZE\r\n").await, Some(b':'));
         let path = run.path().to_owned();
+        let postmaster = std::fs::read_to_string(path.join("postgres/data/postmaster.pid")).unwrap();
+        let postmaster = postmaster.lines().next().unwrap();
+        assert_eq!(segments(postmaster), 1, "it has some shared memory");
+        let url = postgres.url.clone();
+        drop(postgres);
         tokio::task::spawn_blocking(|| run.remove()).await.unwrap().unwrap();
         assert!(!path.exists() && answers(address, b"PING\r\n").await.is_none());
-        assert!(PgConnection::connect(&postgres.url).await.is_err());
+        assert!(PgConnection::connect(&url).await.is_err());
+        assert_eq!(segments(postmaster), 0, "it has given it back");
+    }
+
+    /// Segments of shared memory that a process has made and that are still there (proc_sysvipc_shm(5)).
+    fn segments(pid: &str) -> usize {
+        let all = std::fs::read_to_string("/proc/sysvipc/shm").unwrap();
+        all.lines().filter(|line| line.split_whitespace().nth(4) == Some(pid)).count()
     }
 
     #[tokio::test]
