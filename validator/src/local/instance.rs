@@ -152,10 +152,13 @@ mod tests {
     #[tokio::test]
     async fn a_copy_that_is_told_to_go_ends_in_order_and_its_end_is_told() {
         let record = Record::new(header().plan.target, (60, 0));
-        let (copy, folder) = instance("trap 'exit 0' TERM; while :; do sleep 0.05; done", &record);
+        let (copy, folder) = instance("trap 'exit 0' TERM; echo up; while :; do sleep 0.05; done", &record);
         let (leave, mut table) = (copy.leave.clone(), record.table());
         let living = tokio::spawn(copy.live());
         table.wait_for(|table| table["a"].ready).await.unwrap();
+        while std::fs::read(folder.join("log")).is_ok_and(|said| said.is_empty()) {
+            sleep(Duration::from_millis(5)).await;
+        }
         leave.cancel();
         living.await.unwrap();
         assert!(table.borrow().is_empty());
