@@ -137,6 +137,13 @@ fn read(args: &LocalArgs) -> Result<GoLiveCheck, Failure> {
     if local.replicas == 0 {
         return Err(Failure::usage("--replicas: expected at least 1"));
     }
+    let throw_away = |d: &Dependency| {
+        d.protocol == Protocol::Postgres && local.dependencies.get(&d.name).is_some_and(|d| d.url.is_none())
+    };
+    if args.seed.is_some() && !check.spec.dependencies.iter().any(throw_away) {
+        return Err(Failure::usage("--seed: there is no throw-away Postgres to run it in")
+            .hint("name its variable with --postgres, or in spec.local.dependencies without a url"));
+    }
     if let Some(rate) = args.rate {
         check.spec.traffic.rate = rate;
     }

@@ -39,7 +39,7 @@ pub(super) fn trouble(facts: &[Fact], requests: &[RequestSpec], least: f64) -> O
     Some(failure.hint(if unreadable(facts) {
         "what it says is not HTTP/1.1: does its port speak TLS, or gRPC? name the one that speaks HTTP"
     } else {
-        "look at it with `kubectl logs`, and compare spec.traffic.requests with what it serves"
+        "look at what it logs, and compare spec.traffic.requests with what it serves"
     }))
 }
 

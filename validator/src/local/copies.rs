@@ -108,19 +108,18 @@ impl Copies {
         ))
     }
 
-    /// Lets one go; another one takes its place at once.
+    /// Lets one go; another one takes its place at once. Nothing happens for one that goes already.
     pub(super) fn replace(&self, name: &str) -> Result<(), Failure> {
-        self.leave(name);
-        self.add().map(drop)
+        if self.leave(name) { self.add().map(drop) } else { Ok(()) }
     }
 
-    /// From here on it is none of those that there should be, before its process hears of it.
-    fn leave(&self, name: &str) {
-        if let Some(leave) = self.lives().leave.remove(name) {
-            let grace_s = self.settings.local.grace_period.0 as i64;
-            self.record.change(name, |copy| copy.leaving = Some((now(), grace_s)));
-            leave.cancel();
-        }
+    /// From here on it is none of those that there should be, before its process hears of it. Says whether it was one.
+    fn leave(&self, name: &str) -> bool {
+        let Some(leave) = self.lives().leave.remove(name) else { return false };
+        let grace_s = self.settings.local.grace_period.0 as i64;
+        self.record.change(name, |copy| copy.leaving = Some((now(), grace_s)));
+        leave.cancel();
+        true
     }
 
     /// Starts one more of the present template.
@@ -198,7 +197,8 @@ impl Copies {
         let hash = format!("t{}", self.number.fetch_add(1, Ordering::Relaxed));
         self.lives().template = Template { hash: hash.clone(), led };
         self.record.template(&hash);
-        for leaving in &old {
+        let replaced: Vec<String> = self.lives().leave.keys().cloned().collect();
+        for leaving in &replaced {
             let new = self.add()?;
             if let Some(end) = self.available(&new, deadline).await {
                 return Ok(end);
