@@ -11,7 +11,7 @@ mod interim;
 mod loss;
 #[cfg(test)]
 mod order;
-mod peace;
+mod preparation;
 mod rolls;
 mod step_log;
 mod subject;
@@ -26,7 +26,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use self::context::RunContext;
 use self::faults::Faults;
-use self::peace::QUIET;
+use self::preparation::QUIET;
 use self::step_log::StepLog;
 use crate::cluster::{
     Agents, Back, Candidate, Cluster, Collector, Interposition, Rollout, Site, Stays, Target, go_back,
@@ -151,7 +151,7 @@ impl Experiment<'_> {
         step_log.begin(Step::Baseline, QUIET);
         sleep(QUIET).await;
         step_log.end(Step::Baseline);
-        peace::answered(agents, self.plan).await?;
+        preparation::answered(agents, self.plan).await?;
         let (run, pods) = (&self.plan.run, collector.pods());
         let rollout =
             Rollout::prepare(self.cluster, self.target, run, &self.candidate, middle.aliases(), pods).await?;
@@ -185,7 +185,7 @@ impl Experiment<'_> {
         if !rolls::roll_in(context, self.deadline, progress).await? {
             return Ok(Ended::Early);
         }
-        peace::run(context, progress).await?;
+        preparation::run(context, progress).await?;
         self.faults(context, progress).await?;
         let (stays, why) = if self.keep {
             (Stays::Candidate, String::new())

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::context::RunContext;
-use super::peace;
+use super::preparation;
 use crate::cluster::{RollEnd, Stays};
 use crate::evidence::{Fault, Step, StepTrouble};
 use crate::failure::Failure;
@@ -48,7 +48,7 @@ pub(super) async fn roll_in(
         && context.dependencies().next().is_some()
         && !context.is_led_seen()
     {
-        return Err(peace::unseen().about(reason));
+        return Err(preparation::unseen().about(reason));
     }
     ended(context, Step::RollIn, rolled)
 }

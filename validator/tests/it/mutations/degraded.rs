@@ -122,9 +122,9 @@ fn gave_up(evidence: &mut Evidence, due: Millis, pod: Option<&str>) -> Fact {
     })
 }
 
-/// The step, which the recorded run did not have, after its end: on pods that nobody else knows.
+/// The step, which the recorded run did not have: while dependencies are away, on pods that nobody else knows.
 pub(super) fn add(evidence: &mut Evidence) {
-    let begin = (edge(evidence, Step::Tail, Edge::End) / 1_000 + 20) * 1_000;
+    let begin = edge(evidence, Step::Blackout, Edge::Begin) / 1_000 * 1_000;
     let end = begin + 40_000;
     let step = |at, edge| {
         Fact::Step(StepFact { at, step: Step::Degraded, edge, trouble: None, least_ms: Some(35_000) })
