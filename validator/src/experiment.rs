@@ -11,7 +11,7 @@ mod interim;
 mod loss;
 #[cfg(test)]
 mod order;
-mod peace;
+mod preparation;
 mod rolls;
 mod step_log;
 mod subject;
@@ -26,7 +26,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use self::context::RunContext;
 use self::faults::Faults;
-use self::peace::QUIET;
+use self::preparation::QUIET;
 use self::step_log::StepLog;
 use crate::evidence::{Evidence, Fact, Header, Millis, SCHEMA, Step, Who};
 use crate::failure::Failure;
@@ -142,7 +142,7 @@ impl<P: Platform> Experiment<'_, P> {
         step_log.begin(Step::Baseline, QUIET);
         sleep(QUIET).await;
         step_log.end(Step::Baseline);
-        peace::answered(agents, self.plan).await?;
+        preparation::answered(agents, self.plan).await?;
         let rollout = self.platform.rollout(self.plan, lead, collector.pods()).await?;
         let context = RunContext {
             platform: self.platform,
@@ -174,7 +174,7 @@ impl<P: Platform> Experiment<'_, P> {
         if !rolls::roll_in(context, rollout, self.deadline, progress).await? {
             return Ok(Ended::Early);
         }
-        peace::run(context, progress).await?;
+        preparation::run(context, progress).await?;
         self.faults(context, progress).await?;
         let (stays, why) = if self.keep {
             (Stays::Candidate, String::new())

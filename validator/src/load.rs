@@ -12,11 +12,13 @@ mod link;
 mod patience;
 mod pause;
 mod prober;
+mod rates;
 mod recorder;
 mod sampling;
 mod secret;
 mod server;
 mod shooter;
+mod turn;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -117,7 +119,7 @@ pub fn planned_rate(traffic: &TrafficPlan) -> Option<(&'static str, f64)> {
     let writes = traffic.requests.iter().any(|spec| !spec.method.is_safe());
     let serves = |class| writes || class != Class::Post;
     let rates = Class::ALL.into_iter().filter(|class| serves(*class));
-    let rates = rates.map(|class| (class.name(), classes::rate_of(class, traffic.rate, serves)));
+    let rates = rates.map(|class| (class.name(), rates::rate_of(class, traffic.rate, serves)));
     rates.filter(|_| !traffic.requests.is_empty()).min_by(|(_, a), (_, b)| a.total_cmp(b))
 }
 

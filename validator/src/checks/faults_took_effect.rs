@@ -12,7 +12,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Run,
     severity: Severity::Blocker,
     why: "A service that withstood a fault that never happened has withstood nothing.",
-    how: "Each fault on a pod that was alive must have met a statement, a byte or a connection: within the policy's time, a trial, a hold or a collector's within their own.",
+    how: "Each fault on a pod that was alive must have met a statement, a byte or a connection: within the policy's time, a trial, a hold or a collector's within their own. Of degraded dependencies the checks that rest on a fault say so themselves.",
     remedy: "Raise the rate, so that every pod calls every dependency; look at GL-E108.",
     rests_on: &[],
     judge,

@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::circuit::Circuit;
-use super::peace::{self, QUIET};
+use super::preparation::{self, QUIET};
 use super::{degraded, loss, trials};
 use crate::config::Need;
 use crate::evidence::Step;
@@ -53,13 +53,15 @@ pub fn forecast(plan: &Plan, roll: Duration) -> Forecast {
     for (name, circuit) in &circuits {
         steps.extend(hang(name, circuit));
     }
-    steps.extend(degraded(plan, per_pod));
+    let degraded = degraded(plan, per_pod);
+    let in_part: Duration = degraded.iter().map(|step| step.about).sum();
+    steps.extend(degraded);
     steps.extend(losses(plan, &circuits));
     let out = "back to the template that is to stay, without the agents; load goes on";
     steps.push(PlannedStep { name: Step::RollOut.name(), about: roll, what: out.into() });
     Forecast {
         steps,
-        outage: outage(plan, &circuits),
+        outage: outage(plan, &circuits, in_part),
         open: limits::open(plan),
         undeclared: limits::undeclared(plan),
     }
@@ -74,7 +76,7 @@ fn rolls_in(plan: &Plan, roll: Duration) -> Vec<PlannedStep> {
         step(Step::RollIn, roll, format!("to {candidate}, behind the agents")),
         step(
             Step::Learning,
-            peace::SETTLE + peace::LEARNING,
+            preparation::SETTLE + preparation::LEARNING,
             "no load: what still comes are health pings".into(),
         ),
         step(Step::Quiet, QUIET, "load through the agents, nothing else".into()),
@@ -118,7 +120,7 @@ fn losses(plan: &Plan, circuits: &[(&str, Circuit)]) -> Vec<PlannedStep> {
 }
 
 /// In the words of those who are to agree to it.
-fn outage(plan: &Plan, circuits: &[(&str, Circuit)]) -> Vec<String> {
+fn outage(plan: &Plan, circuits: &[(&str, Circuit)], in_part: Duration) -> Vec<String> {
     let mut told: Vec<String> = circuits
         .iter()
         .map(|(name, circuit)| {
@@ -127,6 +129,12 @@ fn outage(plan: &Plan, circuits: &[(&str, Circuit)]) -> Vec<String> {
             format!("users of {}: up to {wait} s with answers after {deadline} s ({name} hangs), then {fallback} s of fallback answers", plan.target.service)
         })
         .collect();
+    if !in_part.is_zero() {
+        let (service, seconds) = (&plan.target.service, in_part.as_secs());
+        told.push(format!(
+            "users of {service}: about {seconds} s in which dependencies fail in part, one pod after the other or each its own way"
+        ));
+    }
     let stores: Vec<_> = plan.dependencies.iter().filter(|d| d.protocol.is_store()).collect();
     if !stores.is_empty() {
         let away = (loss::LOSS_MAX + loss::BLACKOUT + loss::PARTIAL).as_secs();
@@ -211,6 +219,8 @@ mod tests {
             told.open
         );
         assert!(told.steps.iter().any(|step| step.name == "hanging database"));
+        let degraded = told.steps.iter().find(|step| step.name == "degraded dependencies").unwrap();
+        assert!((30..=40).contains(&degraded.about.as_secs()) && degraded.what.contains("failing over"));
         assert!((200..480).contains(&told.about().as_secs()), "{:?}", told.about());
     }
 

@@ -39,7 +39,11 @@ async fn tried(failing: Option<usize>) -> Tried {
     tried_at(fake, cluster, failing).await
 }
 
-async fn tried_at(fake: Fake, mut cluster: Cluster, failing: Option<usize>) -> Tried {
+async fn tried_at(fake: Fake, cluster: Cluster, failing: Option<usize>) -> Tried {
+    tried_with(&plan(), (fake, cluster), failing).await
+}
+
+async fn tried_with(plan: &Plan, (fake, mut cluster): (Fake, Cluster), failing: Option<usize>) -> Tried {
     let rolled = Rolled::by(&fake, "r");
     rolled.change(|deployment| {
         deployment["metadata"]["annotations"] = json!({ "deployment.kubernetes.io/revision": "4" });
@@ -52,7 +56,6 @@ async fn tried_at(fake: Fake, mut cluster: Cluster, failing: Option<usize>) -> T
         json!({ "metadata": { "name": "postgres" }, "spec": spec }),
     );
     fake.live(&mut cluster).await;
-    let plan = plan();
     let sites = find_sites(&cluster, &plan.dependencies, &plan.target).await.unwrap();
     let before = fake.heard().len();
     if let Some(number) = failing {
@@ -69,7 +72,7 @@ async fn tried_at(fake: Fake, mut cluster: Cluster, failing: Option<usize>) -> T
     let experiment = Experiment {
         platform: &platform,
         target: &target,
-        plan: &plan,
+        plan,
         keep: false,
         deadline: Instant::now() + MINUTE * 10,
     };
@@ -140,6 +143,18 @@ async fn guardian_and_agents_stand_before_anything_leads_to_them() {
         assert!(first(needed) < led, "{needed}");
     }
     assert!(first("rolebindings") < led);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dependency_with_a_breaker_is_degraded_before_it_is_lost() {
+    let mut plan = plan();
+    plan.dependencies[0].breaker = header().plan.dependencies[0].breaker.clone();
+    let (fake, cluster) = Fake::start().await;
+    let tried = Box::pin(tried_with(&plan, (fake, cluster), None)).await;
+    assert!(tried.failure.is_none(), "{:?}", tried.failure);
+    let steered = |what: &str| tried.heard.iter().filter(|heard| heard.what == what).count();
+    assert_eq!(steered("load POST /impatience"), 2 * plan.traffic.agents, "a slow store, and one that hangs");
+    assert!(!tried.rolled.leads());
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,7 +8,7 @@ use futures_util::future::try_join_all;
 use tokio::time::{Instant, sleep};
 
 use super::context::RunContext;
-use super::peace;
+use super::preparation;
 use crate::evidence::{Fault, Step, StepTrouble};
 use crate::failure::Failure;
 use crate::plan::PreStop;
@@ -56,7 +56,7 @@ pub(super) async fn roll_in(
         && context.dependencies().next().is_some()
         && !context.is_led_seen()
     {
-        return Err(peace::unseen().about(reason));
+        return Err(preparation::unseen().about(reason));
     }
     ended(context, Step::RollIn, rolled)
 }

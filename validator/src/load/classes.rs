@@ -10,7 +10,9 @@ use tokio_util::task::TaskTracker;
 
 use super::link::Link;
 use super::pause::Pause;
-use super::shooter::{Aim, Shooter, Turn};
+use super::rates::rate_of;
+use super::shooter::Shooter;
+use super::turn::{Aim, Turn};
 use crate::evidence::Class;
 
 /// Kept connections per busy class and agent: enough to reach every endpoint behind the Service.
@@ -37,22 +39,6 @@ pub(super) fn start(shooter: &Arc<Shooter>, pause: &Pause, stop: &CancellationTo
                 tasks.spawn(tick(shooter, aim, rate * share, pause, stop.clone(), tasks.clone()));
             }
         }
-    }
-}
-
-/// Requests per second of one class, given those of all: a class without a request leaves its part to the others.
-pub(super) fn rate_of(class: Class, rate: f64, serves: impl Fn(Class) -> bool) -> f64 {
-    let total: f64 = Class::ALL.into_iter().filter(|class| serves(*class)).map(weight).sum();
-    if serves(class) { rate * weight(class) / total } else { 0.0 }
-}
-
-fn weight(class: Class) -> f64 {
-    match class {
-        Class::New => 0.30,
-        Class::Busy => 0.45,
-        Class::Idle => 0.15,
-        Class::Post => 0.10,
-        Class::Direct => 0.0, // has a rate of its own
     }
 }
 

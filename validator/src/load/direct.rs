@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::link::Link;
-use super::shooter::{Aim, Shooter, Turn};
+use super::shooter::Shooter;
+use super::turn::{Aim, Turn};
 use super::{DirectPlan, DirectPod};
 use crate::evidence::Class;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::shooter::Turn;
+use super::turn::Turn;
 use super::{AgentClock, LoadPlan};
 use crate::evidence::{
     Class, ConnectionFact, Fact, Histogram, Millis, Outcome, ProbeFact, RequestFact, SecondFact,

@@ -1,6 +1,5 @@
 //! Builds one request, sends it, and records what became of it.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +9,13 @@ use http_body_util::Full;
 use tokio::time::Instant;
 
 use super::choice::Choice;
-use super::classes::rate_of;
 use super::idle::IdleLimit;
 use super::link::{Exchange, Link, Untouched};
 use super::patience::Patience;
+use super::rates::rate_of;
 use super::recorder::{LinkEnd, Recorder, Shot};
 use super::sampling::Sampling;
+use super::turn::{Aim, Turn};
 use super::{LoadPlan, SecretHeaders};
 use crate::evidence::{Class, Outcome};
 
@@ -32,41 +32,10 @@ pub(super) struct Shooter {
     sampling: Sampling,
 }
 
-/// Where requests of a class go, and which ones.
-#[derive(Clone)]
-pub(super) struct Aim {
-    pub(super) class: Class,
-    pub(super) address: SocketAddr,
-    /// The pod, for requests past the Service.
-    pub(super) pod: Option<String>,
-    pub(super) choice: Arc<Choice>,
-    /// Whether every request carries the sampled flag.
-    pub(super) sampled: bool,
-    /// Whether a connection may outlive a request.
-    pub(super) keeps: bool,
-}
-
-/// One request that is due.
-#[derive(Clone)]
-pub(super) struct Turn {
-    pub(super) aim: Aim,
-    /// Its number in the plan.
-    pub(super) template: usize,
-    pub(super) due: Instant,
-}
-
 struct Prepared {
     request: Request<Full<Bytes>>,
     name: String,
     sampled: Option<(String, String)>,
-}
-
-impl Aim {
-    /// Draws the request that is due now.
-    pub(super) fn turn(&self, due: Instant) -> Turn {
-        let (template, _) = self.choice.pick(fastrand::u32(..));
-        Turn { aim: self.clone(), template, due }
-    }
 }
 
 impl Shooter {

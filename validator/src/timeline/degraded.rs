@@ -104,6 +104,8 @@ impl<'a> Timeline<'a> {
         let lived = all.filter(|one| self.deleted(&one.fact.pod) > one.fact.ended);
         let chosen: Vec<Degraded> = lived.filter(wanted).collect();
         if chosen.is_empty() {
+            // What an agent did not keep may have been there.
+            self.plan().dependencies.iter().try_for_each(|d| self.trust.was_connected(&d.name))?;
             return Err(Unmeasured::NotDeclared(none.into()));
         }
         chosen.iter().try_for_each(|one| self.trust.was_read(&one.fact.dependency))?;
@@ -134,7 +136,7 @@ impl<'a> Timeline<'a> {
     /// Requests, to whichever pod, that their clients gave up while a fault was in force.
     pub fn given_up_in(&self, one: &Degraded) -> usize {
         let (began, ended) = one.during();
-        let given_up = |r: &RequestFact| r.outcome == Outcome::GaveUp && (began..=ended).contains(&r.due);
+        let given_up = |r: &RequestFact| r.outcome == Outcome::GaveUp && (began..ended).contains(&r.due);
         self.load.requests.iter().filter(|(_, r)| given_up(r)).count()
     }
 

@@ -24,6 +24,19 @@ pub(super) fn open(plan: &Plan) -> Vec<String> {
             )
         })
     }));
+    told.extend(plan.dependencies.iter().filter_map(|d| {
+        let (name, per_pod) = (&d.name, plan.traffic.rate / f64::from(plan.target.replicas.max(1)));
+        let breaker = d.breaker.as_ref()?;
+        match (d.protocol, breaker.borne_percent(per_pod + DIRECT_PER_S)) {
+            (Protocol::Redis, _) => Some(format!(
+                "GL-B212 and B213, {name}: no error fits every command of Redis, so that none fail in part"
+            )),
+            (_, None) => {
+                Some(format!("GL-B212, {name}: no share of failures is surely one that it has to bear"))
+            }
+            _ => None,
+        }
+    }));
     for dependency in &plan.dependencies {
         let name = &dependency.name;
         match (dependency.protocol, &dependency.upstream) {

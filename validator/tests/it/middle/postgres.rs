@@ -173,6 +173,30 @@ async fn after_a_fail_over_old_connections_only_read_and_new_ones_work() {
 }
 
 #[tokio::test]
+async fn a_connection_that_is_met_again_later_is_told_from_one_that_was_given_up() {
+    let (before, name) = before().await;
+    let mut kept = Postgres::connect(before.address, &name).await.unwrap();
+    let mut left = Postgres::connect(before.address, &name).await.unwrap();
+    before.fault(failing(Failure::FailOver), LONG).await;
+    let insert = "INSERT INTO notes VALUES ('a')";
+    for old in [&mut kept, &mut left] {
+        assert_eq!(code(old.run(insert).await).as_deref(), Some("25006"));
+    }
+    assert_eq!(code(left.run(insert).await).as_deref(), Some("25006"), "within the same use");
+    let mut new = Postgres::connect(before.address, &name).await.unwrap();
+    new.run(insert).await.unwrap();
+    new.run(insert).await.unwrap();
+    let fault = before.only_fault().await;
+    assert_eq!((fault.hits, fault.met_again, fault.spared), (3, None, 2), "{fault:?}");
+    assert!(fault.first_hit <= fault.last_hit);
+    sleep(Duration::from_secs(1)).await;
+    assert!(kept.run(insert).await.is_err());
+    before.clear().await;
+    let fault = before.only_fault().await;
+    assert_eq!((fault.met_again, fault.spared), (fault.last_hit, 0), "{fault:?}");
+}
+
+#[tokio::test]
 async fn new_connections_are_refused_at_their_startup_and_present_ones_go_on() {
     let (before, name) = before().await;
     let mut present = Postgres::connect(before.address, &name).await.unwrap();
@@ -199,6 +223,30 @@ async fn a_share_of_the_statements_fails_and_how_many_is_counted() {
     let fault = before.only_fault().await;
     assert_eq!((fault.hits, fault.met), (failed, 100));
     assert!((38..=42).contains(&failed), "{failed} of 100");
+}
+
+#[tokio::test]
+async fn of_a_share_a_transaction_is_met_as_a_whole_and_counts_once() {
+    let (before, name) = before().await;
+    let mut pod = Postgres::connect(before.address, &name).await.unwrap();
+    let with = Failure::Sqlstate("53200".into());
+    before.fault(Fault::Fail { with, share_percent: 40 }, LONG).await;
+    let mut whole = 0;
+    for _ in 0..50 {
+        if pod.run_simple("BEGIN").await.is_err() {
+            continue;
+        }
+        for _ in 0..3 {
+            pod.run("INSERT INTO notes VALUES ('a')").await.unwrap();
+        }
+        pod.run_simple("COMMIT").await.unwrap();
+        whole += 1;
+    }
+    before.clear().await;
+    let fault = before.only_fault().await;
+    assert_eq!((fault.met, fault.hits), (50, 50 - whole), "{fault:?}");
+    assert!((28..=32).contains(&whole), "{whole} of 50");
+    assert_eq!(pod.number("SELECT count(*) FROM notes").await, 3 * whole as i64);
 }
 
 #[tokio::test]

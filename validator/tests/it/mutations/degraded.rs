@@ -98,7 +98,9 @@ fn read_only(fault: &FaultFact) -> bool {
 /// The circuit lets calls through although most of them fail.
 fn stays_closed(evidence: &mut Evidence) {
     let many = fault(evidence, |f| share(f) == Some(60));
-    calls(evidence, &many, (many.began, many.ended + 4_000), |call| call.calls = [3; 10]);
+    let during = (many.began, many.ended + 4_000);
+    silence(evidence, &many, during);
+    evidence.facts.extend((during.0..during.1).step_by(1_000).map(|at| Fact::Call(call(at, &many.pod))));
 }
 
 /// In a second of the first such fault the pod says 503, with Retry-After.
@@ -122,9 +124,9 @@ fn gave_up(evidence: &mut Evidence, due: Millis, pod: Option<&str>) -> Fact {
     })
 }
 
-/// The step, which the recorded run did not have, after its end: on pods that nobody else knows.
+/// The step, which the recorded run did not have: while dependencies are away, on pods that nobody else knows.
 pub(super) fn add(evidence: &mut Evidence) {
-    let begin = (edge(evidence, Step::Tail, Edge::End) / 1_000 + 20) * 1_000;
+    let begin = edge(evidence, Step::Blackout, Edge::Begin) / 1_000 * 1_000;
     let end = begin + 40_000;
     let step = |at, edge| {
         Fact::Step(StepFact { at, step: Step::Degraded, edge, trouble: None, least_ms: Some(35_000) })
