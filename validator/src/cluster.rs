@@ -16,6 +16,7 @@ mod leftovers;
 mod manifest;
 mod middle_link;
 mod middle_objects;
+mod objects;
 mod patches;
 mod permission;
 mod rollback;
@@ -43,11 +44,13 @@ pub use guardian::guard;
 pub use interposition::Interposition;
 pub use lease::{HeldLease, Takeover};
 pub use leftovers::{RUN_LABEL, clean_up};
+pub use objects::objects;
 pub use permission::{preflight, role};
 pub use rollback::{Back, go_back, keep};
 pub use rollout::{Candidate, RollEnd, Rollout, Stays, at_rest_again, delete_pod};
 pub use site::{Site, find_sites};
 pub use target::{Probes, Target, deployment_name, discover};
+pub(crate) use target::{declared_pre_stop, declared_probe};
 
 use crate::failure::Failure;
 

@@ -28,6 +28,7 @@ use crate::load::SecretHeaders;
 use crate::plan::{Probe, ServedPort, TargetPlan};
 
 pub use kind::deployment_name;
+pub(crate) use probes::{declared as declared_probe, pre_stop as declared_pre_stop};
 
 /// What was found of the target.
 #[derive(Clone, Debug)]

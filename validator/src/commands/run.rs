@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use self::signals::Signals;
+use super::publish::publish;
 use super::target_file;
 use crate::checks::ALL;
 use crate::cli::RunArgs;
@@ -24,6 +25,7 @@ use crate::judge::judge;
 use crate::moment::now;
 use crate::plan::Plan;
 use crate::progress::Progress;
+use crate::report::ReportFile;
 
 /// How long the target may need to be at rest again after the run.
 const REST: Duration = Duration::from_mins(5);
@@ -33,7 +35,7 @@ pub(super) async fn run(args: RunArgs) -> Result<Exit, Failure> {
     let check = target_file::read(&args.target)?;
     let given = target_file::given(&args.target)?;
     writable(&args)?;
-    let mut progress = Progress::new(args.quiet);
+    let mut progress = Progress::new(args.report.quiet);
     let cluster = Cluster::connect(args.target.cluster.context.as_deref(), &check.metadata.namespace).await?;
     progress.tell(&format!("context {}, namespace {}", cluster.context(), cluster.namespace()));
     preflight(&cluster).await?;
@@ -110,7 +112,7 @@ impl Gate<'_> {
         let experiment = Box::pin(experiment(args, cluster, &target, &sites, &plan, &mut self.progress));
         let (ended, taken_back) = match alone(lease, &mut self.signals, experiment).await {
             Ok(Ran { evidence, failure, taken_back }) => {
-                (conclude(args, &evidence, failure, &mut self.progress), taken_back)
+                (conclude(args, &evidence, failure, &mut self.progress).await, taken_back)
             }
             Err(failure) => (Err(failure), None),
         };
@@ -206,7 +208,8 @@ async fn experiment(
 
 /// An output that cannot be written is found out now, not after the run.
 fn writable(args: &RunArgs) -> Result<(), Failure> {
-    for path in args.report.iter().map(|report| &report.path).chain(&args.evidence) {
+    let reports = args.report.report.iter().filter_map(ReportFile::path);
+    for path in reports.chain(args.evidence.as_deref()) {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let made = folder.map_or(Ok(()), std::fs::create_dir_all);
         let there = path.exists();
@@ -218,7 +221,7 @@ fn writable(args: &RunArgs) -> Result<(), Failure> {
 }
 
 /// Saves the evidence before anything else can fail, then judges and tells.
-fn conclude(
+async fn conclude(
     args: &RunArgs,
     evidence: &Evidence,
     failed: Option<Failure>,
@@ -236,7 +239,7 @@ fn conclude(
         return Err(failure);
     }
     let report = judge(evidence, ALL);
-    super::publish(&report, &args.report)?;
+    publish(&report, &args.report).await?;
     Ok(report.verdict.exit())
 }
 

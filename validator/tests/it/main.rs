@@ -5,6 +5,8 @@ mod cli;
 mod foreign;
 mod harness;
 mod kubelet;
+mod lint;
 mod middle;
 mod mutations;
 mod purity;
+mod report;
