@@ -37,6 +37,12 @@ const PLAN_EXAMPLES: &str = "Examples:
 
 It reads the target and its dependencies, and creates nothing.";
 
+const JUDGE_EXAMPLES: &str = "Examples:
+  validator judge golive-out/users.evidence.zst --report html=report.html
+  validator judge golive-out/users.evidence.zst --baseline accepted.json
+
+With a baseline: exit 1 if anything that gates got worse, else 0, whatever had failed before.";
+
 const DIFF_EXAMPLES: &str = "Examples:
   validator diff last-release.json report.json
   validator diff golive-out/a.evidence.zst golive-out/b.evidence.zst
@@ -66,7 +72,7 @@ pub enum Command {
     #[command(after_help = PLAN_EXAMPLES)]
     Plan(Box<PlanArgs>),
     /// Judge a saved evidence file; no cluster is needed
-    #[command(after_help = "Example:\n  validator judge golive-out/users.evidence.zst")]
+    #[command(after_help = JUDGE_EXAMPLES)]
     Judge(JudgeArgs),
     /// Tell what got better and worse between two runs
     #[command(after_help = DIFF_EXAMPLES)]
@@ -248,6 +254,9 @@ impl ReportArgs {
 pub struct JudgeArgs {
     /// The evidence file of a run
     pub file: PathBuf,
+    /// An earlier report or evidence file: the exit code is about what got worse since; the report stays whole
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
     /// The reports
     #[command(flatten)]
     pub report: ReportArgs,

@@ -42,7 +42,7 @@ pub struct Written {
 ///
 /// # Errors
 /// Exit 2 where no Service leads to its pods: there would be no users to stand for.
-pub fn write(objects: &Objects, paths: Vec<Path>) -> Result<Written, Failure> {
+pub fn write(objects: &Objects, paths: &[Path]) -> Result<Written, Failure> {
     let deployment = &objects.deployment;
     let name = deployment["metadata"]["name"].as_str().unwrap_or_default();
     let mut services = objects.services.iter().filter(|service| selects(service, deployment));
@@ -61,7 +61,7 @@ pub fn write(objects: &Objects, paths: Vec<Path>) -> Result<Written, Failure> {
         guesses.push("what users ask for: nothing tells, so it is `GET /`; --openapi FILE gives more".into());
     }
     guesses.extend(paths.iter().filter_map(|path| path.guessed.clone()));
-    let text = text::file(deployment, service, &found, &paths);
+    let text = text::file(deployment, service, &found, paths);
     // What we write ourselves has to be right.
     GoLiveCheck::parse(&text)
         .map_err(|e| Failure::internal(format!("a target file of our own is wrong: {e}")))?;

@@ -32,7 +32,7 @@ pub(super) async fn init(args: &InitArgs) -> Result<Exit, Failure> {
         )?,
         None => Vec::new(),
     };
-    let written = write(&found, paths)?;
+    let written = write(&found, &paths)?;
     std::fs::write(&args.output, &written.text)
         .map_err(|e| Failure::usage(format!("cannot write {}: {e}", args.output.display())))?;
     let mut out = anstream::stdout().lock();

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::{Objects, Path, paths, write};
 use crate::config::GoLiveCheck;
 
-fn deployment(env: Value) -> Value {
+fn deployment(env: &Value) -> Value {
     let container = json!({ "name": "web", "image": "shop:1", "env": env });
     let template =
         json!({ "metadata": { "labels": { "app": "shop" } }, "spec": { "containers": [container] } });
@@ -15,20 +15,20 @@ fn service(name: &str, selector: &Value, port: u16) -> Value {
     json!({ "metadata": { "name": name }, "spec": { "selector": selector, "ports": ports } })
 }
 
-fn written(env: Value) -> (String, Vec<String>) {
+fn written(env: &Value) -> (String, Vec<String>) {
     let services = vec![
         service("db", &json!({ "app": "db" }), 5432),
         service("shop", &json!({ "app": "shop" }), 80),
         service("cache", &json!({ "app": "cache" }), 6379),
     ];
     let objects = Objects { deployment: deployment(env), services };
-    let written = write(&objects, Vec::new()).unwrap();
+    let written = write(&objects, &[]).unwrap();
     (written.text, written.guesses)
 }
 
 #[test]
 fn dependencies_are_read_from_addresses_and_every_guess_is_told() {
-    let (text, guesses) = written(json!([
+    let (text, guesses) = written(&json!([
         { "name": "DATABASE_URL", "valueFrom": { "secretKeyRef": { "name": "s", "key": "k" } } },
         { "name": "REDIS_URL", "value": "redis://cache:6379/0" },
         { "name": "PAYMENTS_URL", "value": "https://api.payments.example.com" },
@@ -61,7 +61,7 @@ fn dependencies_are_read_from_addresses_and_every_guess_is_told() {
 
 #[test]
 fn hosts_and_ports_in_two_variables_belong_together() {
-    let (text, _) = written(json!([
+    let (text, _) = written(&json!([
         { "name": "PGHOST", "value": "pg.data" }, { "name": "PGPORT", "value": "5432" },
         { "name": "CACHE_ADDR", "value": "cache:6379" },
         { "name": "MYSQL_HOST", "value": "mysql.example.com" }, { "name": "MYSQL_PORT", "value": "3306" },
@@ -73,7 +73,7 @@ fn hosts_and_ports_in_two_variables_belong_together() {
 
 #[test]
 fn what_is_in_the_environment_never_breaks_the_file() {
-    let (text, _) = written(json!([
+    let (text, _) = written(&json!([
         { "name": "A_URL", "value": "http://no:80" }, { "name": "B_URL", "value": "http://x y}:80" },
         { "name": "C_URL", "value": "http://[::1]:80" }, { "name": "D_URL", "value": "postgres://u:p#w@db-1,db-2/x" },
     ]));
@@ -82,8 +82,8 @@ fn what_is_in_the_environment_never_breaks_the_file() {
 
 #[test]
 fn without_a_service_there_is_nothing_to_gate() {
-    let objects = Objects { deployment: deployment(json!([])), services: Vec::new() };
-    assert!(write(&objects, Vec::new()).unwrap_err().to_string().contains("no Service selects"));
+    let objects = Objects { deployment: deployment(&json!([])), services: Vec::new() };
+    assert!(write(&objects, &[]).unwrap_err().to_string().contains("no Service selects"));
 }
 
 #[test]

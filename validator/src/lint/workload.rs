@@ -37,7 +37,7 @@ impl Workload {
         // The first one with a port, else the first one; a Service would say it, where it stands in the same manifests.
         let serving = containers.iter().position(|container| container["ports"].is_array()).unwrap_or(0);
         containers.get(serving)?;
-        Some(Self { serving, manifest })
+        Some(Self { manifest, serving })
     }
 
     /// `Deployment/users`.

@@ -198,3 +198,15 @@ fn a_run_is_sent_to_a_collector_and_one_that_does_not_take_it_is_told_of() {
         assert!(request.contains("application/x-protobuf"), "{request}");
     }
 }
+
+#[test]
+fn with_a_baseline_only_what_is_new_fails() {
+    let file = |name: &str| format!("{}/tests/fixtures/{name}.evidence.zst", env!("CARGO_MANIFEST_DIR"));
+    let judged =
+        |name: &str, baseline: &str| validator(&["judge", &file(name), "-q", "--baseline", &file(baseline)]);
+    let same = judged("bare", "bare");
+    assert_eq!(same.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&same.stdout).contains("BLOCKED (NO-GO)"), "the report stays whole");
+    assert!(stderr(&same).contains("0 that gate got worse, 12 failed before too"), "{}", stderr(&same));
+    assert_eq!(judged("bare", "good").status.code(), Some(1));
+}

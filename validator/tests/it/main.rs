@@ -9,4 +9,5 @@ mod lint;
 mod middle;
 mod mutations;
 mod purity;
+mod readme;
 mod report;
