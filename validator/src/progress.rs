@@ -44,6 +44,14 @@ impl Progress {
         }
     }
 
+    /// Takes the line that moves away: what follows is written by others too.
+    pub fn settle(&mut self) {
+        if let Output::Live(bar) = &self.out {
+            bar.finish_and_clear();
+            self.out = Output::Lines;
+        }
+    }
+
     /// Tells of a step; the same words are told once.
     pub fn tell(&mut self, what: &str) {
         if what == self.last {
@@ -64,15 +72,6 @@ impl Progress {
                 bar.set_position(elapsed.as_secs());
                 bar.set_message(short(what));
             }
-        }
-    }
-}
-
-impl Drop for Progress {
-    /// The report begins on a clean line.
-    fn drop(&mut self) {
-        if let Output::Live(bar) = &self.out {
-            bar.finish_and_clear();
         }
     }
 }

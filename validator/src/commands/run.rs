@@ -239,6 +239,7 @@ async fn conclude(
         return Err(failure);
     }
     let report = judge(evidence, ALL);
+    progress.settle();
     publish(&report, &args.report).await?;
     Ok(report.verdict.exit())
 }

@@ -12,8 +12,7 @@ pub(super) fn file(deployment: &Value, service: &Value, dependencies: &[Found], 
     let name = quoted(deployment["metadata"]["name"].as_str().unwrap_or_default());
     let namespace = quoted(deployment["metadata"]["namespace"].as_str().unwrap_or("default"));
     let mut text = format!(
-        "# yaml-language-server: $schema=golive.schema.json
-# Written by `validator init`; docs/target-file.md explains every key. `validator plan -f` says what a run would do.
+        "# Written by `validator init`; docs/target-file.md explains every key. `validator plan -f` says what a run would do.
 apiVersion: golive.dev/v1alpha1
 kind: GoLiveCheck
 metadata: {{ name: {name}, namespace: {namespace} }}

@@ -33,8 +33,11 @@ pub(super) struct Manifest {
 impl Manifest {
     /// All objects of a source; those of a `kind: List` each by itself.
     pub(super) fn read(source: &Source) -> Result<Vec<Self>, ManifestError> {
-        let wrong =
-            |e: serde_saphyr::Error| ManifestError { file: source.name.clone(), reason: e.to_string() };
+        let wrong = |e: serde_saphyr::Error| {
+            // The parser names its input by a word of its own.
+            let reason = e.to_string().trim_start_matches("error: ").replace("<input>", &source.name);
+            ManifestError { file: source.name.clone(), reason }
+        };
         let trees: Vec<Spanned<Tree>> = serde_saphyr::from_multiple(&source.text).map_err(wrong)?;
         let mut manifests = Vec::new();
         for tree in trees {

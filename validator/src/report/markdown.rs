@@ -86,7 +86,7 @@ fn section(line: &CheckLine) -> String {
         line.id,
         line.slug,
         line.severity,
-        plain(&finding.summary)
+        inside(&finding.summary)
     );
     let cases = finding.cases.iter().map(|case| case.text.clone()).filter(|text| *text != finding.summary);
     let struck = finding.struck.iter().map(|struck| format!("struck: {} ({})", struck.case.text, struck.by));
@@ -120,24 +120,32 @@ fn foot(report: &Report) -> String {
     )
 }
 
-/// Text that stays text: no markup of GitHub's Markdown and no HTML comes out of a pod's name or an error. Within a table.
-fn plain(text: &str) -> String {
+/// Text that stays text inside of HTML, where Markdown is none.
+fn inside(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
             '<' => safe.push_str("&lt;"),
             '>' => safe.push_str("&gt;"),
             '&' => safe.push_str("&amp;"),
-            '\n' | '\r' => safe.push(' '),
             // Mentions and references would notify people who have nothing to do with it.
             '@' => safe.push_str("&#64;"),
             '#' => safe.push_str("&#35;"),
-            '|' | '*' | '_' | '`' | '[' | ']' | '\\' | '~' | '!' => {
-                safe.push('\\');
-                safe.push(c);
-            }
+            '\n' | '\r' => safe.push(' '),
             other => safe.push(other),
         }
+    }
+    safe
+}
+
+/// Text that stays text: no markup of GitHub's Markdown and no HTML comes out of a pod's name or an error. Within a table.
+fn plain(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in inside(text).chars() {
+        if "|*_`[]\\~!".contains(c) {
+            safe.push('\\');
+        }
+        safe.push(c);
     }
     safe
 }

@@ -11,6 +11,8 @@ use golive_validator::judge::judge;
 use golive_validator::report::{Depth, Format, Report, schema};
 use serde_json::{Value, from_str};
 
+use crate::harness::six_million;
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
@@ -182,4 +184,15 @@ fn the_run_is_a_trace_of_its_own_with_a_span_per_step_and_fault() {
     assert!(spans.iter().all(|span| span.start_time_unix_nano >= root.start_time_unix_nano));
     assert!(spans.iter().all(|span| span.end_time_unix_nano >= span.start_time_unix_nano));
     assert_eq!((root.events.len(), root.status.as_ref().unwrap().code), (12, 2));
+}
+
+#[test]
+fn the_page_of_six_million_requests_is_no_larger_than_that_of_a_few() {
+    let run = evidence::read(&fixture("good.evidence.zst")).unwrap();
+    let report = judge(&six_million(run), ALL);
+    let sent: u64 = report.steps.iter().map(|step| step.requests).sum();
+    assert!(sent > 6_000_000, "{sent}");
+    let page = rendered(&report, Format::Html);
+    assert!(page.len() < 1_000_000, "{}", page.len());
+    assert!(rendered(&report, Format::Json).len() < 1_000_000);
 }

@@ -26,7 +26,7 @@ fn area(report: &Report, line: &AreaLine) -> Markup {
         _ => ("[?]", "INCONCLUSIVE"),
     };
     html! {
-        details.area.(tone(line.outcome)).pillar[line.area.is_pillar()] id=(format!("area-{}", line.area.name())) {
+        details.area.(tone(line.outcome)) id=(format!("area-{}", line.area.name())) {
             summary {
                 span.mark { span.box { (mark) } " " (word) }
                 span.name { (title(line.area)) }

@@ -41,9 +41,12 @@ pub(super) fn line(heights: impl Iterator<Item = Option<f64>>, column_s: f64) ->
     path
 }
 
-/// A line that keeps each value until the next one.
+/// A line that keeps each value until the next one; nothing without any.
 pub(super) fn staircase(points: &[(f64, f64)], end_s: f64) -> String {
     let mut path = String::new();
+    if points.is_empty() {
+        return path;
+    }
     for (at, height) in points {
         let y = HEIGHT * (1.0 - height);
         let _ =
@@ -71,6 +74,7 @@ mod tests {
     fn paths_follow_their_values() {
         assert_eq!(band(&[0.0, 0.0], &[1.0, 0.5], 2.0), "M0 0.0H2L2 50.0H4L4 100.0H2L2 100.0H0Z");
         assert_eq!(line([Some(1.0), None, Some(0.0)].into_iter(), 1.0), "M0.5 0.0h0.1M2.5 100.0h0.1");
+        assert_eq!(staircase(&[], 9.0), "");
         assert_eq!(staircase(&[(0.0, 1.0), (3.0, 0.5)], 9.0), "M0.0 0.0H3.0V50.0H9.0");
     }
 
