@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help try try-full try-bare test kind-test kind-selftest kind-repeat kind-kill kind-bystander kind-foreign kind-noise kind-up kind-down images lint fmt deny bench fuzz soak generate
+.PHONY: help try try-full try-bare test browser-test kind-test kind-selftest kind-repeat kind-kill kind-bystander kind-foreign kind-noise kind-pipelines kind-up kind-down images lint fmt deny bench fuzz soak generate
 
 help: ## Print the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
@@ -20,6 +20,9 @@ test: ## All tests that need no cluster; installs Postgres and Redis where they 
 	service/tests/backends.sh
 	service/tests/all.sh
 	charts/test.sh
+
+browser-test: ## Opens the reports in headless Chromium: links, contrast, screen readers, phones (about 2 min)
+	validator/tests/browser.sh
 
 kind-test: ## The gate in a real kind cluster, on the good build and on the bare one; from nothing
 	cluster/kind-test.sh
@@ -42,6 +45,9 @@ kind-kill: ## The validator killed with -9 at random moments, TIMES (default 3, 
 kind-bystander: ## Another client of the same Postgres looks on through a whole gate (about 8 min)
 	cluster/bystander.sh
 
+kind-pipelines: ## The plain Job and the Helm hook of docs/pipelines (about 15 min)
+	cluster/kind-pipelines.sh
+
 kind-up: ## Start the cluster (engine, images, kind), or do nothing if it is up
 	cluster/up.sh
 
@@ -56,7 +62,7 @@ lint: ## Formatting, clippy without warnings, generated files up to date
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --features golive-service/flawed -- -D warnings
 	$(MAKE) --no-print-directory generate
-	git diff --exit-code -- docs/checks.md
+	git diff --exit-code -- docs/checks.md docs/report.schema.json docs/golive.schema.json
 
 fmt: ## Format the code
 	cargo fmt --all
@@ -77,7 +83,7 @@ soak: ## The long tests (about 35 min and the build), in release builds
 	service/tests/backends.sh
 	ulimit -n "$$(ulimit -Hn)"; timeout 6000 cargo test --locked --release -p golive-service --features golive-service/flawed --test it -- --ignored --nocapture --test-threads 1
 
-generate: ## Write generated files (docs/checks.md)
+generate: ## Write generated files: the catalogue of checks, JSON Schemas
 	cargo build --quiet --locked --workspace --bins --features golive-service/flawed
-	"$${CARGO_TARGET_DIR:-target}/debug/validator" checks --markdown > docs/checks.md.new
-	mv docs/checks.md.new docs/checks.md
+	for made in "checks.md checks --format markdown" "report.schema.json schema report" "golive.schema.json schema target"; do \
+	  set -- $$made; file=docs/$$1; shift; "$${CARGO_TARGET_DIR:-target}/debug/validator" "$$@" > $$file.new; mv $$file.new $$file; done

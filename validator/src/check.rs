@@ -5,6 +5,7 @@ mod finding;
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use case::{Case, Struck};
@@ -39,7 +40,7 @@ pub struct Check {
 }
 
 /// The areas, in report order.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "kebab-case")]
 pub enum Area {
     /// Pillar: traces.
@@ -80,7 +81,7 @@ impl Area {
 }
 
 /// What it means if a property does not hold.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// Users are hurt: NO-GO, and no verdict without an answer.

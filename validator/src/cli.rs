@@ -11,8 +11,9 @@ pub use header::HeaderArg;
 pub use local::{LocalArgs, LocalGuardianArgs};
 
 use crate::config::{Protocol, Rate, Seconds, Template};
+use crate::explain::Language;
 use crate::middle::PortPlan;
-use crate::report::ReportFile;
+use crate::report::{Depth, ReportFile};
 
 /// Proves by experiment that a Kubernetes deployment is ready for production.
 #[derive(Debug, Parser)]
@@ -44,6 +45,31 @@ const PLAN_EXAMPLES: &str = "Examples:
 
 It reads the target and its dependencies, and creates nothing.";
 
+const JUDGE_EXAMPLES: &str = "Examples:
+  validator judge golive-out/users.evidence.zst --report html=report.html
+  validator judge golive-out/users.evidence.zst --baseline accepted.json
+
+With a baseline: exit 1 if anything that gates got worse, else 0, whatever had failed before.";
+
+const DIFF_EXAMPLES: &str = "Examples:
+  validator diff last-release.json report.json
+  validator diff golive-out/a.evidence.zst golive-out/b.evidence.zst
+
+Exit codes: 1 if anything that gates got worse, else 0.";
+
+const INIT_EXAMPLES: &str = "Examples:
+  validator init deployment/users -n demo
+  validator init -f manifests/ --openapi openapi.yaml
+
+It reads the deployment and the Services, and no Secret; it asks nothing, and says what it guessed.";
+
+const LINT_EXAMPLES: &str = "Examples:
+  validator lint manifests/
+  helm template charts/service | validator lint -
+  validator lint manifests/ --format sarif > lint.sarif
+
+Exit codes: 1 if a blocker or major was found, else 0.";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -57,17 +83,39 @@ pub enum Command {
     #[command(after_help = PLAN_EXAMPLES)]
     Plan(Box<PlanArgs>),
     /// Judge a saved evidence file; no cluster is needed
-    #[command(after_help = "Example:\n  validator judge golive-out/users.evidence.zst")]
+    #[command(after_help = JUDGE_EXAMPLES)]
     Judge(JudgeArgs),
+    /// Tell what got better and worse between two runs
+    #[command(after_help = DIFF_EXAMPLES)]
+    Diff(DiffArgs),
+    /// Write a target file by looking at what is there
+    #[command(after_help = INIT_EXAMPLES)]
+    Init(InitArgs),
+    /// Look at manifests without a cluster, as a reviewer would
+    #[command(after_help = LINT_EXAMPLES)]
+    Lint(LintArgs),
     /// Remove what an interrupted run left behind, and undo its rolls
     #[command(after_help = "Examples:\n  validator cleanup -n demo\n  validator cleanup -f golive.yaml")]
     Cleanup(CleanupArgs),
     /// List all checks
-    #[command(after_help = "Example:\n  validator checks --markdown > docs/checks.md")]
+    #[command(after_help = "Example:\n  validator checks --format markdown > docs/checks.md")]
     Checks(ChecksArgs),
     /// Explain one check: why, how it is measured, what to change
-    #[command(after_help = "Examples:\n  validator explain GL-S201\n  validator explain no-restart")]
+    #[command(
+        after_help = "Examples:\n  validator explain GL-S201\n  validator explain no-restart --language go"
+    )]
     Explain(ExplainArgs),
+    /// Print shell completions
+    #[command(after_help = "Example:\n  validator completions bash > /etc/bash_completion.d/validator")]
+    Completions(CompletionsArgs),
+    /// Print the manual page
+    #[command(after_help = "Example:\n  validator man > /usr/local/share/man/man1/validator.1")]
+    Man,
+    /// Print a JSON Schema: of the JSON report, or of the target file, for editors
+    #[command(
+        after_help = "Example:\n  validator schema target > golive.schema.json\n\nWith `# yaml-language-server: $schema=golive.schema.json` as its first line editors complete and check a target file."
+    )]
+    Schema(SchemaArgs),
     /// Print the Role that a run needs
     #[command(after_help = "Example:\n  validator rbac | kubectl apply -n demo -f -")]
     Rbac,
@@ -179,18 +227,40 @@ pub struct RunArgs {
     /// Image of all agents and of the guardian
     #[arg(long, env = "GOLIVE_AGENT_IMAGE", default_value = concat!("golive/validator:", env!("CARGO_PKG_VERSION")))]
     pub agent_image: String,
-    /// Write the report to a file too: terminal=PATH or json=PATH; may be repeated
-    #[arg(long, value_name = "FORMAT=PATH")]
-    pub report: Vec<ReportFile>,
+    /// The reports
+    #[command(flatten)]
+    pub report: ReportArgs,
     /// Where the evidence goes [default: golive-out/RUN.evidence.zst]
     #[arg(long, value_name = "FILE")]
     pub evidence: Option<PathBuf>,
     /// Leave the candidate in place whatever the verdict
     #[arg(long)]
     pub keep: bool,
-    /// No progress on stderr
+}
+
+/// What is told, and where.
+#[derive(Args, Debug)]
+pub struct ReportArgs {
+    /// Write a report too, in a format of terminal, html, json, junit, sarif, markdown and otlp; - is stdout; otlp=URL sends the run as a trace; may be repeated
+    #[arg(long, value_name = "FORMAT=PATH")]
+    pub report: Vec<ReportFile>,
+    /// Show every check, also those that passed
+    #[arg(long, conflicts_with = "quiet")]
+    pub all: bool,
+    /// Three lines on stdout, and no progress on stderr
     #[arg(short, long)]
     pub quiet: bool,
+}
+
+impl ReportArgs {
+    /// How much the terminal report tells.
+    pub fn depth(&self) -> Depth {
+        match (self.quiet, self.all) {
+            (true, _) => Depth::Brief,
+            (_, true) => Depth::All,
+            _ => Depth::Usual,
+        }
+    }
 }
 
 /// `validator judge`.
@@ -198,9 +268,67 @@ pub struct RunArgs {
 pub struct JudgeArgs {
     /// The evidence file of a run
     pub file: PathBuf,
-    /// Write the report to a file too: terminal=PATH or json=PATH; may be repeated
-    #[arg(long, value_name = "FORMAT=PATH")]
-    pub report: Vec<ReportFile>,
+    /// An earlier report or evidence file: the exit code is about what got worse since; the report stays whole
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// The reports
+    #[command(flatten)]
+    pub report: ReportArgs,
+}
+
+/// `validator diff`.
+#[derive(Args, Debug)]
+pub struct DiffArgs {
+    /// The earlier run: a JSON report or an evidence file
+    #[arg(value_name = "BEFORE")]
+    pub before: PathBuf,
+    /// The later one
+    #[arg(value_name = "AFTER")]
+    pub after: PathBuf,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `validator init`.
+#[derive(Args, Debug)]
+pub struct InitArgs {
+    /// What to gate, as deployment/NAME
+    #[arg(value_name = "deployment/NAME", required_unless_present = "file")]
+    pub target: Option<String>,
+    /// Manifests in place of a cluster: a file, a folder, or - for stdin
+    #[arg(short, long, value_name = "FILE|FOLDER|-")]
+    pub file: Option<PathBuf>,
+    /// Cluster and namespace
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+    /// An OpenAPI document, for what users ask for
+    #[arg(long, value_name = "FILE")]
+    pub openapi: Option<PathBuf>,
+    /// Where the target file goes
+    #[arg(short, long, value_name = "FILE", default_value = "golive.yaml")]
+    pub output: PathBuf,
+    /// Write over a file that is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `validator lint`.
+#[derive(Args, Debug)]
+pub struct LintArgs {
+    /// Files, folders, or - for stdin; all of them are looked at together
+    #[arg(required = true, value_name = "FILE|FOLDER|-")]
+    pub paths: Vec<PathBuf>,
+    /// How it is told
+    #[arg(long, value_enum, default_value_t)]
+    pub format: crate::lint::Format,
+}
+
+/// `validator completions`.
+#[derive(Args, Debug)]
+pub struct CompletionsArgs {
+    /// Of which shell
+    pub shell: clap_complete::Shell,
 }
 
 /// `validator cleanup`.
@@ -220,9 +348,37 @@ pub struct CleanupArgs {
 /// `validator checks`.
 #[derive(Args, Debug)]
 pub struct ChecksArgs {
+    /// How they are told
+    #[arg(long, value_enum, default_value_t)]
+    pub format: CatalogueFormat,
+}
+
+/// A format of the catalogue.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+pub enum CatalogueFormat {
+    /// A line each
+    #[default]
+    Table,
+    /// All that is known of each, as JSON
+    Json,
     /// The whole catalogue as Markdown
-    #[arg(long)]
-    pub markdown: bool,
+    Markdown,
+}
+
+/// `validator schema`.
+#[derive(Args, Debug)]
+pub struct SchemaArgs {
+    /// Of what
+    pub of: SchemaOf,
+}
+
+/// What has a schema.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum SchemaOf {
+    /// The JSON report
+    Report,
+    /// The target file
+    Target,
 }
 
 /// `validator explain`.
@@ -230,4 +386,7 @@ pub struct ChecksArgs {
 pub struct ExplainArgs {
     /// Code or slug of a check
     pub check: String,
+    /// Show the remedy in this language only; may be repeated
+    #[arg(short, long, value_enum)]
+    pub language: Vec<Language>,
 }

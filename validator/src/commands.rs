@@ -3,22 +3,26 @@
 mod agent;
 mod checks;
 mod cleanup;
+mod completions;
+mod diff;
 mod guardian;
+mod init;
 mod judge;
+mod lint;
 mod local;
 mod middle;
 mod plan;
+mod publish;
 mod rbac;
 mod run;
+mod saved;
+mod schema;
 mod target_file;
 
-use std::fs::File;
 use std::io::Write;
 
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;
-use crate::failure::Failure;
-use crate::report::{Format, Report, ReportFile};
 
 /// Longest part of a holder's name: with what stands around it and is added to it, it stays below 63 characters.
 const MAX_PART: usize = 40;
@@ -30,10 +34,16 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Local(args) => Box::pin(local::local(*args)).await,
         Command::LocalGuardian(args) => local::guardian(&args),
         Command::Plan(args) => Box::pin(plan::plan(*args)).await,
-        Command::Judge(args) => judge::judge(&args),
+        Command::Judge(args) => Box::pin(judge::judge(&args)).await,
+        Command::Diff(args) => diff::diff(&args),
+        Command::Init(args) => Box::pin(init::init(&args)).await,
+        Command::Lint(args) => lint::lint(&args),
         Command::Cleanup(args) => cleanup::cleanup(&args).await,
         Command::Checks(args) => checks::list(&args),
         Command::Explain(args) => checks::explain(&args),
+        Command::Completions(args) => completions::completions(&args),
+        Command::Man => completions::man(),
+        Command::Schema(args) => schema::schema(&args),
         Command::Rbac => rbac::rbac(),
         Command::Agent => agent::agent().await,
         Command::Middle(args) => middle::middle(args).await,
@@ -53,21 +63,6 @@ fn holder(part: &str) -> String {
     let part: String = part.chars().take(MAX_PART).collect();
     let suffix = uuid::Uuid::new_v4().simple().to_string();
     format!("golive-{}-{}", part.trim_end_matches(['-', '.']), &suffix[..6])
-}
-
-/// Writes the files asked for, then prints the report. A reader that has seen enough (`| head -1`) changes neither:
-/// the verdict is the exit code.
-fn publish(report: &Report, files: &[ReportFile]) -> Result<(), Failure> {
-    for ReportFile { format, path } in files {
-        let cannot = |e: std::io::Error| Failure::usage(format!("cannot write {}: {e}", path.display()));
-        let file = File::create(path).map_err(cannot)?;
-        let mut out = anstream::StripStream::new(file);
-        report.write(*format, &mut out).and_then(|()| out.flush()).map_err(cannot)?;
-    }
-    match report.write(Format::Terminal, &mut anstream::stdout().lock()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod template;
 
 use std::path::Path;
 
+use schemars::{JsonSchema, Schema, schema_for};
 use serde::{Deserialize, Serialize};
 
 pub use body::Body;
@@ -32,7 +33,7 @@ pub use template::Template;
 use crate::failure::Failure;
 
 /// `kind: GoLiveCheck`, one deployment behind one Service.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct GoLiveCheck {
     /// `golive.dev/v1alpha1`.
@@ -46,7 +47,7 @@ pub struct GoLiveCheck {
 }
 
 /// The one version of the file format.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 pub enum ApiVersion {
     /// The first, unstable version.
     #[serde(rename = "golive.dev/v1alpha1")]
@@ -54,14 +55,14 @@ pub enum ApiVersion {
 }
 
 /// The one kind of the file format.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 pub enum Kind {
     /// A go-live check of one deployment.
     GoLiveCheck,
 }
 
 /// Which object, and where.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Metadata {
     /// Name of the check; the deployment's by habit.
@@ -72,7 +73,7 @@ pub struct Metadata {
 }
 
 /// What to gate.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Spec {
     /// The deployment and its Service.
@@ -91,7 +92,7 @@ pub struct Spec {
 }
 
 /// The deployment and its Service.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
     /// Name of the Deployment.
@@ -105,7 +106,7 @@ pub struct Target {
 }
 
 /// The load that stands for the target's users.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Traffic {
     /// Requests per second, all classes together.
@@ -119,7 +120,7 @@ pub struct Traffic {
 }
 
 /// A known set of rules.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PolicyName {
     /// The limits of [`Policy::default`].
@@ -139,6 +140,12 @@ fn default_sampled() -> Rate {
     Rate::new(20)
 }
 
+/// The JSON Schema of a target file, for docs/golive.schema.json. What depends on several keys at once (which keys make a
+/// breaker, one method per request) is said by the parser alone.
+pub fn schema() -> Schema {
+    schema_for!(GoLiveCheck)
+}
+
 impl GoLiveCheck {
     /// Reads and validates a target file; errors name the field and the line.
     pub fn read(path: &Path) -> Result<Self, Failure> {
@@ -147,6 +154,8 @@ impl GoLiveCheck {
                 .hint("name a target with `validator run deployment/NAME -n NAMESPACE --get /PATH`")
         })?;
         let mut check = Self::parse(&text).map_err(|e| {
+            // The parser names its input by a word of its own.
+            let e = e.trim_start_matches("error: ").replace("<input>", &path.display().to_string());
             Failure::usage(format!("{}: {e}", path.display()))
                 .hint("docs/target-file.md explains every key; golive.yaml is a complete example")
         })?;

@@ -45,6 +45,11 @@ impl Failure {
         self
     }
 
+    /// What happened, in words.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The exit code of this failure.
     pub fn exit(&self) -> Exit {
         self.exit

@@ -2,7 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Outcome, Severity};
 use crate::evidence::Evidence;
-use crate::report::{AreaLine, CheckLine, NotTested, Report, RunTime, Verdict};
+use crate::report::{AreaLine, CheckLine, NotTested, Report, Verdict};
 use crate::timeline::Timeline;
 
 /// Judges the evidence by these checks.
@@ -11,20 +11,8 @@ pub fn judge(evidence: &Evidence, checks: &[&Check]) -> Report {
     let lines: Vec<CheckLine> =
         checks.iter().map(|check| CheckLine::new(check, finding(&timeline, check))).collect();
     let areas: Vec<AreaLine> = Area::ALL.into_iter().map(|area| area_line(area, &lines)).collect();
-    let not_tested = NotTested { systems: timeline.undeclared_systems(), left_out: timeline.left_out() };
-    let target = &evidence.plan().target;
-    Report {
-        deployment: target.deployment.clone(),
-        namespace: target.namespace.clone(),
-        version: target.version.clone(),
-        run: evidence.plan().run.clone(),
-        validator: evidence.header.validator.clone(),
-        duration: duration(&timeline),
-        verdict: verdict(&lines, &not_tested),
-        areas,
-        not_tested,
-        checks: lines,
-    }
+    let verdict = verdict(&lines, &NotTested::new(&timeline));
+    Report::new(&timeline, verdict, areas, lines)
 }
 
 /// What a check found, without what falls into a disturbance of something that it rests on.
@@ -34,14 +22,6 @@ fn finding(timeline: &Timeline, check: &Check) -> Finding {
         timeline.trust.explains(check.rests_on, about, during).map(|by| by.why.clone())
     };
     (check.judge)(timeline).strike(disturbed)
-}
-
-fn duration(timeline: &Timeline) -> RunTime {
-    let end =
-        timeline.steps.iter().filter_map(|step| step.end).max().unwrap_or(timeline.evidence.header.started);
-    let least: u64 = timeline.steps.iter().map(|step| step.least_ms).sum();
-    let took = end - timeline.evidence.header.started;
-    RunTime { took_s: took as f64 / 1000.0, least_s: least as f64 / 1000.0 }
 }
 
 /// Severity decides: a failed blocker or major is NO-GO; a blocker without an answer is INCONCLUSIVE. What is called and

@@ -1,37 +1,91 @@
-//! Tells on stderr what is being done and how long it may still take.
+//! Tells on stderr what is being done and how long it may still take: a line that moves on a terminal, plain lines elsewhere.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Lines on stderr; silent with `--quiet`.
 pub struct Progress {
     started: Instant,
-    quiet: bool,
+    out: Output,
     expected: Duration,
     last: String,
+}
+
+/// Where it goes.
+enum Output {
+    /// Nowhere.
+    Quiet,
+    /// Lines that stay.
+    Lines,
+    /// Lines that stay, and below them one that moves: the step, its time, and what is left.
+    Live(ProgressBar),
 }
 
 impl Progress {
     /// Starts the clock.
     pub fn new(quiet: bool) -> Self {
-        Self { started: Instant::now(), quiet, expected: Duration::ZERO, last: String::new() }
+        let out = if quiet {
+            Output::Quiet
+        } else if std::io::stderr().is_terminal() {
+            Output::Live(bar())
+        } else {
+            Output::Lines
+        };
+        Self { started: Instant::now(), out, expected: Duration::ZERO, last: String::new() }
     }
 
     /// Sets how long is left from now, as far as it can be known.
     pub fn expect(&mut self, left: Duration) {
         self.expected = self.started.elapsed() + left;
+        if let Output::Live(bar) = &self.out {
+            bar.set_length(self.expected.as_secs().max(1));
+        }
+    }
+
+    /// Takes the line that moves away: what follows is written by others too.
+    pub fn settle(&mut self) {
+        if let Output::Live(bar) = &self.out {
+            bar.finish_and_clear();
+            self.out = Output::Lines;
+        }
     }
 
     /// Tells of a step; the same words are told once.
     pub fn tell(&mut self, what: &str) {
-        if self.quiet || what == self.last {
+        if what == self.last {
             return;
         }
         what.clone_into(&mut self.last);
         let elapsed = self.started.elapsed();
         let left = self.expected.saturating_sub(elapsed).as_secs();
-        let left = if left > 0 { format!(" (about {left} s left)") } else { String::new() };
-        // A closed stderr is no reason to end a run that has a cluster to clean up.
-        writeln!(anstream::stderr(), "[{:>4} s] {what}{left}", elapsed.as_secs()).ok();
+        match &self.out {
+            Output::Quiet => {}
+            Output::Lines => {
+                let left = if left > 0 { format!(" (about {left} s left)") } else { String::new() };
+                // A closed stderr is no reason to end a run that has a cluster to clean up.
+                writeln!(anstream::stderr(), "[{:>4} s] {what}{left}", elapsed.as_secs()).ok();
+            }
+            Output::Live(bar) => {
+                bar.println(format!("[{:>4} s] {what}", elapsed.as_secs()));
+                bar.set_position(elapsed.as_secs());
+                bar.set_message(short(what));
+            }
+        }
     }
+}
+
+/// Ticks by itself, so that a step that takes a minute is seen to be alive.
+fn bar() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr_with_hz(4));
+    let style = ProgressStyle::with_template("{spinner} {wide_msg} {elapsed} [{bar:20}] about {eta} left");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
+    bar.enable_steady_tick(Duration::from_millis(250));
+    bar
+}
+
+/// What fits beside the bar.
+fn short(what: &str) -> String {
+    what.chars().take(60).collect()
 }

@@ -1,24 +1,43 @@
 //! What the gate says: verdict, pillars, checks. Renderers only print it.
 
+mod catalogue;
+mod course;
+mod difference;
+mod file;
+mod html;
+mod identity;
 mod json;
+mod junit;
 mod markdown;
+mod otlp;
+pub(crate) mod sarif;
+mod steps;
 mod terminal;
 mod wrap;
 
 use std::fmt;
 use std::io::{self, Write};
-use std::path::PathBuf;
-use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::check::{Area, Finding, Outcome, Severity};
 use crate::exit::Exit;
+use crate::timeline::Timeline;
 
-pub use markdown::catalogue;
+pub use catalogue::catalogue;
+pub use course::Course;
+pub use difference::{Change, Difference, Direction};
+pub use file::{Destination, Format, ReportFile};
+pub use identity::Identity;
+pub use json::schema;
+pub use otlp::trace;
+pub use steps::StepLine;
+pub use terminal::Depth;
+pub(crate) use wrap::wrap;
 
 /// The report of one run.
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq)]
 pub struct Report {
     /// Deployment.
     pub deployment: String,
@@ -30,6 +49,9 @@ pub struct Report {
     pub run: String,
     /// Version of the validator that gathered the evidence.
     pub validator: String,
+    /// What the verdict is about.
+    #[serde(default)]
+    pub identity: Identity,
     /// How long the run took, in seconds, and how long its steps take at least, however fast the service is.
     pub duration: RunTime,
     /// The verdict.
@@ -40,10 +62,16 @@ pub struct Report {
     pub not_tested: NotTested,
     /// One line per check.
     pub checks: Vec<CheckLine>,
+    /// What the run did.
+    #[serde(default)]
+    pub steps: Vec<StepLine>,
+    /// What happened, for the picture; no file but the evidence holds it.
+    #[serde(skip)]
+    pub course: Course,
 }
 
 /// What nobody looked at because nobody declared it.
-#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq)]
 pub struct NotTested {
     /// Systems that the target calls; one of them keeps the verdict at GO-WITH-WARNINGS.
     pub systems: Vec<String>,
@@ -52,7 +80,7 @@ pub struct NotTested {
 }
 
 /// How long a run took.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema, PartialEq)]
 pub struct RunTime {
     /// From its start to the end of its last step, in seconds.
     pub took_s: f64,
@@ -61,7 +89,7 @@ pub struct RunTime {
 }
 
 /// One area's result.
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq)]
 pub struct AreaLine {
     /// The area.
     pub area: Area,
@@ -77,7 +105,7 @@ pub struct AreaLine {
 }
 
 /// One check's result.
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq)]
 pub struct CheckLine {
     /// Code.
     pub id: String,
@@ -95,7 +123,7 @@ pub struct CheckLine {
 }
 
 /// The verdict.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "SCREAMING-KEBAB-CASE")]
 pub enum Verdict {
     /// Every gating check passed.
@@ -108,36 +136,70 @@ pub enum Verdict {
     Inconclusive,
 }
 
-/// A format a report can be written in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// Plain text of at most 80 columns.
-    Terminal,
-    /// JSON with a schema version.
-    Json,
-}
-
-/// `FORMAT=PATH` of the command line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReportFile {
-    /// The format.
-    pub format: Format,
-    /// Where it goes.
-    pub path: PathBuf,
-}
-
 impl Report {
+    /// The report of a run that was judged: what these lines and the timeline tell.
+    pub fn new(timeline: &Timeline, verdict: Verdict, areas: Vec<AreaLine>, checks: Vec<CheckLine>) -> Self {
+        let (plan, header) = (timeline.plan(), &timeline.evidence.header);
+        Self {
+            deployment: plan.target.deployment.clone(),
+            namespace: plan.target.namespace.clone(),
+            version: plan.target.version.clone(),
+            run: plan.run.clone(),
+            validator: header.validator.clone(),
+            identity: Identity::new(timeline),
+            duration: RunTime::new(timeline),
+            verdict,
+            areas,
+            not_tested: NotTested::new(timeline),
+            steps: steps::lines(timeline),
+            course: Course::new(timeline, &checks),
+            checks,
+        }
+    }
+
+    /// How many checks ended in each way, without those in which none did.
+    pub fn counts(&self) -> Vec<(Outcome, usize)> {
+        let count = |outcome| self.checks.iter().filter(|c| c.finding.outcome == outcome).count();
+        Outcome::ALL.map(|outcome| (outcome, count(outcome))).into_iter().filter(|(_, n)| *n > 0).collect()
+    }
+
     /// Pillars that pass, of four.
     pub fn passing(&self) -> usize {
         self.areas.iter().filter(|line| line.area.is_pillar() && line.outcome == Outcome::Pass).count()
     }
 
+    /// Writes the terminal report to this depth.
+    pub fn print(&self, depth: Depth, out: &mut dyn Write) -> io::Result<()> {
+        terminal::render(self, depth, out)
+    }
+
     /// Writes the report.
     pub fn write(&self, format: Format, out: &mut dyn Write) -> io::Result<()> {
         match format {
-            Format::Terminal => terminal::render(self, out),
+            Format::Terminal => terminal::render(self, Depth::Usual, out),
             Format::Json => json::render(self, out),
+            Format::Junit => junit::render(self, out),
+            Format::Sarif => sarif::render(self, out),
+            Format::Markdown => markdown::render(self, out),
+            Format::Html => html::render(self, out),
+            Format::Otlp => Ok(serde_json::to_writer(out, &trace(self))?),
         }
+    }
+}
+
+impl RunTime {
+    fn new(timeline: &Timeline) -> Self {
+        let started = timeline.evidence.header.started;
+        let end = timeline.steps.iter().filter_map(|step| step.end).max().unwrap_or(started);
+        let least: u64 = timeline.steps.iter().map(|step| step.least_ms).sum();
+        Self { took_s: (end - started) as f64 / 1000.0, least_s: least as f64 / 1000.0 }
+    }
+}
+
+impl NotTested {
+    /// What a run did not look at.
+    pub fn new(timeline: &Timeline) -> Self {
+        Self { systems: timeline.undeclared_systems(), left_out: timeline.left_out() }
     }
 }
 
@@ -177,24 +239,5 @@ impl fmt::Display for Verdict {
             Self::NoGo => "NO-GO",
             Self::Inconclusive => "INCONCLUSIVE",
         })
-    }
-}
-
-impl FromStr for ReportFile {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (format, path) = text
-            .split_once('=')
-            .ok_or_else(|| format!("`{text}`: expected FORMAT=PATH, such as json=report.json"))?;
-        let format = match format {
-            "terminal" => Format::Terminal,
-            "json" => Format::Json,
-            other => return Err(format!("`{other}`: expected terminal or json")),
-        };
-        if path.is_empty() {
-            return Err(format!("`{text}`: expected a path after `=`"));
-        }
-        Ok(Self { format, path: path.into() })
     }
 }

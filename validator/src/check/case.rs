@@ -1,12 +1,13 @@
 //! What a failure consists of, each part with its time.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::Millis;
 
 /// One thing that should not have been, and when. A finding that fails names all of them, so that those that fall into a
 /// disturbance of the run itself can be struck.
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
 pub struct Case {
     /// When it began.
     pub from: Millis,
@@ -27,7 +28,7 @@ pub struct Case {
 }
 
 /// A case that is not held against the target.
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
 pub struct Struck {
     /// The case.
     #[serde(flatten)]

@@ -2,13 +2,14 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::case::{Case, Struck};
 use crate::timeline::Unmeasured;
 
 /// What a check found.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// The property holds.
@@ -21,6 +22,11 @@ pub enum Outcome {
     Inconclusive,
     /// It does not apply, for the reason given.
     Skipped,
+}
+
+impl Outcome {
+    /// All of them, in report order.
+    pub const ALL: [Self; 5] = [Self::Pass, Self::Fail, Self::Warn, Self::Inconclusive, Self::Skipped];
 }
 
 impl fmt::Display for Outcome {
@@ -36,7 +42,7 @@ impl fmt::Display for Outcome {
 }
 
 /// The judgement of one check, with its proof.
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq)]
 pub struct Finding {
     /// The outcome.
     pub outcome: Outcome,

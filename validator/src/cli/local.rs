@@ -5,9 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::HeaderArg;
+use super::{HeaderArg, ReportArgs};
 use crate::config::{Rate, Seconds, Template};
-use crate::report::ReportFile;
 
 /// What is gated on this machine, and how.
 #[derive(Args, Debug)]
@@ -42,15 +41,12 @@ pub struct LocalArgs {
     /// No roll may end later than this after the start
     #[arg(long, default_value = "15m")]
     pub timeout: Seconds,
-    /// Write the report to a file too: terminal=PATH or json=PATH; may be repeated
-    #[arg(long, value_name = "FORMAT=PATH")]
-    pub report: Vec<ReportFile>,
+    /// The reports
+    #[command(flatten)]
+    pub report: ReportArgs,
     /// Where the evidence goes [default: golive-out/RUN.evidence.zst]
     #[arg(long, value_name = "FILE")]
     pub evidence: Option<PathBuf>,
-    /// No progress on stderr
-    #[arg(short, long)]
-    pub quiet: bool,
     /// What a copy runs, as it is, without a shell; spec.local.command when absent
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,

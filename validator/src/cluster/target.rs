@@ -26,6 +26,7 @@ use crate::plan::{Probe, ServedPort, TargetPlan};
 use crate::steer::{Probes, Target};
 
 pub use kind::deployment_name;
+pub(crate) use probes::{declared as declared_probe, pre_stop as declared_pre_stop};
 
 /// Reads the target's objects. Gives the label selector of its pods as well.
 ///

@@ -25,7 +25,7 @@ pub(super) async fn local(args: LocalArgs) -> Result<Exit, Failure> {
         given.extend(header.read().map_err(Failure::usage)?);
     }
     writable(&args.report, args.evidence.as_deref())?;
-    let mut progress = Progress::new(args.quiet);
+    let mut progress = Progress::new(args.report.quiet);
     let root = Root::usual()?;
     let left = root.clone();
     for line in spawn_blocking(move || left.sweep()).await.map_err(|e| Failure::internal(e.to_string()))?? {
@@ -87,7 +87,7 @@ impl Gate<'_> {
             deadline: Instant::now() + Duration::from_secs_f64(self.args.timeout.0),
         };
         let Ran { evidence, failure, .. } = Box::pin(experiment.run(progress)).await?;
-        conclude(&self.args.report, self.args.evidence.as_deref(), &evidence, failure, progress)
+        conclude(&self.args.report, self.args.evidence.as_deref(), &evidence, failure, progress).await
     }
 
     /// The plan for what stands on this machine.

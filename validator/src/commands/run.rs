@@ -8,9 +8,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use self::signals::Signals;
+use super::publish::publish;
 use super::target_file;
 use crate::checks::ALL;
-use crate::cli::RunArgs;
+use crate::cli::{ReportArgs, RunArgs};
 use crate::cluster::{
     Candidate, Cluster, HeldLease, InCluster, Site, Takeover, at_rest_again, clean_up, discover, find_sites,
     keep, kept_by, preflight,
@@ -35,7 +36,7 @@ pub(super) async fn run(args: RunArgs) -> Result<Exit, Failure> {
     let check = target_file::read(&args.target)?;
     let given = target_file::given(&args.target)?;
     writable(&args.report, args.evidence.as_deref())?;
-    let mut progress = Progress::new(args.quiet);
+    let mut progress = Progress::new(args.report.quiet);
     let cluster = Cluster::connect(args.target.cluster.context.as_deref(), &check.metadata.namespace).await?;
     progress.tell(&format!("context {}, namespace {}", cluster.context(), cluster.namespace()));
     preflight(&cluster).await?;
@@ -122,10 +123,10 @@ impl Gate<'_> {
         };
         let experiment = Box::pin(experiment.run(&mut self.progress));
         let (ended, taken_back) = match alone(lease, &mut self.signals, experiment).await {
-            Ok(Ran { evidence, failure, taken_back }) => (
-                conclude(&args.report, args.evidence.as_deref(), &evidence, failure, &mut self.progress),
-                taken_back,
-            ),
+            Ok(Ran { evidence, failure, taken_back }) => {
+                let (reports, file) = (&args.report, args.evidence.as_deref());
+                (conclude(reports, file, &evidence, failure, &mut self.progress).await, taken_back)
+            }
             Err(failure) => (Err(failure), None),
         };
         if let Some(lost) = lease.loss() {
@@ -207,8 +208,9 @@ async fn prepare(
 }
 
 /// An output that cannot be written is found out now, not after the run.
-pub(super) fn writable(reports: &[ReportFile], evidence: Option<&Path>) -> Result<(), Failure> {
-    for path in reports.iter().map(|report| report.path.as_path()).chain(evidence) {
+pub(super) fn writable(reports: &ReportArgs, evidence: Option<&Path>) -> Result<(), Failure> {
+    let files = reports.report.iter().filter_map(ReportFile::path);
+    for path in files.chain(evidence) {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let made = folder.map_or(Ok(()), std::fs::create_dir_all);
         let there = path.exists();
@@ -220,8 +222,8 @@ pub(super) fn writable(reports: &[ReportFile], evidence: Option<&Path>) -> Resul
 }
 
 /// Saves the evidence before anything else can fail, then judges and tells.
-pub(super) fn conclude(
-    reports: &[ReportFile],
+pub(super) async fn conclude(
+    reports: &ReportArgs,
     path: Option<&Path>,
     evidence: &Evidence,
     failed: Option<Failure>,
@@ -237,7 +239,8 @@ pub(super) fn conclude(
         return Err(failure);
     }
     let report = judge(evidence, ALL);
-    super::publish(&report, reports)?;
+    progress.settle();
+    publish(&report, reports).await?;
     Ok(report.verdict.exit())
 }
 

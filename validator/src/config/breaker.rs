@@ -3,6 +3,7 @@
 mod opens;
 mod shares;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Seconds;
@@ -10,7 +11,7 @@ use super::Seconds;
 pub use opens::{Opens, Pace};
 
 /// The declared circuit breaker.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "Declared", into = "Declared")]
 pub struct Breaker {
     /// What opens it.
@@ -26,22 +27,31 @@ pub struct Breaker {
 }
 
 /// The same as it is written; which keys there are says which kind it is.
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Declared {
+    /// Share of failures that opens it, above 0 and up to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     error_rate: Option<f64>,
+    /// Over which time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     window: Option<Seconds>,
+    /// Below this number of calls it never opens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     min_calls: Option<u32>,
+    /// So many failures in a row open it; in place of errorRate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     consecutive_failures: Option<u32>,
+    /// Looks back on the last calls instead of a time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     count_window: Option<u32>,
+    /// Deadline of one call.
     deadline: Seconds,
+    /// How long it stays open.
     open_for: Seconds,
+    /// Trial calls when half-open.
     trials: u32,
+    /// Processes in each pod, with a breaker of its own each.
     #[serde(default = "one")]
     per_process: u32,
 }

@@ -2,13 +2,14 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Breaker;
 
 /// One declared dependency.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "Declared", into = "Declared")]
 pub struct Dependency {
     /// Name in the report.
@@ -43,7 +44,7 @@ pub enum Upstream {
 }
 
 /// What readiness promises while a dependency is away.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Need {
     /// Ready only while it is confirmed.
@@ -55,19 +56,26 @@ pub enum Need {
 }
 
 /// The same as it stands in the file.
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Declared {
+    /// Name in the report.
     name: String,
+    /// A Service: NAME or NAME.NAMESPACE; in place of `host`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     service: Option<String>,
+    /// Any host, inside or outside of the cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     host: Option<String>,
+    /// The port of `host` that clients connect to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     port: Option<u16>,
+    /// What is spoken to it.
     protocol: Protocol,
+    /// What readiness promises while it is away; required for postgres and redis when absent, else none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     readiness: Option<Need>,
+    /// The circuit breaker that the service declares for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     breaker: Option<Breaker>,
 }
@@ -146,7 +154,7 @@ impl Need {
 }
 
 /// What is spoken to a dependency.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 #[value(rename_all = "lowercase")]
 pub enum Protocol {

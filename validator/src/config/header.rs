@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use http::{HeaderName, HeaderValue};
+use schemars::JsonSchema;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -15,7 +16,7 @@ use super::template::fill_text;
 pub type Headers = BTreeMap<String, HeaderText>;
 
 /// The value of a header, or a reference to it; only the reference ever stands in the evidence.
-#[derive(Clone, Debug, Serialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Serialize, JsonSchema, PartialEq, Eq)]
 #[serde(untagged)]
 pub enum HeaderText {
     /// In the clear; placeholders are filled in per request.
@@ -34,7 +35,7 @@ pub enum HeaderText {
 }
 
 /// One key of one Secret.
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct SecretKey {
     /// Name of the Secret.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Seconds;
@@ -14,7 +15,7 @@ pub const PORT: u16 = 8080;
 pub const MANAGEMENT_PORT: u16 = 8081;
 
 /// Copies of a command in place of pods.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Local {
     /// What a copy runs, no shell in between; `validator local -- COMMAND` wins over it.
@@ -44,7 +45,7 @@ pub struct Local {
 }
 
 /// A probe over HTTP, with the defaults of Kubernetes.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LocalProbe {
     /// What is asked.
@@ -70,7 +71,7 @@ pub struct LocalProbe {
 }
 
 /// One dependency on this machine.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LocalDependency {
     /// The variable that says where it is: a URL, or `HOST:PORT`.

@@ -2,16 +2,19 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Requests per second; 1 to 100,000.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
 #[serde(try_from = "u32", into = "u32")]
+#[schemars(extend("minimum" = 1, "maximum" = 100_000))]
 pub struct Rate(u32);
 
 /// A duration written as `250ms`, `3s` or `2m`.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema, PartialEq, PartialOrd)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("pattern" = "^[0-9]+([.][0-9]+)?(ms|s|m|h)$"))]
 pub struct Seconds(pub f64);
 
 impl Rate {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use http::uri::PathAndQuery;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -11,7 +12,7 @@ use super::header::checked;
 use super::{Body, Headers, Method, PortRef, Template};
 
 /// `- METHOD: PATH` with headers, a body and the statuses that are right.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "Entry", into = "Entry")]
 pub struct RequestSpec {
     /// The method.
@@ -30,35 +31,49 @@ pub struct RequestSpec {
     pub weight: NonZeroU32,
 }
 
-#[derive(Default, Deserialize, Serialize)]
+#[derive(Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Entry {
+    /// A path to GET, with {1..1000} and {uuid} as placeholders.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     get: Option<Template>,
+    /// A path to HEAD, with {1..1000} and {uuid} as placeholders.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     head: Option<Template>,
+    /// A path to OPTIONS, with {1..1000} and {uuid} as placeholders.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     options: Option<Template>,
+    /// A path to POST, with {1..1000} and {uuid} as placeholders.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     post: Option<Template>,
+    /// A path to PUT, with {1..1000} and {uuid} as placeholders.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     put: Option<Template>,
+    /// A path to PATCH, with {1..1000} and {uuid} as placeholders.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     patch: Option<Template>,
+    /// A path to DELETE, with {1..1000} and {uuid} as placeholders.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     delete: Option<Template>,
+    /// Headers; the value of a secret one from a Secret or a file.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     headers: Headers,
+    /// A JSON body; placeholders in its texts are filled in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     json: Option<Value>,
+    /// A form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     form: Option<BTreeMap<String, String>>,
+    /// A body as it stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     body: Option<String>,
+    /// Statuses that are right; those of the quiet phase when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expect: Option<Vec<u16>>,
+    /// Port of the Service; the target's when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     port: Option<PortRef>,
+    /// How often it is chosen, against the others of its kind.
     #[serde(default)]
     weight: Option<NonZeroU32>,
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use schemars::{JsonSchema, Schema, schema_for};
 use serde::Serialize;
 
 use super::Report;
@@ -10,12 +11,21 @@ use crate::check::Finding;
 /// Version of the JSON report; a reader may rely on fields staying within one version.
 const SCHEMA: &str = "golive.dev/report/v1";
 
-#[derive(Serialize)]
+/// The report of one run of the gate.
+#[derive(JsonSchema, Serialize)]
+#[schemars(title = "Golive report")]
 struct Document<'a> {
+    /// Version of this format: `golive.dev/report/v1`.
     schema: &'static str,
+    /// Pillars that pass, of four.
     passing: usize,
     #[serde(flatten)]
     report: &'a Report,
+}
+
+/// The JSON Schema of the JSON report, for docs/report.schema.json.
+pub fn schema() -> Schema {
+    schema_for!(Document)
 }
 
 /// Cases of one check that stand in the report; all of them are in the evidence.

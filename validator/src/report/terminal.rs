@@ -1,4 +1,5 @@
-//! The report as plain text of 80 columns; colour is added only around words, never instead of them.
+//! The report as plain text of 80 columns; colour is added only around words, never instead of them. Failures stand first,
+//! what passed is folded into a number.
 
 use std::io::{self, Write};
 
@@ -17,11 +18,22 @@ const DETAIL: usize = 4;
 /// Cases of one check that are told.
 const MAX_CASES: usize = 5;
 
-pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let Report { deployment, version, namespace, .. } = report;
-    writeln!(out, "DEPLOY REQUEST: {deployment} {version} -> {namespace}")?;
-    writeln!(out, "STATUS: {}", status(report.verdict))?;
-    writeln!(out, "SRE go-live checklist: {}/4 passing", report.passing())?;
+/// How much is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Three lines.
+    Brief,
+    /// The checklist, and every check that did not simply pass.
+    Usual,
+    /// Every check.
+    All,
+}
+
+pub(super) fn render(report: &Report, depth: Depth, out: &mut dyn Write) -> io::Result<()> {
+    title(report, out)?;
+    if depth == Depth::Brief {
+        return Ok(());
+    }
     writeln!(out)?;
     for line in &report.areas {
         area(line, out)?;
@@ -30,14 +42,8 @@ pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         }
     }
     not_tested(&report.not_tested, out)?;
-    writeln!(out, "\nCHECKS")?;
-    for line in &report.checks {
-        check(line, out)?;
-    }
-    let counts = [Outcome::Pass, Outcome::Fail, Outcome::Warn, Outcome::Inconclusive, Outcome::Skipped]
-        .map(|outcome| (outcome, report.checks.iter().filter(|c| c.finding.outcome == outcome).count()));
-    let counts: Vec<String> =
-        counts.iter().filter(|(_, n)| *n > 0).map(|(outcome, n)| format!("{n} {outcome}")).collect();
+    checks(report, depth, out)?;
+    let counts: Vec<String> = report.counts().iter().map(|(outcome, n)| format!("{n} {outcome}")).collect();
     writeln!(out, "\nVERDICT: {} ({})", report.verdict, counts.join(", "))?;
     let RunTime { took_s, least_s } = report.duration;
     writeln!(out, "run {}, validator {}", report.run, report.validator)?;
@@ -49,6 +55,32 @@ pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             took_s / least_s
         ),
     }
+}
+
+fn title(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let Report { deployment, version, namespace, .. } = report;
+    writeln!(out, "DEPLOY REQUEST: {deployment} {version} -> {namespace}")?;
+    writeln!(out, "STATUS: {}", status(report.verdict))?;
+    writeln!(out, "SRE go-live checklist: {}/4 passing", report.passing())
+}
+
+/// Failures, then open questions, then warnings; what passed and what does not apply on demand.
+fn checks(report: &Report, depth: Depth, out: &mut dyn Write) -> io::Result<()> {
+    let told =
+        |outcome: &Outcome| depth == Depth::All || !matches!(outcome, Outcome::Pass | Outcome::Skipped);
+    let order = [Outcome::Fail, Outcome::Inconclusive, Outcome::Warn, Outcome::Pass, Outcome::Skipped];
+    let of = |outcome| report.checks.iter().filter(move |line| line.finding.outcome == outcome);
+    let mut lines = order.into_iter().filter(told).flat_map(of).peekable();
+    if lines.peek().is_some() {
+        writeln!(out, "\nCHECKS")?;
+    }
+    lines.try_for_each(|line| check(line, out))?;
+    let folded: usize =
+        order.into_iter().filter(|outcome| !told(outcome)).map(|outcome| of(outcome).count()).sum();
+    if folded > 0 {
+        writeln!(out, "\n{folded} checks passed or do not apply; --all shows them")?;
+    }
+    Ok(())
 }
 
 fn status(verdict: Verdict) -> String {

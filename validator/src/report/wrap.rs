@@ -4,7 +4,7 @@
 pub(super) const WIDTH: usize = 80;
 
 /// Lines of at most `WIDTH` columns, each after the first indented; words longer than a line stay whole.
-pub(super) fn wrap(first: &str, text: &str, indent: usize) -> String {
+pub(crate) fn wrap(first: &str, text: &str, indent: usize) -> String {
     let mut lines = String::from(first);
     let mut column = first.chars().count();
     let mut at_start = true;

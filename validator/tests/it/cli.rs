@@ -98,7 +98,7 @@ fn a_reader_that_has_seen_enough_changes_neither_the_exit_code_nor_the_report_fi
 fn a_wrong_report_format_is_refused_before_anything_runs() {
     let output = validator(&["judge", "x", "--report", "pdf=x"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("terminal or json"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("one of terminal, html"), "{}", stderr(&output));
 }
 
 #[test]
@@ -112,4 +112,101 @@ fn every_check_can_be_explained() {
         assert!(String::from_utf8_lossy(&explained.stdout).contains("remedy:"), "{code}");
     }
     assert_eq!(validator(&["explain", "GL-X999"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_check_that_does_not_exist_leads_to_the_nearest_one() {
+    let output = validator(&["explain", "no-restarts"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("GL-H102 no-restart"), "{}", stderr(&output));
+}
+
+#[test]
+fn completions_and_the_manual_page_know_every_command() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let output = validator(&["completions", shell]);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(text.contains("cleanup") && text.contains("lint"), "{shell}");
+    }
+    let man = String::from_utf8_lossy(&validator(&["man"]).stdout).into_owned();
+    assert!(man.contains(".TH validator") && man.contains("validator\\-lint"), "{man}");
+}
+
+#[test]
+fn diff_ends_with_1_for_what_got_worse_and_reads_reports_as_well_as_evidence() {
+    let file = |name: &str| format!("{}/tests/fixtures/{name}.evidence.zst", env!("CARGO_MANIFEST_DIR"));
+    let report = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("before.json");
+    let judged =
+        validator(&["judge", &file("good"), "-q", "--report", &format!("json={}", report.display())]);
+    assert_eq!(judged.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&judged.stdout).lines().count(), 3);
+    let worse = validator(&["diff", report.to_str().unwrap(), &file("bare")]);
+    assert_eq!(worse.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&worse.stdout).into_owned();
+    assert!(text.starts_with("GO -> NO-GO") && text.contains("GL-S201 pass -> fail"), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    assert_eq!(validator(&["diff", &file("bare"), &file("good")]).status.code(), Some(0));
+    assert_eq!(validator(&["diff", &file("bare"), &file("bare")]).status.code(), Some(0));
+    let neither = scratch("neither.json", b"{}");
+    let output = validator(&["diff", neither.to_str().unwrap(), &file("good")]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+}
+
+#[test]
+fn several_reports_come_from_one_run_and_one_of_them_may_take_stdout() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/good.evidence.zst");
+    let page = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("several.html");
+    let output =
+        validator(&["judge", file, "--report", "junit=-", "--report", &format!("html={}", page.display())]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stdout.starts_with(b"<?xml"), "the terminal report makes room");
+    assert!(fs::read_to_string(page).unwrap().starts_with("<!DOCTYPE html>"));
+}
+
+#[test]
+fn a_wrong_target_file_is_shown_at_the_line() {
+    let text = include_str!("../../../golive.yaml").replace("rate:", "rait:");
+    let file = scratch("shown.yaml", text.as_bytes());
+    let told = stderr(&validator(&["plan", "-f", file.to_str().unwrap()]));
+    assert!(
+        told.contains("shown.yaml:7:5") && told.contains("rait: 200") && told.contains("mean `rate`"),
+        "{told}"
+    );
+    assert!(!told.contains("<input>") && told.matches("error:").count() == 1, "{told}");
+}
+
+#[test]
+fn a_run_is_sent_to_a_collector_and_one_that_does_not_take_it_is_told_of() {
+    use std::io::{Read, Write};
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/good.evidence.zst");
+    for (answer, code) in [("200 OK", 0), ("429 Too Many Requests", 3)] {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("otlp=http://{}", listener.local_addr().unwrap());
+        let collector = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut begin = [0; 4096];
+            let read = stream.read(&mut begin).unwrap();
+            write!(stream, "HTTP/1.1 {answer}\r\ncontent-length: 0\r\n\r\n").unwrap();
+            // The rest is taken too, so that the answer is not lost to a reset.
+            std::io::copy(&mut stream, &mut std::io::sink()).ok();
+            String::from_utf8_lossy(&begin[..read]).into_owned()
+        });
+        let output = validator(&["judge", file, "-q", "--report", &url]);
+        assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
+        let request = collector.join().unwrap();
+        assert!(request.starts_with("POST /v1/traces HTTP/1.1"), "{request}");
+        assert!(request.contains("application/x-protobuf"), "{request}");
+    }
+}
+
+#[test]
+fn with_a_baseline_only_what_is_new_fails() {
+    let file = |name: &str| format!("{}/tests/fixtures/{name}.evidence.zst", env!("CARGO_MANIFEST_DIR"));
+    let judged =
+        |name: &str, baseline: &str| validator(&["judge", &file(name), "-q", "--baseline", &file(baseline)]);
+    let same = judged("bare", "bare");
+    assert_eq!(same.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&same.stdout).contains("BLOCKED (NO-GO)"), "the report stays whole");
+    assert!(stderr(&same).contains("0 that gate got worse, 12 failed before too"), "{}", stderr(&same));
+    assert_eq!(judged("bare", "good").status.code(), Some(1));
 }

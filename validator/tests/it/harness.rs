@@ -5,6 +5,7 @@ mod agent;
 #[path = "../../../service/tests/it/harness/backends.rs"]
 mod backends;
 mod h2;
+mod long_run;
 mod peer;
 
 use std::net::TcpListener;
@@ -12,6 +13,7 @@ use std::net::TcpListener;
 pub(crate) use agent::{Before, POD, failing, limits};
 pub(crate) use backends::{postgres_port, redis_port};
 pub(crate) use h2::H2;
+pub(crate) use long_run::six_million;
 pub(crate) use peer::{Postgres, Redis, database, echo, from_elsewhere, web};
 
 /// A port that nobody had a moment ago.

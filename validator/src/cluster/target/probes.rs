@@ -11,7 +11,7 @@ use crate::plan::{Handler, Header, PreStop, Probe, Scheme};
 ///
 /// # Errors
 /// Exit 2 for a probe that the kubelet could not ask either: a port without a number.
-pub(super) fn declared(probe: Option<&Declared>, container: &Container) -> Result<Option<Probe>, Failure> {
+pub(crate) fn declared(probe: Option<&Declared>, container: &Container) -> Result<Option<Probe>, Failure> {
     let Some(probe) = probe else { return Ok(None) };
     let or = |value: Option<i32>, default| value.and_then(|v| u32::try_from(v).ok()).unwrap_or(default);
     // A field of 0 stands for its default (`pkg/apis/core/v1/defaults.go`).
@@ -94,7 +94,7 @@ fn number(port: &IntOrString, container: &Container) -> Result<u16, Failure> {
 }
 
 /// What a container does before its SIGTERM.
-pub(super) fn pre_stop(container: &Container) -> PreStop {
+pub(crate) fn pre_stop(container: &Container) -> PreStop {
     let Some(hook) = container.lifecycle.as_ref().and_then(|lifecycle| lifecycle.pre_stop.as_ref()) else {
         return PreStop::None;
     };

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# The plain Job and the Helm hook of docs/pipelines in the kind cluster, by the account that they name, with nothing but the
+# Role that `validator rbac` prints.
+# shellcheck source=cluster/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=cluster/gate.sh
+source "$cluster_dir/gate.sh"
+
+pipelines=$repo_dir/docs/pipelines
+
+approved() { # JOB
+  kubectl_ -n "$namespace" wait "job/$1" --for=condition=Complete --timeout=25m &&
+    kubectl_ -n "$namespace" logs "job/$1" | tee "$out/$1.txt" | grep -q '^STATUS: APPROVED'
+}
+
+plain_job() {
+  "$validator" rbac | kubectl_ -n "$namespace" apply -f -
+  kubectl_ -n "$namespace" delete job golive --ignore-not-found --wait
+  kubectl_ -n "$namespace" apply -f "$pipelines/job.yaml"
+  approved golive
+}
+
+# A chart of nothing but the hook: installed first, since it runs after upgrades alone.
+helm_hook() {
+  local chart
+  chart=$(mktemp -d)
+  mkdir "$chart/templates"
+  cp "$pipelines/helm-hook.yaml" "$chart/templates/"
+  printf 'apiVersion: v2\nname: hook\nversion: 0.1.0\n' >"$chart/Chart.yaml"
+  helm_ upgrade --install hook "$chart" -n "$namespace" --wait --timeout 1m
+  helm_ upgrade hook "$chart" -n "$namespace" --wait --timeout 30m
+  rm -r "$chart"
+  approved hook-golive
+  uninstall hook
+}
+
+main() {
+  trap stop_jobs EXIT
+  trap 'exit 130' INT TERM
+  prepare
+  step "install users and orders" "cluster/kubectl -n $namespace describe pods" install_users
+  step "the plain Job" "cluster/kubectl -n $namespace logs job/golive" plain_job
+  step "the Helm hook" "cluster/kubectl -n $namespace logs job/hook-golive" helm_hook
+  kubectl_ -n "$namespace" delete --ignore-not-found -f "$pipelines/job.yaml"
+  local left
+  left=$(left_over)
+  [[ -z $left ]] || die "something of a run is left" "$left"
+  step "uninstall users" "cluster/helm -n $namespace list" uninstall users
+  say "kind-pipelines passed in $SECONDS s"
+}
+
+main "$@"

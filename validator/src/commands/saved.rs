@@ -1,0 +1,33 @@
+//! What was saved of a run: its evidence, or a JSON report.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use crate::checks::ALL;
+use crate::evidence;
+use crate::failure::Failure;
+use crate::report::Report;
+
+/// What every zstd frame begins with (RFC 8878, 3.1.1).
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// The report of a file: judged anew from evidence, or as it was written.
+///
+/// # Errors
+/// Exit 2 for what is neither.
+pub(super) fn report(path: &Path) -> Result<Report, Failure> {
+    let cannot = |e: std::io::Error| Failure::usage(format!("cannot read {}: {e}", path.display()));
+    let mut begin = [0; 4];
+    let is_evidence =
+        File::open(path).and_then(|mut file| file.read_exact(&mut begin)).is_ok() && begin == ZSTD;
+    if is_evidence {
+        let evidence = evidence::read(path).map_err(|e| Failure::usage(e.to_string()))?;
+        return Ok(crate::judge::judge(&evidence, ALL));
+    }
+    let text = std::fs::read_to_string(path).map_err(cannot)?;
+    serde_json::from_str(&text).map_err(|e| {
+        Failure::usage(format!("{}: neither evidence nor a JSON report: {e}", path.display()))
+            .hint("`validator run --report json=PATH` writes the one, `--evidence PATH` the other")
+    })
+}

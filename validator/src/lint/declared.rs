@@ -1,0 +1,136 @@
+//! The checks of a run that need declarations alone: what they say of a manifest is what they would say of the cluster.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::Container;
+use serde_json::Value;
+
+use super::Hit;
+use super::bundle::Bundle;
+use super::workload::{Workload, said};
+use crate::check::{Check, Outcome, Severity};
+use crate::checks;
+use crate::cluster::{declared_pre_stop, declared_probe};
+use crate::config::Policy;
+use crate::evidence::{Change, Evidence, Fact, Header, ObjectFact, ObjectKind, SCHEMA};
+use crate::plan::{Place, Plan, PreStop, Probe, TargetPlan, TrafficPlan};
+use crate::timeline::Timeline;
+
+/// Codes, and where in the manifest their answer stands.
+const READ: [(&str, &str); 7] = [
+    ("GL-H001", "CONTAINER/readinessProbe"),
+    ("GL-H002", "CONTAINER/livenessProbe"),
+    ("GL-H003", "CONTAINER/livenessProbe"),
+    ("GL-S001", "/spec/template/spec/terminationGracePeriodSeconds"),
+    ("GL-R001", "/spec/strategy"),
+    ("GL-R002", "/spec/replicas"),
+    ("GL-R003", "/spec"),
+];
+
+/// What they find.
+pub(super) fn hits(workload: &Workload, bundle: &Bundle) -> Vec<Hit> {
+    let probes = match Probes::read(workload) {
+        Ok(probes) => probes,
+        Err((at, text)) => {
+            let rule = (
+                "GL-H051",
+                "probe-port-exists",
+                Severity::Blocker,
+                "Name a port that the container declares.",
+            );
+            return vec![workload.hit(rule, said(at, text))];
+        }
+    };
+    let evidence = evidence(workload, bundle, probes);
+    let timeline = Timeline::new(&evidence);
+    let applies = |check: &&'static Check| applies(check.id, workload, bundle);
+    let mine = READ.iter().filter_map(|(id, at)| Some((checks::find(id)?, at)));
+    let mine = mine.filter(|(check, _)| applies(check));
+    mine.filter_map(|(check, at)| {
+        let finding = (check.judge)(&timeline);
+        let severity = match finding.outcome {
+            Outcome::Fail => check.severity,
+            Outcome::Warn => Severity::Minor,
+            Outcome::Pass | Outcome::Inconclusive | Outcome::Skipped => return None,
+        };
+        let at = at.replace("CONTAINER", &workload.container_at());
+        Some(workload.hit((check.id, check.slug, severity, check.remedy), said(at, finding.summary)))
+    })
+    .collect()
+}
+
+/// What nobody asks for needs no probe; what an autoscaler counts, `replicas` does not say; only a Deployment surges.
+fn applies(id: &str, workload: &Workload, bundle: &Bundle) -> bool {
+    match id {
+        "GL-H001" => workload.serves(bundle),
+        "GL-R001" => workload.is_deployment(),
+        "GL-R002" => workload.is_counted() && bundle.autoscaler_of(workload).is_none(),
+        "GL-R003" => workload.is_counted() && workload.serves(bundle),
+        _ => true,
+    }
+}
+
+struct Probes {
+    readiness: Option<Probe>,
+    liveness: Option<Probe>,
+    pre_stop: PreStop,
+}
+
+impl Probes {
+    /// A container that is none is left to the API server, which says it better.
+    fn read(workload: &Workload) -> Result<Self, (String, String)> {
+        let Ok(container) = serde_json::from_value::<Container>(workload.container().clone()) else {
+            return Ok(Self { readiness: None, liveness: None, pre_stop: PreStop::None });
+        };
+        let read = |field: &str, probe: Option<&_>| {
+            let at = format!("{}/{field}", workload.container_at());
+            declared_probe(probe, &container).map_err(|failure| (at, failure.message().to_owned()))
+        };
+        Ok(Self {
+            readiness: read("readinessProbe", container.readiness_probe.as_ref())?,
+            liveness: read("livenessProbe", container.liveness_probe.as_ref())?,
+            pre_stop: declared_pre_stop(&container),
+        })
+    }
+}
+
+/// A record of nothing but what is declared, as a run begins it.
+fn evidence(workload: &Workload, bundle: &Bundle, probes: Probes) -> Evidence {
+    let Probes { readiness, liveness, pre_stop } = probes;
+    let manifest = &workload.manifest;
+    let target = TargetPlan {
+        namespace: manifest.namespace().to_owned(),
+        deployment: manifest.name().to_owned(),
+        service: String::new(),
+        image: String::new(),
+        candidate: None,
+        version: String::new(),
+        replicas: 1,
+        port: 0,
+        container: workload.container()["name"].as_str().unwrap_or_default().to_owned(),
+        readiness,
+        liveness,
+        pre_stop,
+        nodes: 0,
+    };
+    let ports = BTreeMap::new();
+    let traffic =
+        TrafficPlan { rate: 1.0, sampled: 0.0, requests: Vec::new(), ports, given: Vec::new(), agents: 0 };
+    let plan = Plan {
+        run: "lint".into(),
+        place: Place::Cluster,
+        target,
+        trace_prefix: String::new(),
+        traffic,
+        dependencies: Vec::new(),
+        policy: Policy::default(),
+    };
+    let header =
+        Header { schema: SCHEMA.into(), validator: env!("CARGO_PKG_VERSION").into(), started: 0, plan };
+    let listed = |kind, object: &Value| {
+        Fact::Object(ObjectFact { at: 0, kind, change: Change::Listed, object: object.clone() })
+    };
+    let budgets = bundle.budgets_near(workload).map(|b| listed(ObjectKind::PodDisruptionBudget, &b.value));
+    let facts = [listed(ObjectKind::Deployment, &manifest.value)].into_iter().chain(budgets).collect();
+    Evidence::new(header, facts)
+}

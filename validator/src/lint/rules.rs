@@ -1,0 +1,54 @@
+//! What only a manifest shows: one file per subject. Codes from 050 on are of this command alone.
+
+mod environment;
+mod image;
+mod probes;
+mod service;
+mod shutdown;
+mod spread;
+
+use super::Hit;
+use super::bundle::Bundle;
+use super::workload::{Said, Workload};
+use crate::check::Severity;
+
+/// One rule.
+pub(super) struct Rule {
+    /// Its code.
+    pub(super) id: &'static str,
+    /// The property that should hold.
+    pub(super) slug: &'static str,
+    /// What it means if it does not.
+    pub(super) severity: Severity,
+    /// Why it matters.
+    pub(super) why: &'static str,
+    /// What to change.
+    pub(super) remedy: &'static str,
+    /// What it has to say.
+    pub(super) find: fn(&Workload, &Bundle) -> Vec<Said>,
+}
+
+/// All of them.
+pub(super) const ALL: &[&Rule] = &[
+    &environment::OTLP_ENDPOINT,
+    &environment::TRACING_ON,
+    &environment::SERVICE_NAME,
+    &environment::SECRETS,
+    &probes::ROOM,
+    &probes::STARTUP,
+    &shutdown::PRE_STOP_FITS,
+    &shutdown::SIGNAL_ARRIVES,
+    &service::PORT,
+    &spread::SPREAD,
+    &spread::AUTOSCALER,
+    &spread::BUDGET,
+    &image::PINNED,
+    &image::MEMORY,
+];
+
+/// What they say of a workload.
+pub(super) fn hits(workload: &Workload, bundle: &Bundle) -> Vec<Hit> {
+    let each =
+        ALL.iter().flat_map(|rule| (rule.find)(workload, bundle).into_iter().map(move |said| (rule, said)));
+    each.map(|(rule, said)| workload.hit((rule.id, rule.slug, rule.severity, rule.remedy), said)).collect()
+}

@@ -1,0 +1,186 @@
+//! Environment variables that cannot work, and secrets that everybody can read.
+
+use super::Rule;
+use crate::check::Severity;
+use crate::lint::bundle::Bundle;
+use crate::lint::workload::{Said, Workload, said};
+
+pub(super) const OTLP_ENDPOINT: Rule = Rule {
+    id: "GL-T051",
+    slug: "otlp-endpoint-can-work",
+    severity: Severity::Major,
+    why: "An exporter that talks to the wrong port or path drops every span and says so in its own log only.",
+    remedy: "gRPC goes to port 4317, http/protobuf to 4318; OTEL_EXPORTER_OTLP_ENDPOINT is a base to which /v1/traces is added.",
+    find: otlp_endpoint,
+};
+
+pub(super) const TRACING_ON: Rule = Rule {
+    id: "GL-T052",
+    slug: "tracing-not-switched-off",
+    severity: Severity::Major,
+    why: "A service without spans cannot be followed when it fails.",
+    remedy: "Remove the variable, or sample a small share by the parent: parentbased_traceidratio.",
+    find: tracing_on,
+};
+
+pub(super) const SERVICE_NAME: Rule = Rule {
+    id: "GL-T053",
+    slug: "spans-name-their-service",
+    severity: Severity::Minor,
+    why: "Spans of unknown_service cannot be told from those of any other.",
+    remedy: "Set OTEL_SERVICE_NAME, and service.version in OTEL_RESOURCE_ATTRIBUTES.",
+    find: service_name,
+};
+
+pub(super) const SECRETS: Rule = Rule {
+    id: "GL-R055",
+    slug: "no-secret-in-plain-env",
+    severity: Severity::Major,
+    why: "Whoever may read a Deployment, or the repository, has the secret.",
+    remedy: "Move the value into a Secret and refer to it by valueFrom.secretKeyRef.",
+    find: secrets,
+};
+
+/// Variables in the clear of each container, with their pointers.
+fn variables(workload: &Workload) -> Vec<(String, &str, &str)> {
+    let mut found = Vec::new();
+    for (at, container) in workload.containers() {
+        for (number, variable) in container["env"].as_array().into_iter().flatten().enumerate() {
+            if let (Some(name), Some(value)) = (variable["name"].as_str(), variable["value"].as_str()) {
+                found.push((format!("{at}/env/{number}"), name, value));
+            }
+        }
+    }
+    found
+}
+
+fn value_of<'a>(variables: &[(String, &str, &'a str)], wanted: &[&str]) -> Option<&'a str> {
+    wanted
+        .iter()
+        .find_map(|name| variables.iter().find(|(_, other, _)| other == name).map(|(_, _, value)| *value))
+}
+
+fn otlp_endpoint(workload: &Workload, _: &Bundle) -> Vec<Said> {
+    let variables = variables(workload);
+    let protocol =
+        value_of(&variables, &["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"]);
+    let endpoints = variables.iter().filter(|(_, name, _)| {
+        matches!(*name, "OTEL_EXPORTER_OTLP_ENDPOINT" | "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    });
+    endpoints.filter_map(|(at, name, value)| Some(said(at, endpoint(name, value, protocol)?))).collect()
+}
+
+/// What is wrong with an endpoint (OpenTelemetry specification, OTLP exporter configuration).
+fn endpoint(name: &str, value: &str, protocol: Option<&str>) -> Option<String> {
+    if value.contains("$(") {
+        return None;
+    }
+    let Some((_, rest)) = value.split_once("://").filter(|(scheme, _)| scheme.starts_with("http")) else {
+        return Some(format!(
+            "{name}: `{value}` has no http:// or https://, which most SDKs refuse or misread"
+        ));
+    };
+    let (host, path) =
+        rest.split_once('/').map_or((rest, ""), |(host, path)| (host, path.trim_end_matches('/')));
+    if name == "OTEL_EXPORTER_OTLP_ENDPOINT" && path.ends_with("v1/traces") {
+        return Some(format!("{name} ends in /v1/traces, which the SDK adds once more"));
+    }
+    match (protocol, host.rsplit_once(':').map(|(_, port)| port)) {
+        (Some(protocol), Some("4317")) if protocol.starts_with("http") => {
+            Some(format!("{name}: {protocol} goes to 4317, the port of gRPC"))
+        }
+        (Some("grpc"), Some("4318")) => Some(format!("{name}: grpc goes to 4318, the port of http/protobuf")),
+        _ => None,
+    }
+}
+
+fn tracing_on(workload: &Workload, _: &Bundle) -> Vec<Said> {
+    let off = |name: &str, value: &str| match name {
+        "OTEL_SDK_DISABLED" => value.eq_ignore_ascii_case("true"),
+        "OTEL_TRACES_EXPORTER" => value == "none",
+        "OTEL_TRACES_SAMPLER" => value == "always_off",
+        _ => false,
+    };
+    let variables = variables(workload);
+    let found = variables.iter().filter(|(_, name, value)| off(name, value));
+    found.map(|(at, name, value)| said(at, format!("{name}={value} switches tracing off"))).collect()
+}
+
+fn service_name(workload: &Workload, _: &Bundle) -> Vec<Said> {
+    let at = workload.container_at();
+    let names: Vec<&str> = workload.container()["env"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|variable| variable["name"].as_str())
+        .collect();
+    let exports = names.iter().any(|name| name.starts_with("OTEL_EXPORTER_OTLP"));
+    let variables = variables(workload);
+    let attributes = value_of(&variables, &["OTEL_RESOURCE_ATTRIBUTES"]).unwrap_or_default();
+    let named = names.contains(&"OTEL_SERVICE_NAME") || attributes.contains("service.name=");
+    if exports && !named {
+        return vec![said(format!("{at}/env"), "spans are exported, and nothing names the service")];
+    }
+    Vec::new()
+}
+
+fn secrets(workload: &Workload, _: &Bundle) -> Vec<Said> {
+    let variables = variables(workload);
+    let found = variables.iter().filter(|(_, name, value)| is_secret(name, value));
+    found.map(|(at, name, _)| said(at, format!("`{name}` holds a secret in the clear"))).collect()
+}
+
+/// By its name, or a URL with a password in it; references to other variables and files are none.
+fn is_secret(name: &str, value: &str) -> bool {
+    const WORDS: [&str; 7] = ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "API_KEY", "APIKEY", "PRIVATE_KEY"];
+    const REFERENCES: [&str; 5] = ["_FILE", "_PATH", "_NAME", "_URL", "_TTL"];
+    let upper = name.to_uppercase();
+    if value.is_empty() || value.contains("$(") || value.starts_with('/') {
+        return false;
+    }
+    let named =
+        WORDS.iter().any(|word| upper.contains(word)) && !REFERENCES.iter().any(|end| upper.ends_with(end));
+    let number_or_flag = value.parse::<f64>().is_ok() || matches!(value, "true" | "false");
+    named && !number_or_flag || has_password(value)
+}
+
+fn has_password(value: &str) -> bool {
+    let user = value.split_once("://").and_then(|(_, rest)| rest.split('/').next()?.rsplit_once('@'));
+    user.is_some_and(|(user, _)| user.split_once(':').is_some_and(|(_, password)| !password.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{endpoint, is_secret};
+
+    #[test]
+    fn endpoints_that_cannot_work_are_told_from_those_that_can() {
+        let base = "OTEL_EXPORTER_OTLP_ENDPOINT";
+        for (value, protocol, told) in [
+            ("http://otel:4318/v1/traces", None, "once more"),
+            ("otel:4317", None, "no http://"),
+            ("http://otel:4317", Some("http/protobuf"), "port of gRPC"),
+            ("http://otel:4318", Some("grpc"), "http/protobuf"),
+        ] {
+            assert!(endpoint(base, value, protocol).unwrap().contains(told), "{value}");
+        }
+        assert_eq!(endpoint(base, "http://otel:4317", Some("grpc")), None);
+        assert_eq!(endpoint(base, "http://$(NODE_IP):4317", Some("http/protobuf")), None);
+        assert_eq!(endpoint("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://otel:4318/v1/traces", None), None);
+    }
+
+    #[test]
+    fn secrets_are_known_by_name_and_by_the_password_in_a_url() {
+        assert!(is_secret("DB_PASSWORD", "hunter2") && is_secret("DATABASE_URL", "postgres://u:p@db/x"));
+        for (name, value) in [
+            ("DB_PASSWORD_FILE", "/run/x"),
+            ("TOKEN_TTL", "30s"),
+            ("DATABASE_URL", "postgres://db/x"),
+            ("MAX_TOKENS", "100"),
+            ("API_KEY", "$(KEY)"),
+            ("USE_SECRET", "true"),
+        ] {
+            assert!(!is_secret(name, value), "{name}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! A lane per pod: starting, ready, terminating, gone.
+
+use super::{Axis, Stretch};
+use crate::evidence::{Millis, Step};
+use crate::timeline::{PodLife, Termination, Timeline};
+
+/// One pod.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PodLane {
+    /// Its name.
+    pub name: String,
+    /// The node it was bound to.
+    pub node: Option<String>,
+    /// Which of the templates of a run it came from.
+    pub generation: Generation,
+    /// What it went through, in order.
+    pub phases: Vec<(Phase, Stretch)>,
+    /// How it ended, if it did.
+    pub end: Option<String>,
+}
+
+/// Which template of a run a pod came from, by when it was first seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Generation {
+    /// As the run found it.
+    Found,
+    /// The candidate, behind the agents.
+    Candidate,
+    /// What is to stay.
+    ToStay,
+}
+
+/// What a pod was in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Created, and not Ready yet.
+    Starting,
+    /// Ready.
+    Ready,
+    /// No longer Ready.
+    Unready,
+    /// Told to end.
+    Terminating,
+    /// Its container has ended, the object is still there.
+    Ended,
+}
+
+impl Generation {
+    /// In words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Found => "as found",
+            Self::Candidate => "candidate, behind the agents",
+            Self::ToStay => "to stay",
+        }
+    }
+}
+
+impl Phase {
+    /// In words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Ready => "ready",
+            Self::Unready => "not ready",
+            Self::Terminating => "terminating",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+/// Lanes of a run at most.
+const MAX_LANES: usize = 60;
+
+pub(super) fn lanes(timeline: &Timeline, axis: Axis) -> Vec<PodLane> {
+    timeline.pods.iter().take(MAX_LANES).map(|pod| lane(timeline, pod, axis)).collect()
+}
+
+fn lane(timeline: &Timeline, pod: &PodLife, axis: Axis) -> PodLane {
+    let began = |step| timeline.step(step).map_or(Millis::MAX, |span| span.begin);
+    let generation = if pod.first_seen < began(Step::RollIn) {
+        Generation::Found
+    } else if pod.first_seen < began(Step::RollOut) {
+        Generation::Candidate
+    } else {
+        Generation::ToStay
+    };
+    let end = pod.termination.as_ref().and_then(|t| t.exit.as_ref());
+    PodLane {
+        name: pod.name.clone(),
+        node: pod.node.clone(),
+        generation,
+        phases: phases(pod, axis),
+        end: end.map(|exit| format!("exit {} {}", exit.code, exit.reason).trim_end().to_owned()),
+    }
+}
+
+fn phases(pod: &PodLife, axis: Axis) -> Vec<(Phase, Stretch)> {
+    let last = axis.started + (axis.length_s * 1000.0) as Millis;
+    let told = pod.termination.as_ref().map_or(last, |t| t.at);
+    let mut changes = vec![(pod.first_seen, Phase::Starting)];
+    for (at, ready, _) in pod.ready.iter().filter(|(at, ..)| *at < told) {
+        match (ready, changes.last().map(|(_, phase)| *phase)) {
+            (true, _) => changes.push((*at, Phase::Ready)),
+            (false, Some(Phase::Starting)) => {}
+            (false, _) => changes.push((*at, Phase::Unready)),
+        }
+    }
+    let gone = pod.termination.as_ref().map_or(last, |t| ends(t, &mut changes, last));
+    let until = changes.iter().skip(1).map(|(at, _)| *at).chain([gone]);
+    let stretches = changes.iter().zip(until).filter(|((from, _), to)| from < to);
+    stretches.map(|((from, phase), to)| (*phase, axis.stretch((*from, to), phase.name()))).collect()
+}
+
+/// Adds what follows a deletion; returns when the object was gone.
+fn ends(termination: &Termination, changes: &mut Vec<(Millis, Phase)>, last: Millis) -> Millis {
+    changes.push((termination.at, Phase::Terminating));
+    if let Some(exit) = &termination.exit {
+        changes.push((exit.at, Phase::Ended));
+    }
+    termination.gone.unwrap_or(last)
+}

@@ -1,0 +1,226 @@
+//! What got better and worse between two reports.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use super::wrap::wrap;
+use super::{CheckLine, Report, Verdict};
+use crate::check::Outcome;
+
+/// One report against an earlier one.
+#[derive(Debug, Serialize)]
+pub struct Difference {
+    /// Version of this format.
+    pub schema: &'static str,
+    /// The earlier run and its verdict.
+    pub before: (String, Verdict),
+    /// The later one.
+    pub after: (String, Verdict),
+    /// Checks whose outcome is not the same, and those that one of the two does not know.
+    pub changes: Vec<Change>,
+    /// Checks that gate and failed in both.
+    pub still_failing: Vec<String>,
+}
+
+/// One check.
+#[derive(Debug, Serialize)]
+pub struct Change {
+    /// Its code.
+    pub id: String,
+    /// Its property.
+    pub slug: String,
+    /// How it ended before; nothing if it was not known then.
+    pub before: Option<Outcome>,
+    /// How it ended now; nothing if it is not known any more.
+    pub after: Option<Outcome>,
+    /// Which way it went.
+    pub direction: Direction,
+    /// Whether it holds the later report up, and did not hold up the earlier one.
+    pub gates: bool,
+    /// What is said now, else what was said before.
+    pub summary: String,
+}
+
+/// Which way.
+#[derive(Clone, Copy, Debug, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// To the worse.
+    Worse,
+    /// To the better.
+    Better,
+    /// Neither: known to one of the two alone, or about to apply.
+    Other,
+}
+
+impl Difference {
+    /// Compares by the codes of the checks, which are never used for anything else.
+    pub fn between(before: &Report, after: &Report) -> Self {
+        let find = |report: &'_ Report, id: &str| report.checks.iter().find(|line| line.id == id).cloned();
+        let mut changes: Vec<Change> = after
+            .checks
+            .iter()
+            .filter_map(|line| Change::new(find(before, &line.id).as_ref(), Some(line)))
+            .collect();
+        let gone = before.checks.iter().filter(|line| find(after, &line.id).is_none());
+        changes.extend(gone.filter_map(|line| Change::new(Some(line), None)));
+        changes.sort_by_key(|change| (!change.gates, change.direction as u8));
+        let still = |line: &&CheckLine| {
+            line.is_gating_failure() && find(before, &line.id).is_some_and(|old| old.is_gating_failure())
+        };
+        Self {
+            schema: "golive.dev/diff/v1",
+            before: (before.run.clone(), before.verdict),
+            after: (after.run.clone(), after.verdict),
+            still_failing: after.checks.iter().filter(still).map(|line| line.id.clone()).collect(),
+            changes,
+        }
+    }
+
+    /// Checks that hold the later report up, and did not hold up the earlier one.
+    pub fn regressions(&self) -> impl Iterator<Item = &Change> {
+        self.changes.iter().filter(|change| change.gates)
+    }
+
+    /// Writes it as text of 80 columns.
+    ///
+    /// # Errors
+    /// What the output says.
+    pub fn print(&self, out: &mut dyn Write) -> io::Result<()> {
+        let ((old, was), (new, is)) = (&self.before, &self.after);
+        writeln!(out, "{was} -> {is} ({old} -> {new})")?;
+        for (direction, title) in
+            [(Direction::Worse, "WORSE"), (Direction::Better, "BETTER"), (Direction::Other, "OTHERWISE")]
+        {
+            let mut mine = self.changes.iter().filter(|change| change.direction == direction).peekable();
+            if mine.peek().is_some() {
+                writeln!(out, "\n{title}")?;
+            }
+            mine.try_for_each(|change| change.print(out))?;
+        }
+        if !self.still_failing.is_empty() {
+            let text = format!(
+                "{} that gate failed before and now: {}",
+                self.still_failing.len(),
+                self.still_failing.join(" ")
+            );
+            writeln!(out, "\n{}", wrap("", &text, 0))?;
+        }
+        match self.regressions().count() {
+            0 => writeln!(out, "\nnothing that gates got worse"),
+            several => writeln!(out, "\n{several} that gate got worse"),
+        }
+    }
+}
+
+impl Change {
+    fn new(before: Option<&CheckLine>, after: Option<&CheckLine>) -> Option<Self> {
+        let line = after.or(before)?;
+        let outcome = |line: Option<&CheckLine>| line.map(|line| line.finding.outcome);
+        let (was, is) = (outcome(before), outcome(after));
+        if was == is {
+            return None;
+        }
+        let holds_up = |line: Option<&CheckLine>| {
+            line.is_some_and(|line| line.is_gating_failure() || line.is_open_blocker())
+        };
+        // A failure where there was no answer is worse, and an open blocker that fails now holds up as before.
+        let failed = |line: Option<&CheckLine>| line.is_some_and(CheckLine::is_gating_failure);
+        let gates = holds_up(after) && (!holds_up(before) || failed(after) && !failed(before));
+        let direction = match (was.map(rank), is.map(rank)) {
+            (Some(was), Some(is)) if is > was => Direction::Worse,
+            (Some(was), Some(is)) if is < was => Direction::Better,
+            (None, Some(_)) if gates => Direction::Worse,
+            _ => Direction::Other,
+        };
+        Some(Self {
+            id: line.id.clone(),
+            slug: line.slug.clone(),
+            before: was,
+            after: is,
+            direction,
+            gates,
+            summary: line.finding.summary.clone(),
+        })
+    }
+
+    fn print(&self, out: &mut dyn Write) -> io::Result<()> {
+        let style = match self.direction {
+            Direction::Worse if self.gates => AnsiColor::Red.on_default().bold(),
+            Direction::Worse => AnsiColor::Yellow.on_default().bold(),
+            Direction::Better => AnsiColor::Green.on_default().bold(),
+            Direction::Other => Style::new(),
+        };
+        let word = |outcome: Option<Outcome>| {
+            outcome.map_or_else(|| "unknown".to_owned(), |outcome| outcome.to_string())
+        };
+        writeln!(
+            out,
+            "{style}{}{style:#} {} -> {}  {}",
+            self.id,
+            word(self.before),
+            word(self.after),
+            self.slug
+        )?;
+        writeln!(out, "{}", wrap("    ", &self.summary, 4))
+    }
+}
+
+/// From good to bad. What does not apply is as good as what passes.
+fn rank(outcome: Outcome) -> u8 {
+    match outcome {
+        Outcome::Pass | Outcome::Skipped => 0,
+        Outcome::Warn => 1,
+        Outcome::Inconclusive => 2,
+        Outcome::Fail => 3,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Change, Direction};
+    use crate::check::{Area, Finding, Outcome, Severity};
+    use crate::report::CheckLine;
+
+    fn line(outcome: Outcome, severity: Severity) -> CheckLine {
+        let finding = match outcome {
+            Outcome::Pass => Finding::pass("p"),
+            Outcome::Fail => Finding::fail("f"),
+            Outcome::Warn => Finding::warn("w"),
+            Outcome::Inconclusive => Finding::inconclusive("i"),
+            Outcome::Skipped => Finding::skipped("s"),
+        };
+        let (id, slug, remedy) = ("GL-S999".into(), "s".into(), "r".into());
+        CheckLine { id, slug, area: Area::Shutdown, severity, remedy, finding }
+    }
+
+    fn change(was: Outcome, is: Outcome, severity: Severity) -> Option<(Direction, bool)> {
+        let change = Change::new(Some(&line(was, severity)), Some(&line(is, severity)))?;
+        Some((change.direction, change.gates))
+    }
+
+    #[test]
+    fn what_gates_is_told_from_what_only_got_worse() {
+        use Outcome::{Fail, Inconclusive, Pass, Skipped, Warn};
+        use Severity::{Blocker, Major, Minor};
+        assert_eq!(change(Pass, Fail, Major), Some((Direction::Worse, true)));
+        assert_eq!(change(Pass, Fail, Minor), Some((Direction::Worse, false)));
+        assert_eq!(change(Pass, Inconclusive, Blocker), Some((Direction::Worse, true)));
+        assert_eq!(change(Pass, Inconclusive, Major), Some((Direction::Worse, false)));
+        assert_eq!(change(Inconclusive, Fail, Blocker), Some((Direction::Worse, true)));
+        assert_eq!(change(Fail, Inconclusive, Blocker), Some((Direction::Better, false)));
+        assert_eq!(change(Fail, Warn, Blocker), Some((Direction::Better, false)));
+        assert_eq!(change(Pass, Skipped, Blocker), Some((Direction::Other, false)));
+        assert_eq!(change(Fail, Fail, Blocker), None);
+    }
+
+    #[test]
+    fn a_failure_of_a_check_that_nobody_knew_is_new() {
+        let failed = Change::new(None, Some(&line(Outcome::Fail, Severity::Blocker))).unwrap();
+        assert_eq!((failed.direction, failed.gates), (Direction::Worse, true));
+        let gone = Change::new(Some(&line(Outcome::Fail, Severity::Blocker)), None).unwrap();
+        assert_eq!((gone.direction, gone.gates), (Direction::Other, false));
+    }
+}

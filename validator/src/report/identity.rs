@@ -1,0 +1,80 @@
+//! What the verdict is about: which bits, judged by what, when.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::config::Policy;
+use crate::evidence::{Fact, ObjectKind, Step};
+use crate::timeline::Timeline;
+
+/// A verdict holds for this candidate, judged by these rules, and for nothing else.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq)]
+pub struct Identity {
+    /// Image of the container that serves, as the template names it.
+    pub image: String,
+    /// The same by its digest (`imageID` of the candidate's pods); none where no pod of it started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// `pod-template-hash` of the candidate's pods: that of the roll out if there was one, since it has no agents in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template_hash: Option<String>,
+    /// `default`, or `custom` where a limit differs from the defaults of this validator.
+    pub policy: String,
+    /// When the run began, RFC 3339.
+    pub began: String,
+    /// When its last step ended, RFC 3339.
+    pub ended: String,
+}
+
+impl Identity {
+    pub(super) fn new(timeline: &Timeline) -> Self {
+        let (plan, started) = (timeline.plan(), timeline.evidence.header.started);
+        let ended = timeline.steps.iter().filter_map(|step| step.end).max().unwrap_or(started);
+        let (digest, template_hash) = candidate(timeline);
+        let policy = if plan.policy == Policy::default() { "default" } else { "custom" };
+        Self {
+            image: plan.target.candidate.as_ref().unwrap_or(&plan.target.image).clone(),
+            digest,
+            template_hash,
+            policy: policy.to_owned(),
+            began: rfc3339(started),
+            ended: rfc3339(ended),
+        }
+    }
+}
+
+/// Digest and template hash of the pods that were created last, in the latest roll that got so far.
+fn candidate(timeline: &Timeline) -> (Option<String>, Option<String>) {
+    let begin = Step::ROLLS.iter().rev().find_map(|roll| timeline.step(*roll)).map(|span| span.begin);
+    let Some(begin) = begin else { return (None, None) };
+    let pods = timeline.pods.iter().filter(|pod| pod.first_seen >= begin).map(|pod| pod.name.as_str());
+    let pods: Vec<&str> = pods.collect();
+    let objects = timeline.evidence.facts.iter().rev().filter_map(|fact| match fact {
+        Fact::Object(fact) if fact.kind == ObjectKind::Pod => Some(&fact.object),
+        _ => None,
+    });
+    let mine =
+        objects.filter(|pod| pod["metadata"]["name"].as_str().is_some_and(|name| pods.contains(&name)));
+    let serving = &timeline.plan().target.container;
+    let mut found = (None, None);
+    for pod in mine {
+        found.0 = found.0.or_else(|| digest(pod, serving));
+        found.1 = found.1.or_else(|| text(&pod["metadata"]["labels"]["pod-template-hash"]));
+    }
+    found
+}
+
+fn digest(pod: &Value, serving: &str) -> Option<String> {
+    let statuses = pod.pointer("/status/containerStatuses")?.as_array()?;
+    text(&statuses.iter().find(|status| status["name"] == serving)?["imageID"])
+}
+
+fn text(value: &Value) -> Option<String> {
+    value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// A moment as RFC 3339 in UTC, to the second.
+pub(super) fn rfc3339(at: crate::evidence::Millis) -> String {
+    jiff::Timestamp::from_second(at.div_euclid(1000)).map_or_else(|_| at.to_string(), |at| at.to_string())
+}

@@ -1,0 +1,75 @@
+//! The report as JUnit XML: a suite per area, a case per check.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestSuite};
+
+use super::{CheckLine, Report};
+use crate::check::{Area, Outcome};
+
+pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let mut document = quick_junit::Report::new(format!("golive {}", report.deployment));
+    document.set_time(Duration::from_secs_f64(report.duration.took_s.max(0.0)));
+    for area in Area::ALL {
+        let mut suite = TestSuite::new(format!("golive.{}", area.name()));
+        suite.add_properties(properties(report));
+        suite.add_test_cases(report.checks.iter().filter(|line| line.area == area).map(case));
+        document.add_test_suite(suite);
+    }
+    document.serialize(&mut *out).map_err(io::Error::other)?;
+    out.write_all(b"\n")
+}
+
+fn properties(report: &Report) -> Vec<Property> {
+    let identity = &report.identity;
+    let mut properties = vec![
+        Property::new("verdict", report.verdict.to_string()),
+        Property::new("run", &report.run),
+        Property::new("image", &identity.image),
+        Property::new("policy", &identity.policy),
+        Property::new("validator", &report.validator),
+        Property::new("ended", &identity.ended),
+    ];
+    properties.extend(identity.digest.iter().map(|digest| Property::new("digest", digest)));
+    properties.extend(identity.template_hash.iter().map(|hash| Property::new("template-hash", hash)));
+    properties
+}
+
+/// Inconclusive is an error, a warning and a failed minor a success that says so: neither blocks a release.
+fn case(line: &CheckLine) -> TestCase {
+    let finding = &line.finding;
+    let mut status = match finding.outcome {
+        Outcome::Fail if line.is_gating_failure() => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        Outcome::Pass | Outcome::Warn | Outcome::Fail => TestCaseStatus::success(),
+        Outcome::Inconclusive => TestCaseStatus::non_success(NonSuccessKind::Error),
+        Outcome::Skipped => TestCaseStatus::skipped(),
+    };
+    status.set_message(&finding.summary).set_type(line.severity.to_string());
+    if matches!(finding.outcome, Outcome::Fail | Outcome::Inconclusive) {
+        status.set_description(told(line));
+    }
+    let mut case = TestCase::new(format!("{} {}", line.id, line.slug), status);
+    case.set_classname(format!("golive.{}", line.area.name()));
+    case.set_system_out(told(line));
+    case
+}
+
+fn told(line: &CheckLine) -> String {
+    /// Cases that are told.
+    const MAX_CASES: usize = 20;
+    let finding = &line.finding;
+    let mut lines = vec![format!("{}: {}", finding.outcome, finding.summary)];
+    lines.extend(finding.cases.iter().take(MAX_CASES).map(|case| format!("- {}", case.text)));
+    lines.extend(
+        finding.struck.iter().take(MAX_CASES).map(|s| format!("- struck: {} ({})", s.case.text, s.by)),
+    );
+    lines.extend(finding.details.iter().map(|detail| format!("- {detail}")));
+    if let (Some(measured), Some(limit)) = (&finding.measured, &finding.limit) {
+        lines.push(format!("measured {measured}; limit {limit}"));
+    }
+    if finding.outcome == Outcome::Fail {
+        lines.push(format!("-> {}", line.remedy));
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,98 @@
+//! The report as SARIF 2.1.0 (OASIS), for code scanning. What a run found is about an object of the cluster, so that its
+//! results have logical locations; `validator lint` adds files and lines.
+
+use std::io::{self, Write};
+
+use serde_sarif::sarif::{
+    ArtifactLocation, Location, LogicalLocation, Message, MultiformatMessageString, PhysicalLocation, Region,
+    ReportingDescriptor, Result as Found, ResultKind, ResultLevel, Run, SCHEMA_URL, Sarif, Tool,
+    ToolComponent,
+};
+
+use super::{CheckLine, Report};
+use crate::check::{Outcome, Severity};
+use crate::checks;
+
+/// One rule.
+pub(crate) struct Rule {
+    /// Its code.
+    pub(crate) id: &'static str,
+    /// The property.
+    pub(crate) name: &'static str,
+    /// Why it matters.
+    pub(crate) why: String,
+    /// What to change.
+    pub(crate) remedy: &'static str,
+}
+
+/// Where something was found.
+pub(crate) enum Place {
+    /// An object of a cluster.
+    Object(String),
+    /// A file and a line of it, from 1.
+    File(String, usize),
+}
+
+pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let rules = report.checks.iter().filter_map(|line| checks::find(&line.id)).map(|check| Rule {
+        id: check.id,
+        name: check.slug,
+        why: check.why.to_owned(),
+        remedy: check.remedy,
+    });
+    let place = || Place::Object(format!("{}/deployments/{}", report.namespace, report.deployment));
+    let results = report.checks.iter().filter_map(|line| result(line, place()));
+    write_log(&report.validator, rules.collect(), results.collect(), out)
+}
+
+fn result(line: &CheckLine, place: Place) -> Option<Found> {
+    let (kind, level) = match (line.finding.outcome, line.severity) {
+        (Outcome::Fail, Severity::Blocker | Severity::Major) => (ResultKind::Fail, ResultLevel::Error),
+        (Outcome::Fail, Severity::Minor) | (Outcome::Warn, _) => (ResultKind::Fail, ResultLevel::Warning),
+        (Outcome::Inconclusive, _) => (ResultKind::Open, ResultLevel::None),
+        (Outcome::Pass | Outcome::Skipped, _) => return None,
+    };
+    Some(found(&line.id, kind, level, &line.finding.summary, place))
+}
+
+/// One result.
+pub(crate) fn found(rule: &str, kind: ResultKind, level: ResultLevel, text: &str, place: Place) -> Found {
+    let location = match place {
+        Place::Object(name) => {
+            let object = LogicalLocation::builder().fully_qualified_name(name).kind("resource").build();
+            Location::builder().logical_locations(vec![object]).build()
+        }
+        Place::File(path, line) => {
+            let file = ArtifactLocation::builder().uri(path).build();
+            let region = Region::builder().start_line(line.max(1) as i64).build();
+            let place = PhysicalLocation::builder().artifact_location(file).region(region).build();
+            Location::builder().physical_location(place).build()
+        }
+    };
+    let message = Message::builder().text(text).build();
+    Found::builder().rule_id(rule).kind(kind).level(level).message(message).locations(vec![location]).build()
+}
+
+/// Writes a log of one run of the validator.
+pub(crate) fn write_log(
+    version: &str,
+    rules: Vec<Rule>,
+    results: Vec<Found>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let text = |text: &str| MultiformatMessageString::builder().text(text).build();
+    let rules = rules.into_iter().map(|rule| {
+        let descriptor = ReportingDescriptor::builder().id(rule.id).name(rule.name);
+        descriptor
+            .short_description(text(rule.name))
+            .full_description(text(&rule.why))
+            .help(text(rule.remedy))
+            .build()
+    });
+    let driver =
+        ToolComponent::builder().name("golive").version(version).rules(rules.collect::<Vec<_>>()).build();
+    let run = Run::builder().tool(Tool::builder().driver(driver).build()).results(results).build();
+    let log = Sarif::builder().schema(SCHEMA_URL).version("2.1.0").runs(vec![run]).build();
+    serde_json::to_writer_pretty(&mut *out, &log)?;
+    out.write_all(b"\n")
+}
