@@ -11,7 +11,7 @@ const MORE: u32 = 11;
 
 /// The same run with more than 6,000,000 requests.
 pub(crate) fn six_million(run: Evidence) -> Evidence {
-    let edge = |step, edge| {
+    let edge = |step: Step, edge: Edge| {
         let is_it = |fact: &&Fact| matches!(fact, Fact::Step(s) if s.step == step && s.edge == edge);
         run.facts.iter().find(is_it).map_or(0, Fact::at)
     };
