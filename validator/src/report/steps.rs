@@ -94,6 +94,11 @@ fn story(step: Step) -> (&'static str, &'static str, &'static str) {
             "trial calls are watched, then hiccups, a restart of the store and a collector that is gone",
             "one call tries, its end decides; nothing opens for a hiccup; a pod ends without the collector",
         ),
+        Step::Degraded => (
+            "every pod has all it needs, and each is looked at on its own",
+            "some calls fail, all are slow, a cache only reads, a database fails over or takes no more; clients hang up",
+            "nothing opens below the declared rate, users get an answer or an honest 503, all is well after it",
+        ),
         Step::Loss => (
             "every pod has all it needs",
             "each pod loses one store: refused, reset or silent",
