@@ -119,7 +119,7 @@ mod tests {
     fn instance(script: &str, record: &Arc<Record>) -> (Instance, PathBuf) {
         let folder = std::env::temp_dir().join(format!("golive-test-{}", uuid::Uuid::new_v4()));
         std::fs::create_dir(&folder).unwrap();
-        let command = ["sh", "-c", script].map(Into::into).to_vec();
+        let command = ["sh", "-c", script].map(std::ffi::OsString::from).to_vec();
         let (variables, output) = (BTreeMap::new(), folder.join("log"));
         let program =
             Program { command, variables, output, registry: folder.clone(), last: Signal::KILL, user: None };
