@@ -100,7 +100,7 @@ impl Cluster {
         if let Some(socket) = self.sockets.get(&port) {
             return Dial::Socket(*socket);
         }
-        Dial::PortForward(self.api(), pod, port)
+        Dial::PortForward(Box::new(self.api()), pod, port)
     }
 
     /// The namespace of the target.

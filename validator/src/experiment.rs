@@ -110,7 +110,7 @@ impl<P: Platform> Experiment<'_, P> {
         progress.tell(&format!("starting the guardian, and middle agents before {before} dependencies"));
         let (middle, lead) = self.platform.interpose(self.plan, collector.pods()).await?;
         let prober = agents.probe(self.target.probes.clone(), collector.pods());
-        agents.start(self.plan, self.target.address, &self.target.headers, LOAD_AT_MOST).await?;
+        agents.start(self.plan, self.target, LOAD_AT_MOST).await?;
 
         let own =
             Own { started, step_log: StepLog::default(), pulse: Pulse::start(Who::Validator, BEAT, now) };

@@ -123,6 +123,11 @@ pub fn planned_rate(traffic: &TrafficPlan) -> Option<(&'static str, f64)> {
     rates.filter(|_| !traffic.requests.is_empty()).min_by(|(_, a), (_, b)| a.total_cmp(b))
 }
 
+/// How many requests one agent has in flight at most, whatever becomes of them, at so many per second in all.
+pub fn requests_at_a_time(rate: f64) -> f64 {
+    (rate * shooter::REQUEST_DEADLINE.as_secs_f64()).min(classes::MAX_IN_FLIGHT as f64)
+}
+
 /// Port of the agent's API, on the loopback address of its pod: only a port-forward reaches it.
 pub const AGENT_PORT: u16 = 7070;
 

@@ -105,6 +105,9 @@ pub struct TargetPlan {
     pub readiness: Option<Probe>,
     /// Its liveness probe, if one is declared.
     pub liveness: Option<Probe>,
+    /// Which of the two are assumed, by their fields in a pod: nobody has declared anything of a process.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assumed: Vec<String>,
     /// Its preStop hook.
     pub pre_stop: PreStop,
     /// Nodes that can run pods.

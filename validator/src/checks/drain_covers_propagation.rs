@@ -2,6 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{Class, Millis, Outcome, ProbeTarget, RequestFact};
+use crate::plan::Place;
 use crate::timeline::{Kind, PodLife, Termination, Timeline, Unmeasured};
 
 /// The check.
@@ -31,7 +32,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     if !asked {
         return Err(Unmeasured::NotSeen("no request was answered while a pod was leaving".into()));
     }
-    let refused = refused(timeline);
+    let refused = refused(timeline, &ends);
     let seconds = |ms: Millis| ms as f64 / 1000.0;
     let soonest = ends.iter().map(|end| end.closed).min();
     let (pass, unit) = match soonest.map(seconds) {
@@ -76,6 +77,8 @@ fn details(ends: &[Drain], refused: &[Refused]) -> Vec<String> {
 /// The end of one pod's listener, in milliseconds after SIGTERM.
 struct Drain {
     closed: Millis,
+    /// When that was, and when the pod was gone.
+    without: (Millis, Millis),
     /// The last call it made before that, at whatever dependency.
     last_call: Option<Millis>,
     /// When its endpoint was no longer ready, after the deletion.
@@ -93,21 +96,30 @@ impl Drain {
         let calls = timeline.calls.of_pod(&pod.name).filter_map(|calls| calls.last_before(closed));
         let last_call = calls.max().filter(|last| *last > told).map(|last| last - told);
         let left_slice = timeline.endpoint_lives.get(&pod.name).and_then(|life| life.first(false, at));
-        Some(Self { closed: (closed - told).max(0), last_call, left_slice: left_slice.map(|left| left - at) })
+        let (without, left_slice) =
+            ((closed, termination.gone.unwrap_or(Millis::MAX)), left_slice.map(|left| left - at));
+        Some(Self { closed: (closed - told).max(0), without, last_call, left_slice })
     }
 }
 
 /// The line of a new connection that was refused while a pod was leaving, how long after its SIGTERM, and the request.
 type Refused<'a> = (usize, Millis, &'a RequestFact);
 
-fn refused<'a>(timeline: &Timeline<'a>) -> Vec<Refused<'a>> {
+fn refused<'a>(timeline: &Timeline<'a>, ends: &[Drain]) -> Vec<Refused<'a>> {
+    // The switch of a machine has accepted before it can know: it resets what a closed listener refuses.
+    let switched = timeline.plan().place == Place::Machine;
+    let closed = |at: Millis| ends.iter().any(|end| (end.without.0..=end.without.1).contains(&at));
+    let is_refused = |request: &RequestFact| match request.outcome {
+        Outcome::Refused => true,
+        Outcome::Reset => switched && closed(request.due),
+        _ => false,
+    };
     let terminations = timeline.terminations_judged();
     let leaving = |at: Millis| {
         let on_its_way = |t: &&Termination| t.at <= at && t.gone.is_none_or(|gone| at <= gone);
         let after = |t: &Termination| (at - timeline.sigterm(t).earliest()).max(0);
         terminations.iter().map(|(_, t)| *t).filter(on_its_way).map(after).max()
     };
-    let new =
-        timeline.load.requests.iter().filter(|(_, r)| r.class == Class::New && r.outcome == Outcome::Refused);
+    let new = timeline.load.requests.iter().filter(|(_, r)| r.class == Class::New && is_refused(r));
     new.filter_map(|(line, request)| Some((*line, leaving(request.due)?, *request))).collect()
 }

@@ -1,6 +1,7 @@
 //! The strategy never takes a ready pod away before its replacement is ready.
 
 use crate::check::{Area, Check, Finding, Severity};
+use crate::plan::Place;
 use crate::timeline::Timeline;
 
 /// The check.
@@ -17,6 +18,9 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn judge(timeline: &Timeline) -> Finding {
+    if timeline.plan().place == Place::Machine {
+        return Finding::skipped("needs a cluster");
+    }
     let workload = &timeline.workload;
     let kind = workload.get("/spec/strategy/type").and_then(|v| v.as_str()).unwrap_or("RollingUpdate");
     let (unavailable, surge) = workload.rolling();

@@ -35,6 +35,9 @@ pub struct LocalArgs {
     /// How many copies there are
     #[arg(long)]
     pub replicas: Option<u32>,
+    /// A dependency with a `url` in spec.local: the run may write to it, and break the calls of its copies; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub yes_break_it: Vec<String>,
     /// Statements for the throw-away Postgres, before the first copy is started
     #[arg(long, value_name = "FILE.sql")]
     pub seed: Option<PathBuf>,
@@ -55,8 +58,6 @@ pub struct LocalArgs {
 /// `validator local-guardian`.
 #[derive(Args, Debug)]
 pub struct LocalGuardianArgs {
-    /// Where the runs of this machine have their folders
-    pub root: PathBuf,
     /// The run that is watched
     pub run: String,
 }

@@ -89,6 +89,7 @@ pub(crate) fn target() -> Target {
         headers: SecretHeaders::default(),
         plan,
         address: ([127, 0, 0, 1], 80).into(),
+        host: "users.demo.svc:80".into(),
         probes: Probes::default(),
         expected_roll: Duration::ZERO,
         least_roll: Duration::ZERO,

@@ -59,6 +59,7 @@ pub async fn discover(
     let pace = Pace::new(&spec, container, plan.pre_stop, &pods.items);
     let target = Target {
         address,
+        host: format!("{}.{}.svc:{}", plan.service, plan.namespace, address.port()),
         ports: ports(&service, &pod.containers, &check.spec.traffic.requests)?,
         headers: headers::secret(cluster, &check.spec.traffic.requests).await?,
         probes,
@@ -102,6 +103,7 @@ async fn plan(
         container: container.name.clone(),
         readiness: probes.readiness.clone().map(Probe::redacted),
         liveness: probes.liveness.clone().map(Probe::redacted),
+        assumed: Vec::new(),
         pre_stop: probes::pre_stop(container),
         nodes: schedulable_nodes(cluster).await,
         image,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use http::{HeaderName, HeaderValue};
 use schemars::JsonSchema;
@@ -11,6 +11,7 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::template::fill_text;
+use crate::failure::Failure;
 
 /// Headers by their lower-case names.
 pub type Headers = BTreeMap<String, HeaderText>;
@@ -32,6 +33,17 @@ pub enum HeaderText {
         /// Its path; a relative one starts at the folder of the target file.
         file: PathBuf,
     },
+}
+
+/// The value of header `name` that stands in a file.
+///
+/// # Errors
+/// Exit 2 when it cannot be read.
+pub fn text_of(name: &str, file: &Path) -> Result<String, Failure> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|e| Failure::usage(format!("header `{name}`: cannot read {}: {e}", file.display())))?;
+    // An editor's line end belongs to no token.
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// One key of one Secret.

@@ -68,6 +68,9 @@ pub struct LocalProbe {
     /// Successes in a row after which all is well again.
     #[serde(default = "one")]
     pub success_threshold: u32,
+    /// Whether no file says so: what such a probe finds steers copies, and is no promise of anybody's.
+    #[serde(skip)]
+    pub assumed: bool,
 }
 
 /// One dependency on this machine.
@@ -101,6 +104,7 @@ impl Default for Local {
 }
 
 impl LocalProbe {
+    /// One that nobody has declared.
     fn of(path: &str) -> Self {
         let (period_seconds, timeout_seconds, failure_threshold, success_threshold) =
             (ten(), one(), three(), one());
@@ -113,6 +117,7 @@ impl LocalProbe {
             timeout_seconds,
             failure_threshold,
             success_threshold,
+            assumed: true,
         }
     }
 

@@ -29,6 +29,8 @@ pub enum Who {
     Load(String),
     /// The middle agent before a dependency.
     Middle(String),
+    /// What stands in for the Service on this machine.
+    Switch,
 }
 
 impl fmt::Display for Who {
@@ -37,6 +39,7 @@ impl fmt::Display for Who {
             Self::Validator => f.write_str("the validator"),
             Self::Load(agent) => write!(f, "load agent {agent}"),
             Self::Middle(dependency) => write!(f, "the middle agent before {dependency}"),
+            Self::Switch => f.write_str("the switch before the copies"),
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::evidence::Class;
 const BUSY_LINKS: usize = 12;
 
 /// Requests in flight per class and agent, beyond which a due request is recorded as unsent.
-const MAX_IN_FLIGHT: usize = 2_000;
+pub(super) const MAX_IN_FLIGHT: usize = 2_000;
 
 /// Longest gap between two uses of an idle connection.
 const IDLE_GAP_MAX_S: f64 = 15.0;

@@ -20,7 +20,7 @@ use super::{LoadPlan, SecretHeaders};
 use crate::evidence::{Class, Outcome};
 
 /// A request without a complete answer after this time is lost.
-const REQUEST_DEADLINE: Duration = Duration::from_secs(10);
+pub(super) const REQUEST_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Sends the requests of one agent.
 pub(super) struct Shooter {

@@ -12,16 +12,16 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::copy::{Copy, Phase};
-use super::free_port;
 use super::instance::Instance;
 use super::led::Led;
+use super::port::Port;
 use super::process::Program;
 use super::record::Record;
 use crate::config::{Local, MANAGEMENT_PORT, PORT};
 use crate::failure::Failure;
 use crate::moment::now;
 use crate::platform::Roll;
-use crate::steer::{PodBrief, Probes, RollEnd, Stays};
+use crate::steer::{PodBrief, PodTable, Probes, RollEnd, Stays};
 
 /// How often a roll is looked at.
 const PERIOD: Duration = Duration::from_millis(100);
@@ -69,23 +69,30 @@ struct Template {
 }
 
 impl Copies {
-    /// Starts as many as there should be, past the agents.
-    pub(super) fn start(settings: Settings, record: Arc<Record>) -> Result<Arc<Self>, Failure> {
+    /// Starts as many as there should be, past the agents, and waits until they are ready: the first one alone, since what
+    /// one of them sets up in an empty database is set up once.
+    ///
+    /// # Errors
+    /// Exit 3 with the file of one that does not become ready.
+    pub(super) async fn start(
+        settings: Settings,
+        record: Arc<Record>,
+        within: Duration,
+    ) -> Result<Arc<Self>, Failure> {
         let template = Template { hash: "t0".to_owned(), led: false };
         record.template(&template.hash);
         let lives = Mutex::new(Lives { template, leave: BTreeMap::new(), tasks: JoinSet::new() });
         let copies = Arc::new(Self { settings, record, lives, number: AtomicU32::new(0) });
-        for _ in 0..copies.settings.local.replicas {
+        copies.add()?;
+        copies.all_ready(within).await?;
+        for _ in 1..copies.settings.local.replicas {
             copies.add()?;
         }
+        copies.all_ready(within).await?;
         Ok(copies)
     }
 
-    /// Waits until all of the first ones are ready.
-    ///
-    /// # Errors
-    /// Exit 3 with the file of one that is not.
-    pub(super) async fn all_ready(&self, within: Duration) -> Result<(), Failure> {
+    async fn all_ready(&self, within: Duration) -> Result<(), Failure> {
         let mut table = self.record.table();
         let ready = table.wait_for(|table| table.values().all(|copy| copy.ready));
         if tokio::time::timeout(within, ready).await.is_ok() {
@@ -128,7 +135,8 @@ impl Copies {
         let mut lives = self.lives();
         let template = lives.template.clone();
         let name = format!("{}-{}-{number}", self.settings.name, template.hash);
-        let (program, copy) = self.copy(&name, &template)?;
+        let held = [Port::free()?, Port::free()?];
+        let (program, copy) = self.copy(&name, &template, &held)?;
         let probe = |probe: &Option<crate::plan::Probe>| {
             probe.clone().map(|probe| probe.at(|port| copy.ports.get(&port).copied().unwrap_or(port)))
         };
@@ -140,6 +148,7 @@ impl Copies {
         let instance = Instance {
             name: name.clone(),
             program,
+            _held: held.into(),
             probes,
             grace: Duration::from_secs_f64(self.settings.local.grace_period.0),
             record: Arc::clone(&self.record),
@@ -152,9 +161,14 @@ impl Copies {
     }
 
     /// What is started, and what is known of it then.
-    fn copy(&self, name: &str, template: &Template) -> Result<(Program, Copy), Failure> {
+    fn copy(
+        &self,
+        name: &str,
+        template: &Template,
+        [users, management]: &[Port; 2],
+    ) -> Result<(Program, Copy), Failure> {
         let Settings { local, mark, registry, dependencies, .. } = &self.settings;
-        let ports = BTreeMap::from([(PORT, free_port()?), (MANAGEMENT_PORT, free_port()?)]);
+        let ports = BTreeMap::from([(PORT, users.number), (MANAGEMENT_PORT, management.number)]);
         let mut variables = local.env.clone();
         variables.insert(local.port.clone(), ports[&PORT].to_string());
         variables.insert(local.management_port.clone(), ports[&MANAGEMENT_PORT].to_string());
@@ -168,7 +182,8 @@ impl Copies {
         }
         let command = local.command.iter().map(Into::into).collect();
         let (output, registry) = (self.output(name), registry.clone());
-        let program = Program { command, variables, output, registry, last: Signal::KILL, user: None };
+        let last = Signal::KILL;
+        let program = Program { command, variables, without: None, output, registry, last, user: None };
         let copy = Copy {
             uid: uuid::Uuid::new_v4().to_string(),
             hash: template.hash.clone(),
@@ -177,6 +192,7 @@ impl Copies {
             phase: Phase::Waiting("ContainerCreating"),
             ready: false,
             restarts: 0,
+            last: None,
             leaving: None,
         };
         Ok((program, copy))
@@ -197,13 +213,15 @@ impl Copies {
         let hash = format!("t{}", self.number.fetch_add(1, Ordering::Relaxed));
         self.lives().template = Template { hash: hash.clone(), led };
         self.record.template(&hash);
-        let replaced: Vec<String> = self.lives().leave.keys().cloned().collect();
-        for leaving in &replaced {
+        let mut replaced: Vec<String> = self.lives().leave.keys().cloned().collect();
+        while !replaced.is_empty() {
             let new = self.add()?;
-            if let Some(end) = self.available(&new, deadline).await {
-                return Ok(end);
-            }
-            self.leave(leaving);
+            let leaving = match self.spare(&new, &replaced, deadline).await {
+                Ok(leaving) => leaving,
+                Err(end) => return Ok(end),
+            };
+            self.leave(&leaving);
+            replaced.retain(|name| *name != leaving);
             progress(old.len() - self.left(&old), old.len());
         }
         while self.left(&old) > 0 {
@@ -223,34 +241,38 @@ impl Copies {
         old.iter().filter(|name| there.contains(*name)).count()
     }
 
-    /// Waits until a new copy has been ready for long enough; gives why the roll ends if it does not come to that.
-    async fn available(&self, name: &str, deadline: Instant) -> Option<RollEnd> {
+    /// Waits until a new copy has been ready for long enough and one of the old ones can be spared: which one, or why the
+    /// roll ends if it does not come to that.
+    async fn spare(&self, name: &str, old: &[String], deadline: Instant) -> Result<String, RollEnd> {
         let Local { min_ready, progress_deadline, .. } = &self.settings.local;
         let (min_ready, table) = (Duration::from_secs_f64(min_ready.0), self.record.table());
         let patience = Instant::now() + Duration::from_secs_f64(progress_deadline.0);
         let (mut ready, mut failing): (Option<Instant>, Option<Instant>) = (None, None);
         loop {
-            let now = table.borrow().get(name).cloned().unwrap_or_default();
+            let (now, spared) = {
+                let table = table.borrow();
+                let wanted = self.settings.local.replicas as usize;
+                (table.get(name).cloned().unwrap_or_default(), spared(&table, old, wanted))
+            };
             ready = now.ready.then(|| ready.unwrap_or_else(Instant::now));
             failing =
                 (ready.is_none() && crashes(&now)).then(|| failing.unwrap_or_else(Instant::now)).or(failing);
             failing = failing.filter(|_| ready.is_none());
-            if ready.is_some_and(|since| since.elapsed() >= min_ready) {
-                return None;
+            if let Some(spared) = spared.filter(|_| ready.is_some_and(|since| since.elapsed() >= min_ready)) {
+                return Ok(spared);
             }
             if failing.is_some_and(|since| since.elapsed() >= MENDS) {
-                return Some(RollEnd::Stuck(format!(
+                return Err(RollEnd::Stuck(format!(
                     "new pod {name}: it ends again and again; see {}",
                     self.output(name).display()
                 )));
             }
             if Instant::now() >= patience {
-                return Some(RollEnd::Stuck(format!(
-                    "ProgressDeadlineExceeded: new pod {name} is not available"
-                )));
+                let what = if ready.is_none() { "is not available" } else { "would be one of too few" };
+                return Err(RollEnd::Stuck(format!("ProgressDeadlineExceeded: new pod {name} {what}")));
             }
             if Instant::now() >= deadline {
-                return Some(RollEnd::OutOfTime(format!("new pod {name} is not available at the deadline")));
+                return Err(RollEnd::OutOfTime(format!("new pod {name} is not available at the deadline")));
             }
             sleep(PERIOD).await;
         }
@@ -259,6 +281,15 @@ impl Copies {
     fn lives(&self) -> MutexGuard<'_, Lives> {
         self.lives.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Which old copy may go so that no fewer than wanted are ready: one that is not ready goes first, as the deployment
+/// controller cleans up (`cleanupUnhealthyReplicas`).
+fn spared(table: &PodTable, old: &[String], wanted: usize) -> Option<String> {
+    let is_ready = |name: &String| table.get(name).is_some_and(|copy| copy.ready && !copy.leaving);
+    let ready = table.keys().filter(|name| is_ready(name)).count();
+    let sick = old.iter().find(|name| !is_ready(name)).filter(|_| ready >= wanted);
+    sick.or_else(|| old.first().filter(|_| ready > wanted)).cloned()
 }
 
 fn crashes(copy: &PodBrief) -> bool {
@@ -287,5 +318,31 @@ impl Roll for Arc<Copies> {
     /// Nobody else knows of the copies.
     async fn changed(&self) -> Failure {
         std::future::pending().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(copies: &[(&str, bool, bool)]) -> PodTable {
+        let brief = |ready, leaving| PodBrief { leaving, ready, ..PodBrief::default() };
+        copies.iter().map(|(name, ready, leaving)| ((*name).to_owned(), brief(*ready, *leaving))).collect()
+    }
+
+    #[test]
+    fn an_old_copy_goes_only_when_enough_others_are_ready_and_a_sick_one_before_them() {
+        let old = ["a", "b", "c"].map(str::to_owned);
+        let (up, down) = ((true, false), (false, false));
+        let with = |new: &[(bool, bool)], a: (bool, bool), b: (bool, bool)| {
+            let mut copies = vec![("a", a.0, a.1), ("b", b.0, b.1), ("c", true, false)];
+            copies.extend(new.iter().map(|(ready, leaving)| ("new", *ready, *leaving)));
+            spared(&table(&copies), &old, 3)
+        };
+        assert_eq!(with(&[up], up, up).as_deref(), Some("a"));
+        assert_eq!(with(&[up], up, down).as_deref(), Some("b"), "nobody is the worse for it");
+        assert_eq!(with(&[down], up, up), None);
+        assert_eq!(with(&[up], down, down), None, "two are fewer than three");
+        assert_eq!(with(&[(true, true)], up, up), None, "it is about to go itself");
     }
 }

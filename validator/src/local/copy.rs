@@ -24,6 +24,8 @@ pub(super) struct Copy {
     pub(super) ready: bool,
     /// How often its process was started again.
     pub(super) restarts: u32,
+    /// How the process before the present one ended, if there was one.
+    pub(super) last: Option<End>,
     /// When it was told to go, and its grace period in seconds.
     pub(super) leaving: Option<(Millis, i64)>,
 }

@@ -1,8 +1,8 @@
 //! The folder of a run, and what dead runs have left behind: a run lives as long as the lock in its folder is held.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::process::getuid;
@@ -18,6 +18,12 @@ const ALL: &str = "lock";
 
 /// Held by the run itself.
 const OWN: &str = "lock";
+
+/// What the name of every run begins with.
+const RUN: &str = "golive-";
+
+/// Digits at the end of the name of every run.
+const DIGITS: usize = 6;
 
 /// Where all runs of this user have their folders.
 #[derive(Clone, Debug)]
@@ -42,23 +48,16 @@ impl Root {
         Self::at(std::env::temp_dir().join(format!("golive-local-{}", getuid().as_raw())))
     }
 
-    /// At a place of one's own.
-    ///
-    /// # Errors
-    /// As [`Self::usual`].
-    pub fn at(path: PathBuf) -> Result<Self, Failure> {
+    fn at(path: PathBuf) -> Result<Self, Failure> {
         let made = DirBuilder::new().recursive(true).mode(PASS).create(&path);
         let found = made.and_then(|()| fs::symlink_metadata(&path)).map_err(|e| cannot(&path, &e))?;
         if !found.is_dir() || found.uid() != getuid().as_raw() {
             return Err(Failure::environment(format!("{} is not a folder of yours", path.display()))
                 .hint("set TMPDIR to a folder of your own"));
         }
+        // The umask may have taken some of it.
+        fs::set_permissions(&path, Permissions::from_mode(PASS)).map_err(|e| cannot(&path, &e))?;
         Ok(Self(path))
-    }
-
-    /// Where they are.
-    pub fn path(&self) -> &Path {
-        &self.0
     }
 
     /// Makes the folder of a new run.
@@ -70,6 +69,7 @@ impl Root {
         let made = || {
             let _all = held(&self.0.join(ALL))?;
             DirBuilder::new().mode(PASS).create(&path)?;
+            fs::set_permissions(&path, Permissions::from_mode(PASS))?;
             held(&path.join(OWN))
         };
         let alive = made().map_err(|e| cannot(&path, &e))?;
@@ -92,7 +92,8 @@ impl Root {
         let mut told = Vec::new();
         for entry in fs::read_dir(&self.0).map_err(|e| cannot(&self.0, &e))?.flatten() {
             let (path, run) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
-            if !path.is_dir() || !is_dead(&path) {
+            // What no run has made is somebody's, whatever it is.
+            if !is_run(&run) || !path.is_dir() || !is_dead(&path) {
                 continue;
             }
             let ended = marked::end_all(&run, &path);
@@ -108,11 +109,6 @@ impl RunFolder {
     /// Where files of the run go.
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// Where all runs have their folders.
-    pub fn root(&self) -> &Root {
-        &self.root
     }
 
     /// The name that its processes are marked with.
@@ -143,9 +139,19 @@ fn held(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Whether nobody holds its lock; a folder without one is half a removal.
+/// Whether a folder is called as those of runs are.
+fn is_run(name: &str) -> bool {
+    let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    let parts = name.strip_prefix(RUN).and_then(|rest| rest.rsplit_once('-'));
+    parts.is_some_and(|(_, digits)| digits.len() == DIGITS && digits.bytes().all(digit))
+}
+
+/// Whether nobody holds its lock; a folder without one is half a removal. What cannot be told is not dead.
 fn is_dead(path: &Path) -> bool {
-    File::open(path.join(OWN)).map_or(true, |lock| lock.try_lock().is_ok())
+    match File::open(path.join(OWN)) {
+        Ok(lock) => lock.try_lock().is_ok(),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
 }
 
 fn cannot(path: &Path, error: &io::Error) -> Failure {
@@ -165,8 +171,8 @@ mod tests {
     #[test]
     fn a_dead_run_is_swept_with_its_processes_and_a_living_one_is_not() {
         let root = root();
-        let name = || uuid::Uuid::new_v4().to_string();
-        let (dead, alive) = (root.create(&name()).unwrap(), root.create(&name()).unwrap());
+        let (dead, alive) =
+            (root.create("golive-a-00000a").unwrap(), root.create("golive-b-00000b").unwrap());
         let sleeper = |(mark, run): (&str, &str)| {
             Command::new("sleep").arg("300").env(mark, run).stdin(Stdio::null()).spawn().unwrap()
         };
@@ -183,6 +189,23 @@ mod tests {
         assert_eq!(working.try_wait().unwrap(), None);
         alive.remove().unwrap();
         working.wait().unwrap();
-        std::fs::remove_dir_all(root.path()).unwrap();
+        std::fs::remove_dir_all(root.0).unwrap();
+    }
+
+    #[test]
+    fn what_no_run_has_made_and_what_cannot_be_read_is_left_alone() {
+        let root = root();
+        for name in ["documents", "golive-notes", "golive-notes-2026", "golive-a-00000A"] {
+            std::fs::create_dir(root.0.join(name)).unwrap();
+        }
+        // A link to itself cannot be opened, and is no sign that somebody is dead.
+        let unreadable = root.0.join("golive-a-00000b");
+        std::fs::create_dir(&unreadable).unwrap();
+        std::os::unix::fs::symlink("lock", unreadable.join("lock")).unwrap();
+        std::fs::create_dir(root.0.join("golive-a-00000c")).unwrap(); // half a removal
+        let told = root.sweep().unwrap();
+        assert!(told.len() == 1 && told[0].contains("golive-a-00000c"), "{told:?}");
+        assert_eq!(std::fs::read_dir(&root.0).unwrap().count(), 6, "and the lock");
+        std::fs::remove_dir_all(root.0).unwrap();
     }
 }

@@ -8,12 +8,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::copy::Phase;
 use super::kubelet;
+use super::port::Port;
 use super::process::{End, Process, Program};
 use super::record::Record;
 use crate::moment::now;
 use crate::steer::Probes;
 
-/// The pause before a copy that has failed for the second time is started again; before the first time there is none, and
+/// What a container runtime gives for a program that cannot be started.
+const NOT_STARTED: End = End { code: 128 };
+
+/// The pause before a copy that has ended for the second time is started again; before the first time there is none, and
 /// it is doubled each further time (the kubelet's `CrashLoopBackOff`).
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
 
@@ -27,6 +31,8 @@ const WELL: Duration = Duration::from_mins(10);
 pub(super) struct Instance {
     pub(super) name: String,
     pub(super) program: Program,
+    /// Held for as long as its process may be started again.
+    pub(super) _held: Vec<Port>,
     /// At the ports of this copy.
     pub(super) probes: Probes,
     pub(super) grace: Duration,
@@ -37,8 +43,8 @@ pub(super) struct Instance {
 
 /// Why a process is over.
 enum Over {
-    /// It ended, or its liveness probe failed too often.
-    Failed,
+    /// It ended, if only because its liveness probe failed too often.
+    Failed(End),
     /// It was told to go.
     Left(End),
 }
@@ -55,46 +61,63 @@ impl Instance {
                         .change(&self.name, |copy| (copy.phase, copy.ready) = (Phase::Ended(end), false));
                     break;
                 }
-                Over::Failed => {
-                    pause = if since.elapsed() >= WELL { Duration::ZERO } else { pause };
-                    self.record.change(&self.name, |copy| {
-                        (copy.phase, copy.ready) = (Phase::Waiting("CrashLoopBackOff"), false);
-                    });
-                    if self.leave.run_until_cancelled(sleep(pause)).await.is_none() {
+                Over::Failed(end) => {
+                    let pause_now = if since.elapsed() >= WELL { Duration::ZERO } else { pause };
+                    if !self.again(end, pause_now).await {
                         break;
                     }
-                    self.record.change(&self.name, |copy| copy.restarts += 1);
-                    pause = (pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+                    pause = (pause_now * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
                 }
             }
         }
         self.record.remove(&self.name);
     }
 
-    /// One process, from its start to its end.
+    /// Waits until it is to be started again after this end; not when it is told to go meanwhile.
+    async fn again(&self, end: End, pause: Duration) -> bool {
+        self.record.change(&self.name, |copy| {
+            (copy.ready, copy.last) = (false, Some(end));
+            if pause.is_zero() {
+                copy.restarts += 1;
+            } else {
+                copy.phase = Phase::Waiting("CrashLoopBackOff");
+            }
+        });
+        if pause.is_zero() {
+            return true;
+        }
+        let paused = self.leave.run_until_cancelled(sleep(pause)).await.is_some();
+        if paused {
+            self.record.change(&self.name, |copy| copy.restarts += 1);
+        }
+        paused
+    }
+
+    /// One process, from its start to its end. Its readiness is asked all the time: what still answers may be sent users
+    /// when nothing else is left.
     async fn process(&self) -> Over {
         let mut process = match Process::start(&self.program) {
             Ok(process) => process,
             Err(error) => {
                 tracing::warn!(%error, copy = self.name, "it cannot be started");
-                return Over::Failed;
+                return Over::Failed(NOT_STARTED);
             }
         };
         self.record.change(&self.name, |copy| copy.phase = Phase::Running(now()));
+        let end = tokio::select! {
+            end = self.end(&mut process) => end,
+            () = self.readiness() => return Over::Failed(NOT_STARTED), // it is asked for ever
+        };
+        if self.leave.is_cancelled() { Over::Left(end) } else { Over::Failed(end) }
+    }
+
+    async fn end(&self, process: &mut Process) -> End {
         tokio::select! {
-            _ = process.ended() => return Over::Failed,
-            () = kubelet::dead(super::HOST, self.probes.liveness.as_ref()) => {
-                process.stop(self.grace).await;
-                return Over::Failed;
-            }
-            () = self.readiness() => {}
+            end = process.ended() => return end,
+            () = kubelet::dead(super::HOST, self.probes.liveness.as_ref()) => {}
             () = self.leave.cancelled() => {}
         }
-        // Its readiness is asked to the end: what still answers may be sent users when nothing else is left.
-        tokio::select! {
-            end = process.stop(self.grace) => Over::Left(end),
-            () = self.readiness() => Over::Failed, // it is asked for ever
-        }
+        process.stop(self.grace).await
     }
 
     async fn readiness(&self) {
@@ -111,18 +134,20 @@ mod tests {
     use rustix::process::Signal;
 
     use super::*;
-    use crate::evidence::{Fact, ObjectKind};
+    use crate::evidence::{Evidence, Fact, ObjectKind};
     use crate::local::copy::Copy;
+    use crate::steer::Collector;
+    use crate::timeline::Timeline;
     use crate::timeline::tests::header;
 
     /// A copy of a shell script, in a folder of its own.
     fn instance(script: &str, record: &Arc<Record>) -> (Instance, PathBuf) {
         let folder = std::env::temp_dir().join(format!("golive-test-{}", uuid::Uuid::new_v4()));
         std::fs::create_dir(&folder).unwrap();
-        let command = ["sh", "-c", script].map(Into::into).to_vec();
+        let command = ["sh", "-c", script].map(std::ffi::OsString::from).to_vec();
         let (variables, output) = (BTreeMap::new(), folder.join("log"));
-        let program =
-            Program { command, variables, output, registry: folder.clone(), last: Signal::KILL, user: None };
+        let (registry, last) = (folder.clone(), Signal::KILL);
+        let program = Program { command, variables, without: None, output, registry, last, user: None };
         let copy = Copy {
             uid: "u".into(),
             hash: "t".into(),
@@ -131,27 +156,42 @@ mod tests {
             phase: Phase::Waiting("ContainerCreating"),
             ready: false,
             restarts: 0,
+            last: None,
             leaving: None,
         };
         record.add("a", copy);
         let (grace, leave, record) = (Duration::from_mins(1), CancellationToken::new(), Arc::clone(record));
         let probes = Probes::default();
-        (Instance { name: "a".into(), program, probes, grace, record, leave }, folder)
+        (Instance { name: "a".into(), program, _held: Vec::new(), probes, grace, record, leave }, folder)
     }
 
-    fn told(record: &Record, pointer: &str) -> Vec<String> {
+    fn told(collector: &Collector, pointer: &str) -> Vec<String> {
         let of = |fact: &Fact| match fact {
             Fact::Object(pod) if pod.kind == ObjectKind::Pod => {
                 pod.object.pointer(pointer).map(ToString::to_string)
             }
             _ => None,
         };
-        record.collector().seen().iter().filter_map(of).collect()
+        collector.seen().iter().filter_map(of).collect()
     }
+
+    /// Waits until a value was told.
+    async fn until(collector: &Collector, pointer: &str, value: &str) {
+        for _ in 0..12_000 {
+            if told(collector, pointer).iter().any(|told| told == value) {
+                return;
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+        panic!("{pointer} is never {value}: {:?}", told(collector, pointer))
+    }
+
+    const RESTARTS: &str = "/status/containerStatuses/0/restartCount";
 
     #[tokio::test]
     async fn a_copy_that_is_told_to_go_ends_in_order_and_its_end_is_told() {
         let record = Record::new(header().plan.target, (60, 0));
+        let collector = record.collector();
         let (copy, folder) = instance("trap 'exit 0' TERM; echo up; while :; do sleep 0.05; done", &record);
         let (leave, mut table) = (copy.leave.clone(), record.table());
         let living = tokio::spawn(copy.live());
@@ -162,28 +202,59 @@ mod tests {
         leave.cancel();
         living.await.unwrap();
         assert!(table.borrow().is_empty());
-        let codes = told(&record, "/status/containerStatuses/0/state/terminated/exitCode");
+        let codes = told(&collector, "/status/containerStatuses/0/state/terminated/exitCode");
         assert_eq!(codes, ["0", "0"], "once as it ended, once as it was gone");
         std::fs::remove_dir_all(folder).unwrap();
     }
 
     #[tokio::test]
-    async fn a_copy_that_fails_is_started_again_at_once_and_then_after_a_pause() {
+    async fn a_copy_that_ends_once_is_started_again_at_once_and_its_code_is_told() {
         let record = Record::new(header().plan.target, (60, 0));
-        let (copy, folder) = instance("exit 1", &record);
-        let mut table = record.table();
+        let collector = record.collector();
+        let script = "[ -e $0 ] && exec sleep 300; echo > $0; exit 7";
+        let (mut copy, folder) = instance(script, &record);
+        copy.program.command.push(folder.join("ended").into_os_string());
         let (leave, living) = (copy.leave.clone(), tokio::spawn(copy.live()));
-        let crashes = |copy: &crate::steer::PodBrief| copy.waiting.as_deref() == Some("CrashLoopBackOff");
-        while told(&record, "/status/containerStatuses/0/restartCount")
-            .last()
-            .is_none_or(|count| count != "1")
-        {
-            table.changed().await.unwrap();
-        }
-        table.wait_for(|table| crashes(&table["a"])).await.unwrap();
+        until(&collector, RESTARTS, "1").await;
+        until(&collector, "/status/containerStatuses/0/lastState/terminated/exitCode", "7").await;
+        let waits = told(&collector, "/status/containerStatuses/0/state/waiting/reason");
+        assert_eq!(waits, ["\"ContainerCreating\""], "it was in no back-off");
+        leave.cancel();
+        living.await.unwrap();
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_copy_that_ends_again_pauses_and_can_be_told_to_go_meanwhile() {
+        let record = Record::new(header().plan.target, (60, 0));
+        let collector = record.collector();
+        let (copy, folder) = instance("exit 1", &record);
+        let (leave, living) = (copy.leave.clone(), tokio::spawn(copy.live()));
+        until(&collector, "/status/containerStatuses/0/state/waiting/reason", "\"CrashLoopBackOff\"").await;
+        assert_eq!(told(&collector, RESTARTS).last().unwrap(), "1", "the first time there was no pause");
         leave.cancel(); // it would pause for 10 s now
         living.await.unwrap();
-        assert!(table.borrow().is_empty());
+        assert!(record.table().borrow().is_empty());
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_was_before_the_first_look_is_in_no_fact() {
+        let record = Record::new(header().plan.target, (60, 0));
+        record.template("t");
+        let early = record.collector();
+        let (mut copy, folder) = instance("[ -e $0 ] && exec sleep 300; echo > $0; exit 7", &record);
+        copy.program.command.push(folder.join("ended").into_os_string());
+        let (leave, living) = (copy.leave.clone(), tokio::spawn(copy.live()));
+        until(&early, RESTARTS, "1").await;
+        let collector = record.collector();
+        assert_eq!(told(&collector, RESTARTS)[0], "1", "it is known that there was one");
+        let facts = collector.seen();
+        let evidence = Evidence::new(header(), facts);
+        let timeline = Timeline::new(&evidence);
+        assert!(!timeline.pods.is_empty() && timeline.pods.iter().all(|pod| pod.restarts.is_empty()));
+        leave.cancel();
+        living.await.unwrap();
         std::fs::remove_dir_all(folder).unwrap();
     }
 }

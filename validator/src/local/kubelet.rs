@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
+use crate::evidence::Outcome;
 use crate::load::ask;
 use crate::plan::Probe;
 
@@ -53,8 +54,12 @@ pub(super) async fn ask_for_ever(ip: IpAddr, probe: Option<&Probe>, mut tell: im
     let mut row = Row::new(probe);
     loop {
         ticks.tick().await;
-        let succeeded = matches!(ask(ip, probe).await, Ok(200..=399));
-        if let Some(holds) = row.answer(succeeded) {
+        let answer = ask(ip, probe).await;
+        // A question that never left says nothing about the copy.
+        if answer == Err(Outcome::Unsent.name()) {
+            continue;
+        }
+        if let Some(holds) = row.answer(matches!(answer, Ok(200..=399))) {
             tell(holds);
         }
     }

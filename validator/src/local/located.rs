@@ -38,6 +38,12 @@ impl Located {
         if elsewhere(after) {
             return Err("its query names another host; put host and port before the path".to_owned());
         }
+        if verified(scheme, after) {
+            return Err(
+                "the certificate is verified for the host, and here the host is another; use it without TLS"
+                    .to_owned(),
+            );
+        }
         let upstream = host_port(scheme, place)?;
         Ok(Self { upstream, before: format!("{scheme}://{user}"), after: after.to_owned() })
     }
@@ -50,8 +56,19 @@ impl Located {
 
 /// What libpq reads in a query in place of what stands before it.
 fn elsewhere(after: &str) -> bool {
-    let query = after.split('#').next().unwrap_or_default().split_once('?').map_or("", |(_, query)| query);
-    query.split('&').any(|pair| ["host=", "hostaddr=", "port="].iter().any(|name| pair.starts_with(name)))
+    query(after)
+        .split('&')
+        .any(|pair| ["host=", "hostaddr=", "port="].iter().any(|name| pair.starts_with(name)))
+}
+
+/// Whether a client will not believe that an agent is the host that it was told.
+fn verified(scheme: &str, after: &str) -> bool {
+    let scheme = scheme.split('+').next().unwrap_or_default();
+    matches!(scheme, "https" | "rediss" | "amqps") || query(after).contains("verify-full")
+}
+
+fn query(after: &str) -> &str {
+    after.split('#').next().unwrap_or_default().split_once('?').map_or("", |(_, query)| query)
 }
 
 fn host_port(scheme: &str, place: &str) -> Result<HostPort, String> {
@@ -69,9 +86,8 @@ fn usual_port(scheme: &str) -> Option<u16> {
     // `postgresql+asyncpg` is how SQLAlchemy names a driver.
     match scheme.split('+').next().unwrap_or_default() {
         "postgres" | "postgresql" => Some(5432),
-        "redis" | "rediss" => Some(6379),
+        "redis" => Some(6379),
         "http" => Some(80),
-        "https" => Some(443),
         _ => None,
     }
 }
@@ -104,7 +120,7 @@ mod tests {
     fn where_it_leads_is_known_also_without_a_port() {
         let upstream = |value: &str| Located::parse(value).unwrap().upstream;
         assert_eq!(upstream("postgres://u@db/x"), "db:5432".parse().unwrap());
-        assert_eq!(upstream("rediss://cache"), "cache:6379".parse().unwrap());
+        assert_eq!(upstream("redis://cache"), "cache:6379".parse().unwrap());
         assert_eq!(upstream("http://[::1]"), "[::1]:80".parse().unwrap());
     }
 
@@ -116,6 +132,9 @@ mod tests {
             ("mysql://u:s3cret@db/x", "port is missing"),
             ("postgres://u:s3cret@:5432/x", "no HOST:PORT"),
             ("s3cret", "expected a URL"),
+            ("rediss://:s3cret@cache", "certificate"),
+            ("https://u:s3cret@mail/v1", "certificate"),
+            ("postgres://u:s3cret@db/x?sslmode=verify-full", "certificate"),
         ] {
             let error = Located::parse(value).unwrap_err();
             assert!(error.contains(told) && !error.contains("s3cret"), "{error}");

@@ -16,8 +16,10 @@ use super::sink::Sink;
 use super::threads::{AgentThread, MiddleThread};
 use super::{Located, RunFolder, Store, Switch, target};
 use crate::config::{Dependency, GoLiveCheck, LocalDependency, Protocol};
+use crate::evidence::{Fact, MiddleFact};
 use crate::failure::Failure;
 use crate::middle::MiddlePlan;
+use crate::moment::now;
 use crate::plan::Plan;
 use crate::platform::Platform;
 use crate::steer::{Agents, Back, Collector, Dial, Interposition, LoadAgent, Middle, PodTable, Target, Told};
@@ -35,6 +37,8 @@ pub struct Machine {
     load: AgentThread,
     /// What agents before dependencies are connected to, in the order of the plan.
     middles: Vec<(Dependency, std::net::SocketAddr)>,
+    /// Why there is none before some.
+    impossible: Vec<Fact>,
     switch: Switch,
     _behind: Behind,
 }
@@ -57,10 +61,12 @@ impl Machine {
         folder: &RunFolder,
         (seed, output): (Option<&Path>, &Path),
     ) -> Result<Self, Failure> {
-        let mut behind = Behind::default();
-        let mut dependencies = Vec::new();
+        let (mut behind, mut dependencies, mut impossible) = (Behind::default(), Vec::new(), Vec::new());
         for dependency in &plan.dependencies {
-            let declared = &check.spec.local.dependencies[&dependency.name];
+            let Some(declared) = check.spec.local.dependencies.get(&dependency.name) else {
+                impossible.push(not_led(dependency));
+                continue;
+            };
             let value = behind.value(dependency.protocol, declared, folder, seed).await?;
             dependencies.push(led(dependency, declared, value, &plan.trace_prefix)?);
         }
@@ -80,13 +86,12 @@ impl Machine {
             mark: (mark.to_owned(), run.to_owned()),
             dependencies,
         };
-        let switch = Switch::start(record.endpoints(), lag).await.map_err(|e| cannot("the switch", &e))?;
+        let switch = Switch::start(record.endpoints(), lag).map_err(|e| cannot("the switch", &e))?;
         let load = AgentThread::load().map_err(|e| cannot("a load agent", &e))?;
-        let copies = Copies::start(settings, Arc::clone(&record))?;
-        copies.all_ready(READY).await?;
+        let copies = Copies::start(settings, Arc::clone(&record), READY).await?;
         // The switch hears of the last one a lag later.
         sleep(lag).await;
-        Ok(Self { copies, record, load, middles, switch, _behind: behind })
+        Ok(Self { copies, record, load, middles, impossible, switch, _behind: behind })
     }
 
     /// The target as the experiment knows it.
@@ -145,6 +150,18 @@ fn led(
     Ok(Led { dependency: dependency.clone(), variable, value, located, middle })
 }
 
+/// Without a variable a copy may reach it all the same, by whatever it was told.
+fn not_led(dependency: &Dependency) -> Fact {
+    let reason = format!("spec.local.dependencies names no variable for `{}`", dependency.name);
+    Fact::Middle(MiddleFact {
+        at: now(),
+        dependency: dependency.name.clone(),
+        service: dependency.upstream.to_string(),
+        protocol: dependency.protocol,
+        standing: Err(reason),
+    })
+}
+
 fn cannot(what: &str, error: &std::io::Error) -> Failure {
     Failure::environment(format!("{what} does not start: {error}"))
 }
@@ -160,7 +177,7 @@ impl Platform for Machine {
     }
 
     async fn collect(&self, _plan: &Plan) -> Result<Collector, Failure> {
-        Ok(self.record.collector())
+        Ok(self.record.collector().beside(self.switch.pulse()))
     }
 
     async fn interpose(
@@ -183,7 +200,7 @@ impl Platform for Machine {
             };
             middles.push(middle);
         }
-        Ok((Interposition::new(middles, Vec::new(), pods, JoinSet::new()), ()))
+        Ok((Interposition::new(middles, self.impossible.clone(), pods, JoinSet::new()), ()))
     }
 
     async fn rollout(

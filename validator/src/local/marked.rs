@@ -1,17 +1,18 @@
 //! The processes of a run, also when whoever started them is gone: known by a variable that all of them inherit, and by
 //! the groups that they were started in, since some write their title over their variables.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, PidfdFlags, Signal, getpid, pidfd_open, pidfd_send_signal};
 
 /// The variable; its value is the run's name.
 pub(super) const MARK: &str = "GOLIVE_LOCAL_RUN";
 
-/// What the file of a group is called, before its number; in it stands when its first process was started.
+/// What the file of a group is called, before its number; in it stands where its first process was started, and when.
 const GROUP: &str = "group-";
 
 /// How long a database may take for an end that gives its shared memory back.
@@ -26,23 +27,39 @@ const PERIOD: Duration = Duration::from_millis(20);
 /// Leaves the number of a process that leads its group, and when it was started: a number is used again, but not with the
 /// same start.
 pub(super) fn register(registry: &Path, leader: Pid) -> io::Result<()> {
-    let number = leader.as_raw_nonzero().get();
-    // One that has ended already has left nothing to find.
-    let started = Stat::read(number).map_or(0, |stat| stat.started);
-    fs::write(registry.join(format!("{GROUP}{number}")), started.to_string())
+    // One that is gone already has left nothing to find.
+    let Some(stat) = Stat::read(leader.as_raw_nonzero().get()) else { return Ok(()) };
+    fs::write(file(registry, leader), format!("{} {}", numbers()?, stat.started))
+}
+
+/// Takes back what [`register`] has left, for a group that is empty: from now on its number may be anybody's.
+pub(super) fn forget(registry: &Path, leader: Pid) {
+    fs::remove_file(file(registry, leader)).ok(); // the whole folder may be gone
+}
+
+fn file(registry: &Path, leader: Pid) -> PathBuf {
+    registry.join(format!("{GROUP}{}", leader.as_raw_nonzero()))
+}
+
+/// Whose numbers these are: since which boot, and in which namespace (pid_namespaces(7)).
+fn numbers() -> io::Result<String> {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+    let namespace = fs::read_link("/proc/self/ns/pid")?;
+    Ok(format!("{} {}", boot.trim(), namespace.display()))
 }
 
 /// Ends every process of a run and waits for it; says how many there were at first. Blocks for at most [`LOOKS`] times
 /// [`PERIOD`].
 #[expect(clippy::disallowed_methods, reason = "called on a thread that may block")]
 pub(super) fn end_all(run: &str, registry: &Path) -> usize {
-    let groups = groups(registry);
-    let first = of(run, &groups);
+    let numbers = numbers().unwrap_or_default();
+    let first = of(run, &groups(registry, &numbers));
     for look in 0..LOOKS {
-        let left = of(run, &groups);
+        let mut left = of(run, &groups(registry, &numbers));
+        // While its leader is there, a group is known: it goes last.
+        left.sort_by_key(|process| process.leads);
         for process in &left {
-            // One that is gone meanwhile needs no signal; one of another user is not ours to end.
-            kill_process(process.pid, process.last_signal(look)).ok();
+            process.end(look);
         }
         if left.is_empty() {
             break;
@@ -54,10 +71,24 @@ pub(super) fn end_all(run: &str, registry: &Path) -> usize {
 
 struct Marked {
     pid: Pid,
+    started: u64,
+    /// Whether it leads its group.
+    leads: bool,
     is_postgres: bool,
 }
 
 impl Marked {
+    /// One that is gone meanwhile, and whose number may be another's now, gets no signal; one of another user is not ours
+    /// to end.
+    fn end(&self, look: u32) {
+        let Ok(process) = pidfd_open(self.pid, PidfdFlags::empty()) else { return };
+        // Whoever has the number now is the one that is held.
+        let same = |stat: Stat| stat.started == self.started;
+        if Stat::read(self.pid.as_raw_nonzero().get()).is_some_and(same) {
+            pidfd_send_signal(process, self.last_signal(look)).ok();
+        }
+    }
+
     /// Postgres gives its shared memory back when it is told to quit, and only then.
     fn last_signal(&self, look: u32) -> Signal {
         if self.is_postgres && look < ORDERLY { Signal::QUIT } else { Signal::KILL }
@@ -68,6 +99,7 @@ impl Marked {
 struct Stat {
     name: String,
     is_dead: bool,
+    parent: i32,
     group: i32,
     started: u64,
 }
@@ -81,37 +113,46 @@ impl Stat {
         Some(Self {
             name: before.split_once('(')?.1.to_owned(),
             is_dead: matches!(*fields.first()?, "Z" | "X"),
+            parent: fields.get(1)?.parse().ok()?,
             group: fields.get(2)?.parse().ok()?,
             started: fields.get(19)?.parse().ok()?,
         })
     }
 }
 
-/// The groups that were left here and are still the same: the number of a group is not given to another process while
-/// somebody is in it.
-fn groups(registry: &Path) -> Vec<i32> {
+/// The groups that were left here, and whose leaders still are there, if only to be waited for. Without its leader a group
+/// may be somebody else's: then the mark tells.
+fn groups(registry: &Path, numbers: &str) -> Vec<i32> {
     let files = fs::read_dir(registry).into_iter().flatten().flatten();
     let groups = files.filter_map(|file| {
         let number: i32 = file.file_name().to_str()?.strip_prefix(GROUP)?.parse().ok()?;
-        let started: u64 = fs::read_to_string(file.path()).ok()?.parse().ok()?;
-        Stat::read(number).is_none_or(|leader| leader.started == started).then_some(number)
+        let text = fs::read_to_string(file.path()).ok()?;
+        let (of, started) = text.rsplit_once(' ')?;
+        let leader = Stat::read(number).filter(|_| of == numbers)?;
+        (leader.started == started.parse::<u64>().ok()?).then_some(number)
     });
     groups.collect()
 }
 
+/// This process and all that it comes from: none of them is ever one that a run has left.
+fn ancestry() -> BTreeSet<i32> {
+    let own = getpid().as_raw_nonzero().get();
+    std::iter::successors(Some(own), |number| Some(Stat::read(*number)?.parent)).collect()
+}
+
 /// All processes that carry the mark or are in one of these groups.
 fn of(run: &str, groups: &[i32]) -> Vec<Marked> {
-    let wanted = format!("{MARK}={run}");
+    let (wanted, ancestry) = (format!("{MARK}={run}"), ancestry());
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let marked = entries.filter_map(|entry| {
         let number: i32 = entry.file_name().to_str()?.parse().ok()?;
-        let stat = Stat::read(number).filter(|stat| !stat.is_dead)?;
+        let stat = Stat::read(number).filter(|stat| !stat.is_dead && !ancestry.contains(&number))?;
         // Those of others cannot be read.
         let variables = fs::read(entry.path().join("environ")).unwrap_or_default();
         let carries = variables.split(|byte| *byte == 0).any(|pair| pair == wanted.as_bytes());
-        let is_postgres = stat.name == "postgres";
-        (carries || groups.contains(&stat.group))
-            .then_some(Marked { pid: Pid::from_raw(number)?, is_postgres })
+        let (leads, is_postgres) = (stat.group == number, stat.name == "postgres");
+        let process = Marked { pid: Pid::from_raw(number)?, started: stat.started, leads, is_postgres };
+        (carries || groups.contains(&stat.group)).then_some(process)
     });
     marked.collect()
 }
@@ -120,6 +161,8 @@ fn of(run: &str, groups: &[i32]) -> Vec<Marked> {
 mod tests {
     use std::os::unix::process::CommandExt as _;
     use std::process::{Child, Command, Stdio};
+
+    use rustix::process::kill_process_group;
 
     use super::*;
 
@@ -133,7 +176,9 @@ mod tests {
     }
 
     fn until(what: impl Fn() -> bool) {
+        let deadline = std::time::Instant::now() + Duration::from_mins(1);
         while !what() {
+            assert!(std::time::Instant::now() < deadline);
             std::thread::yield_now();
         }
     }
@@ -158,19 +203,51 @@ mod tests {
     }
 
     #[test]
-    fn what_hides_its_variables_is_found_by_its_group_unless_the_number_is_somebody_elses_now() {
+    fn what_hides_its_variables_is_found_by_its_group_while_its_leader_is_there() {
         let registry = registry();
-        let mut hidden = started(Command::new("sleep").arg("300").process_group(0));
+        let mut hidden = started(Command::new("sh").args(["-c", "sleep 300 & sleep 300"]).process_group(0));
         let leader = Pid::from_child(&hidden);
         register(&registry, leader).unwrap();
-        let mut other = started(Command::new("sleep").arg("300").process_group(0));
-        let number = Pid::from_child(&other).as_raw_nonzero();
-        fs::write(registry.join(format!("{GROUP}{number}")), "1").unwrap(); // started long before it
-        assert_eq!(end_all("no-such-run", &registry), 1);
+        until(|| of("no-such-run", &[leader.as_raw_nonzero().get()]).len() == 3);
+        assert_eq!(end_all("no-such-run", &registry), 3);
         hidden.wait().unwrap();
-        assert_eq!(other.try_wait().unwrap(), None);
-        other.kill().unwrap();
-        other.wait().unwrap();
         fs::remove_dir_all(registry).unwrap();
+    }
+
+    #[test]
+    fn a_group_whose_number_may_be_somebody_elses_now_is_left_alone() {
+        let registry = registry();
+        let sleeper = || started(Command::new("sleep").arg("300").process_group(0));
+        let (mut later, mut elsewhere, mut forgotten) = (sleeper(), sleeper(), sleeper());
+        let mut shell =
+            started(Command::new("sh").args(["-c", "sleep 300 & :"]).process_group(0).stdout(Stdio::null()));
+        let [later_pid, elsewhere_pid, forgotten_pid, orphaned] =
+            [&later, &elsewhere, &forgotten, &shell].map(Pid::from_child);
+        let start = |pid: Pid| Stat::read(pid.as_raw_nonzero().get()).unwrap().started;
+        let here = numbers().unwrap();
+        fs::write(file(&registry, later_pid), format!("{here} {}", start(later_pid) - 1)).unwrap();
+        fs::write(file(&registry, elsewhere_pid), format!("other-boot {}", start(elsewhere_pid))).unwrap();
+        register(&registry, forgotten_pid).unwrap();
+        forget(&registry, forgotten_pid);
+        register(&registry, orphaned).unwrap();
+        shell.wait().unwrap();
+        assert_eq!(end_all("no-such-run", &registry), 0);
+        kill_process_group(orphaned, Signal::KILL).unwrap();
+        for stranger in [&mut later, &mut elsewhere, &mut forgotten] {
+            assert_eq!(stranger.try_wait().unwrap(), None);
+            stranger.kill().unwrap();
+            stranger.wait().unwrap();
+        }
+        fs::remove_dir_all(registry).unwrap();
+    }
+
+    #[test]
+    fn whoever_looks_and_what_it_comes_from_are_none_of_a_run() {
+        let own = getpid().as_raw_nonzero().get();
+        let group = Stat::read(own).unwrap().group;
+        let ancestry = ancestry();
+        assert!(ancestry.len() > 2 && ancestry.contains(&own), "{ancestry:?}");
+        let found = of("no-such-run", &[group]);
+        assert!(found.iter().all(|process| !ancestry.contains(&process.pid.as_raw_nonzero().get())));
     }
 }

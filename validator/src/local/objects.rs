@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::copy::{Copy, Phase};
+use super::process::End;
 use crate::evidence::{Change, Fact, Millis, ObjectFact, ObjectKind};
 use crate::plan::TargetPlan;
 
@@ -25,8 +26,9 @@ pub(super) fn pod(target: &TargetPlan, name: &str, copy: &Copy) -> Value {
     let state = match &copy.phase {
         Phase::Running(since) => json!({ "running": { "startedAt": time(*since) } }),
         Phase::Waiting(reason) => json!({ "waiting": { "reason": reason } }),
-        Phase::Ended(end) => json!({ "terminated": { "exitCode": end.code, "reason": end.reason() } }),
+        Phase::Ended(end) => json!({ "terminated": terminated(*end) }),
     };
+    let last = copy.last.map_or_else(|| json!({}), |end| json!({ "terminated": terminated(end) }));
     let ready = if copy.ready { "True" } else { "False" };
     json!({
         "metadata": metadata,
@@ -37,9 +39,14 @@ pub(super) fn pod(target: &TargetPlan, name: &str, copy: &Copy) -> Value {
             "conditions": [{ "type": "Ready", "status": ready }],
             "containerStatuses": [{
                 "name": target.container, "ready": copy.ready, "restartCount": copy.restarts, "state": state,
+                "lastState": last,
             }],
         },
     })
+}
+
+fn terminated(end: End) -> Value {
+    json!({ "exitCode": end.code, "reason": end.reason() })
 }
 
 /// The one EndpointSlice.

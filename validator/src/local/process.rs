@@ -10,11 +10,12 @@ use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 use tokio::process::{Child, Command};
+use tokio::signal::unix::{self, SignalKind};
 use tokio::time::timeout;
 
-use super::marked::register;
+use super::marked::{forget, register};
 
 /// What is started.
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub(super) struct Program {
     pub(super) command: Vec<OsString>,
     /// Variables beside those of this process.
     pub(super) variables: BTreeMap<String, String>,
+    /// What those of this process begin with that are left out.
+    pub(super) without: Option<&'static str>,
     /// What it says goes to the end of this file.
     pub(super) output: PathBuf,
     /// A folder in which it leaves its number, so that it can be found when this process is gone.
@@ -38,6 +41,9 @@ pub(super) struct Program {
 pub(super) struct Process {
     child: Child,
     pid: Pid,
+    /// SIGCHLD, which comes whenever one of all children has ended.
+    children: unix::Signal,
+    registry: PathBuf,
     last: Signal,
 }
 
@@ -71,14 +77,23 @@ impl Process {
         let (name, arguments) = program.command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let output = OpenOptions::new().create(true).append(true).mode(0o600).open(&program.output)?;
         let mut command = Command::new(name);
+        for (inherited, _) in std::env::vars_os() {
+            if program
+                .without
+                .is_some_and(|prefix| inherited.as_encoded_bytes().starts_with(prefix.as_bytes()))
+            {
+                command.env_remove(inherited);
+            }
+        }
         command.args(arguments).envs(&program.variables).process_group(0);
         command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
         if let Some((user, group)) = program.user {
             command.uid(user).gid(group).current_dir("/");
         }
+        let children = unix::signal(SignalKind::child())?;
         let child = command.spawn()?;
         let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed())).ok_or(io::ErrorKind::NotFound)?;
-        let process = Self { child, pid, last: program.last };
+        let process = Self { child, pid, children, registry: program.registry.clone(), last: program.last };
         register(&program.registry, pid)?;
         Ok(process)
     }
@@ -86,9 +101,15 @@ impl Process {
     /// Waits for its end; what it has started and left ends with it, as in a container.
     /// Cancel safe: it can be waited for again.
     pub(super) async fn ended(&mut self) -> End {
-        let status = self.child.wait().await;
-        kill_process_group(self.pid, Signal::KILL).ok(); // an empty group needs none
-        status.map_or(End { code: -1 }, End::from)
+        // Until it is waited for, its number is its own, and that of its group.
+        if self.child.id().is_some() {
+            while !has_ended(self.pid) {
+                self.children.recv().await;
+            }
+            kill_process_group(self.pid, Signal::KILL).ok(); // it may have been alone
+            forget(&self.registry, self.pid);
+        }
+        self.child.wait().await.map_or(End { code: -1 }, End::from)
     }
 
     /// SIGTERM to the process itself, as the kubelet does; SIGKILL to all of it when the grace period is over.
@@ -116,6 +137,13 @@ impl Process {
     }
 }
 
+/// Whether a child has ended, without waiting for it.
+fn has_ended(child: Pid) -> bool {
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    // What is no child any more was waited for by somebody else.
+    waitid(WaitId::Pid(child), look).map_or(true, |status| status.is_some())
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         if self.child.id().is_some() {
@@ -134,17 +162,19 @@ mod tests {
         std::fs::create_dir(&registry).unwrap();
         let command = ["sh", "-c", script].map(OsString::from).to_vec();
         let variables = BTreeMap::from([("WORD".to_owned(), "said".to_owned())]);
-        Program { command, variables, output: registry.join("log"), registry, last: Signal::KILL, user: None }
+        let (output, last) = (registry.join("log"), Signal::KILL);
+        Program { command, variables, without: Some("HOM"), output, registry, last, user: None }
     }
 
     async fn said(program: &Program, wanted: &str) -> String {
-        loop {
+        for _ in 0..12_000 {
             let text = std::fs::read_to_string(&program.output).unwrap_or_default();
             if text.contains(wanted) {
                 return text;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+        panic!("it does not say {wanted}")
     }
 
     #[tokio::test]
@@ -160,11 +190,34 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_the_caller_has_set_for_others_is_left_out() {
+        let program = shell("echo \"[$HOME]\" ${PATH:+there}");
+        Process::start(&program).unwrap().ended().await;
+        assert_eq!(said(&program, "there").await, "[] there\n");
+        std::fs::remove_dir_all(program.registry).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_number_that_is_free_again_is_no_group_of_the_run_any_more() {
+        let program = shell("exit 0");
+        let mut process = Process::start(&program).unwrap();
+        let groups = || std::fs::read_dir(&program.registry).unwrap().flatten().filter(is_group).count();
+        assert_eq!(groups(), 1);
+        process.ended().await;
+        assert_eq!(groups(), 0);
+        std::fs::remove_dir_all(&program.registry).unwrap();
+    }
+
+    fn is_group(file: &std::fs::DirEntry) -> bool {
+        file.file_name().to_string_lossy().starts_with("group-")
+    }
+
+    #[tokio::test]
     async fn sigterm_reaches_the_process_alone_and_sigkill_all_of_it() {
         let heeds = shell("trap 'echo heard; exit 0' TERM; echo up; while :; do sleep 0.05; done");
         let mut process = Process::start(&heeds).unwrap();
         said(&heeds, "up").await;
-        assert_eq!(process.stop(Duration::from_secs(60)).await, End { code: 0 });
+        assert_eq!(process.stop(Duration::from_mins(1)).await, End { code: 0 });
         let deaf = shell("trap '' TERM; sleep 300 & echo $! up; wait; wait");
         let mut process = Process::start(&deaf).unwrap();
         let child = said(&deaf, "up").await;

@@ -35,7 +35,8 @@ struct State {
     /// Replicas of each template, as told last.
     sets: BTreeMap<String, usize>,
     slice: Option<Value>,
-    deployment: bool,
+    /// The template that copies are to have.
+    template: Option<String>,
 }
 
 impl Record {
@@ -54,16 +55,19 @@ impl Record {
         self.endpoints.subscribe()
     }
 
-    /// Everything from here on.
+    /// Everything from here on, after what there is now: what was before the first list of a watch is known to nobody.
     pub(super) fn collector(&self) -> Collector {
+        let state = self.lock();
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.list(&state);
         Collector::new(JoinSet::new(), None, Arc::clone(&self.facts), self.table())
     }
 
     /// The template that copies are to have from now on.
     pub(super) fn template(&self, hash: &str) {
         let mut state = self.lock();
-        let change = if state.deployment { Change::Modified } else { Change::Listed };
-        state.deployment = true;
+        let change = if state.template.is_some() { Change::Modified } else { Change::Listed };
+        state.template = Some(hash.to_owned());
         self.tell(ObjectKind::Deployment, change, objects::deployment(&self.target, hash, self.times));
     }
 
@@ -91,6 +95,22 @@ impl Record {
         }
         state.copies.remove(name);
         self.follow(&mut state);
+    }
+
+    fn list(&self, state: &State) {
+        let tell = |kind, object| self.tell(kind, Change::Listed, object);
+        if let Some(hash) = &state.template {
+            tell(ObjectKind::Deployment, objects::deployment(&self.target, hash, self.times));
+        }
+        for (hash, replicas) in &state.sets {
+            tell(ObjectKind::ReplicaSet, objects::replica_set(&self.target, hash, *replicas));
+        }
+        for (name, copy) in &state.copies {
+            tell(ObjectKind::Pod, objects::pod(&self.target, name, copy));
+        }
+        if let Some(slice) = &state.slice {
+            tell(ObjectKind::EndpointSlice, slice.clone());
+        }
     }
 
     fn changed(&self, state: &mut State, name: &str, change: Change) {

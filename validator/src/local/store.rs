@@ -2,19 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::Permissions;
+use std::fs::{OpenOptions, Permissions};
+use std::io::Write as _;
 use std::net::SocketAddr;
-use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::process::{Signal, getuid};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
+use super::port::Port;
 use super::process::{Process, Program};
-use super::{RunFolder, free_port, programs};
+use super::{RunFolder, programs};
 use crate::failure::Failure;
 
 /// How long a store may need until it answers.
@@ -31,11 +33,11 @@ const POSTGRES: &str = "postgresql";
 const REDIS: &str = "redis-server";
 
 /// A running store; it ends with this value.
-#[derive(Debug)]
 pub(super) struct Store {
-    /// What a client connects with.
+    /// What a client connects with; its password is of this run alone.
     pub(super) url: String,
     _server: Process,
+    _port: Port,
 }
 
 impl Store {
@@ -46,8 +48,10 @@ impl Store {
     pub(super) async fn postgres(folder: &RunFolder, seed: Option<&Path>) -> Result<Self, Failure> {
         let server = programs::find("postgres", POSTGRES)?;
         let owner = Owner::of(folder, "postgres")?;
-        let data = owner.cluster().await?;
-        let address = SocketAddr::from(([127, 0, 0, 1], free_port()?));
+        let password = password();
+        let data = owner.cluster(&password).await?;
+        let held = Port::free()?;
+        let address = SocketAddr::from(([127, 0, 0, 1], held.number));
         let port = format!("port={}", address.port());
         let settings = [
             port.as_str(),
@@ -63,11 +67,11 @@ impl Store {
         owner
             .until(&mut process, "postgres", async || answers(address, POSTGRES_STARTUP).await == Some(b'R'))
             .await?;
-        let url = format!("postgres://{NAME}@{address}/postgres");
         if let Some(seed) = seed {
-            owner.seed(&url, seed).await?;
+            owner.seed(address, &password, seed).await?;
         }
-        Ok(Self { url, _server: process })
+        let url = format!("postgres://{NAME}:{password}@{address}/postgres");
+        Ok(Self { url, _server: process, _port: held })
     }
 
     /// Starts an empty Redis.
@@ -77,20 +81,33 @@ impl Store {
     pub(super) async fn redis(folder: &RunFolder) -> Result<Self, Failure> {
         let server = programs::find("redis-server", REDIS)?;
         let owner = Owner::of(folder, "redis")?;
-        let address = SocketAddr::from(([127, 0, 0, 1], free_port()?));
-        let port = address.port().to_string();
-        let settings = ["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"];
-        let settings =
-            settings.into_iter().map(OsString::from).chain([owner.folder.clone().into_os_string()]);
-        let mut process = owner.start([server.into_os_string()].into_iter().chain(settings))?;
+        let (password, held) = (password(), Port::free()?);
+        let address = SocketAddr::from(([127, 0, 0, 1], held.number));
+        // In a file, since a command line is for everybody to read.
+        let settings = format!(
+            "port {}\nbind 127.0.0.1\nrequirepass {password}\nsave \"\"\nappendonly no\ndir \"{}\"\n",
+            held.number,
+            owner.folder.display()
+        );
+        let settings = owner.write("redis.conf", settings.as_bytes())?;
+        let command = [server.into_os_string(), settings.into_os_string()];
+        let mut process = owner.start(command.into_iter())?;
+        let auth = format!("AUTH {password}\r\n");
         owner
-            .until(&mut process, "redis-server", async || answers(address, b"PING\r\n").await == Some(b'+'))
+            .until(&mut process, "redis-server", async || {
+                answers(address, auth.as_bytes()).await == Some(b'+')
+            })
             .await?;
-        Ok(Self { url: format!("redis://{address}"), _server: process })
+        Ok(Self { url: format!("redis://:{password}@{address}"), _server: process, _port: held })
     }
 }
 
-/// A startup message of protocol 3.0 for our user: an `R` is the answer of a server that lets it in.
+/// Nobody else on this machine has it.
+fn password() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
+}
+
+/// A startup message of protocol 3.0 for our user: an `R` is the answer of a server that asks for its password.
 const POSTGRES_STARTUP: &[u8] = b"\0\0\0\x27\0\x03\0\0user\0golive\0database\0postgres\0\0";
 
 /// The first byte of the answer.
@@ -126,14 +143,29 @@ impl Owner {
         Ok(Self { folder, variables, registry, last, user })
     }
 
-    /// Makes the files of a Postgres that lets everybody in.
-    async fn cluster(&self) -> Result<PathBuf, Failure> {
+    /// Makes the files of a Postgres that lets in who has the password: as it is, since it leaves this machine by no wire,
+    /// and to prove that one knows it (SCRAM) costs either side as much as a hundred statements.
+    async fn cluster(&self, password: &str) -> Result<PathBuf, Failure> {
         let (initdb, data) = (programs::find("initdb", POSTGRES)?, self.folder.join("data"));
+        let password = self.write("password", password.as_bytes())?;
         let name = format!("--username={NAME}");
-        let init: [OsString; 5] =
-            [initdb.into(), "--auth=trust".into(), name.into(), "--no-sync".into(), "-D".into()];
-        self.finish(init.into_iter().chain([data.clone().into_os_string()]), "initdb").await?;
+        let options = ["--auth=password", &name, "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"];
+        let options = options.into_iter().map(OsString::from);
+        let files =
+            ["--pwfile".into(), password.into_os_string(), "-D".into(), data.clone().into_os_string()];
+        let command = [initdb.into_os_string()].into_iter().chain(options).chain(files);
+        self.finish(self.program(command), "initdb").await?;
         Ok(data)
+    }
+
+    /// Writes a file for the owner alone.
+    fn write(&self, name: &str, text: &[u8]) -> Result<PathBuf, Failure> {
+        let path = self.folder.join(name);
+        let made = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path);
+        made.and_then(|mut file| file.write_all(text))
+            .and_then(|()| self.user.map_or(Ok(()), |(user, group)| chown(&path, Some(user), Some(group))))
+            .map_err(|e| Failure::environment(format!("{}: {e}", path.display())))?;
+        Ok(path)
     }
 
     fn program(&self, command: impl Iterator<Item = OsString>) -> Program {
@@ -141,6 +173,8 @@ impl Owner {
         Program {
             command,
             variables,
+            // What psql, initdb and the server read of the caller is not about this Postgres.
+            without: Some("PG"),
             output: self.folder.join("log"),
             registry: self.registry.clone(),
             last: self.last,
@@ -149,13 +183,12 @@ impl Owner {
     }
 
     fn start(&self, command: impl Iterator<Item = OsString>) -> Result<Process, Failure> {
-        let program = self.program(command);
-        Process::start(&program).map_err(|e| Failure::environment(format!("{:?}: {e}", program.command[0])))
+        start(&self.program(command))
     }
 
     /// Runs something to its end.
-    async fn finish(&self, command: impl Iterator<Item = OsString>, name: &str) -> Result<(), Failure> {
-        let end = self.start(command)?.ended().await;
+    async fn finish(&self, program: Program, name: &str) -> Result<(), Failure> {
+        let end = start(&program)?.ended().await;
         if end.code == 0 { Ok(()) } else { Err(self.said(&format!("{name} ended with {}", end.code))) }
     }
 
@@ -169,7 +202,8 @@ impl Owner {
         let deadline = Instant::now() + START;
         while Instant::now() < deadline {
             tokio::select! {
-                there = what() => if there { return Ok(()) },
+                // Somebody else may answer on a port that ours did not get.
+                there = what() => if there && timeout(PERIOD, server.ended()).await.is_err() { return Ok(()) },
                 end = server.ended() => return Err(self.said(&format!("{name} ended with {}", end.code))),
             }
             sleep(PERIOD).await;
@@ -177,17 +211,17 @@ impl Owner {
         Err(self.said(&format!("{name} does not answer within {} s", START.as_secs())))
     }
 
-    async fn seed(&self, url: &str, file: &Path) -> Result<(), Failure> {
+    async fn seed(&self, address: SocketAddr, password: &str, file: &Path) -> Result<(), Failure> {
         let wrong = |e: std::io::Error| Failure::usage(format!("cannot read {}: {e}", file.display()));
         // The user who runs it may not be allowed to read where the file is.
-        let (text, copy) = (std::fs::read(file).map_err(wrong)?, self.folder.join("seed.sql"));
-        let written = std::fs::write(&copy, text)
-            .and_then(|()| self.user.map_or(Ok(()), |(user, group)| chown(&copy, Some(user), Some(group))));
-        written.map_err(|e| Failure::environment(format!("{}: {e}", copy.display())))?;
+        let copy = self.write("seed.sql", &std::fs::read(file).map_err(wrong)?)?;
+        let url = format!("postgres://{NAME}@{address}/postgres");
         let psql = programs::find("psql", POSTGRES)?;
-        let options = ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", url, "-f"].map(OsString::from);
+        let options = ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", &url, "-f"].map(OsString::from);
         let command = [psql.into_os_string()].into_iter().chain(options).chain([copy.into_os_string()]);
-        let told = self.finish(command, "psql").await;
+        let mut program = self.program(command);
+        program.variables.insert("PGPASSWORD".to_owned(), password.to_owned());
+        let told = self.finish(program, "psql").await;
         told.map_err(|failure| Failure::usage(format!("--seed {}: {failure}", file.display())))
     }
 
@@ -197,6 +231,11 @@ impl Owner {
         let last: Vec<&str> = last.into_iter().rev().collect();
         Failure::environment(format!("{what}: {}", last.join(" / ")))
     }
+}
+
+fn start(program: &Program) -> Result<Process, Failure> {
+    Process::start(program)
+        .map_err(|e| Failure::environment(format!("{}: {e}", program.command[0].display())))
 }
 
 /// Number and group of a user of this machine.
@@ -222,7 +261,7 @@ mod tests {
     #[tokio::test]
     async fn stores_start_from_nothing_with_the_rows_of_the_seed_and_go_with_the_run() {
         let root = Root::usual().unwrap();
-        let run = root.create(&format!("test-{}", uuid::Uuid::new_v4())).unwrap();
+        let run = root.create(&format!("golive-store-{:06x}", fastrand::u32(0..0x0100_0000))).unwrap();
         let seed = run.path().join("given.sql");
         std::fs::write(&seed, "CREATE TABLE users (id int); INSERT INTO users VALUES (7);").unwrap();
         let (postgres, redis) = tokio::join!(Store::postgres(&run, Some(&seed)), Store::redis(&run));
@@ -230,8 +269,13 @@ mod tests {
         let mut connection = PgConnection::connect(&postgres.url).await.unwrap();
         let found: i32 = sqlx::query_scalar("SELECT id FROM users").fetch_one(&mut connection).await.unwrap();
         assert_eq!(found, 7);
-        let address: SocketAddr = redis.url.trim_start_matches("redis://").parse().unwrap();
-        assert_eq!(answers(address, b"DBSIZE\r\n").await, Some(b':'));
+        let address: SocketAddr = redis.url.rsplit_once('@').unwrap().1.parse().unwrap();
+        assert_eq!(answers(address, b"DBSIZE\r\n").await, Some(b'-'), "without its password");
+        let stranger = format!("postgres://{NAME}@{}", postgres.url.rsplit_once('@').unwrap().1);
+        assert!(PgConnection::connect(&stranger).await.is_err(), "the same");
+        let encoding: String =
+            sqlx::query_scalar("SHOW server_encoding").fetch_one(&mut connection).await.unwrap();
+        assert_eq!(encoding, "UTF8");
         let path = run.path().to_owned();
         let postmaster = std::fs::read_to_string(path.join("postgres/data/postmaster.pid")).unwrap();
         let postmaster = postmaster.lines().next().unwrap();
@@ -253,10 +297,10 @@ mod tests {
     #[tokio::test]
     async fn a_seed_that_fails_is_told_with_what_the_database_said() {
         let root = Root::usual().unwrap();
-        let run = root.create(&format!("test-{}", uuid::Uuid::new_v4())).unwrap();
+        let run = root.create(&format!("golive-store-{:06x}", fastrand::u32(0..0x0100_0000))).unwrap();
         let seed = run.path().join("given.sql");
         std::fs::write(&seed, "CREATE TABLE users (id nonsense);").unwrap();
-        let told = Store::postgres(&run, Some(&seed)).await.unwrap_err();
+        let told = Store::postgres(&run, Some(&seed)).await.err().unwrap();
         assert!(told.to_string().contains("nonsense"), "{told}");
         assert_eq!(told.exit(), crate::exit::Exit::Usage);
         tokio::task::spawn_blocking(|| run.remove()).await.unwrap().unwrap();

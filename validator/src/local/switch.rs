@@ -4,13 +4,24 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::runtime::Builder;
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::evidence::Who;
+use crate::moment::now;
+use crate::pulse::Pulse;
+
+/// How often it looks at its clock, as agents do.
+const BEAT: Duration = Duration::from_millis(250);
 
 /// How long a copy may take to accept: what listens accepts at once, whatever it does afterwards.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -29,41 +40,50 @@ pub(super) struct Endpoint {
     pub(super) serving: bool,
 }
 
-/// A running switch; it ends with this value, and the connections through it do.
-#[derive(Debug)]
+/// A running switch, on a thread of its own: what keeps the validator busy delays nobody. It ends with this value, and the
+/// connections through it do.
 pub(super) struct Switch {
     address: SocketAddr,
-    task: JoinHandle<()>,
+    pulse: Arc<Pulse>,
+    _stop: DropGuard,
+    _thread: JoinHandle<()>,
 }
 
 impl Switch {
     /// Starts one on a port of its own. Connections are led to the endpoints in turn; without any they are refused.
     ///
     /// # Errors
-    /// When there is no port.
-    pub(super) async fn start(endpoints: watch::Receiver<Vec<Endpoint>>, lag: Duration) -> io::Result<Self> {
+    /// When there is no port, or no thread.
+    pub(super) fn start(endpoints: watch::Receiver<Vec<Endpoint>>, lag: Duration) -> io::Result<Self> {
         // Bound and not listening, it keeps the port for us while nobody listens.
         let reserved = TcpSocket::new_v4()?;
         reserved.set_reuseaddr(true)?;
         reserved.bind(([127, 0, 0, 1], 0).into())?;
         let address = reserved.local_addr()?;
         let (heard, known) = watch::channel(endpoints.borrow().clone());
-        let task = tokio::spawn(async move {
-            tokio::join!(late(endpoints, heard, lag), lead(address, known));
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let pulse = {
+            let _entered = runtime.enter();
+            Arc::new(Pulse::start(Who::Switch, BEAT, now))
+        };
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        let thread = std::thread::Builder::new().name("switch".to_owned()).spawn(move || {
+            let work = async { tokio::join!(late(endpoints, heard, lag), lead(address, known)) };
+            runtime.block_on(stopped.run_until_cancelled(work));
             drop(reserved);
-        });
-        Ok(Self { address, task })
+        })?;
+        Ok(Self { address, pulse, _stop: stop.drop_guard(), _thread: thread })
+    }
+
+    /// Its signs of life: while it stands still, users wait.
+    pub(super) fn pulse(&self) -> Arc<Pulse> {
+        Arc::clone(&self.pulse)
     }
 
     /// Where users come to.
     pub(super) fn address(&self) -> SocketAddr {
         self.address
-    }
-}
-
-impl Drop for Switch {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
 
@@ -178,16 +198,20 @@ mod tests {
     }
 
     async fn until(mut what: impl AsyncFnMut() -> bool) {
-        while !what().await {
+        for _ in 0..12_000 {
+            if what().await {
+                return;
+            }
             sleep(Duration::from_millis(5)).await;
         }
+        panic!("it never comes to that")
     }
 
     #[tokio::test]
     async fn connections_go_to_the_ready_in_turn_and_are_refused_without_any() {
         let (a, b) = (copy(b'a', drop).await, copy(b'b', drop).await);
         let (table, known) = watch::channel(vec![]);
-        let switch = Switch::start(known, Duration::ZERO).await.unwrap();
+        let switch = Switch::start(known, Duration::ZERO).unwrap();
         until(async || ask(switch.address()).await.is_err_and(|e| e.kind() == ErrorKind::ConnectionRefused))
             .await;
         table.send_replace(vec![ready(a), Endpoint { ready: false, serving: true, ..ready(b) }]);
@@ -204,12 +228,31 @@ mod tests {
         assert_eq!(ask(switch.address()).await.unwrap(), b"b", "the last one that answers at all");
     }
 
+    #[test]
+    fn nobody_waits_for_the_runtime_that_the_switch_was_started_from() {
+        let busy = Builder::new_current_thread().enable_all().build().unwrap();
+        let (switch, _copy) = busy.block_on(async {
+            let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+            let (_, known) = watch::channel(vec![ready(listener.local_addr().unwrap())]);
+            (Switch::start(known, Duration::ZERO).unwrap(), listener)
+        });
+        // That runtime does nothing now, and the switch is there all the same.
+        let deadline = std::time::Instant::now() + Duration::from_mins(1);
+        while std::net::TcpStream::connect(switch.address()).is_err() {
+            assert!(std::time::Instant::now() < deadline);
+        }
+        while switch.pulse().facts().is_empty() && std::time::Instant::now() < deadline {
+            std::thread::yield_now();
+        }
+        assert!(!switch.pulse().facts().is_empty());
+    }
+
     #[tokio::test]
     async fn a_reset_is_passed_on_as_one() {
         let resets = copy(b'r', |stream| stream.set_zero_linger().unwrap()).await;
         let closed = TcpListener::bind(("127.0.0.1", 0)).await.unwrap().local_addr().unwrap();
         let (table, known) = watch::channel(vec![ready(resets)]);
-        let switch = Switch::start(known, Duration::ZERO).await.unwrap();
+        let switch = Switch::start(known, Duration::ZERO).unwrap();
         until(async || ask(switch.address()).await.is_err_and(|e| e.kind() == ErrorKind::ConnectionReset))
             .await;
         table.send_replace(vec![ready(closed)]);

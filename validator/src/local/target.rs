@@ -23,6 +23,8 @@ pub fn planned(check: &GoLiveCheck, version: &str) -> TargetPlan {
     let local = &check.spec.local;
     let name = &check.metadata.name;
     let Probes { readiness, liveness } = probes(local);
+    let declared = [("readinessProbe", &local.readiness), ("livenessProbe", &local.liveness)];
+    let assumed = declared.into_iter().filter(|(_, probe)| probe.as_ref().is_some_and(|probe| probe.assumed));
     TargetPlan {
         namespace: objects::NODE.to_owned(),
         deployment: name.clone(),
@@ -35,6 +37,7 @@ pub fn planned(check: &GoLiveCheck, version: &str) -> TargetPlan {
         container: name.clone(),
         readiness,
         liveness,
+        assumed: assumed.map(|(field, _)| field.to_owned()).collect(),
         pre_stop: PreStop::None,
         nodes: 1,
     }
@@ -54,6 +57,8 @@ pub(super) fn found(local: &Local, plan: TargetPlan, address: SocketAddr) -> Tar
     let service = serde_json::json!({ "metadata": { "name": plan.service }, "spec": {} });
     Target {
         address,
+        // As a user would who was told this address.
+        host: address.to_string(),
         ports: BTreeMap::new(),
         headers: SecretHeaders::default(),
         probes: probes(local),
@@ -61,5 +66,29 @@ pub(super) fn found(local: &Local, plan: TargetPlan, address: SocketAddr) -> Tar
         least_roll: (delay + ready_for) * copies,
         facts: vec![objects::seen(now(), ObjectKind::Service, Change::Listed, service)],
         plan,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_say_a_host_that_every_server_takes() {
+        let mut check = GoLiveCheck::for_deployment("my service", "default", Vec::new());
+        check.metadata.name = "my service".to_owned();
+        let plan = planned(&check, "local");
+        let target = found(&check.spec.local, plan, ([127, 0, 0, 1], 40_123).into());
+        let host: http::uri::Authority = target.host.parse().unwrap();
+        assert_eq!((host.host(), host.port_u16()), ("127.0.0.1", Some(40_123)));
+    }
+
+    #[test]
+    fn probes_that_no_file_declares_are_known_to_be_assumed() {
+        let mut check = GoLiveCheck::for_deployment("users", "default", Vec::new());
+        assert_eq!(planned(&check, "local").assumed, ["readinessProbe", "livenessProbe"]);
+        let declared = serde_json::json!({ "readiness": { "path": "/ready" }, "liveness": null });
+        check.spec.local = serde_json::from_value(declared).unwrap();
+        assert!(planned(&check, "local").assumed.is_empty());
     }
 }

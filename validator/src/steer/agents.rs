@@ -1,6 +1,5 @@
 //! Steers the load agents of one run.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -10,12 +9,12 @@ use tokio::time::sleep;
 use super::api_link::ClockOffset;
 use super::dial::Dial;
 use super::load_link::LoadLink;
-use super::{PodTable, Probes};
+use super::{PodTable, Probes, Target};
 use crate::evidence::{AgentFact, Fact, Millis};
 use crate::failure::Failure;
-use crate::load::{DirectPlan, ImpatiencePlan, LoadPlan, PausePlan, ProbedPod, SecretHeaders};
+use crate::load::{DirectPlan, ImpatiencePlan, LoadPlan, PausePlan, ProbedPod};
 use crate::moment::now;
-use crate::plan::{Plan, TargetPlan};
+use crate::plan::Plan;
 
 /// An agent that hears nothing for a minute ends its load.
 const WORD: Duration = Duration::from_secs(10);
@@ -43,21 +42,14 @@ impl Agents {
     }
 
     /// Starts the load on all agents; the values of secret headers are told to each of them before.
-    pub async fn start(
-        &self,
-        plan: &Plan,
-        address: SocketAddr,
-        headers: &SecretHeaders,
-        at_most: Duration,
-    ) -> Result<(), Failure> {
+    pub async fn start(&self, plan: &Plan, target: &Target, at_most: Duration) -> Result<(), Failure> {
         let share = self.agents.len() as f64;
-        let TargetPlan { service, namespace, .. } = &plan.target;
         for agent in &self.agents {
             let load = LoadPlan {
                 agent: agent.name.clone(),
                 node: agent.node.clone(),
-                address,
-                host: format!("{service}.{namespace}.svc:{}", address.port()),
+                address: target.address,
+                host: target.host.clone(),
                 rate: plan.traffic.rate / share,
                 sampled: plan.traffic.sampled / share,
                 requests: plan.traffic.requests.clone(),
@@ -66,7 +58,7 @@ impl Agents {
                 at_most_s: at_most.as_secs_f64(),
                 trace_prefix: plan.trace_prefix.clone(),
             };
-            agent.link.headers(headers).await.map_err(|e| agent.lost(&e))?;
+            agent.link.headers(&target.headers).await.map_err(|e| agent.lost(&e))?;
             agent.link.start(&load).await.map_err(|e| agent.lost(&e))?;
         }
         Ok(())

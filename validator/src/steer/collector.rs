@@ -8,6 +8,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::PodTable;
 use crate::evidence::{Fact, Gap, ObjectKind};
 use crate::moment::now;
+use crate::pulse::Pulse;
 
 /// What was seen, in order; guarded for one push or one copy.
 pub(crate) type Facts = Arc<Mutex<Vec<Fact>>>;
@@ -18,6 +19,7 @@ pub struct Collector {
     keeper: Option<JoinHandle<()>>,
     facts: Facts,
     pods: watch::Receiver<PodTable>,
+    pulse: Option<Arc<Pulse>>,
 }
 
 impl Collector {
@@ -28,7 +30,12 @@ impl Collector {
         facts: Facts,
         pods: watch::Receiver<PodTable>,
     ) -> Self {
-        Self { watches, keeper, facts, pods }
+        Self { watches, keeper, facts, pods, pulse: None }
+    }
+
+    /// Hands the signs of life of something over as well.
+    pub(crate) fn beside(self, pulse: Arc<Pulse>) -> Self {
+        Self { pulse: Some(pulse), ..self }
     }
 
     /// The present pods; the receiver is told of every change.
@@ -51,6 +58,7 @@ impl Collector {
         if let Some(keeper) = &mut self.keeper {
             keeper.await.ok(); // it ends with the watches
         }
-        self.seen().into_iter().chain(dead).collect()
+        let beats = self.pulse.iter().flat_map(|pulse| pulse.facts());
+        self.seen().into_iter().chain(dead).chain(beats).collect()
     }
 }

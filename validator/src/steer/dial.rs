@@ -21,7 +21,7 @@ const EXCHANGE_DEADLINE: Duration = Duration::from_secs(25);
 #[derive(Clone)]
 pub(crate) enum Dial {
     /// A port of a pod, through the API server.
-    PortForward(Api<Pod>, String, u16),
+    PortForward(Box<Api<Pod>>, String, u16),
     /// On this machine.
     Socket(SocketAddr),
 }

@@ -16,6 +16,8 @@ pub struct Target {
     pub plan: TargetPlan,
     /// Address of the Service.
     pub address: SocketAddr,
+    /// What users say they come to (RFC 9110, 7.2).
+    pub host: String,
     /// Further ports of the Service, as requests name them.
     pub ports: BTreeMap<String, ServedPort>,
     /// Values of secret headers.

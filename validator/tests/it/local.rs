@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// Serves until it is ended: what the copies of these tests run.
 #[test]
@@ -86,10 +87,20 @@ impl Run {
     /// Waits until nothing is left.
     fn ends(mut self) {
         self.validator.wait().unwrap();
+        let deadline = Instant::now() + Duration::from_mins(1);
         while !(self.processes().is_empty() && self.left().is_empty()) {
+            assert!(Instant::now() < deadline, "{:?} {:?}", self.processes(), self.left());
             std::thread::yield_now();
         }
-        std::fs::remove_dir_all(self.folder).unwrap();
+        std::fs::remove_dir_all(&self.folder).unwrap();
+    }
+}
+
+impl Drop for Run {
+    /// A test that has failed leaves nobody under load.
+    fn drop(&mut self) {
+        self.validator.kill().ok(); // as a rule it has ended
+        self.validator.wait().ok();
     }
 }
 

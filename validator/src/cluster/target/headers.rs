@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 
 use crate::cluster::Cluster;
-use crate::config::{HeaderText, RequestSpec, SecretKey};
+use crate::config::{HeaderText, RequestSpec, SecretKey, text_of};
 use crate::failure::Failure;
 use crate::load::SecretHeaders;
 
@@ -19,11 +19,9 @@ pub(super) async fn secret(cluster: &Cluster, requests: &[RequestSpec]) -> Resul
             let value = match text {
                 HeaderText::Plain(_) => continue,
                 HeaderText::Secret { secret } => of_secret(cluster, secret).await?,
-                HeaderText::File { file } => std::fs::read_to_string(file).map_err(|e| {
-                    Failure::usage(format!("header `{name}`: cannot read {}: {e}", file.display()))
-                })?,
+                HeaderText::File { file } => text_of(name, file)?,
             };
-            // An editor's line end, and that of `echo TOKEN | base64`, belong to no token.
+            // The line end of `echo TOKEN | base64` belongs to no token.
             headers.add(number, name, value.trim_end_matches(['\r', '\n'])).map_err(Failure::usage)?;
         }
     }

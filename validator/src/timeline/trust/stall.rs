@@ -20,7 +20,8 @@ pub(super) fn disturbances(evidence: &Evidence) -> Vec<Disturbance> {
     beats.flat_map(|beat| still(beat).into_iter().chain(step(beat))).collect()
 }
 
-/// A load agent that stood still neither sent nor probed in time; a middle agent held whatever came by.
+/// A load agent that stood still neither sent nor probed in time; a middle agent held whatever came by, and the switch
+/// every user.
 fn still(beat: &Heartbeat) -> Vec<Disturbance> {
     let limit = if beat.who == Who::Validator { VALIDATOR_MS } else { AGENT_MS };
     if beat.elapsed_ms < limit {
@@ -29,6 +30,7 @@ fn still(beat: &Heartbeat) -> Vec<Disturbance> {
     let sources = match &beat.who {
         Who::Validator => vec![Source::Validator],
         Who::Load(_) => vec![Source::Load, Source::Prober],
+        Who::Switch => vec![Source::Load],
         Who::Middle(dependency) => vec![Source::Agent(dependency.clone())],
     };
     let why = format!("{} stood still for {:.1} s at the time", beat.who, beat.elapsed_ms as f64 / 1000.0);
@@ -67,6 +69,7 @@ mod tests {
         assert_eq!(told(Who::Validator, 12_000, 2_000), [Source::Validator]);
         assert_eq!(told(Who::Load("one".into()), 11_000, 1_000), [Source::Load, Source::Prober]);
         assert_eq!(told(Who::Middle("redis".into()), 11_000, 1_000), [Source::Agent("redis".into())]);
+        assert_eq!(told(Who::Switch, 11_000, 1_000), [Source::Load]);
     }
 
     #[test]

@@ -14,6 +14,8 @@ use super::change::{
 
 pub(super) const HEALTH: &[Mutation] = &[
     ("GL-H001", Outcome::Fail, |e| e.header.plan.target.readiness = None),
+    ("GL-H001", Outcome::Skipped, |e| e.header.plan.target.assumed = vec!["readinessProbe".into()]),
+    ("GL-H002", Outcome::Skipped, |e| e.header.plan.target.assumed = vec!["livenessProbe".into()]),
     ("GL-H002", Outcome::Fail, |e| e.header.plan.target.liveness = None),
     ("GL-H003", Outcome::Fail, |e| e.header.plan.target.liveness.as_mut().unwrap().period_s = 1),
     ("GL-H003", Outcome::Warn, |e| {

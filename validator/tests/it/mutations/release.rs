@@ -2,6 +2,7 @@
 
 use golive_validator::check::Outcome;
 use golive_validator::evidence::{Edge, Evidence, Fact, ObjectKind, Step, StepTrouble};
+use golive_validator::plan::Place;
 use serde_json::json;
 
 use super::Mutation;
@@ -13,6 +14,7 @@ pub(super) const RELEASE: &[Mutation] = &[
             d["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] = json!(1)
         });
     }),
+    ("GL-R001", Outcome::Skipped, |e| e.header.plan.place = Place::Machine),
     ("GL-R002", Outcome::Fail, |e| objects(e, ObjectKind::Deployment, |d| d["spec"]["replicas"] = json!(1))),
     ("GL-R003", Outcome::Fail, |e| {
         e.facts.retain(|f| !matches!(f, Fact::Object(o) if o.kind == ObjectKind::PodDisruptionBudget));

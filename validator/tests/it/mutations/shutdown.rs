@@ -1,7 +1,10 @@
 //! Mutations for the checks of shutdown.
 
 use golive_validator::check::Outcome;
-use golive_validator::evidence::{self, Class, Edge, Fact, Fault, Held, ObjectKind, RequestFact, Step};
+use golive_validator::evidence::{
+    self, Class, Edge, Evidence, Fact, Fault, Held, ObjectKind, ProbeFact, ProbeTarget, RequestFact, Step,
+};
+use golive_validator::plan::Place;
 use serde_json::json;
 
 use super::Mutation;
@@ -123,6 +126,13 @@ pub(super) const SHUTDOWN: &[Mutation] = &[
         };
         e.facts.push(Fact::Request(request));
     }),
+    ("GL-S205", Outcome::Fail, |e| {
+        // The switch of a machine resets whom a closed listener refuses.
+        e.header.plan.place = Place::Machine;
+        reset_while_closed(e);
+    }),
+    // A cluster's nodes do not: such a reset is of a listener that is there.
+    ("GL-S205", Outcome::Pass, reset_while_closed),
     ("GL-S206", Outcome::Fail, |e| terminated(e, |state| state["exitCode"] = json!(1))),
     ("GL-S204", Outcome::Fail, |e| {
         // A request that the pod took on while it was draining.
@@ -131,3 +141,15 @@ pub(super) const SHUTDOWN: &[Mutation] = &[
         hold.held.push(Held { from, to, given_up: true });
     }),
 ];
+
+/// A leaving pod refuses a probe, and a new connection is reset soon after.
+fn reset_while_closed(e: &mut Evidence) {
+    let deleted = last_in_peace(e, ObjectKind::Pod, |p| p.pointer("/metadata/deletionTimestamp").is_some());
+    let Fact::Object(pod) = &e.facts[deleted] else { unreachable!() };
+    let (pod, at) = (pod.object["metadata"]["name"].as_str().unwrap().to_owned(), pod.at - 1_500);
+    let (target, answer) = (ProbeTarget::Readiness, Err("refused".to_owned()));
+    e.facts.push(Fact::Probe(ProbeFact { from: at, to: at, pod, target, answer, samples: 1 }));
+    let (class, outcome) = (Class::New, evidence::Outcome::Reset);
+    let request = RequestFact { due: at + 500, class, outcome, pod: None, ..slow_request(e) };
+    e.facts.push(Fact::Request(request));
+}

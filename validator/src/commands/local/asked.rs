@@ -1,0 +1,68 @@
+//! What a command line of `validator local` asks for: the target file, or what stands in its place.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use crate::cli::LocalArgs;
+use crate::config::{Dependency, GoLiveCheck, LocalDependency, Need, Protocol, RequestSpec, Upstream};
+use crate::failure::Failure;
+
+/// The target file, or what the arguments say in its place.
+///
+/// # Errors
+/// Exit 2 with the key or the argument that is wrong.
+pub(super) fn read(args: &LocalArgs) -> Result<GoLiveCheck, Failure> {
+    let mut check = match &args.file {
+        Some(file) => GoLiveCheck::read(file)?,
+        None => from_arguments(args)?,
+    };
+    let local = &mut check.spec.local;
+    if !args.command.is_empty() {
+        let text = |word: &OsString| word.clone().into_string();
+        let words: Result<Vec<String>, _> = args.command.iter().map(text).collect();
+        local.command =
+            words.map_err(|word| Failure::usage(format!("COMMAND: {} is not UTF-8", word.display())))?;
+    }
+    local.replicas = args.replicas.unwrap_or(local.replicas);
+    if local.command.is_empty() {
+        return Err(Failure::usage(
+            "what does a copy run? expected a command behind --, or spec.local.command",
+        )
+        .hint("validator local -f golive.yaml -- ./service --flag"));
+    }
+    let throw_away = |d: &Dependency| {
+        d.protocol == Protocol::Postgres && local.dependencies.get(&d.name).is_some_and(|d| d.url.is_none())
+    };
+    if args.seed.is_some() && !check.spec.dependencies.iter().any(throw_away) {
+        return Err(Failure::usage("--seed: there is no throw-away Postgres to run it in")
+            .hint("name its variable with --postgres, or in spec.local.dependencies without a url"));
+    }
+    if let Some(rate) = args.rate {
+        check.spec.traffic.rate = rate;
+    }
+    check.for_this_machine(&args.yes_break_it)?;
+    Ok(check)
+}
+
+fn from_arguments(args: &LocalArgs) -> Result<GoLiveCheck, Failure> {
+    let requests: Result<_, String> = args.get.iter().cloned().map(RequestSpec::get).collect();
+    let requests = requests.map_err(|wrong| Failure::usage(format!("--get {wrong}")))?;
+    let program = args.command.first().and_then(|word| Path::new(word).file_stem());
+    let name = program.map_or_else(|| "service".to_owned(), |name| name.to_string_lossy().to_lowercase());
+    let mut check = GoLiveCheck::for_deployment(&name, "default", requests);
+    let named = [
+        ("postgres", Protocol::Postgres, &args.postgres),
+        ("redis", Protocol::Redis, &args.redis),
+        ("traces", Protocol::Otlp, &args.otlp),
+    ];
+    for (name, protocol, variable) in named {
+        let Some(variable) = variable else { continue };
+        let (name, readiness) =
+            (name.to_owned(), if protocol.is_store() { Need::Required } else { Need::None });
+        let upstream = Upstream::Service { name: name.clone(), namespace: None };
+        let declared = LocalDependency { variable: variable.clone(), url: None };
+        check.spec.local.dependencies.insert(name.clone(), declared);
+        check.spec.dependencies.push(Dependency { name, upstream, protocol, readiness, breaker: None });
+    }
+    Ok(check)
+}
