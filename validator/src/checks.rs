@@ -1,17 +1,23 @@
 //! All checks, in report order. List, docs and tests derive from this slice.
 
+mod abandoned_calls_of_working_store_tolerated;
+mod abandoned_calls_open;
 mod agents_added_no_latency;
 mod breaker_declared;
 mod brief_hiccup_tolerated;
 mod circuit_opens_as_declared;
+mod client_errors_not_counted;
 mod clocks_agree;
 mod close_announced_before_closing;
+mod connection_limit_survived;
 mod connections_came_through;
 mod database_span_in_trace;
 mod disruption_budget_allows_one;
 mod drain_covers_propagation;
 mod exit_without_collector;
 mod exits_zero_within_grace;
+mod failures_above_rate_open;
+mod failures_below_rate_tolerated;
 mod fallback_within_milliseconds;
 mod faults_took_effect;
 mod fresh_again_after_outage;
@@ -33,8 +39,10 @@ mod no_restart;
 mod no_slower_without_collector;
 mod outgoing_call_carries_trace;
 mod pods_within_surge;
+mod pool_back_after_fail_over;
 mod probe_timings_sane;
 mod quiet_phase_answered;
+mod read_only_cache_hurts_nobody;
 mod readiness_ends_at_termination;
 mod readiness_follows_dependencies;
 mod readiness_probe_declared;
@@ -47,6 +55,8 @@ mod replicas_at_least_two;
 mod rollout_completes;
 mod sampled_requests_traced;
 mod service_version_on_spans;
+mod shares_were_met;
+mod slow_below_deadline_tolerated;
 mod spread_over_nodes;
 mod statements_stop_while_open;
 mod strategy_keeps_capacity;
@@ -99,6 +109,15 @@ pub const ALL: &[&Check] = &[
     &recovery_without_stampede::CHECK,
     &fresh_again_after_outage::CHECK,
     &total_loss_answered::CHECK,
+    &failures_below_rate_tolerated::CHECK,
+    &failures_above_rate_open::CHECK,
+    &slow_below_deadline_tolerated::CHECK,
+    &client_errors_not_counted::CHECK,
+    &abandoned_calls_open::CHECK,
+    &abandoned_calls_of_working_store_tolerated::CHECK,
+    &pool_back_after_fail_over::CHECK,
+    &connection_limit_survived::CHECK,
+    &read_only_cache_hurts_nobody::CHECK,
     &strategy_keeps_capacity::CHECK,
     &replicas_at_least_two::CHECK,
     &disruption_budget_allows_one::CHECK,
@@ -117,6 +136,7 @@ pub const ALL: &[&Check] = &[
     &faults_took_effect::CHECK,
     &agents_added_no_latency::CHECK,
     &interposition_undisturbed::CHECK,
+    &shares_were_met::CHECK,
 ];
 
 /// The check of this code or slug.

@@ -2,7 +2,8 @@
 
 mod answers;
 mod circuit;
-mod diary;
+mod context;
+mod degraded;
 mod faults;
 mod forecast;
 mod hang;
@@ -12,19 +13,21 @@ mod loss;
 mod order;
 mod peace;
 mod rolls;
-mod stage;
+mod step_log;
+mod subject;
 mod trials;
 
 pub use forecast::{Forecast, forecast};
 
 use std::time::Duration;
 
+use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 
-use self::diary::Diary;
+use self::context::RunContext;
 use self::faults::Faults;
 use self::peace::QUIET;
-use self::stage::Stage;
+use self::step_log::StepLog;
 use crate::cluster::{
     Agents, Back, Candidate, Cluster, Collector, Interposition, Rollout, Site, Stays, Target, go_back,
 };
@@ -70,7 +73,7 @@ pub struct Experiment<'a> {
 /// What the experiment notes of itself.
 struct Own {
     started: Millis,
-    diary: Diary,
+    step_log: StepLog,
     pulse: Pulse,
 }
 
@@ -118,7 +121,8 @@ impl Experiment<'_> {
         let prober = agents.probe(self.target.probes.clone(), collector.pods());
         agents.start(self.plan, self.target.address, &self.target.headers, LOAD_AT_MOST).await?;
 
-        let own = Own { started, diary: Diary::default(), pulse: Pulse::start(Who::Validator, BEAT, now) };
+        let own =
+            Own { started, step_log: StepLog::default(), pulse: Pulse::start(Who::Validator, BEAT, now) };
         let ran = Box::pin(self.steps(&agents, &middle, &collector, &own, progress)).await;
         let ran = self.back(ran, &middle, progress).await;
         prober.abort();
@@ -126,7 +130,7 @@ impl Experiment<'_> {
         progress.tell("fetching the evidence");
         let load = agents.evidence().await;
         let mut facts = self.target.facts.clone();
-        facts.extend(own.diary.facts().into_iter().chain(own.pulse.facts()));
+        facts.extend(own.step_log.facts().into_iter().chain(own.pulse.facts()));
         let (ran, taken_back) = ran.map_or_else(|failure| (Err(failure), None), |why| (Ok(()), why));
         let (load, failure) = kept(load, ran.and(stopped));
         facts.extend(load);
@@ -140,18 +144,18 @@ impl Experiment<'_> {
         agents: &Agents,
         middle: &Interposition,
         collector: &Collector,
-        Own { started, diary, pulse }: &Own,
+        Own { started, step_log, pulse }: &Own,
         progress: &mut Progress,
     ) -> Result<Ended, Failure> {
         progress.tell(&format!("baseline: load for {} s, nothing else", QUIET.as_secs()));
-        diary.begin(Step::Baseline, QUIET);
+        step_log.begin(Step::Baseline, QUIET);
         sleep(QUIET).await;
-        diary.end(Step::Baseline);
+        step_log.end(Step::Baseline);
         peace::answered(agents, self.plan).await?;
         let (run, pods) = (&self.plan.run, collector.pods());
         let rollout =
             Rollout::prepare(self.cluster, self.target, run, &self.candidate, middle.aliases(), pods).await?;
-        let stage = Stage {
+        let context = RunContext {
             cluster: self.cluster,
             target: self.target,
             plan: self.plan,
@@ -160,12 +164,13 @@ impl Experiment<'_> {
             collector,
             pods: collector.pods(),
             faults: Faults::new(middle),
-            diary,
+            step_log,
             pulse,
             rollout: &rollout,
+            impatience: Mutex::default(),
         };
         tokio::select! {
-            ran = self.in_and_out(&stage, *started, progress) => ran,
+            ran = self.in_and_out(&context, *started, progress) => ran,
             lost = middle.lost() => Err(lost),
             changed = rollout.changed() => Err(changed),
         }
@@ -173,38 +178,40 @@ impl Experiment<'_> {
 
     async fn in_and_out(
         &self,
-        stage: &Stage<'_>,
+        context: &RunContext<'_>,
         started: Millis,
         progress: &mut Progress,
     ) -> Result<Ended, Failure> {
-        if !rolls::roll_in(stage, self.deadline, progress).await? {
+        if !rolls::roll_in(context, self.deadline, progress).await? {
             return Ok(Ended::Early);
         }
-        peace::run(stage, progress).await?;
-        self.faults(stage, progress).await?;
+        peace::run(context, progress).await?;
+        self.faults(context, progress).await?;
         let (stays, why) = if self.keep {
             (Stays::Candidate, String::new())
         } else {
-            let (stays, why) = interim::stays(stage, self.header(started)).await;
+            let (stays, why) = interim::stays(context, self.header(started)).await;
             let what = if stays == Stays::Old { "the old template" } else { "the candidate's" };
             progress.tell(&format!("the roll out brings {what}: {why}"));
             (stays, why)
         };
-        let complete = Box::pin(rolls::roll_out(stage, stays, self.deadline, progress)).await?;
+        let complete = Box::pin(rolls::roll_out(context, stays, self.deadline, progress)).await?;
         Ok(if complete { Ended::Whole((stays == Stays::Old).then_some(why)) } else { Ended::Early })
     }
 
-    async fn faults(&self, stage: &Stage<'_>, progress: &mut Progress) -> Result<(), Failure> {
-        let pods = stage.serving();
-        stage.direct(&pods).await?;
-        hang::run(stage, &pods, progress).await?;
+    async fn faults(&self, context: &RunContext<'_>, progress: &mut Progress) -> Result<(), Failure> {
+        let pods = context.serving();
+        context.direct(&pods).await?;
+        hang::run(context, &pods, progress).await?;
         // What was let in before must not meet the next faults, nor be counted among what they met.
+        sleep(BREATH).await;
+        degraded::run(context, progress).await?;
         sleep(BREATH).await;
         progress.tell("dependencies are lost: one of each pod, then all, then the other one");
         // A pod was replaced meanwhile, if there is a collector to be gone.
-        let pods = stage.serving();
-        loss::run(stage, &pods).await?;
-        stage.direct(&[]).await
+        let pods = context.serving();
+        loss::run(context, &pods).await?;
+        context.direct(&[]).await
     }
 
     /// Takes the way back unless the roll out was, and ends what is still broken: agents that are listened to do not fail
@@ -236,7 +243,7 @@ impl Experiment<'_> {
     /// As far as the declared times tell.
     fn estimate(&self) -> Duration {
         let breaker = self.plan.dependencies.iter().find_map(|d| d.breaker.as_ref());
-        let trials = breaker.map_or(0.0, |b| 2.5 * b.open_for.0 + 2.0 * b.opens.memory_s() + 30.0);
+        let trials = breaker.map_or(0.0, |b| 2.5 * b.open_for.0 + 4.0 * b.opens.memory_s() + 50.0);
         let fixed = Duration::from_mins(2) + QUIET * 2;
         fixed + self.target.expected_roll * 2 + Duration::from_secs_f64(trials)
     }

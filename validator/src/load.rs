@@ -9,6 +9,7 @@ mod clock;
 mod direct;
 mod idle;
 mod link;
+mod patience;
 mod pause;
 mod prober;
 mod recorder;
@@ -85,6 +86,15 @@ pub struct DirectPod {
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub struct PausePlan {
     /// For how long, in ms.
+    pub for_ms: u64,
+}
+
+/// `POST /impatience`: clients of every class hang up early for a while.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub struct ImpatiencePlan {
+    /// A request without a complete answer after this time is given up: its connection is closed. In ms.
+    pub gives_up_after_ms: u64,
+    /// For requests sent within this time, in ms.
     pub for_ms: u64,
 }
 

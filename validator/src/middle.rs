@@ -116,6 +116,9 @@ pub struct MiddleStatus {
     pub encrypted: bool,
     /// Statements learned as pings.
     pub learned: usize,
+    /// Whether calls of gRPC have come.
+    #[serde(default)]
+    pub grpc: bool,
 }
 
 /// One pod of the target, as the agent sees it now.

@@ -4,6 +4,7 @@ mod calls;
 mod cause;
 mod circuit;
 mod container;
+mod degraded;
 mod drain;
 mod endpoints;
 mod failing;
@@ -33,6 +34,7 @@ pub use calls::{CallView, Calls};
 pub use cause::Act;
 pub use circuit::{Circuit, Opening, Trial};
 pub use container::{ContainerExit, ExitKind, Restart};
+pub use degraded::Degraded;
 pub use drain::{LOSSES_REST_ON, LostMeanwhile};
 pub use endpoints::{EndpointCount, EndpointLife};
 pub use failing::Failing;
@@ -113,7 +115,7 @@ impl<'a> Timeline<'a> {
             endpoints: endpoints::history(evidence),
             workload: workload::read(evidence),
             endpoint_lives: endpoints::lives(evidence),
-            circuits: circuit::circuits(&evidence.plan().dependencies, &faults, &load, &calls, quiet.quiet),
+            circuits: circuit::circuits(evidence.plan(), (&faults, &load, &calls), quiet.quiet, &steps),
             middle: MiddleView::new(evidence),
             steps,
             calls,

@@ -80,7 +80,7 @@ fn waited(timeline: &Timeline, (begin, end): (Millis, Millis)) -> impl Iterator<
     let during = users.filter(move |(_, r)| (begin..=end).contains(&r.due));
     let waited = |r: &RequestFact| {
         r.took_ms > timeline.load.at_least_usual_ms(r.template, 1_000.0)
-            || !matches!(r.outcome, Outcome::Answered(_) | Outcome::Unsent)
+            || (r.outcome.is_telling() && !matches!(r.outcome, Outcome::Answered(_)))
     };
     let text =
         |r: &RequestFact| format!("{} after {:.1} s: {}", r.request, r.took_ms / 1000.0, r.outcome.name());

@@ -2,7 +2,7 @@
 
 use crate::check::{Area, Check, Finding, Severity};
 use crate::config::{Dependency, Protocol};
-use crate::evidence::{Fault, FaultFact, Millis};
+use crate::evidence::{Fault, FaultFact, Millis, Step};
 use crate::timeline::{PodLife, Timeline, Unmeasured};
 
 /// The check.
@@ -18,6 +18,9 @@ pub(super) const CHECK: Check = Check {
     judge,
 };
 
+/// Steps and faults are written down by different clocks, known to some milliseconds.
+const CLOCKS_MS: Millis = 500;
+
 fn judge(timeline: &Timeline) -> Finding {
     measure(timeline).unwrap_or_else(Finding::from)
 }
@@ -26,7 +29,12 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     if timeline.plan().dependencies.is_empty() {
         return Err(Unmeasured::NotDeclared("the target file declares no dependency".into()));
     }
-    let all = &timeline.faults.all;
+    // Of a step that not every run gets to, each check says itself when its fault met nothing.
+    let degraded = timeline.step(Step::Degraded).map(|span| span.begin - CLOCKS_MS);
+    let until = degraded.unwrap_or(Millis::MAX);
+    let lost = timeline.step(Step::Loss).map_or(Millis::MAX, |span| span.begin - CLOCKS_MS);
+    let all = timeline.faults.all.iter().filter(|(_, f)| f.began < until || f.began >= lost);
+    let all: Vec<_> = all.copied().collect();
     // A call over HTTP without a breaker is only looked at: no step breaks it.
     let is_broken = |d: &Dependency| d.breaker.is_some() || d.protocol != Protocol::Http;
     if !timeline.plan().dependencies.iter().any(is_broken) {

@@ -158,6 +158,7 @@ fn late(
 /// Trials that may have to wait for the black hole: one round per open time.
 fn trials(fault: &FaultFact, breaker: &Breaker) -> usize {
     let waits = fault.fault == Fault::Silence;
-    let rounds = (fault.ended - fault.began) as f64 / 1000.0 / breaker.open_for.0;
+    // A circuit may be open already when the dependency is lost: then the first of them comes at any time.
+    let rounds = ((fault.ended - fault.began) as f64 / 1000.0 / breaker.open_for.0).ceil();
     if waits { rounds as usize * breaker.trials_per_pod() as usize } else { 0 }
 }

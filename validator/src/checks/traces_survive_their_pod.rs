@@ -46,7 +46,8 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         let answered = timeline
             .load
             .direct_requests(&pod.name, window)
-            .filter(|(_, r)| r.trace_id.is_some() && !timeline.load.is_lost(r.template, r.outcome));
+            .filter(|(_, r)| r.trace_id.is_some() && r.outcome.is_telling())
+            .filter(|(_, r)| !timeline.load.is_lost(r.template, r.outcome));
         let answered: Vec<_> = answered.collect();
         pods += usize::from(!answered.is_empty());
         total += answered.len();

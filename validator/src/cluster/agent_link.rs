@@ -7,7 +7,9 @@ use http::Method;
 use super::Cluster;
 use super::api_link::{ApiLink, ClockOffset};
 use crate::evidence::Fact;
-use crate::load::{AGENT_PORT, AgentStatus, DirectPlan, LoadPlan, PausePlan, ProbedPod, SecretHeaders};
+use crate::load::{
+    AGENT_PORT, AgentStatus, DirectPlan, ImpatiencePlan, LoadPlan, PausePlan, ProbedPod, SecretHeaders,
+};
 
 /// One agent.
 #[derive(Clone)]
@@ -42,6 +44,10 @@ impl AgentLink {
 
     pub(super) async fn pause(&self, plan: PausePlan) -> Result<(), String> {
         self.api.send(Method::POST, "/pause", &plan).await
+    }
+
+    pub(super) async fn impatience(&self, plan: ImpatiencePlan) -> Result<(), String> {
+        self.api.send(Method::POST, "/impatience", &plan).await
     }
 
     pub(super) async fn stop(&self) -> Result<(), String> {

@@ -16,7 +16,7 @@ use super::manifest::{ROLE_LABEL, labels, pod_spec};
 use super::{Cluster, PodTable, Probes, RUN_LABEL};
 use crate::evidence::{AgentFact, Fact, Millis};
 use crate::failure::Failure;
-use crate::load::{DirectPlan, LoadPlan, PausePlan, ProbedPod, SecretHeaders};
+use crate::load::{DirectPlan, ImpatiencePlan, LoadPlan, PausePlan, ProbedPod, SecretHeaders};
 use crate::moment::now;
 use crate::plan::{Plan, TargetPlan};
 
@@ -139,6 +139,19 @@ impl Agents {
         let plan = PausePlan { for_ms: length.as_millis() as u64 };
         for agent in &self.agents {
             agent.link.pause(plan).await.map_err(|e| agent.lost(&e))?;
+        }
+        Ok(())
+    }
+
+    /// Clients of every class give up early for a while.
+    ///
+    /// # Errors
+    /// Exit 3 when an agent does not take it.
+    pub async fn impatient(&self, gives_up_after: Duration, length: Duration) -> Result<(), Failure> {
+        let (gives_up_after_ms, for_ms) = (gives_up_after.as_millis() as u64, length.as_millis() as u64);
+        for agent in &self.agents {
+            let plan = ImpatiencePlan { gives_up_after_ms, for_ms };
+            agent.link.impatience(plan).await.map_err(|e| agent.lost(&e))?;
         }
         Ok(())
     }

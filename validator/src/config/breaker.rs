@@ -1,6 +1,7 @@
 //! The circuit breaker that a service declares, and what follows from it.
 
 mod opens;
+mod shares;
 
 use serde::{Deserialize, Serialize};
 

@@ -124,11 +124,21 @@ pub struct FaultFact {
     /// When it first touched something of the pod: a statement, a byte, a connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_hit: Option<Millis>,
+    /// When it last did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_hit: Option<Millis>,
     /// How often it did.
     pub hits: u64,
-    /// For [`Fault::Fail`]: statements that it could have met; `hits` of them were.
+    /// For [`Fault::Fail`]: statements that it could have met; `hits` of them were. With [`Failure::Sqlstate`] a
+    /// transaction counts once.
     #[serde(default)]
     pub met: u64,
+    /// For [`Failure::FailOver`]: when it last met a connection that it had met a second or more before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub met_again: Option<Millis>,
+    /// For [`Failure::FailOver`]: writes since the last hit that went on, over connections opened since it began.
+    #[serde(default)]
+    pub spared: u64,
     /// Statements whose wait was over before the fault, in order; the first [`FaultFact::MAX_HELD`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<Held>,

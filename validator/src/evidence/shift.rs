@@ -29,6 +29,8 @@ impl Fact {
                     began: back(f.began),
                     ended: back(f.ended),
                     first_hit: f.first_hit.map(back),
+                    last_hit: f.last_hit.map(back),
+                    met_again: f.met_again.map(back),
                     held: f.held.into_iter().map(held).collect(),
                     ..f
                 })

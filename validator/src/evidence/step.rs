@@ -47,6 +47,8 @@ pub enum Step {
     Hang,
     /// Each pod on its own: trials, hiccups, a restart of the database, the collector gone.
     Trials,
+    /// Each pod on its own: dependencies that answer, but with errors, slowly, or to callers who do not wait for them.
+    Degraded,
     /// Each pod loses one dependency altogether.
     Loss,
     /// Every pod has lost every data store.
@@ -75,6 +77,7 @@ impl Step {
             Self::Quiet => "quiet phase",
             Self::Hang => "hanging database",
             Self::Trials => "trials and hiccups",
+            Self::Degraded => "degraded dependencies",
             Self::Loss => "loss of one dependency",
             Self::Blackout => "loss of every data store",
             Self::Partial => "one dependency still away",
@@ -89,7 +92,13 @@ impl Step {
     pub fn is_peace(self) -> bool {
         match self {
             Self::Baseline | Self::RollIn | Self::Learning | Self::Quiet | Self::RollOut | Self::Tail => true,
-            Self::Hang | Self::Trials | Self::Loss | Self::Blackout | Self::Partial | Self::Recovery => false,
+            Self::Hang
+            | Self::Trials
+            | Self::Degraded
+            | Self::Loss
+            | Self::Blackout
+            | Self::Partial
+            | Self::Recovery => false,
         }
     }
 }

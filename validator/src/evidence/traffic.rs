@@ -59,6 +59,8 @@ pub enum Outcome {
     Timeout,
     /// Never sent: the agent had too many in flight. Says nothing about the service.
     Unsent,
+    /// The client hung up before the answer, since it was told to wait no longer. Says nothing about the service.
+    GaveUp,
 }
 
 impl Outcome {
@@ -67,9 +69,14 @@ impl Outcome {
     pub fn is_failure(self) -> bool {
         match self {
             Self::Answered(status) => status >= 500,
-            Self::Unsent => false,
+            Self::Unsent | Self::GaveUp => false,
             _ => true,
         }
+    }
+
+    /// Whether it tells what the service did.
+    pub fn is_telling(self) -> bool {
+        !matches!(self, Self::Unsent | Self::GaveUp)
     }
 
     /// The name in reports.
@@ -82,6 +89,7 @@ impl Outcome {
             Self::Closed => "closed without an answer".into(),
             Self::Timeout => "timeout".into(),
             Self::Unsent => "unsent".into(),
+            Self::GaveUp => "given up by its client".into(),
         }
     }
 }

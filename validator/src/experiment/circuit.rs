@@ -42,6 +42,22 @@ impl Circuit {
         }
     }
 
+    /// From the order on, a trial comes within this time if it comes at all.
+    pub(super) fn patience(&self) -> Duration {
+        self.latest.saturating_sub(self.earliest) + self.deadline + Duration::from_secs(7)
+    }
+
+    /// How long calls that work are abandoned: longer than it takes to open, if they counted as failures.
+    pub(super) fn abandoned_slow(&self) -> Duration {
+        self.earliest + Duration::from_secs(3)
+    }
+
+    /// How long calls hang that nobody waits for: until it has opened at the latest moment, and is seen to be open; not
+    /// until a trial may come.
+    pub(super) fn abandoned_hang(&self) -> Duration {
+        (self.latest + Duration::from_secs(4)).min(self.hang)
+    }
+
     /// How long the trial's answer is held: long enough for a second call to show itself, below the deadline of a call.
     pub(super) fn hold(&self) -> Duration {
         Duration::from_secs(2).min(self.deadline * 2 / 3)

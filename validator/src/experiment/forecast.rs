@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::circuit::Circuit;
 use super::peace::{self, QUIET};
-use super::{loss, trials};
+use super::{degraded, loss, trials};
 use crate::config::Need;
 use crate::evidence::Step;
 use crate::plan::Plan;
@@ -53,6 +53,7 @@ pub fn forecast(plan: &Plan, roll: Duration) -> Forecast {
     for (name, circuit) in &circuits {
         steps.extend(hang(name, circuit));
     }
+    steps.extend(degraded(plan, per_pod));
     steps.extend(losses(plan, &circuits));
     let out = "back to the template that is to stay, without the agents; load goes on";
     steps.push(PlannedStep { name: Step::RollOut.name(), about: roll, what: out.into() });
@@ -86,6 +87,17 @@ fn hang(name: &str, circuit: &Circuit) -> [PlannedStep; 2] {
         step(Step::Hang, circuit.window + circuit.hang, format!("no call to {name} is answered, pings are")),
         step(Step::Trials, trials::least(circuit), format!("each pod: trials at {name}, hiccups, a restart")),
     ]
+}
+
+/// Each dependency that is degraded, and how.
+fn degraded(plan: &Plan, per_pod: f64) -> Vec<PlannedStep> {
+    let pods = usize::try_from(plan.target.replicas).unwrap_or(1);
+    let step = |round: &degraded::Round| PlannedStep {
+        name: Step::Degraded.name(),
+        about: degraded::least(round, &degraded::assignment(round, pods)),
+        what: round.to_string(),
+    };
+    degraded::rounds(plan.dependencies.iter(), per_pod).iter().map(step).collect()
 }
 
 fn losses(plan: &Plan, circuits: &[(&str, Circuit)]) -> Vec<PlannedStep> {

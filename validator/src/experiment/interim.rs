@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::stage::Stage;
+use super::context::RunContext;
 use crate::checks::ALL;
 use crate::cluster::Stays;
 use crate::evidence::{Evidence, Fact, Header};
@@ -17,13 +17,13 @@ const AT_MOST: Duration = Duration::from_mins(1);
 
 /// The template for the roll out: the candidate's, unless something that gates has failed so far. What needs the roll
 /// out is inconclusive until then, and does not count. Gives what failed.
-pub(super) async fn stays(stage: &Stage<'_>, header: Header) -> (Stays, String) {
+pub(super) async fn stays(context: &RunContext<'_>, header: Header) -> (Stays, String) {
     let judged = async {
-        let mut facts: Vec<Fact> = stage.target.facts.clone();
-        facts.extend(stage.diary.facts().into_iter().chain(stage.pulse.facts()));
-        facts.extend(stage.agents.evidence().await.map_err(|failure| failure.to_string())?);
-        facts.extend(stage.middle.evidence().await);
-        facts.extend(stage.collector.seen());
+        let mut facts: Vec<Fact> = context.target.facts.clone();
+        facts.extend(context.step_log.facts().into_iter().chain(context.pulse.facts()));
+        facts.extend(context.agents.evidence().await.map_err(|failure| failure.to_string())?);
+        facts.extend(context.middle.evidence().await);
+        facts.extend(context.collector.seen());
         // It takes some CPU: the watches and the Lease go on meanwhile.
         let judged = spawn_blocking(move || judge(&Evidence::new(header, facts), ALL)).await;
         judged.map_err(|error| error.to_string())

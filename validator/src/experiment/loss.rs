@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::stage::Stage;
+use super::context::RunContext;
 use crate::config::Need;
 use crate::evidence::{Fault, Step};
 use crate::failure::Failure;
@@ -34,92 +34,96 @@ pub(super) const RECOVERY: Duration = Duration::from_secs(25);
 const AT_MOST: Duration = Duration::from_mins(4);
 
 /// Runs the four steps.
-pub(super) async fn run(stage: &Stage<'_>, pods: &[String]) -> Result<(), Failure> {
-    let stores = stage.stores();
+pub(super) async fn run(context: &RunContext<'_>, pods: &[String]) -> Result<(), Failure> {
+    let stores = context.stores();
     if stores.is_empty() {
         return Ok(());
     }
-    one_of_each(stage, &stores, pods).await?;
-    all_of_all(stage, &stores, pods).await?;
-    the_other_of_each(stage, &stores, pods).await?;
-    recover(stage, &stores, pods).await
+    one_of_each(context, &stores, pods).await?;
+    all_of_all(context, &stores, pods).await?;
+    the_other_of_each(context, &stores, pods).await?;
+    recover(context, &stores, pods).await
 }
 
-async fn one_of_each(stage: &Stage<'_>, stores: &[&str], pods: &[String]) -> Result<(), Failure> {
-    let least = least(stage);
-    stage.diary.begin(Step::Loss, least);
+async fn one_of_each(context: &RunContext<'_>, stores: &[&str], pods: &[String]) -> Result<(), Failure> {
+    let least = least(context);
+    context.step_log.begin(Step::Loss, least);
     for (number, pod) in pods.iter().enumerate() {
         let store = stores[first(number, stores.len())];
-        stage.faults.set(store, [(pod.as_str(), mode(number))], AT_MOST).await?;
+        context.faults.set(store, [(pod.as_str(), mode(number))], AT_MOST).await?;
     }
     sleep(least).await;
     // Pods that lack what they need leave; those that promise to go on are watched while they do.
     let lost = |number| stores[first(number, stores.len())];
-    let leaving = pods.iter().enumerate().filter(|(number, _)| needs(stage, lost(*number)));
+    let leaving = pods.iter().enumerate().filter(|(number, _)| needs(context, lost(*number)));
     let leaving: Vec<&String> = leaving.map(|(_, pod)| pod).collect();
-    let gone = |stage: &Stage<'_>| {
-        let serving = stage.serving();
+    let gone = |context: &RunContext<'_>| {
+        let serving = context.serving();
         leaving.iter().all(|pod| !serving.contains(pod))
     };
-    stage.wait_for(LOSS_MAX.saturating_sub(least), gone).await;
-    stage.diary.end(Step::Loss);
+    context.wait_for(LOSS_MAX.saturating_sub(least), gone).await;
+    context.step_log.end(Step::Loss);
     Ok(())
 }
 
-async fn all_of_all(stage: &Stage<'_>, stores: &[&str], pods: &[String]) -> Result<(), Failure> {
-    stage.diary.begin(Step::Blackout, BLACKOUT);
+async fn all_of_all(context: &RunContext<'_>, stores: &[&str], pods: &[String]) -> Result<(), Failure> {
+    context.step_log.begin(Step::Blackout, BLACKOUT);
     for (number, pod) in pods.iter().enumerate() {
         let lost = first(number, stores.len());
         for (_, store) in stores.iter().enumerate().filter(|(index, _)| *index != lost) {
-            stage.faults.set(store, [(pod.as_str(), mode(number + 1))], AT_MOST).await?;
+            context.faults.set(store, [(pod.as_str(), mode(number + 1))], AT_MOST).await?;
         }
     }
     sleep(BLACKOUT).await;
-    stage.diary.end(Step::Blackout);
+    context.step_log.end(Step::Blackout);
     Ok(())
 }
 
-async fn the_other_of_each(stage: &Stage<'_>, stores: &[&str], pods: &[String]) -> Result<(), Failure> {
-    stage.diary.begin(Step::Partial, PARTIAL);
+async fn the_other_of_each(
+    context: &RunContext<'_>,
+    stores: &[&str],
+    pods: &[String],
+) -> Result<(), Failure> {
+    context.step_log.begin(Step::Partial, PARTIAL);
     for (number, pod) in pods.iter().enumerate() {
-        stage.faults.clear(stores[first(number, stores.len())], pod).await?;
+        context.faults.clear(stores[first(number, stores.len())], pod).await?;
     }
     sleep(PARTIAL).await;
-    stage.diary.end(Step::Partial);
+    context.step_log.end(Step::Partial);
     Ok(())
 }
 
-async fn recover(stage: &Stage<'_>, stores: &[&str], pods: &[String]) -> Result<(), Failure> {
-    let circuits = stage.circuits();
+async fn recover(context: &RunContext<'_>, stores: &[&str], pods: &[String]) -> Result<(), Failure> {
+    let circuits = context.circuits();
     let longest = circuits.iter().map(|(_, circuit)| circuit.open_for + circuit.deadline).max();
-    let before: Vec<u64> = calls(stage, pods);
+    let before: Vec<u64> = calls(context, pods);
     // A trial may fail just before everything is back.
-    stage.diary.begin(Step::Recovery, circuits.first().map_or(PARTIAL, |(_, circuit)| circuit.open_for));
+    context.step_log.begin(Step::Recovery, circuits.first().map_or(PARTIAL, |(_, circuit)| circuit.open_for));
     for store in stores {
-        stage.faults.clear_all(store).await?;
+        context.faults.clear_all(store).await?;
     }
-    stage
-        .wait_for(longest.unwrap_or_default() + RECOVERY, |stage| {
-            let flowing = calls(stage, pods).iter().zip(&before).all(|(now, before)| *now >= before + 20);
-            flowing && stage.all_in()
+    context
+        .wait_for(longest.unwrap_or_default() + RECOVERY, |context| {
+            let flowing = calls(context, pods).iter().zip(&before).all(|(now, before)| *now >= before + 20);
+            flowing && context.all_in()
         })
         .await;
     sleep(Duration::from_secs(3)).await;
-    stage.diary.end(Step::Recovery);
+    context.step_log.end(Step::Recovery);
     Ok(())
 }
 
 /// Calls of each pod at the databases with a breaker, so far.
-fn calls(stage: &Stage<'_>, pods: &[String]) -> Vec<u64> {
-    let circuits = stage.circuits();
-    let of = |pod: &String| circuits.iter().map(|(name, _)| stage.faults.now(name, pod).calls).sum();
+fn calls(context: &RunContext<'_>, pods: &[String]) -> Vec<u64> {
+    let circuits = context.circuits();
+    let of = |pod: &String| circuits.iter().map(|(name, _)| context.faults.now(name, pod).calls).sum();
     pods.iter().map(of).collect()
 }
 
 /// How long each pod lacks one dependency at least.
-fn least(stage: &Stage<'_>) -> Duration {
-    let latest = stage.circuits().iter().map(|(_, circuit)| circuit.latest).max();
-    let all_leave = stage.stores().into_iter().all(|store| needs(stage, store));
+fn least(context: &RunContext<'_>) -> Duration {
+    let latest = context.circuits().iter().map(|(_, circuit)| circuit.latest).max();
+    let all_leave = context.stores().into_iter().all(|store| needs(context, store));
     match latest {
         Some(latest) if !all_leave => LOSS_MIN.max(latest + WATCHED),
         _ => LOSS_MIN,
@@ -127,8 +131,8 @@ fn least(stage: &Stage<'_>) -> Duration {
 }
 
 /// Whether a pod is not ready without it.
-fn needs(stage: &Stage<'_>, store: &str) -> bool {
-    stage.dependencies().any(|d| d.name == store && d.readiness == Need::Required)
+fn needs(context: &RunContext<'_>, store: &str) -> bool {
+    context.dependencies().any(|d| d.name == store && d.readiness == Need::Required)
 }
 
 /// Which store a pod loses first: the second of two for every third pod.

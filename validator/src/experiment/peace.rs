@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::answers;
-use super::stage::Stage;
+use super::context::RunContext;
 use crate::cluster::Agents;
 use crate::evidence::Step;
 use crate::failure::Failure;
@@ -30,18 +30,18 @@ const LATE: Duration = Duration::from_secs(5);
 /// # Errors
 /// Exit 3 when no agent has seen the target: whatever was broken would be broken in front of nobody. Where only some
 /// dependencies were not reached through their agents the run goes on, and GL-E108 says which.
-pub(super) async fn run(stage: &Stage<'_>, progress: &mut Progress) -> Result<(), Failure> {
-    if stage.dependencies().next().is_some() {
+pub(super) async fn run(context: &RunContext<'_>, progress: &mut Progress) -> Result<(), Failure> {
+    if context.dependencies().next().is_some() {
         progress.tell("learning the health pings: no load for some seconds");
-        learn(stage).await?;
+        learn(context).await?;
     }
     progress.tell(&format!("quiet phase of {} s under load, through the agents", QUIET.as_secs()));
     // Each pod is met, however the Service spreads: one that nobody asks anything connects to nothing.
-    stage.direct_traced(&stage.serving()).await?;
-    stage.diary.begin(Step::Quiet, QUIET);
+    context.direct_traced(&context.serving()).await?;
+    context.step_log.begin(Step::Quiet, QUIET);
     sleep(QUIET).await;
-    stage.diary.end(Step::Quiet);
-    if stage.dependencies().next().is_none() || stage.wait_for(LATE, Stage::is_seen).await {
+    context.step_log.end(Step::Quiet);
+    if context.dependencies().next().is_none() || context.wait_for(LATE, RunContext::is_seen).await {
         return Ok(());
     }
     Err(unseen())
@@ -64,14 +64,14 @@ pub(super) async fn answered(agents: &Agents, plan: &Plan) -> Result<(), Failure
     answers::trouble(&facts, &plan.traffic.requests, least).map_or(Ok(()), Err)
 }
 
-async fn learn(stage: &Stage<'_>) -> Result<(), Failure> {
-    stage.diary.begin(Step::Learning, SETTLE + LEARNING);
-    stage.agents.pause(SETTLE + LEARNING).await?;
+async fn learn(context: &RunContext<'_>) -> Result<(), Failure> {
+    context.step_log.begin(Step::Learning, SETTLE + LEARNING);
+    context.agents.pause(SETTLE + LEARNING).await?;
     sleep(SETTLE).await;
-    stage.middle.learn(true).await?;
+    context.middle.learn(true).await?;
     sleep(LEARNING.saturating_sub(Duration::from_millis(500))).await;
-    stage.middle.learn(false).await?;
+    context.middle.learn(false).await?;
     sleep(Duration::from_millis(500)).await;
-    stage.diary.end(Step::Learning);
+    context.step_log.end(Step::Learning);
     Ok(())
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use futures_util::future::try_join_all;
 use tokio::time::{Instant, sleep};
 
+use super::context::RunContext;
 use super::peace;
-use super::stage::Stage;
 use crate::cluster::{PodTable, RollEnd, Stays};
 use crate::evidence::{Fault, Step, StepTrouble};
 use crate::failure::Failure;
@@ -36,57 +36,57 @@ const BEFORE: Duration = Duration::from_secs(5);
 
 /// Brings the candidate; says whether it runs and can be experimented on.
 pub(super) async fn roll_in(
-    stage: &Stage<'_>,
+    context: &RunContext<'_>,
     deadline: Instant,
     progress: &mut Progress,
 ) -> Result<bool, Failure> {
-    stage.diary.begin(Step::RollIn, stage.target.least_roll);
+    context.step_log.begin(Step::RollIn, context.target.least_roll);
     let told = |gone: usize, all: usize| progress.tell(&count(Step::RollIn, gone, all));
     let rolled = tokio::select! {
-        rolled = stage.rollout.roll_in(deadline, told) => rolled?,
-        failed = keep_cold(stage) => return Err(failed),
+        rolled = context.rollout.roll_in(deadline, told) => rolled?,
+        failed = keep_cold(context) => return Err(failed),
     };
-    for cache in stage.caches() {
-        stage.faults.clear_all(cache).await?;
+    for cache in context.caches() {
+        context.faults.clear_all(cache).await?;
     }
     // Pods that no agent has seen may not start because we keep them from their dependencies.
     if let RollEnd::Stuck(reason) = &rolled
-        && stage.dependencies().next().is_some()
-        && !stage.is_led_seen()
+        && context.dependencies().next().is_some()
+        && !context.is_led_seen()
     {
         return Err(peace::unseen().about(reason));
     }
-    ended(stage, Step::RollIn, rolled)
+    ended(context, Step::RollIn, rolled)
 }
 
 /// Brings the template that stays, and asks the pods that leave until they are gone.
 pub(super) async fn roll_out(
-    stage: &Stage<'_>,
+    context: &RunContext<'_>,
     stays: Stays,
     deadline: Instant,
     progress: &mut Progress,
 ) -> Result<bool, Failure> {
-    stage.diary.begin(Step::RollOut, BEFORE + stage.target.least_roll);
-    let leaving = stage.serving();
-    stage.direct_traced(&leaving).await?;
+    context.step_log.begin(Step::RollOut, BEFORE + context.target.least_roll);
+    let leaving = context.serving();
+    context.direct_traced(&leaving).await?;
     sleep(BEFORE).await;
-    hold_some(stage, &leaving).await?;
+    hold_some(context, &leaving).await?;
     let told = |gone: usize, all: usize| progress.tell(&count(Step::RollOut, gone, all));
     let rolled = tokio::select! {
-        rolled = stage.rollout.roll_out(stays, deadline, told) => rolled?,
-        failed = follow(stage, &leaving) => return Err(failed),
-        Err(failed) = try_join_all(leaving.iter().map(|pod| release(stage, pod))) => return Err(failed),
+        rolled = context.rollout.roll_out(stays, deadline, told) => rolled?,
+        failed = follow(context, &leaving) => return Err(failed),
+        Err(failed) = try_join_all(leaving.iter().map(|pod| release(context, pod))) => return Err(failed),
     };
-    for (database, _) in stage.circuits() {
-        stage.faults.clear_all(database).await?;
+    for (database, _) in context.circuits() {
+        context.faults.clear_all(database).await?;
     }
-    stage.direct(&[]).await?;
-    if !ended(stage, Step::RollOut, rolled)? {
+    context.direct(&[]).await?;
+    if !ended(context, Step::RollOut, rolled)? {
         return Ok(false);
     }
-    stage.diary.begin(Step::Tail, TAIL);
+    context.step_log.begin(Step::Tail, TAIL);
     sleep(TAIL).await;
-    stage.diary.end(Step::Tail);
+    context.step_log.end(Step::Tail);
     Ok(true)
 }
 
@@ -95,12 +95,12 @@ fn count(step: Step, gone: usize, all: usize) -> String {
 }
 
 /// Says whether the roll is complete.
-fn ended(stage: &Stage<'_>, step: Step, rolled: RollEnd) -> Result<bool, Failure> {
+fn ended(context: &RunContext<'_>, step: Step, rolled: RollEnd) -> Result<bool, Failure> {
     let complete = rolled == RollEnd::Complete;
     match rolled {
-        RollEnd::Complete => stage.diary.end(step),
-        RollEnd::Stuck(reason) => stage.diary.end_early(step, StepTrouble::Stuck(reason)),
-        RollEnd::OutOfTime(left) => stage.diary.end_early(step, StepTrouble::OutOfTime(left)),
+        RollEnd::Complete => context.step_log.end(step),
+        RollEnd::Stuck(reason) => context.step_log.end_early(step, StepTrouble::Stuck(reason)),
+        RollEnd::OutOfTime(left) => context.step_log.end_early(step, StepTrouble::OutOfTime(left)),
         RollEnd::Unpullable(reason) => return Err(unpullable(&reason)),
     }
     Ok(complete)
@@ -108,36 +108,36 @@ fn ended(stage: &Stage<'_>, step: Step, rolled: RollEnd) -> Result<bool, Failure
 
 /// Holds some answers of every pod that is about to be replaced, so that each has calls in flight when it is told to
 /// end; none of a pod that has too few connections to spare one.
-async fn hold_some(stage: &Stage<'_>, leaving: &[String]) -> Result<(), Failure> {
-    for (database, circuit) in stage.circuits() {
+async fn hold_some(context: &RunContext<'_>, leaving: &[String]) -> Result<(), Failure> {
+    for (database, circuit) in context.circuits() {
         let hold_ms = circuit.hold().as_millis() as u64;
-        let spare = |pod: &String| HELD_AT_ONCE.min(stage.faults.now(database, pod).open / HELD_PART);
+        let spare = |pod: &String| HELD_AT_ONCE.min(context.faults.now(database, pod).open / HELD_PART);
         let each = leaving.iter().map(|pod| (pod.as_str(), spare(pod))).filter(|(_, spare)| *spare > 0);
         let each = each.map(|(pod, at_most)| (pod, Fault::Hold { hold_ms, at_most }));
-        stage.faults.set(database, each, ROLL_AT_MOST).await?;
+        context.faults.set(database, each, ROLL_AT_MOST).await?;
     }
     Ok(())
 }
 
 /// Ends the holds of a pod soon after its SIGTERM, if it comes when the template says: a statement that began late in the
 /// drain would outlast it by our doing.
-async fn release(stage: &Stage<'_>, pod: &String) -> Result<(), Failure> {
-    let mut pods = stage.pods.clone();
+async fn release(context: &RunContext<'_>, pod: &String) -> Result<(), Failure> {
+    let mut pods = context.pods.clone();
     let leaves = |table: &PodTable| table.get(pod).is_none_or(|brief| brief.leaving);
     if pods.wait_for(leaves).await.is_err() {
         return Ok(());
     }
-    let hook = if let PreStop::Sleep(seconds) = stage.plan.target.pre_stop { seconds } else { 0 };
+    let hook = if let PreStop::Sleep(seconds) = context.plan.target.pre_stop { seconds } else { 0 };
     sleep(Duration::from_secs(hook.into()) + HELD_AFTER).await;
-    for (database, _) in stage.circuits() {
-        stage.faults.clear(database, pod).await?;
+    for (database, _) in context.circuits() {
+        context.faults.clear(database, pod).await?;
     }
     Ok(())
 }
 
 /// Keeps asking those that are still there. Ends only when an agent does not take the list.
-async fn follow(stage: &Stage<'_>, leaving: &[String]) -> Failure {
-    let mut pods = stage.pods.clone();
+async fn follow(context: &RunContext<'_>, leaving: &[String]) -> Failure {
+    let mut pods = context.pods.clone();
     let mut asked = leaving.to_vec();
     loop {
         let there: Vec<String> = {
@@ -145,7 +145,7 @@ async fn follow(stage: &Stage<'_>, leaving: &[String]) -> Failure {
             leaving.iter().filter(|pod| table.contains_key(*pod)).cloned().collect()
         };
         if there != asked {
-            if let Err(failure) = stage.direct_traced(&there).await {
+            if let Err(failure) = context.direct_traced(&there).await {
                 return failure;
             }
             asked = there;
@@ -158,18 +158,18 @@ async fn follow(stage: &Stage<'_>, leaving: &[String]) -> Failure {
 
 /// Lets every read of a cache miss, for the pods of the candidate as they come: a deploy with a cold cache. Ends only
 /// when an order fails.
-async fn keep_cold(stage: &Stage<'_>) -> Failure {
+async fn keep_cold(context: &RunContext<'_>) -> Failure {
     let mut cold = BTreeSet::new();
-    let mut pods = stage.pods.clone();
+    let mut pods = context.pods.clone();
     loop {
         let new: Vec<String> = {
             let table = pods.borrow_and_update();
             let led = table.iter().filter(|(pod, brief)| brief.led && !cold.contains(*pod));
             led.map(|(pod, _)| pod.clone()).collect()
         };
-        for cache in stage.caches().into_iter().filter(|_| !new.is_empty()) {
+        for cache in context.caches().into_iter().filter(|_| !new.is_empty()) {
             let each = new.iter().map(|pod| (pod.as_str(), Fault::Miss));
-            if let Err(failure) = stage.faults.set(cache, each, ROLL_AT_MOST).await {
+            if let Err(failure) = context.faults.set(cache, each, ROLL_AT_MOST).await {
                 return failure;
             }
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::circuit::Circuit;
-use super::stage::Stage;
+use super::context::RunContext;
 use crate::cluster::delete_pod;
 use crate::evidence::{Fault, TrialEnd};
 use crate::failure::Failure;
@@ -30,7 +30,7 @@ const REPLACEMENT: Duration = Duration::from_mins(1);
 
 /// One thing that happens to one pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Act {
+pub(super) enum Injection {
     /// The trial call hangs until its caller gives up; the next one, an open time later, is answered.
     FailedTrial,
     /// The trial call is held and then answered.
@@ -44,19 +44,19 @@ pub(super) enum Act {
 }
 
 /// Which pod goes through what. Acts that do not fit side by side come one after the other.
-pub(super) fn casting(pods: usize) -> Vec<Vec<Act>> {
-    use Act::{FailedTrial, GoodTrial, Hiccups, NoCollector, Restart};
-    let mut cast = match pods {
+pub(super) fn assignment(pods: usize) -> Vec<Vec<Injection>> {
+    use Injection::{FailedTrial, GoodTrial, Hiccups, NoCollector, Restart};
+    let mut assigned = match pods {
         0 => Vec::new(),
         1 => vec![vec![FailedTrial, Restart, Hiccups, NoCollector]],
         2 => vec![vec![FailedTrial, Restart, Hiccups], vec![GoodTrial, NoCollector]],
         _ => vec![vec![FailedTrial, Restart], vec![GoodTrial, Hiccups], vec![GoodTrial, NoCollector]],
     };
-    cast.resize(pods, vec![GoodTrial]);
-    cast
+    assigned.resize(pods, vec![GoodTrial]);
+    assigned
 }
 
-/// How long the acts of three pods take at least: the longest is two open times, or the hiccups.
+/// How long the injections of three pods take at least: the longest is two open times, or the hiccups.
 pub(super) fn least(circuit: &Circuit) -> Duration {
     let pause = circuit.window + Duration::from_secs(2);
     let failed = circuit.deadline + circuit.open_for + circuit.hold() + pause + RESTART;
@@ -64,105 +64,116 @@ pub(super) fn least(circuit: &Circuit) -> Duration {
     failed.max(hiccups)
 }
 
-/// Sends one pod through its acts.
-pub(super) async fn play(
-    stage: &Stage<'_>,
+/// Sends one pod through its injections.
+pub(super) async fn apply(
+    context: &RunContext<'_>,
     database: &str,
     circuit: &Circuit,
     pod: &str,
-    acts: &[Act],
+    injections: &[Injection],
 ) -> Result<(), Failure> {
-    for act in acts {
-        match act {
-            Act::FailedTrial => failed_trial(stage, database, circuit, pod).await?,
-            Act::GoodTrial => good_trial(stage, database, circuit, pod).await,
-            Act::Hiccups => hiccups(stage, database, circuit, pod).await?,
-            Act::Restart => restart(stage, database, circuit, pod).await?,
-            Act::NoCollector => no_collector(stage, pod).await?,
+    for injection in injections {
+        match injection {
+            Injection::FailedTrial => failed_trial(context, database, circuit, pod).await?,
+            Injection::GoodTrial => good_trial(context, database, circuit, pod).await,
+            Injection::Hiccups => hiccups(context, database, circuit, pod).await?,
+            Injection::Restart => restart(context, database, circuit, pod).await?,
+            Injection::NoCollector => no_collector(context, pod).await?,
         }
     }
     Ok(())
 }
 
 /// The order was given with those of the other pods; here it is waited for.
-async fn good_trial(stage: &Stage<'_>, database: &str, circuit: &Circuit, pod: &str) {
-    stage.faults.trial_over(database, pod, patience(circuit)).await;
+async fn good_trial(context: &RunContext<'_>, database: &str, circuit: &Circuit, pod: &str) {
+    context.faults.trial_over(database, pod, circuit.patience()).await;
 }
 
 async fn failed_trial(
-    stage: &Stage<'_>,
+    context: &RunContext<'_>,
     database: &str,
     circuit: &Circuit,
     pod: &str,
 ) -> Result<(), Failure> {
-    stage.faults.trial_over(database, pod, patience(circuit)).await;
+    context.faults.trial_over(database, pod, circuit.patience()).await;
     sleep(circuit.open_for.saturating_sub(Duration::from_secs(2))).await;
     let fault = Fault::Trial { hold_ms: circuit.hold().as_millis() as u64, end: TrialEnd::Forward };
-    stage.faults.set(database, [(pod, fault)], circuit.open_for * 3).await?;
-    stage.faults.trial_over(database, pod, patience(circuit)).await;
+    context.faults.set(database, [(pod, fault)], circuit.open_for * 3).await?;
+    context.faults.trial_over(database, pod, circuit.patience()).await;
     Ok(())
 }
 
-/// From the order on, a trial comes within this time if it comes at all.
-fn patience(circuit: &Circuit) -> Duration {
-    circuit.latest.saturating_sub(circuit.earliest) + circuit.deadline + Duration::from_secs(7)
-}
-
-async fn hiccups(stage: &Stage<'_>, database: &str, circuit: &Circuit, pod: &str) -> Result<(), Failure> {
+async fn hiccups(
+    context: &RunContext<'_>,
+    database: &str,
+    circuit: &Circuit,
+    pod: &str,
+) -> Result<(), Failure> {
     for hiccup in HICCUPS {
         // What happened before must have left the window.
         sleep(circuit.window + Duration::from_secs(2)).await;
-        stage.faults.set(database, [(pod, Fault::Stall)], hiccup).await?;
+        context.faults.set(database, [(pod, Fault::Stall)], hiccup).await?;
         sleep(hiccup).await;
     }
-    closed_again(stage, database, circuit, pod).await;
+    closed_again(context, database, circuit, pod).await;
     Ok(())
 }
 
-async fn restart(stage: &Stage<'_>, database: &str, circuit: &Circuit, pod: &str) -> Result<(), Failure> {
+async fn restart(
+    context: &RunContext<'_>,
+    database: &str,
+    circuit: &Circuit,
+    pod: &str,
+) -> Result<(), Failure> {
     sleep(circuit.window + Duration::from_secs(2)).await;
-    stage.faults.set(database, [(pod, Fault::Refuse)], RESTART).await?;
+    context.faults.set(database, [(pod, Fault::Refuse)], RESTART).await?;
     sleep(RESTART).await;
-    closed_again(stage, database, circuit, pod).await;
+    closed_again(context, database, circuit, pod).await;
     Ok(())
 }
 
 /// Waits until calls flow, and long enough to see that they go on.
-async fn closed_again(stage: &Stage<'_>, database: &str, circuit: &Circuit, pod: &str) {
+async fn closed_again(context: &RunContext<'_>, database: &str, circuit: &Circuit, pod: &str) {
     sleep(Duration::from_secs(3)).await;
-    stage.faults.calls_again(database, pod, circuit.open_for + patience(circuit)).await;
+    context.faults.calls_again(database, pod, circuit.open_for + circuit.patience()).await;
 }
 
-pub(super) async fn no_collector(stage: &Stage<'_>, pod: &str) -> Result<(), Failure> {
-    let Some(collector) = stage.collector() else { return Ok(()) };
+pub(super) async fn no_collector(context: &RunContext<'_>, pod: &str) -> Result<(), Failure> {
+    let Some(collector) = context.collector() else { return Ok(()) };
     sleep(BEFORE).await;
-    stage.faults.set(collector, [(pod, Fault::Refuse)], WITHOUT_COLLECTOR + REPLACEMENT * 2).await?;
+    context.faults.set(collector, [(pod, Fault::Refuse)], WITHOUT_COLLECTOR + REPLACEMENT * 2).await?;
     sleep(WITHOUT_COLLECTOR).await;
-    delete_pod(stage.cluster, pod).await?;
-    stage.wait_for(REPLACEMENT * 2, |stage| !stage.pods.borrow().contains_key(pod) && stage.all_in()).await;
-    stage.faults.clear(collector, pod).await?;
-    stage.direct(&stage.serving()).await
+    delete_pod(context.cluster, pod).await?;
+    context
+        .wait_for(REPLACEMENT * 2, |context| !context.pods.borrow().contains_key(pod) && context.all_in())
+        .await;
+    context.faults.clear(collector, pod).await?;
+    context.direct(&context.serving()).await
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Act, casting};
+    use super::{Injection, assignment};
 
     #[test]
     fn every_act_is_played_however_few_pods_there_are() {
         for pods in 1..6 {
-            let cast = casting(pods);
-            assert_eq!(cast.len(), pods);
-            for act in [Act::FailedTrial, Act::Hiccups, Act::Restart, Act::NoCollector] {
+            let assigned = assignment(pods);
+            assert_eq!(assigned.len(), pods);
+            for injection in
+                [Injection::FailedTrial, Injection::Hiccups, Injection::Restart, Injection::NoCollector]
+            {
                 assert_eq!(
-                    cast.iter().flatten().filter(|played| **played == act).count(),
+                    assigned.iter().flatten().filter(|assigned| **assigned == injection).count(),
                     1,
-                    "{act:?}, {pods} pods"
+                    "{injection:?}, {pods} pods"
                 );
             }
-            let trial = |acts: &Vec<Act>| matches!(acts[0], Act::FailedTrial | Act::GoodTrial);
-            assert!(cast.iter().all(trial), "each pod begins with its trial");
+            let trial = |injections: &Vec<Injection>| {
+                matches!(injections[0], Injection::FailedTrial | Injection::GoodTrial)
+            };
+            assert!(assigned.iter().all(trial), "each pod begins with its trial");
         }
-        assert!(casting(0).is_empty());
+        assert!(assignment(0).is_empty());
     }
 }

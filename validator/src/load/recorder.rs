@@ -147,7 +147,8 @@ impl Recorder {
             second.without_retry_after +=
                 u32::from(shot.outcome == Outcome::Answered(503) && !shot.retry_after);
         });
-        let notable = self.is_wrong(&shot) || !on_time || shot.took > SLOW || shot.sampled.is_some();
+        let odd = self.is_wrong(&shot) || shot.outcome == Outcome::GaveUp;
+        let notable = odd || !on_time || shot.took > SLOW || shot.sampled.is_some();
         let mut record = self.lock();
         let told = record.told.entry((shot.turn.template, shot.outcome)).or_default();
         *told = told.saturating_add(1);

@@ -16,9 +16,12 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::patience::Patience;
 use super::pause::Pause;
 use super::shooter::Shooter;
-use super::{AgentClock, DirectPlan, LoadPlan, PausePlan, ProbedPod, Recorder, SecretHeaders};
+use super::{
+    AgentClock, DirectPlan, ImpatiencePlan, LoadPlan, PausePlan, ProbedPod, Recorder, SecretHeaders,
+};
 use super::{classes, direct, prober};
 use crate::evidence::Who;
 use crate::pulse::Pulse;
@@ -49,6 +52,7 @@ struct Agent {
     probed: watch::Sender<Vec<ProbedPod>>,
     direct: watch::Sender<DirectPlan>,
     pause: Pause,
+    patience: Patience,
     // Guards the headers that the next load sends; held while they are set or copied.
     secrets: Mutex<SecretHeaders>,
     // Guards one moment; held to set or copy it.
@@ -75,6 +79,7 @@ pub async fn serve(listener: TcpListener) -> std::io::Result<()> {
         .route("/probes", put(probes))
         .route("/direct", put(aim_direct))
         .route("/pause", post(pause))
+        .route("/impatience", post(impatience))
         .route("/stop", post(stop))
         .route("/evidence", get(evidence))
         .layer(from_fn_with_state(Arc::clone(&agent), hear))
@@ -110,7 +115,7 @@ async fn start(State(agent): State<Arc<Agent>>, Json(plan): Json<LoadPlan>) -> i
     let tasks = TaskTracker::new();
     let at_most = Duration::from_secs_f64(plan.at_most_s.clamp(1.0, 3600.0));
     let secrets = agent.secrets.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let shooter = Arc::new(Shooter::new(plan, secrets, recorder.clone()));
+    let shooter = Arc::new(Shooter::new(plan, secrets, agent.patience.clone(), recorder.clone()));
     classes::start(&shooter, &agent.pause, &stop, &tasks);
     let direct = direct::run(Arc::clone(&shooter), agent.direct.subscribe(), stop.clone(), tasks.clone());
     tasks.spawn(direct);
@@ -152,6 +157,12 @@ async fn pause(State(agent): State<Arc<Agent>>, Json(plan): Json<PausePlan>) -> 
     StatusCode::NO_CONTENT
 }
 
+async fn impatience(State(agent): State<Arc<Agent>>, Json(plan): Json<ImpatiencePlan>) -> StatusCode {
+    let (after, length) = (plan.gives_up_after_ms, plan.for_ms);
+    agent.patience.lose(Duration::from_millis(after), Duration::from_millis(length));
+    StatusCode::NO_CONTENT
+}
+
 async fn stop(State(agent): State<Arc<Agent>>) -> impl IntoResponse {
     let Some(load) = agent.load() else {
         return (StatusCode::CONFLICT, "no load was started");
@@ -181,9 +192,16 @@ impl Agent {
     fn new() -> Self {
         let (probed, _) = watch::channel(Vec::new());
         let (direct, _) = watch::channel(DirectPlan::default());
-        let (pause, heard) = (Pause::default(), Mutex::new(Instant::now()));
-        let secrets = Mutex::default();
-        Self { clock: AgentClock::start(), probed, direct, pause, secrets, heard, load: Mutex::new(None) }
+        Self {
+            clock: AgentClock::start(),
+            probed,
+            direct,
+            pause: Pause::default(),
+            patience: Patience::default(),
+            secrets: Mutex::default(),
+            heard: Mutex::new(Instant::now()),
+            load: Mutex::new(None),
+        }
     }
 
     fn hear(&self) {

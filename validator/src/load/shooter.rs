@@ -13,6 +13,7 @@ use super::choice::Choice;
 use super::classes::rate_of;
 use super::idle::IdleLimit;
 use super::link::{Exchange, Link, Untouched};
+use super::patience::Patience;
 use super::recorder::{LinkEnd, Recorder, Shot};
 use super::sampling::Sampling;
 use super::{LoadPlan, SecretHeaders};
@@ -26,6 +27,7 @@ pub(super) struct Shooter {
     pub(super) plan: LoadPlan,
     pub(super) recorder: Recorder,
     secrets: SecretHeaders,
+    patience: Patience,
     pub(super) idle: IdleLimit,
     sampling: Sampling,
 }
@@ -68,10 +70,15 @@ impl Aim {
 }
 
 impl Shooter {
-    pub(super) fn new(plan: LoadPlan, secrets: SecretHeaders, recorder: Recorder) -> Self {
+    pub(super) fn new(
+        plan: LoadPlan,
+        secrets: SecretHeaders,
+        patience: Patience,
+        recorder: Recorder,
+    ) -> Self {
         let serves = |class| !Choice::of(&plan, class).is_empty();
         let sampling = Sampling::new(plan.sampled, rate_of(Class::Idle, plan.rate, serves), plan.rate);
-        Self { plan, recorder, secrets, idle: IdleLimit::default(), sampling }
+        Self { plan, recorder, secrets, patience, idle: IdleLimit::default(), sampling }
     }
 
     /// Whether the plan has a request for this class.
@@ -104,9 +111,12 @@ impl Shooter {
         }
         let prepared = self.prepare(&turn);
         let aim = turn.aim.clone();
-        let sent = Instant::now();
+        let (sent, impatient) = (Instant::now(), self.patience.limit());
+        let deadline = sent + impatient.unwrap_or(REQUEST_DEADLINE);
         let Exchange { outcome, error, retry_after } =
-            self.deliver(&aim, prepared.request, slot, sent + REQUEST_DEADLINE).await;
+            self.deliver(&aim, prepared.request, slot, deadline).await;
+        let gave_up = impatient.is_some() && outcome == Outcome::Timeout;
+        let outcome = if gave_up { Outcome::GaveUp } else { outcome };
         self.recorder.request(Shot {
             turn,
             retry_after,

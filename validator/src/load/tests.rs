@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::link::Link;
+use super::patience::Patience;
 use super::pause::Pause;
 use super::shooter::Shooter;
 use super::{AgentClock, LoadPlan, Recorder, SecretHeaders, classes};
@@ -94,7 +95,7 @@ async fn load(misdeed: Misdeed) -> (Vec<Fact>, u32) {
     let recorder = Recorder::new(clock, &plan);
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     classes::start(
-        &Arc::new(Shooter::new(plan, SecretHeaders::default(), recorder.clone())),
+        &Arc::new(Shooter::new(plan, SecretHeaders::default(), Patience::default(), recorder.clone())),
         &Pause::default(),
         &stop,
         &tasks,
@@ -150,7 +151,8 @@ async fn a_connection_closed_while_idle_is_noticed_before_the_next_use() {
 async fn a_pool_learns_when_its_server_closes_and_is_the_first_to_close() {
     let (address, _) = server(Misdeed::ClosesAfterASecond).await;
     let recorder = Recorder::new(AgentClock::start(), &plan(address));
-    let shooter = Shooter::new(plan(address), SecretHeaders::default(), recorder.clone());
+    let shooter =
+        Shooter::new(plan(address), SecretHeaders::default(), Patience::default(), recorder.clone());
     let (aim, _) = shooter.at_service(Class::Idle).remove(0);
     let mut links = [None, None, None, None];
     for gap in [0, 1_300, 900] {
@@ -186,6 +188,7 @@ async fn outcome_on_an_ended_link(carried: u32) -> (Outcome, u32) {
     let shooter = Shooter::new(
         plan(address),
         SecretHeaders::default(),
+        Patience::default(),
         Recorder::new(AgentClock::start(), &plan(address)),
     );
     let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
@@ -270,7 +273,7 @@ async fn load_of(requests: serde_json::Value, secrets: SecretHeaders) -> (Vec<Fa
     let plan = LoadPlan { requests, ..plan(address) };
     let recorder = Recorder::new(AgentClock::start(), &plan);
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-    let shooter = Arc::new(Shooter::new(plan, secrets, recorder.clone()));
+    let shooter = Arc::new(Shooter::new(plan, secrets, Patience::default(), recorder.clone()));
     classes::start(&shooter, &Pause::default(), &stop, &tasks);
     tokio::time::sleep(Duration::from_secs(2)).await;
     stop.cancel();
@@ -349,7 +352,7 @@ async fn requests_with_a_port_of_their_own_go_there() {
     let plan = LoadPlan { requests, ports, ..plan(one) };
     let recorder = Recorder::new(AgentClock::start(), &plan);
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-    let shooter = Arc::new(Shooter::new(plan, SecretHeaders::default(), recorder));
+    let shooter = Arc::new(Shooter::new(plan, SecretHeaders::default(), Patience::default(), recorder));
     classes::start(&shooter, &Pause::default(), &stop, &tasks);
     tokio::time::sleep(Duration::from_secs(1)).await;
     stop.cancel();
@@ -357,4 +360,32 @@ async fn requests_with_a_port_of_their_own_go_there() {
         let heard = heard.lock().unwrap();
         assert!(heard.len() > 10 && heard.iter().all(|one| one.head.starts_with(path)), "{path}");
     }
+}
+
+#[tokio::test]
+async fn an_impatient_client_closes_its_connection_and_loses_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let closed = tokio::spawn(async move {
+        let (mut client, _) = listener.accept().await.unwrap();
+        let (mut buffer, mut requests) = (vec![0; 4_096], 0);
+        // It never answers.
+        while client.read(&mut buffer).await.is_ok_and(|length| length > 0) {
+            requests += 1;
+        }
+        requests
+    });
+    let (recorder, patience) = (Recorder::new(AgentClock::start(), &plan(address)), Patience::default());
+    patience.lose(Duration::from_millis(100), Duration::from_mins(1));
+    let shooter = Shooter::new(plan(address), SecretHeaders::default(), patience, recorder.clone());
+    let turn = shooter.at_service(Class::Busy)[0].0.turn(tokio::time::Instant::now());
+    shooter.shoot(turn, &mut None).await;
+    let closed = tokio::time::timeout(Duration::from_mins(1), closed).await.unwrap().unwrap();
+    assert_eq!(closed, 1, "one request, and then the end of the connection");
+    let told = recorder.facts().into_iter().find_map(|fact| match fact {
+        Fact::Request(request) => Some(request.outcome),
+        _ => None,
+    });
+    assert_eq!(told, Some(Outcome::GaveUp), "it is told in full");
+    assert!(!Outcome::GaveUp.is_failure());
 }

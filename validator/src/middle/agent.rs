@@ -96,7 +96,8 @@ impl Agent {
     ) -> Verdict {
         // Exports go on for a while after the load has ended: they are no pings.
         let mark = if self.desk.plan.protocol == Protocol::Otlp { 0 } else { mark };
-        let verdict = self.desk.call(source, &Call { mark, writes: false, opened, settled: true });
+        let verdict =
+            self.desk.call(source, &Call { mark, writes: false, opened, settled: true, goes_on: false });
         let prefix = &self.desk.plan.trace_prefix;
         let ours = context.as_ref().is_none_or(|context| context.trace_id.starts_with(prefix));
         if self.desk.plan.protocol == Protocol::Http && ours {

@@ -13,4 +13,6 @@ pub(super) struct Call {
     pub(super) opened: Instant,
     /// Whether its connection has made so many calls before that it sets nothing up.
     pub(super) settled: bool,
+    /// Whether it belongs to a transaction of which a call has come before.
+    pub(super) goes_on: bool,
 }

@@ -66,6 +66,7 @@ struct State {
     heard: Option<Instant>,
     failed_open: u32,
     encrypted: bool,
+    grpc: bool,
     /// What was not understood of each address, and since when; whose pod it is may be told later.
     unread: BTreeMap<IpAddr, (Millis, String)>,
     /// Why something that was seen is not told.
@@ -91,6 +92,7 @@ impl Desk {
             heard: None,
             failed_open: 0,
             encrypted: false,
+            grpc: false,
             unread: BTreeMap::new(),
             incomplete: BTreeMap::new(),
             reached: false,
@@ -187,6 +189,12 @@ impl Desk {
             let trouble = self.trouble(Trouble::Encrypted);
             state.facts.push(trouble);
         }
+    }
+
+    /// A call of gRPC of the target has come.
+    pub(super) fn spoke_grpc(&self, ip: IpAddr) {
+        let mut state = self.lock();
+        state.grpc |= state.targets.contains_key(&ip);
     }
 
     /// Something of this address was passed on and not understood.

@@ -1,5 +1,8 @@
 //! A fault in force on one pod: whom it makes wait, and what it met.
 
+use std::collections::HashMap;
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::call::Call;
@@ -14,15 +17,28 @@ pub(super) struct InForce {
     since: Instant,
     began: Millis,
     first_hit: Option<Millis>,
+    last_hit: Option<Millis>,
     hits: u64,
     /// Calls that a failure could have met.
     met: u64,
+    fail_over: FailOver,
     held: Vec<Held>,
     others: u64,
     waiting: u32,
     trial: Trial,
     /// A trial that is over was told already; the order stays until it is replaced.
     told: bool,
+}
+
+/// What became of writes in a fail-over.
+#[derive(Default)]
+struct FailOver {
+    /// When a connection was first met, by when it was opened.
+    first_met: HashMap<Instant, Instant>,
+    /// When one was last met again.
+    again: Option<Millis>,
+    /// Writes over newer connections since the last hit.
+    spared: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,13 +84,15 @@ impl InForce {
     pub(super) fn new(order: FaultOrder, clock: AgentClock) -> Self {
         let now = Instant::now();
         Self {
-            ends: now + std::time::Duration::from_millis(order.for_ms),
+            ends: now + Duration::from_millis(order.for_ms),
             since: now,
             began: clock.millis(now),
             order,
             first_hit: None,
+            last_hit: None,
             hits: 0,
             met: 0,
+            fail_over: FailOver::default(),
             held: Vec::new(),
             others: 0,
             waiting: 0,
@@ -86,7 +104,7 @@ impl InForce {
     /// A statement that is no ping has come.
     pub(super) fn meet(&mut self, call: &Call, clock: AgentClock) -> Verdict {
         let now = Instant::now();
-        let after = |ms: u64| now + std::time::Duration::from_millis(ms);
+        let after = |ms: u64| now + Duration::from_millis(ms);
         let (kind, until) = match &self.order.fault {
             Fault::Hang => (Kind::Hung, None),
             Fault::Hold { at_most, .. } if self.waiting >= *at_most => return Verdict::Pass,
@@ -109,8 +127,11 @@ impl InForce {
             },
             Fault::Fail { with, share_percent } => {
                 let (with, share) = (with.clone(), *share_percent);
-                let could = meets(&with, call, self.since);
-                return if could && self.chosen(share, clock) { Verdict::Fail(with) } else { Verdict::Pass };
+                return if self.fails(&with, share, call, clock) {
+                    Verdict::Fail(with)
+                } else {
+                    Verdict::Pass
+                };
             }
             // Only what turns out to be a read is touched: see `Desk::missed`.
             Fault::Miss => return Verdict::Miss,
@@ -129,6 +150,17 @@ impl InForce {
         self.chosen(share, clock).then_some(sqlstate)
     }
 
+    /// Whether a failure meets this call.
+    fn fails(&mut self, with: &Failure, share_percent: u8, call: &Call, clock: AgentClock) -> bool {
+        let in_part = share_percent < 100 && matches!(with, Failure::Sqlstate(_));
+        if *with == Failure::FailOver && call.writes {
+            self.fail_over.write(call.opened, self.since, clock);
+        }
+        // What a transaction does is one call to whoever counts failures: its first statement decides for all.
+        let decided = in_part && call.goes_on;
+        !decided && meets(with, call, self.since) && self.chosen(share_percent, clock)
+    }
+
     /// Whether the next of those that a failure could meet is met.
     fn chosen(&mut self, share_percent: u8, clock: AgentClock) -> bool {
         self.met += 1;
@@ -143,6 +175,7 @@ impl InForce {
     pub(super) fn hit(&mut self, at: Millis) {
         self.hits += 1;
         self.first_hit.get_or_insert(at);
+        self.last_hit = Some(at);
     }
 
     /// Whether statements wait that were let in under an order before this one.
@@ -194,8 +227,11 @@ impl InForce {
             pod: self.order.pod.clone(),
             fault: self.order.fault.clone(),
             first_hit: self.first_hit,
+            last_hit: self.last_hit,
             hits: self.hits,
             met: self.met,
+            met_again: self.fail_over.again,
+            spared: self.fail_over.spared,
             held: self.held.clone(),
             others: self.others,
         })
@@ -207,6 +243,30 @@ impl InForce {
             hits: self.hits,
             first_hit: self.first_hit,
             released: self.trial == Trial::Over,
+        }
+    }
+}
+
+/// A connection that is used again so soon after its first refusal is within the same request.
+const SAME_USE: Duration = Duration::from_secs(1);
+
+/// Connections remembered in one fail-over.
+const MAX_MET: usize = 10_000;
+
+impl FailOver {
+    /// A write has come over a connection opened then, in a fail-over that began at `since`.
+    fn write(&mut self, opened: Instant, since: Instant, clock: AgentClock) {
+        if opened >= since {
+            self.spared += 1;
+            return;
+        }
+        let now = Instant::now();
+        self.spared = 0;
+        if self.first_met.len() < MAX_MET || self.first_met.contains_key(&opened) {
+            let first = *self.first_met.entry(opened).or_insert(now);
+            if now.duration_since(first) >= SAME_USE {
+                self.again = Some(clock.millis(now));
+            }
         }
     }
 }

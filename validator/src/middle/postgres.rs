@@ -189,6 +189,8 @@ impl Backend {
         if kind == b'Z' {
             wire.answered(1);
             wire.forget_failing();
+            // I: idle; T: in a transaction; E: in one that has failed (ReadyForQuery).
+            wire.set_in_transaction(self.head.get(5).is_some_and(|status| *status != b'I'));
         }
         // An error whose head came in one piece can be replaced; one that was cut is passed as it is.
         if let (b'E', true, Some(passed), Some(code)) = (kind, fresh, passed.as_mut(), failing(kind, wire)) {

@@ -125,6 +125,9 @@ impl Proxy {
     /// One request: it waits, fails or goes on, as the fault in force says.
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, Error> {
         let grpc = is_grpc(request.headers());
+        if grpc {
+            self.agent.desk.spoke_grpc(self.source);
+        }
         match self.agent.request(self.source, self.opened, mark(&request), context(request.headers())) {
             Verdict::Wait(ticket) => self.wait(&ticket).await?,
             Verdict::Fail(failure) => return Ok(answers::failed(&failure, grpc)),

@@ -156,7 +156,8 @@ impl<W: AsyncWrite + Unpin> Upward<'_, W> {
                     if let Some(marks) = self.opening.call(mark) {
                         self.agent.desk.hear_opening(self.source, marks);
                     }
-                    let call = Call { mark, writes, opened: self.opened, settled };
+                    let goes_on = self.wire.is_in_transaction();
+                    let call = Call { mark, writes, opened: self.opened, settled, goes_on };
                     let verdict = self.agent.desk.call(self.source, &call);
                     passing = self.call(passing, length, answers, verdict).await?;
                 }

@@ -42,6 +42,8 @@ pub(super) struct Wire {
     /// Codes that errors of the server are given, each with the number of the answer that its error belongs to.
     // Guards a short list; held for one push or pop.
     failing: Mutex<VecDeque<(i64, String)>>,
+    /// Postgres: whether the server's last word was that a transaction is open.
+    in_transaction: AtomicBool,
     /// Cancelled when the client has closed its side.
     hung_up: CancellationToken,
     /// The server's one-byte answer to a request for encryption: see [`Encryption`].
@@ -93,6 +95,14 @@ impl Wire {
 
     pub(super) fn was_silenced(&self) -> bool {
         self.silenced.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_in_transaction(&self, open: bool) {
+        self.in_transaction.store(open, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_in_transaction(&self) -> bool {
+        self.in_transaction.load(Ordering::Relaxed)
     }
 
     /// The client has closed its side.

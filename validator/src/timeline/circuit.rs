@@ -1,8 +1,9 @@
 //! The circuit of each pod before each dependency with a declared breaker, as the pod's own answers show it.
 
-use super::{CallView, FaultView, LoadView, Unmeasured};
+use super::{CallView, FaultView, LoadView, StepSpan, Unmeasured};
 use crate::config::{Breaker, Dependency, Pace};
 use crate::evidence::{Fault, FaultFact, Millis, Outcome, RequestFact, SecondFact, Step};
+use crate::plan::Plan;
 
 /// A request that takes longer than this, and than is usual for it, waited for the dependency; an open circuit answers
 /// at once.
@@ -16,6 +17,9 @@ const PAUSED_CALLS: f64 = 15.0;
 
 /// The share of its open time that a circuit surely lets no call through.
 const OPEN_SHARE: f64 = 0.8;
+
+/// Steps and faults are written down by different clocks, known to some milliseconds.
+const CLOCKS_MS: Millis = 500;
 
 /// Requests to each pod past the Service.
 const DIRECT_PER_S: f64 = 10.0;
@@ -90,15 +94,22 @@ impl Circuit<'_> {
     }
 }
 
+/// What circuits are told by.
+type Views<'v, 'a> = (&'v FaultView<'a>, &'v LoadView<'a>, &'v CallView<'a>);
+
 pub(super) fn circuits<'a>(
-    dependencies: &'a [Dependency],
-    faults: &FaultView<'a>,
-    load: &LoadView<'a>,
-    calls: &CallView<'a>,
+    plan: &'a Plan,
+    (faults, load, calls): Views<'_, 'a>,
     quiet: Option<(Millis, Millis)>,
+    steps: &[StepSpan],
 ) -> Vec<Circuit<'a>> {
+    let dependencies = &plan.dependencies;
     let mut circuits = Vec::new();
-    for (line, hang) in faults.of_kind(|fault| *fault == Fault::Hang) {
+    // Later, calls hang that nobody waits for.
+    let degraded = steps.iter().find(|span| span.step == Step::Degraded);
+    let until = degraded.map_or(Millis::MAX, |span| span.begin - CLOCKS_MS);
+    let hangs = faults.of_kind(|fault| *fault == Fault::Hang).filter(|(_, hang)| hang.began < until);
+    for (line, hang) in hangs {
         // A trial that was given up may go on as a hang of its own: the circuit is open by then.
         if circuits.iter().any(|c: &Circuit| c.pod == hang.pod && c.dependency == hang.dependency) {
             continue;
@@ -108,7 +119,7 @@ pub(super) fn circuits<'a>(
             continue;
         };
         let pace = pace(hang, calls, quiet);
-        let opening = opening(hang, breaker, pace, load);
+        let opening = opening(hang, breaker, pace, load, breaker.quiet_s(pace));
         let opened = if let Opening::At(at) = opening { Some(at) } else { None };
         circuits.push(Circuit {
             dependency: &dependency.name,
@@ -132,8 +143,9 @@ fn pace(hang: &FaultFact, calls: &CallView, quiet: Option<(Millis, Millis)>) -> 
     Pace::new(per_s, f64::from(calls.most_open((hang.began, hang.ended))))
 }
 
-/// The last request that waited, given that for some seconds after it none did.
-fn opening(hang: &FaultFact, breaker: &Breaker, pace: Pace, load: &LoadView) -> Opening {
+/// The last request that waited, given that for some seconds after it none did: so many are left of the hang once the
+/// circuit has opened at the latest moment.
+fn opening(hang: &FaultFact, breaker: &Breaker, pace: Pace, load: &LoadView, quiet_s: f64) -> Opening {
     let (window, slow_ms) = ((hang.began, hang.ended), |template| load.at_least_usual_ms(template, SLOW_MS));
     let seconds: Vec<_> = load.direct_seconds(&hang.pod, window).collect();
     if seconds.iter().all(|(_, second)| second.due == 0) {
@@ -153,7 +165,6 @@ fn opening(hang: &FaultFact, breaker: &Breaker, pace: Pace, load: &LoadView) -> 
     // Requests up to 1 s stand in no line of their own: the seconds must agree.
     let later = seconds.iter().filter(|(_, second)| second.at > last && second.at + 1_000 <= hang.ended);
     let (seen, slow) = later.fold((0, 0), |(seen, slow), (_, s)| (seen + s.due, slow + waited(s)));
-    let quiet_s = breaker.quiet_s(pace);
     if hang.ended - last >= (quiet_s.clamp(Breaker::MIN_QUIET_S, QUIET_S) * 1000.0) as Millis
         && seen > 0
         && slow == 0
@@ -226,6 +237,14 @@ impl<'a> super::Timeline<'a> {
             )
         };
         if calls < needed { Err(Unmeasured::NotSeen(few())) } else { Ok(()) }
+    }
+
+    /// What became of the circuit while calls hung that their callers gave up before their deadline.
+    pub fn abandoned_opening(&self, hang: &FaultFact, breaker: &Breaker) -> Opening {
+        let pace = pace(hang, &self.calls, self.span(Step::Quiet));
+        let latest = breaker.opens_between_s(pace).1 + Breaker::LATE_S;
+        let hung_s = (hang.ended - hang.began) as f64 / 1000.0;
+        opening(hang, breaker, pace, &self.load, hung_s - latest)
     }
 
     /// When the slowest circuit with this breaker has to be open, in seconds after its calls began to fail.
@@ -322,7 +341,10 @@ mod tests {
             pod: "a".into(),
             fault: Fault::Hang,
             first_hit: Some(10),
+            last_hit: Some(10),
             met: 0,
+            met_again: None,
+            spared: 0,
             hits: 1,
             held: Vec::new(),
             others: 0,

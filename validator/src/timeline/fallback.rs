@@ -64,7 +64,7 @@ impl LoadView<'_> {
             times: second.times.clone(),
             ..Fallback::default()
         };
-        for (outcome, count) in second.outcomes.iter().filter(|(o, _)| *o != Outcome::Unsent) {
+        for (outcome, count) in second.outcomes.iter().filter(|(o, _)| o.is_telling()) {
             sum.total += u64::from(*count);
             let honest = !self.is_lost(second.template, *outcome) || *outcome == Outcome::Answered(503);
             sum.wrong += if honest { 0 } else { u64::from(*count) };

@@ -37,7 +37,7 @@ pub struct ClassLoad {
     pub on_time: u64,
     /// Of these, lost: with what let a user down, see [`LoadView::is_lost`].
     pub lost: u64,
-    /// Of these, never sent by the agent.
+    /// Of these, never sent by the agent, or given up by its client.
     pub unsent: u64,
     /// Of these, answered as usual or as declared, whatever the status.
     pub answered: u64,
@@ -97,7 +97,7 @@ impl<'a> LoadView<'a> {
             load.times.merge(&second.times);
             for (outcome, count) in &second.outcomes {
                 let sum = match outcome {
-                    Outcome::Unsent => &mut load.unsent,
+                    outcome if !outcome.is_telling() => &mut load.unsent,
                     outcome if self.usual.is_lost(second.template, *outcome) => &mut load.lost,
                     _ => &mut load.answered,
                 };
@@ -128,7 +128,7 @@ impl<'a> LoadView<'a> {
         let mut answers: BTreeMap<usize, BTreeMap<Outcome, u32>> = BTreeMap::new();
         let through = self.seconds.iter().filter(|(_, s)| s.class != Class::Direct);
         for (_, second) in through.filter(|(_, s)| s.at + 999 >= begin && s.at <= end) {
-            for (outcome, count) in second.outcomes.iter().filter(|(o, _)| *o != Outcome::Unsent) {
+            for (outcome, count) in second.outcomes.iter().filter(|(o, _)| o.is_telling()) {
                 *answers.entry(second.template).or_default().entry(*outcome).or_default() += count;
             }
         }
@@ -178,7 +178,8 @@ impl<'a> LoadView<'a> {
 
     /// Requests of a window that went through the Service with the sampled flag and were answered.
     pub fn sampled(&self, (begin, end): (Millis, Millis)) -> Vec<(usize, &'a RequestFact)> {
-        let through = |r: &RequestFact| r.class != Class::Direct && r.trace_id.is_some();
+        let through =
+            |r: &RequestFact| r.class != Class::Direct && r.trace_id.is_some() && r.outcome.is_telling();
         let ours = self.requests.iter().filter(|(_, r)| through(r) && !self.is_lost(r.template, r.outcome));
         ours.filter(|(_, r)| (begin..=end).contains(&r.due)).copied().collect()
     }

@@ -17,6 +17,7 @@ impl Desk {
             failed_open: state.failed_open,
             encrypted: state.encrypted,
             learned: state.pings.len(),
+            grpc: state.grpc,
             ..MiddleStatus::default()
         };
         for (ip, pod) in &state.targets {

@@ -8,12 +8,12 @@ use crate::moment::now;
 
 /// The steps of one run; shared by everything that runs side by side.
 #[derive(Default)]
-pub(super) struct Diary {
+pub(super) struct StepLog {
     // Guards a list; held for one push.
     facts: Mutex<Vec<Fact>>,
 }
 
-impl Diary {
+impl StepLog {
     /// A step begins; `least` is how long it takes at least, however fast the service is.
     pub(super) fn begin(&self, step: Step, least: Duration) {
         self.note(step, Edge::Begin, None, Some(least.as_millis() as u64));

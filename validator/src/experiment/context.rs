@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, sleep};
 
 use super::circuit::Circuit;
-use super::diary::Diary;
 use super::faults::Faults;
+use super::step_log::StepLog;
 use crate::cluster::{Agents, Cluster, Collector, Interposition, PodTable, Rollout, Target};
 use crate::config::{Dependency, Protocol};
 use crate::failure::Failure;
@@ -23,7 +23,7 @@ const DIRECT_RATE: f64 = 10.0;
 const TRACED_RATE: f64 = 6.0;
 
 /// The parts of a run that steps share.
-pub(super) struct Stage<'a> {
+pub(super) struct RunContext<'a> {
     pub(super) cluster: &'a Cluster,
     pub(super) target: &'a Target,
     pub(super) plan: &'a Plan,
@@ -32,12 +32,14 @@ pub(super) struct Stage<'a> {
     pub(super) collector: &'a Collector,
     pub(super) pods: watch::Receiver<PodTable>,
     pub(super) faults: Faults<'a>,
-    pub(super) diary: &'a Diary,
+    pub(super) step_log: &'a StepLog,
     pub(super) pulse: &'a Pulse,
     pub(super) rollout: &'a Rollout,
+    /// Held while clients are impatient: there is one load for all pods.
+    pub(super) impatience: Mutex<()>,
 }
 
-impl Stage<'_> {
+impl RunContext<'_> {
     /// Dependencies with an agent before them.
     pub(super) fn dependencies(&self) -> impl Iterator<Item = &Dependency> {
         let standing = self.middle.dependencies();
@@ -46,9 +48,14 @@ impl Stage<'_> {
 
     /// Dependencies that can be broken, and whose breaker is declared.
     pub(super) fn circuits(&self) -> Vec<(&str, Circuit)> {
-        let per_pod = self.plan.traffic.rate / f64::from(self.plan.target.replicas.max(1)) + DIRECT_RATE;
+        let per_pod = self.requests_per_pod();
         let declared = |d: &'_ Dependency| d.breaker.as_ref().map(|breaker| Circuit::new(breaker, per_pod));
         self.dependencies().filter_map(|d| Some((d.name.as_str(), declared(d)?))).collect()
+    }
+
+    /// Requests per second to each pod, those past the Service included.
+    pub(super) fn requests_per_pod(&self) -> f64 {
+        self.plan.traffic.rate / f64::from(self.plan.target.replicas.max(1)) + DIRECT_RATE
     }
 
     /// Dependencies that keep state, as far as is known: what is spoken over `tcp` nobody knows.

@@ -1,0 +1,36 @@
+//! An answer that what was asked for is not there is no failure of the dependency.
+
+use crate::check::{Area, Case, Check, Finding, Severity};
+use crate::timeline::{Degraded, Kind, Timeline, Unmeasured};
+
+/// The check.
+pub(super) const CHECK: Check = Check {
+    id: "GL-B215",
+    slug: "client-errors-not-counted",
+    area: Area::Breaker,
+    severity: Severity::Major,
+    why: "A crawler that asks for what is not there must not be able to cut everybody off from a dependency that works.",
+    how: "Every call of one pod to a dependency over HTTP with a breaker is answered 404 (NOT_FOUND over gRPC) for longer than the window: calls must go on.",
+    remedy: "Count as failures what says that the dependency does not work: no answer, 5xx; not 4xx, beside 408 and 429 if you like.",
+    rests_on: Kind::OF_BROKEN_CALLS,
+    judge,
+};
+
+fn judge(timeline: &Timeline) -> Finding {
+    measure(timeline).unwrap_or_else(Finding::from)
+}
+
+fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
+    let none = "no dependency over HTTP declares a breaker";
+    let all = timeline.degraded(Degraded::is_client_error, none)?;
+    let mut cases = Vec::new();
+    for one in &all {
+        let Some(at) = timeline.opened_in(one)? else { continue };
+        let text = format!("the circuit of {} opened for answers that nothing was found", one.name());
+        let during = (one.fact.began, at.max(one.fact.ended));
+        cases.push(Case::over(during, text, one.line).of(&one.fact.pod).before(&one.fact.dependency));
+    }
+    let calls: u64 = all.iter().map(|one| one.fact.hits).sum();
+    let pass = format!("{calls} calls were answered that nothing was found, and no circuit opened");
+    Ok(Finding::unless(cases, pass).tally(format!("of {} opened", all.len()), "0"))
+}

@@ -1,0 +1,222 @@
+//! Mutations for the checks of dependencies that are degraded.
+
+use golive_validator::check::Outcome;
+use golive_validator::evidence::{
+    self, CallFact, Class, Edge, Evidence, Fact, Failure, Fault, FaultFact, Held, Histogram, Millis,
+    RequestFact, SecondFact, Step, StepFact,
+};
+
+use super::Mutation;
+use super::change::{calls, edge, fault, faults, seconds, silence, slow_request};
+
+pub(super) const DEGRADED: &[Mutation] = &[
+    ("GL-B212", Outcome::Fail, |e| {
+        let few = fault(e, |f| share(f) == Some(40));
+        silence(e, &few, (few.ended - 4_000, few.ended));
+    }),
+    ("GL-B212", Outcome::Inconclusive, |e| {
+        faults(e).filter(|f| share(f) == Some(40)).for_each(|f| f.hits = f.met / 10);
+    }),
+    ("GL-B212", Outcome::Inconclusive, |e| {
+        // Its circuit was open before.
+        let few = fault(e, |f| share(f) == Some(40));
+        silence(e, &few, (few.began - 4_000, few.ended));
+    }),
+    ("GL-B213", Outcome::Fail, stays_closed),
+    ("GL-B213", Outcome::Inconclusive, |e| {
+        stays_closed(e);
+        let many = fault(e, |f| share(f) == Some(60));
+        calls(e, &many, (many.began, many.ended), |call| call.calls = [5; 10]);
+    }),
+    ("GL-B213", Outcome::Inconclusive, |e| {
+        stays_closed(e);
+        faults(e).filter(|f| share(f) == Some(60)).for_each(|f| f.hits = f.met / 2);
+    }),
+    ("GL-B214", Outcome::Fail, |e| refuse(e, slow)),
+    ("GL-B214", Outcome::Inconclusive, |e| {
+        refuse(e, slow);
+        faults(e).filter(|f| slow(f)).for_each(|f| {
+            let held = Held { from: f.began + 1_000, to: f.began + 1_500, given_up: false };
+            f.held = vec![held; 9];
+        });
+    }),
+    ("GL-B214", Outcome::Fail, |e| {
+        let slow = fault(e, slow);
+        silence(e, &slow, (slow.ended - 4_000, slow.ended));
+    }),
+    ("GL-B215", Outcome::Fail, |e| {
+        let unfound = fault(e, |f| matches!(&f.fault, Fault::Fail { with: Failure::Status(_), .. }));
+        silence(e, &unfound, (unfound.ended - 4_000, unfound.ended));
+    }),
+    ("GL-B216", Outcome::Fail, |e| {
+        let hang = fault(e, |f| f.fault == Fault::Hang && f.pod == "one");
+        let waits = gave_up(e, hang.ended - 500, Some("one"));
+        e.facts.push(waits);
+    }),
+    ("GL-B216", Outcome::Inconclusive, |e| {
+        e.facts.retain(|f| !matches!(f, Fact::Request(r) if r.outcome == evidence::Outcome::GaveUp));
+    }),
+    ("GL-B217", Outcome::Fail, |e| {
+        let slow = faults(e).filter(|f| slow(f)).last().cloned().unwrap();
+        silence(e, &slow, (slow.ended - 4_000, slow.ended));
+    }),
+    ("GL-B218", Outcome::Fail, |e| {
+        faults(e).filter(|f| f.met_again.is_some()).for_each(|f| f.met_again = Some(f.ended - 500));
+    }),
+    ("GL-B218", Outcome::Inconclusive, |e| faults(e).for_each(|f| f.spared = 0)),
+    ("GL-B219", Outcome::Fail, |e| {
+        let limit = fault(e, |f| matches!(&f.fault, Fault::Fail { with: Failure::Startup(_), .. }));
+        silence(e, &limit, (limit.began, Millis::MAX));
+    }),
+    ("GL-B220", Outcome::Fail, |e| {
+        refuse(e, read_only);
+        seconds(e, (0, Millis::MAX))
+            .filter(|s| s.pod.as_deref() == Some("two"))
+            .for_each(|s| s.without_retry_after = 1);
+    }),
+    ("GL-B220", Outcome::Warn, |e| refuse(e, read_only)),
+    ("GL-E112", Outcome::Inconclusive, |e| {
+        faults(e).filter(|f| share(f) == Some(60)).for_each(|f| f.hits = f.met / 2);
+    }),
+];
+
+fn share(fault: &FaultFact) -> Option<u8> {
+    match &fault.fault {
+        Fault::Fail { with: Failure::Sqlstate(_), share_percent } => Some(*share_percent),
+        _ => None,
+    }
+}
+
+fn slow(fault: &FaultFact) -> bool {
+    matches!(fault.fault, Fault::Slow { .. })
+}
+
+fn read_only(fault: &FaultFact) -> bool {
+    matches!(&fault.fault, Fault::Fail { with: Failure::ReadOnly, .. })
+}
+
+/// The circuit lets calls through although most of them fail.
+fn stays_closed(evidence: &mut Evidence) {
+    let many = fault(evidence, |f| share(f) == Some(60));
+    calls(evidence, &many, (many.began, many.ended + 4_000), |call| call.calls = [3; 10]);
+}
+
+/// In a second of the first such fault the pod says 503, with Retry-After.
+fn refuse(evidence: &mut Evidence, of: fn(&FaultFact) -> bool) {
+    let fault = fault(evidence, of);
+    let mut during = seconds(evidence, (fault.began + 1_000, fault.ended - 1_000));
+    let second = during.find(|s| s.pod.as_deref() == Some(fault.pod.as_str())).unwrap();
+    second.outcomes = vec![(evidence::Outcome::Answered(503), second.due)];
+}
+
+fn gave_up(evidence: &mut Evidence, due: Millis, pod: Option<&str>) -> Fact {
+    let class = if pod.is_some() { Class::Direct } else { Class::New };
+    Fact::Request(RequestFact {
+        due,
+        sent: due,
+        took_ms: 1_000.0,
+        outcome: evidence::Outcome::GaveUp,
+        class,
+        pod: pod.map(str::to_owned),
+        ..slow_request(evidence)
+    })
+}
+
+/// The step, which the recorded run did not have, after its end: on pods that nobody else knows.
+pub(super) fn add(evidence: &mut Evidence) {
+    let begin = (edge(evidence, Step::Tail, Edge::End) / 1_000 + 20) * 1_000;
+    let end = begin + 40_000;
+    let step = |at, edge| {
+        Fact::Step(StepFact { at, step: Step::Degraded, edge, trouble: None, least_ms: Some(35_000) })
+    };
+    let mut facts = vec![step(begin, Edge::Begin), step(end, Edge::End)];
+    for pod in ["one", "two", "three", "four"] {
+        facts.extend((begin - 10_000..end + 40_000).step_by(1_000).map(|at| Fact::Call(call(at, pod))));
+        facts.extend((begin..end).step_by(1_000).map(|at| Fact::Second(answered(evidence, at, pod))));
+    }
+    facts.extend(broken(begin).into_iter().map(Fact::Fault));
+    // Until the circuit is open clients of the hanging pod hang up; those of the slow one all the time.
+    for at in (26_000..32_000).step_by(200) {
+        facts.push(gave_up(evidence, begin + at, Some("one")));
+    }
+    for at in (10_000..18_000).step_by(200) {
+        facts.push(gave_up(evidence, begin + at, None));
+    }
+    facts.append(&mut evidence.facts);
+    *evidence = Evidence::new(evidence.header.clone(), facts);
+    let many = fault(evidence, |f| share(f) == Some(60));
+    silence(evidence, &many, (many.began + 9_000, end));
+}
+
+fn broken(begin: Millis) -> Vec<FaultFact> {
+    let fault = |(from, to), pod: &str, fault, hits| FaultFact {
+        began: begin + from,
+        ended: begin + to,
+        dependency: "postgres".into(),
+        pod: pod.into(),
+        fault,
+        first_hit: Some(begin + from + 100),
+        last_hit: Some(begin + from + 2_000),
+        hits,
+        met: 0,
+        met_again: None,
+        spared: 0,
+        held: Vec::new(),
+        others: 0,
+    };
+    let fail = |with, share_percent| Fault::Fail { with, share_percent };
+    let memory = || Failure::Sqlstate("53200".into());
+    let slow = Fault::Slow { delay_ms: 500 };
+    vec![
+        FaultFact { met: 400, ..fault((11_000, 24_500), "one", fail(memory(), 40), 160) },
+        fault((26_000, 36_500), "one", Fault::Hang, 20),
+        FaultFact {
+            dependency: "redis".into(),
+            ..fault((0, 8_000), "two", fail(Failure::ReadOnly, 100), 50)
+        },
+        FaultFact { met: 270, ..fault((11_000, 24_000), "two", fail(memory(), 60), 162) },
+        fault((2_000, 10_000), "three", slow.clone(), 200),
+        fault((10_000, 18_000), "three", slow, 200),
+        FaultFact {
+            met_again: Some(begin + 20_000),
+            spared: 60,
+            ..fault((18_000, 30_000), "three", fail(Failure::FailOver, 100), 12)
+        },
+        fault((30_300, 33_000), "three", fail(Failure::Startup("53300".into()), 100), 9),
+        fault((11_000, 24_000), "four", fail(Failure::Status(404), 100), 300),
+    ]
+}
+
+fn call(at: Millis, pod: &str) -> CallFact {
+    CallFact {
+        at,
+        dependency: "postgres".into(),
+        pod: pod.into(),
+        calls: [3; 10],
+        pings: 0,
+        set_up: 0,
+        opened: 0,
+        open: 8,
+        sent: 0,
+        received: 0,
+    }
+}
+
+fn answered(evidence: &Evidence, at: Millis, pod: &str) -> SecondFact {
+    let like = evidence.facts.iter().find_map(|fact| match fact {
+        Fact::Second(second) if second.class == Class::Direct => Some(second.clone()),
+        _ => None,
+    });
+    let mut times = Histogram::default();
+    (0..10).for_each(|_| times.record(3.0));
+    SecondFact {
+        at,
+        due: 10,
+        on_time: 10,
+        outcomes: vec![(evidence::Outcome::Answered(200), 10)],
+        times,
+        pod: Some(pod.into()),
+        without_retry_after: 0,
+        ..like.unwrap()
+    }
+}
