@@ -27,7 +27,7 @@ kind-foreign: ## The gate on services not made for it; CASES="NAME..." for some 
 kind-noise: ## The gate while every core is burnt: never NO-GO for the good build; RUNS of it (default 5, about 1 h)
 	cluster/kind-noise.sh $(RUNS)
 
-kind-kill: ## The validator killed with -9 at random moments, TIMES (default 3, about 30 min; 20 are the whole proof)
+kind-kill: ## The validator killed with -9 at random moments, TIMES (default 3, about 30 min; GOLIVE_JOBS=2 TIMES=20: the whole proof)
 	cluster/kill-test.sh $(TIMES)
 
 kind-bystander: ## Another client of the same Postgres looks on through a whole gate (about 8 min)

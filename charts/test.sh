@@ -237,6 +237,7 @@ service_schema() {
   done
   rejects 'an unknown field of a variable is refused' service --set 'extraEnv[0].name=A,extraEnv[0].valeu=b'
   rejects 'a wrong type is refused' service --set-string replicas=three
+  rejects 'a pool without connections is refused' service --set database.maxConnections=0
   rejects 'an unknown readiness is refused' service --set readiness=lenient
   rejects 'a sampling ratio above one is refused' service --set otel.sampleRatio=1.5
   rejects 'an endpoint that is no URL is refused' service --set otel.endpoint=jaeger:4318

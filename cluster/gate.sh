@@ -66,8 +66,9 @@ account() {
   config=$(account_config "$namespace")
   "${kubectl[@]}" apply -f - <<<"$(bound_to_itself)"
   "$validator" rbac | "${kubectl[@]}" apply -f -
-  for other; do reads_services "$namespace" | kubectl_ -n "$other" apply -f -; done
-  reads_nodes "$namespace" | kubectl_ apply -f -
+  # By the server: two cases at once would both find no Role and create it.
+  for other; do reads_services "$namespace" | kubectl_ -n "$other" apply --server-side -f -; done
+  reads_nodes "$namespace" | kubectl_ apply --server-side -f -
   # Not readable by others from its first byte on.
   (umask 077 && cp "$kubeconfig" "$config.new")
   local token user
@@ -163,12 +164,21 @@ expect() {
 # The gate cannot run before the cluster is up and the images are in it. The compiler and the image supply share the
 # machine; neither waits for the other.
 prepare() {
+  prepare_cluster
+  prepare_namespace
+}
+
+prepare_cluster() {
   mkdir -p "$out"
   run "$cluster_dir/build.sh" binaries &
   local binaries=$!
   run "$cluster_dir/up.sh"
   wait "$binaries" || die "the binaries were not built" "read the error above"
   run "$cluster_dir/build.sh" images
-  step "install the backends" "cluster/kubectl -n $namespace describe pods" install_backends
-  step "an account for the validator" "cluster/kubectl -n $namespace get roles,rolebindings" account "$namespace"
+}
+
+prepare_namespace() {
+  mkdir -p "$out"
+  step "install the backends in $namespace" "cluster/kubectl -n $namespace describe pods" install_backends
+  step "an account for the validator in $namespace" "cluster/kubectl -n $namespace get roles,rolebindings" account "$namespace"
 }

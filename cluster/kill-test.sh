@@ -3,6 +3,7 @@
 # 120 s, `validator cleanup` must leave nothing of ours, and a client of the same Postgres beside us may see no error at
 # any moment. At last the run after a killed one must clean up first, and say so.
 # Usage: kill-test.sh [TIMES]; 3 if nothing is said, 20 are the whole proof. GOLIVE_SEED repeats the moments of a run.
+# GOLIVE_JOBS=2 to 4 divides them among as many namespaces (kill-1, kill-2 ...), side by side: no time is judged here.
 # shellcheck source=cluster/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=cluster/gate.sh
@@ -13,20 +14,19 @@ source "$cluster_dir/bystander/bystander.sh"
 times=${1:-3}
 [[ $times =~ ^[1-9][0-9]?$ ]] || die "not a number of times from 1 to 99: $times" "kill-test.sh 3"
 seed=${GOLIVE_SEED:-$RANDOM}
-RANDOM=$seed
+jobs=${GOLIVE_JOBS:-1}
+[[ $jobs =~ ^[1-4]$ ]] || die "GOLIVE_JOBS=$jobs" "a number from 1 to 4"
 # A moment is within the seconds that a run takes; one that ended before says how many these are.
 first_s=5
 last_s=380
 back_s=120
-log=$out/killed.err
-seen=$out/killed.bystander.txt
 
 kubectl_n() { kubectl_ -n "$namespace" "$@"; }
 
 template() { kubectl_n get deployment users -o json | jq -S .spec.template; }
 
 start_run() {
-  KUBECONFIG=$(account_config "$namespace") "$validator" run --context "$context" -f "$repo_dir/golive.yaml" --timeout 20m \
+  KUBECONFIG=$(account_config "$namespace") "$validator" run --context "$context" -n "$namespace" -f "$repo_dir/golive.yaml" --timeout 20m \
     --evidence "$out/killed.evidence.zst" >"$out/killed.txt" 2>"$log" &
   run_pid=$!
 }
@@ -108,11 +108,11 @@ next_run_cleans() {
   clean
 }
 
-main() {
-  trap stop_jobs EXIT
-  trap 'exit 130' INT TERM
+# whole TIMES: in `namespace`, with what it needs.
+whole() {
   local number
-  prepare
+  RANDOM=$seed log=$out/killed.err seen=$out/killed.bystander.txt times=$1
+  prepare_namespace
   step "install users and orders" "cluster/kubectl -n $namespace describe pods" install_users
   step "start the bystander" "cluster/kubectl -n $namespace describe pod $bystander" bystander_start
   say "$times times, seed $seed"
@@ -120,6 +120,31 @@ main() {
   next_run_cleans
   step "end the bystander" "cluster/kubectl -n $namespace describe pod $bystander" bystander_stop "$seen"
   bystander_summary "$seen" || die "the bystander was disturbed (seed $seed)" "read $seen"
+}
+
+# lane NUMBER: its part of the times in a namespace of its own.
+lane() {
+  trap stop_jobs EXIT
+  namespace=kill-$1 out=$out/kill-$1 seed=$((seed + $1))
+  whole $(((times + $1 - 1) / jobs))
+  kubectl_ delete namespace "$namespace" --wait=false
+}
+
+lanes() {
+  local number pids=() failed=0
+  for ((number = 1; number <= jobs; number++)); do
+    lane "$number" > >(sed -u "s/^/[$number] /") 2>&1 &
+    pids+=($!)
+  done
+  for number in "${pids[@]}"; do wait "$number" || failed=1; done
+  ((failed == 0)) || die "not every lane came through" "read what begins with its number; cluster/kubectl get namespaces"
+}
+
+main() {
+  trap stop_jobs EXIT
+  trap 'exit 130' INT TERM
+  prepare_cluster
+  if ((jobs == 1)); then whole "$times"; else lanes; fi
   say "killed $times times (seed $seed): whoever kills the validator leaves nothing broken"
 }
 

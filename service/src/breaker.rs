@@ -8,7 +8,8 @@
 //!   one slot for the trial, given back when the trial is cancelled;
 //! - the generation, so that a call admitted before a transition is not counted after it;
 //! - three states that are set by hand, for drills;
-//! - the deadline of a call, inside of what is recorded: a call that hangs is a failure.
+//! - the deadline of a call, inside of what is recorded: a call that hangs is a failure, and so is one whose caller
+//!   gave up once it was slow.
 //!
 //! ```
 //! use golive_service::breaker::{self, Breaker, Class, Classify};
@@ -100,8 +101,9 @@ impl Breaker {
 
     /// Runs `work` under the deadline if the circuit permits it, and records how it went.
     ///
-    /// A panic in `work` counts as a failure and goes on. Cancel safe: a dropped call counts as nothing, and a
-    /// dropped trial makes room for the next one.
+    /// A panic in `work` counts as a failure and goes on. Cancel safe: a call that is dropped before the slow-call
+    /// threshold counts as nothing, and a dropped trial makes room for the next one; after it, it is a failure, since
+    /// callers who have given up while the dependency hangs would keep the circuit closed otherwise.
     pub async fn call<T, E: Classify>(
         &self,
         work: impl Future<Output = Result<T, E>>,

@@ -55,6 +55,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
     secretKeyRef:
       name: {{ .Values.database.existingSecret }}
       key: {{ .Values.database.key }}
+- name: DATABASE_MAX_CONNECTIONS
+  value: {{ .Values.database.maxConnections | int | quote }}
 - name: REDIS_URL
   valueFrom:
     secretKeyRef:

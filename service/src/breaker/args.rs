@@ -19,6 +19,10 @@ pub struct Args {
     /// Time after which a call counts as failed, waiting for a connection included
     #[arg(long, env = "BREAKER_DEADLINE", default_value = "3s", value_parser = duration::parse_positive)]
     pub breaker_deadline: Duration,
+    /// Time from which on a call that its caller gave up counts as failed; before it, it counts as nothing [default: a
+    /// sixth of BREAKER_DEADLINE]
+    #[arg(long, env = "BREAKER_SLOW_AFTER", value_parser = duration::parse_positive)]
+    pub breaker_slow_after: Option<Duration>,
     /// Time without calls before the one trial
     #[arg(long, env = "BREAKER_OPEN_FOR", default_value = "30s", value_parser = duration::parse_positive)]
     pub breaker_open_for: Duration,
@@ -31,7 +35,18 @@ impl Default for Args {
             breaker_window: Duration::from_secs(10),
             breaker_min_calls: 10,
             breaker_deadline: Duration::from_secs(3),
+            breaker_slow_after: None,
             breaker_open_for: Duration::from_secs(30),
         }
+    }
+}
+
+/// Of the deadline: users give up after a second or two, and an answer that works comes far sooner.
+const SLOW_SHARE: u32 = 6;
+
+impl Args {
+    /// When a call that nobody waits for any more says that the dependency does not work.
+    pub(super) fn slow_after(&self) -> Duration {
+        self.breaker_slow_after.unwrap_or(self.breaker_deadline / SLOW_SHARE)
     }
 }

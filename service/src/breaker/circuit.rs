@@ -27,7 +27,7 @@ pub(super) struct Circuit {
     metrics: CircuitMetrics,
 }
 
-/// The right to make one call, since when, and whether its outcome was recorded; otherwise the call was cancelled.
+/// The right to make one call, since when, and whether its outcome was recorded; otherwise the call was dropped.
 pub(super) struct Admission<'circuit> {
     circuit: &'circuit Circuit,
     pass: Option<Pass<'circuit>>,
@@ -137,8 +137,12 @@ impl Admission<'_> {
 
 impl Drop for Admission<'_> {
     fn drop(&mut self) {
-        if let Some(pass) = self.pass.take() {
-            self.circuit.settle(pass, self.since, Outcome::NotCounted);
-        }
+        let Some(pass) = self.pass.take() else { return };
+        let now = Instant::now();
+        let waited = now.saturating_duration_since(self.since);
+        let given_up = waited >= self.circuit.args.slow_after();
+        #[cfg(feature = "flawed")]
+        let given_up = given_up && !crate::flaw::Flaw::LateDeadline.is_selected();
+        self.circuit.settle(pass, now, if given_up { Outcome::GivenUp } else { Outcome::NotCounted });
     }
 }

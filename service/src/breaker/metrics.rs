@@ -45,7 +45,9 @@ pub(super) enum Outcome {
     Success,
     Failure,
     Deadline,
-    /// Cancelled, or without any news of the dependency.
+    /// Dropped by its caller after it had been slow.
+    GivenUp,
+    /// Dropped before that, or without any news of the dependency.
     NotCounted,
     Panic,
     /// Admitted before the last transition: dropped.
@@ -146,13 +148,20 @@ impl fmt::Debug for States {
 }
 
 impl Outcome {
-    const ALL: [Self; 6] =
-        [Self::Success, Self::Failure, Self::Deadline, Self::NotCounted, Self::Panic, Self::Late];
+    const ALL: [Self; 7] = [
+        Self::Success,
+        Self::Failure,
+        Self::Deadline,
+        Self::GivenUp,
+        Self::NotCounted,
+        Self::Panic,
+        Self::Late,
+    ];
 
     pub(super) fn class(self) -> Class {
         match self {
             Self::Success => Class::Success,
-            Self::Failure | Self::Deadline | Self::Panic => Class::Failure,
+            Self::Failure | Self::Deadline | Self::GivenUp | Self::Panic => Class::Failure,
             Self::NotCounted | Self::Late => Class::NotCounted,
         }
     }
@@ -162,6 +171,7 @@ impl Outcome {
             Self::Success => "success",
             Self::Failure => "failure",
             Self::Deadline => "deadline",
+            Self::GivenUp => "given_up",
             Self::NotCounted => "not_counted",
             Self::Panic => "panic",
             Self::Late => "late",

@@ -23,8 +23,12 @@ fn breaker(args: &Args) -> Breaker {
 }
 
 fn quick() -> Args {
-    let open_for = Duration::from_millis(60);
-    Args { breaker_open_for: open_for, breaker_deadline: Duration::from_millis(500), ..Args::default() }
+    Args {
+        breaker_open_for: Duration::from_millis(60),
+        breaker_deadline: Duration::from_millis(500),
+        breaker_slow_after: Some(Duration::from_millis(400)),
+        ..Args::default()
+    }
 }
 
 async fn calls(breaker: &Breaker, count: usize, result: fn() -> Result<(), Fault>) {
@@ -110,6 +114,21 @@ async fn a_call_that_hangs_is_a_failure_after_the_deadline() {
     }
     assert_eq!(since.elapsed().as_secs(), 3);
     assert_eq!(breaker.state(), State::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_who_give_up_a_slow_call_open_the_circuit_and_hasty_ones_do_not() {
+    let metrics = Metrics::default();
+    let breaker = Breaker::new("test", &Args::default(), &metrics);
+    let give_up = async |after: u64| {
+        let hanging = breaker.call(pending::<Result<(), Fault>>());
+        assert!(tokio::time::timeout(Duration::from_millis(after), hanging).await.is_err());
+    };
+    futures_util::future::join_all((0..50).map(|_| give_up(499))).await;
+    assert_eq!(breaker.state(), State::Closed);
+    futures_util::future::join_all((0..10).map(|_| give_up(1_000))).await;
+    assert_eq!(breaker.state(), State::Open);
+    assert!(scrape(&metrics).contains(r#"breaker_calls_total{breaker="test",outcome="given_up"} 10"#));
 }
 
 #[tokio::test(start_paused = true)]

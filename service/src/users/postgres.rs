@@ -9,10 +9,9 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use super::database::Args;
 use super::statement::{FIND_USER, INSERT, INSERT_USER, LIST_ORDERS, LIST_USERS, Statement};
 use super::{NewUser, Order, User};
-use crate::breaker::{Class, Classify as _};
 use crate::telemetry::{ClientSpan, Telemetry, semconv};
 pub use error::PostgresError;
-use pool::{Lease, Pool, Trust};
+use pool::{Fate, Lease, Pool, Trust};
 pub use probe::PostgresProbe;
 
 /// Users in Postgres: one method a statement, one span a call.
@@ -100,7 +99,6 @@ impl Postgres {
         match self.pool.acquire(trust).await {
             Ok(lease) => Ok(Call { lease: Some(lease), span }),
             Err(error) => {
-                let error = PostgresError::from(error);
                 error.mark(&span);
                 Err(error)
             }
@@ -136,15 +134,9 @@ impl Call {
     }
 
     fn finish<T>(mut self, result: sqlx::Result<T>) -> Result<T, PostgresError> {
-        let lease = self.lease.take();
         let result = result.map_err(PostgresError::from);
-        let reusable = match &result {
-            Ok(_) => true,
-            // A server that answers with an outage (a former primary, say) would do so on this connection again.
-            Err(error) => error.sqlstate().is_some() && error.class() == Class::Success,
-        };
-        if let Some(lease) = lease.filter(|_| reusable) {
-            lease.give_back();
+        if let Some(lease) = self.lease.take() {
+            lease.end(result.as_ref().err().map_or(Fate::Usable, PostgresError::fate));
         }
         result.inspect_err(|error| error.mark(&self.span))
     }

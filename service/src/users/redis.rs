@@ -4,7 +4,7 @@ use std::time::Duration;
 use fred::clients::Client;
 use fred::interfaces::ClientLike as _;
 use fred::types::Builder;
-use fred::types::config::{Config, ReconnectPolicy, TlsConnector, UnresponsiveConfig};
+use fred::types::config::{Config, ReconnectError, ReconnectPolicy, TlsConnector, UnresponsiveConfig};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 
 use crate::health::Probe;
@@ -12,6 +12,9 @@ use crate::health::Probe;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Without this, a server that keeps its connections open but says nothing is never given up.
 const UNRESPONSIVE_AFTER: Duration = Duration::from_secs(2);
+/// What a server says that is not the primary any more, or not yet: the name may lead to another one by now.
+const LEAVE_AFTER: [ReconnectError; 3] =
+    [ReconnectError::ReadOnly, ReconnectError::Loading, ReconnectError::MasterDown];
 const SHORTEST_PAUSE_MS: u32 = 100;
 /// Up to so much more, anew each time: replicas that lost the same Redis together do not come back together.
 const JITTER_MS: u32 = 900;
@@ -48,6 +51,7 @@ pub(super) fn connect(config: &Config, timeout: Duration) -> Client {
         .with_connection_config(|connection| {
             connection.connection_timeout = CONNECT_TIMEOUT;
             connection.max_command_attempts = 1;
+            connection.reconnect_errors = LEAVE_AFTER.to_vec();
             connection.unresponsive = UnresponsiveConfig {
                 max_timeout: Some(UNRESPONSIVE_AFTER),
                 interval: UNRESPONSIVE_AFTER / 4,

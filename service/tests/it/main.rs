@@ -8,6 +8,7 @@ mod api;
 mod breaker;
 mod config;
 mod drops;
+mod failover;
 mod flaw;
 mod half_open;
 mod harness;

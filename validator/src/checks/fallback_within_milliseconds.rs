@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::check::{Area, Case, Check, Finding, Severity};
-use crate::evidence::{Class, Millis, Outcome, RequestFact, Step};
+use crate::evidence::{Class, Millis, Outcome, RequestFact, SecondFact, Step};
 use crate::timeline::{Circuit, Fallback, Kind, Timeline, Unmeasured};
 
 /// The check.
@@ -13,7 +13,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Breaker,
     severity: Severity::Blocker,
     why: "An open circuit that still lets users wait, or resets them, has only moved the outage.",
-    how: "Requests through the Service from 0.5 s after the last circuit before a dependency opened until the first trial may come: a right answer, or 503 with Retry-After; of each request 99 % within the policy's limit, or twice what it takes in the quiet phase, and none beyond 1 s, or twice as long.",
+    how: "Requests through the Service from 0.5 s after the last circuit before a dependency opened until the first trial may come: a right answer, or 503 with Retry-After; of each request 99 % within the policy's limit, or twice what it takes in the quiet phase (seconds in which the run was disturbed left out), and none beyond 1 s, or twice as long.",
     remedy: "Answer from the cache, with an empty list, or with 503 and Retry-After, before anything of the database is touched.",
     rests_on: Kind::OF_BROKEN_CALLS,
     judge,
@@ -42,7 +42,8 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
             let_down(timeline, window).chain(waited(timeline, window)).map(|case| case.before(dependency)),
         );
         let line = timeline.step(Step::Hang).map_or(0, |span| span.line);
-        for slower in timeline.load.slower(window, limit, |second| second.class != Class::Direct) {
+        let users = |second: &SecondFact| second.class != Class::Direct;
+        for slower in timeline.slower(CHECK.rests_on, window, limit, users) {
             let text = format!("{} while circuits to {dependency} were open", timeline.slower_text(slower));
             cases.push(Case::over(window, text, line).before(dependency));
         }

@@ -11,7 +11,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Shutdown,
     severity: Severity::Major,
     why: "A statement that is given up at SIGTERM may have been done or not: the user does not know, and neither does anybody else.",
-    how: "In the roll out some answers of the database are held for 2 s, never more than a quarter of a pod's connections; of those under way at the deletion of their pod, or begun by it later, none may be given up.",
+    how: "In the roll out some answers of the database are held for 2 s, never more than a quarter of a pod's connections; and no more of a pod that was told to stop 3 s ago: of those under way at the deletion of their pod, or begun by it later, none may be given up.",
     remedy: "Wait for requests in flight before the pool is closed; the shutdown budget is there for it.",
     rests_on: &[
         Kind::Load,

@@ -11,7 +11,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Health,
     severity: Severity::Blocker,
     why: "Without a readiness probe a pod gets users' requests the moment its process exists.",
-    how: "Reads readinessProbe of the container that serves: the one with the port that the Service leads to, not a sidecar.",
+    how: "Reads readinessProbe of the container that serves: the one with the port that the Service leads to, not a sidecar; or of one beside it that asks this very port.",
     remedy: "Declare a readinessProbe for the container that serves, such as httpGet /ready.",
     rests_on: &[],
     judge,

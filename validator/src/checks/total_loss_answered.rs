@@ -151,7 +151,7 @@ fn late(
     window: (Millis, Millis),
     chosen: impl Fn(&SecondFact) -> bool,
 ) -> Option<String> {
-    let slower = timeline.load.slower(window, timeline.plan().policy.max_lost_p99_ms, chosen);
+    let slower = timeline.slower(CHECK.rests_on, window, timeline.plan().policy.max_lost_p99_ms, chosen);
     slower.first().map(|slower| timeline.slower_text(*slower))
 }
 

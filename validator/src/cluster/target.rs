@@ -82,11 +82,12 @@ pub async fn discover(
     deployment::own_network(&deployment.name_any(), &pod)?;
     let serving = service::serving(&service, &pod.containers, wanted.port.as_ref())?;
     let (address, port, container) = (serving.address, serving.port, serving.container);
+    let serves = (port, container);
     let probes = Probes {
-        readiness: probes::declared(container.readiness_probe.as_ref(), container)?,
-        liveness: probes::declared(container.liveness_probe.as_ref(), container)?,
+        readiness: probes::of_serving(serves, &pod.containers, |c| c.readiness_probe.as_ref())?,
+        liveness: probes::of_serving(serves, &pod.containers, |c| c.liveness_probe.as_ref())?,
     };
-    let plan = plan(cluster, &deployment, &service, (port, container), &probes, candidate).await;
+    let plan = plan(cluster, &deployment, &service, serves, &probes, candidate).await;
     let selector = selector(spec.clone())?;
     let pods: Api<Pod> = cluster.api();
     let pods = cluster.call("list pods", pods.list(&ListParams::default().labels(&selector))).await?;

@@ -1,19 +1,21 @@
 //! The target as this run has written it: whoever else changes its spec meanwhile is told by name.
 
-use std::time::Duration;
+use std::future::pending;
+use std::pin::pin;
 
+use futures_util::StreamExt;
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::watch_object;
 use kube::{Api, ResourceExt};
 use tokio::sync::Mutex;
-use tokio::time::sleep;
 
 use super::Cluster;
 use super::patches::MANAGER;
 use crate::failure::Failure;
 
-/// How often the deployment is looked at.
-const LOOK: Duration = Duration::from_secs(2);
+/// Writes what follows from a change of the spec (its revision), and never is who made it.
+const CONTROLLER: &str = "kube-controller-manager";
 
 /// The spec that our last write has made, but for the replicas: how many there are is an autoscaler's matter, and no
 /// reason to end a run. The API server counts the generation up with every change of the spec, and of nothing else.
@@ -57,52 +59,63 @@ impl Written {
         Ok(written)
     }
 
-    /// Waits until somebody else has changed the spec, and says who and when. An API server that does not answer for a
-    /// moment is no sign of it.
+    /// Waits until somebody else has changed the spec or deleted the target, and says who and when. An API server that
+    /// does not answer for a moment is no sign of it. It watches: who replaces an object without adding to it is named
+    /// by it for a moment alone, until a controller writes over what was replaced.
     pub(super) async fn changed(&self) -> Failure {
+        let api: Api<Deployment> = self.cluster.api();
+        let mut versions = pin!(watch_object(api, &self.name).default_backoff());
         loop {
-            sleep(LOOK).await;
-            match self.look().await {
-                Ok(Some(who)) => return foreign(&self.name, &who),
-                Ok(None) => {}
-                Err(failure) => tracing::warn!(%failure, "the target cannot be looked at"),
+            match versions.next().await {
+                Some(Ok(Some(found))) => {
+                    if let Some(who) = self.seen(&found).await {
+                        return foreign(&self.name, &format!("was changed by {who}"));
+                    }
+                }
+                Some(Ok(None)) => return foreign(&self.name, &format!("was deleted before {}", now())),
+                Some(Err(failure)) => tracing::warn!(%failure, "the target cannot be watched"),
+                None => pending().await, // a watcher never ends
             }
         }
     }
 
-    async fn look(&self) -> Result<Option<String>, Failure> {
+    async fn seen(&self, found: &Deployment) -> Option<String> {
         let mut state = self.state.lock().await;
-        let api: Api<Deployment> = self.cluster.api();
-        let found = self.cluster.call("read the deployment", api.get(&self.name)).await?;
-        let present = State::of(&found);
+        let present = State::of(found);
         if present.generation > state.generation && present.spec == state.spec {
             *state = present;
-            return Ok(None);
+            return None;
         }
-        Ok((present.generation > state.generation).then(|| who(&found, self.since)))
+        (present.generation > state.generation).then(|| who(found, self.since))
     }
 }
 
-/// Whoever wrote into the spec last, but for us, and when: as the field managers say (KEP-555).
+/// Whoever wrote last, but for us and the status, and when: as the field managers say (KEP-555). Of those that wrote in
+/// the same second, whoever has something of the spec.
 fn who(deployment: &Deployment, since: jiff::Timestamp) -> String {
-    let in_spec = |entry: &&ManagedFieldsEntry| {
-        entry.fields_v1.as_ref().is_some_and(|fields| fields.0.get("f:spec").is_some())
-    };
+    let ours = [Some(MANAGER), Some(CONTROLLER)];
     let entries = deployment.metadata.managed_fields.iter().flatten();
-    let others = entries.filter(|entry| entry.manager.as_deref() != Some(MANAGER)).filter(in_spec);
+    let others = entries.filter(|e| e.subresource.is_none() && !ours.contains(&e.manager.as_deref()));
     // Times are of whole seconds there.
     let recent = others.filter_map(|entry| {
         let at = entry.time.as_ref()?.0;
-        (at.as_second() >= since.as_second()).then(|| (at, entry.manager.clone().unwrap_or_default()))
+        let of_spec = entry.fields_v1.as_ref().is_some_and(|fields| fields.0.get("f:spec").is_some());
+        (at.as_second() >= since.as_second())
+            .then(|| (at, of_spec, entry.manager.clone().unwrap_or_default()))
     });
     match recent.max() {
-        Some((at, manager)) => format!("`{manager}` at {at}"),
-        None => "somebody that no field manager names".to_owned(),
+        Some((at, _, manager)) => format!("`{manager}` at {at}"),
+        None => format!("somebody that no field manager names, before {}", now()),
     }
 }
 
-fn foreign(deployment: &str, who: &str) -> Failure {
-    Failure::environment(format!("deployment/{deployment} was changed by {who} while the run worked on it"))
+/// In the words of the API server's own times.
+fn now() -> jiff::Timestamp {
+    jiff::Timestamp::from_second(jiff::Timestamp::now().as_second()).unwrap_or_default()
+}
+
+fn foreign(deployment: &str, what: &str) -> Failure {
+    Failure::environment(format!("deployment/{deployment} {what} while the run worked on it"))
         .hint("nothing of that was undone; run again when nobody else (a release, an autoscaler, Argo CD, Flux) changes it")
 }
 
@@ -134,10 +147,10 @@ mod tests {
         fake.put(PATH, deployment(3, &json!([before])));
         let api: Api<Deployment> = cluster.api();
         let written = Written::since(&cluster, &api.get("users").await.unwrap());
-        assert_eq!(written.look().await.unwrap(), None);
+        assert_eq!(written.seen(&api.get("users").await.unwrap()).await, None);
         fake.put(PATH, deployment(4, &json!([before])));
         written.by(async { Ok(api.get("users").await.unwrap()) }).await.unwrap();
-        assert_eq!(written.look().await.unwrap(), None, "that was us");
+        assert_eq!(written.seen(&api.get("users").await.unwrap()).await, None, "that was us");
         let ours = entry(MANAGER, "2999-01-01T00:00:00Z", &spec);
         let status = entry("kube-controller-manager", "2999-01-01T00:00:00Z", &json!({ "f:status": {} }));
         let theirs = entry("kubectl-set", "2998-01-01T00:00:00Z", &spec);
@@ -157,10 +170,13 @@ mod tests {
         scaled["metadata"]["generation"] = json!(4);
         scaled["spec"]["replicas"] = json!(5);
         fake.put(PATH, scaled.clone());
-        assert_eq!(written.look().await.unwrap(), None);
+        assert_eq!(written.seen(&api.get("users").await.unwrap()).await, None);
         scaled["metadata"]["generation"] = json!(5);
         scaled["spec"]["minReadySeconds"] = json!(7);
         fake.put(PATH, scaled);
-        assert!(written.look().await.unwrap().is_some(), "what comes after it is noticed");
+        assert!(
+            written.seen(&api.get("users").await.unwrap()).await.is_some(),
+            "what comes after it is noticed"
+        );
     }
 }

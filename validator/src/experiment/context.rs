@@ -115,8 +115,8 @@ impl RunContext<'_> {
         self.agents.direct(&DirectPlan { pods: self.aimed(pods), rate: DIRECT_RATE, drain: false }).await
     }
 
-    /// The same, with a trace of each: it is the pods' end that is watched.
-    pub(super) async fn direct_to_the_end(&self, pods: &[String]) -> Result<(), Failure> {
+    /// The same, with a trace of each.
+    pub(super) async fn direct_traced(&self, pods: &[String]) -> Result<(), Failure> {
         self.agents.direct(&DirectPlan { pods: self.aimed(pods), rate: TRACED_RATE, drain: true }).await
     }
 

@@ -4,13 +4,15 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use tokio::time::{Instant, sleep};
 
 use super::context::RunContext;
 use super::preparation;
-use crate::cluster::{RollEnd, Stays};
+use crate::cluster::{PodTable, RollEnd, Stays};
 use crate::evidence::{Fault, Step, StepTrouble};
 use crate::failure::Failure;
+use crate::plan::PreStop;
 use crate::progress::Progress;
 
 /// Load after the last old pod is gone: twice the slowest propagation measured in a roll (1.3 s), rounded up.
@@ -21,6 +23,10 @@ const HELD_AT_ONCE: u32 = 2;
 
 /// What may be held of a pod's connections: the others go on serving.
 const HELD_PART: u32 = 4;
+
+/// What a pod begins later than this after its SIGTERM is not held any more: with the hold itself (2 s) it is done within
+/// the least that a drain lasts, 5 s.
+const HELD_AFTER: Duration = Duration::from_secs(3);
 
 /// Faults of a roll may outlive it; they end with the pods, or when they are cleared.
 const ROLL_AT_MOST: Duration = Duration::from_mins(15);
@@ -62,13 +68,14 @@ pub(super) async fn roll_out(
 ) -> Result<bool, Failure> {
     context.step_log.begin(Step::RollOut, BEFORE + context.target.least_roll);
     let leaving = context.serving();
-    context.direct_to_the_end(&leaving).await?;
+    context.direct_traced(&leaving).await?;
     sleep(BEFORE).await;
     hold_some(context, &leaving).await?;
     let told = |gone: usize, all: usize| progress.tell(&count(Step::RollOut, gone, all));
     let rolled = tokio::select! {
         rolled = context.rollout.roll_out(stays, deadline, told) => rolled?,
         failed = follow(context, &leaving) => return Err(failed),
+        Err(failed) = try_join_all(leaving.iter().map(|pod| release(context, pod))) => return Err(failed),
     };
     for (database, _) in context.circuits() {
         context.faults.clear_all(database).await?;
@@ -112,6 +119,22 @@ async fn hold_some(context: &RunContext<'_>, leaving: &[String]) -> Result<(), F
     Ok(())
 }
 
+/// Ends the holds of a pod soon after its SIGTERM, if it comes when the template says: a statement that began late in the
+/// drain would outlast it by our doing.
+async fn release(context: &RunContext<'_>, pod: &String) -> Result<(), Failure> {
+    let mut pods = context.pods.clone();
+    let leaves = |table: &PodTable| table.get(pod).is_none_or(|brief| brief.leaving);
+    if pods.wait_for(leaves).await.is_err() {
+        return Ok(());
+    }
+    let hook = if let PreStop::Sleep(seconds) = context.plan.target.pre_stop { seconds } else { 0 };
+    sleep(Duration::from_secs(hook.into()) + HELD_AFTER).await;
+    for (database, _) in context.circuits() {
+        context.faults.clear(database, pod).await?;
+    }
+    Ok(())
+}
+
 /// Keeps asking those that are still there. Ends only when an agent does not take the list.
 async fn follow(context: &RunContext<'_>, leaving: &[String]) -> Failure {
     let mut pods = context.pods.clone();
@@ -122,7 +145,7 @@ async fn follow(context: &RunContext<'_>, leaving: &[String]) -> Failure {
             leaving.iter().filter(|pod| table.contains_key(*pod)).cloned().collect()
         };
         if there != asked {
-            if let Err(failure) = context.direct_to_the_end(&there).await {
+            if let Err(failure) = context.direct_traced(&there).await {
                 return failure;
             }
             asked = there;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::LoadView;
+use super::{Kind, LoadView, Timeline};
 use crate::evidence::{Histogram, Millis, Outcome, SecondFact};
 
 /// Answers of a window in which calls to a dependency fail.
@@ -71,21 +71,26 @@ impl LoadView<'_> {
         }
         sum
     }
+}
 
+impl Timeline<'_> {
     /// Templates of the chosen seconds inside a window of which 99 % took longer than this limit, and than twice what
-    /// is usual for them.
+    /// is usual for them. A few answers decide about 99 %: seconds in which the run itself was disturbed are left out.
     pub fn slower(
         &self,
+        rests_on: &[Kind],
         window: (Millis, Millis),
         floor_ms: f64,
         chosen: impl Fn(&SecondFact) -> bool,
     ) -> Vec<Slower> {
+        let calm = |second: &SecondFact| self.trust.explains(rests_on, None, second.during()).is_none();
         let mut times: BTreeMap<usize, Histogram> = BTreeMap::new();
-        for (_, second) in self.seconds_within(window).filter(|(_, second)| chosen(second)) {
+        let load = &self.load;
+        for (_, second) in load.seconds_within(window).filter(|(_, second)| chosen(second) && calm(second)) {
             times.entry(second.template).or_default().merge(&second.times);
         }
         let slower = times.into_iter().map(|(template, times)| {
-            let (p99_ms, limit_ms) = (times.quantile_ms(0.99), self.at_least_usual_ms(template, floor_ms));
+            let (p99_ms, limit_ms) = (times.quantile_ms(0.99), load.at_least_usual_ms(template, floor_ms));
             Slower { template, p99_ms, limit_ms }
         });
         slower.filter(|one| one.p99_ms >= one.limit_ms).collect()

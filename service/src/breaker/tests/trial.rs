@@ -68,6 +68,15 @@ async fn a_cancelled_trial_decides_nothing_and_makes_room() {
 }
 
 #[tokio::test]
+async fn a_trial_whose_caller_gives_up_late_is_a_failure() {
+    let breaker = opened(Args { breaker_slow_after: Some(Duration::from_millis(20)), ..quick() }).await;
+    open_period_over(&breaker).await;
+    let trial = breaker.call(pending::<Result<(), Fault>>());
+    assert!(tokio::time::timeout(Duration::from_millis(30), trial).await.is_err());
+    assert_eq!(breaker.state(), State::Open);
+}
+
+#[tokio::test]
 async fn an_uncounted_trial_decides_nothing() {
     let breaker = opened(quick()).await;
     open_period_over(&breaker).await;

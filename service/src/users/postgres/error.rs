@@ -1,66 +1,110 @@
 use std::borrow::Cow;
 
+use super::pool::Fate;
 use crate::breaker::{Class, Classify};
 use crate::telemetry::{ClientSpan, semconv};
 
 /// Why a statement has no result.
 #[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct PostgresError(#[from] sqlx::Error);
+pub enum PostgresError {
+    /// Postgres, or the way to it.
+    #[error(transparent)]
+    Sql(#[from] sqlx::Error),
+    /// Postgres answers, but not fast enough for so many calls: all connections were in use.
+    #[error("every connection is in use")]
+    Saturated,
+}
 
 impl PostgresError {
     /// The code that Postgres gave, if it was Postgres that refused.
-    pub fn sqlstate(&self) -> Option<String> {
-        self.0.as_database_error()?.code().map(Cow::into_owned)
+    pub fn sqlstate(&self) -> Option<Cow<'_, str>> {
+        self.database()?.code()
     }
 
     /// Whether a unique constraint was violated.
     pub fn is_duplicate(&self) -> bool {
-        self.0.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+        self.database().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+    }
+
+    fn database(&self) -> Option<&dyn sqlx::error::DatabaseError> {
+        match self {
+            Self::Sql(error) => error.as_database_error(),
+            Self::Saturated => None,
+        }
+    }
+
+    /// What becomes of the connection that it came over.
+    pub(super) fn fate(&self) -> Fate {
+        match (self.sqlstate(), self) {
+            (Some(code), _) if is_outdated(&code) || ends_sessions(&code) => Fate::Outdated,
+            (Some(code), _) if code.starts_with("08") => Fate::Lost,
+            (Some(code), _) if code.starts_with("58") || code.starts_with("XX") => Fate::Doubtful,
+            (Some(_), _) => Fate::Usable,
+            (None, Self::Sql(sqlx::Error::Io(_) | sqlx::Error::Tls(_))) => Fate::Lost,
+            (None, _) => Fate::Doubtful,
+        }
     }
 
     pub(super) fn mark(&self, span: &ClientSpan) {
         match self.sqlstate() {
             Some(code) => {
                 span.fail(&code);
-                span.set(semconv::DB_RESPONSE_STATUS_CODE, code);
+                span.set(semconv::DB_RESPONSE_STATUS_CODE, code.into_owned());
             }
             None => span.fail(self.kind()),
         }
     }
 
     fn kind(&self) -> &'static str {
-        match self.0 {
-            sqlx::Error::PoolTimedOut => "pool_timeout",
-            sqlx::Error::Io(_) => "io",
-            sqlx::Error::Tls(_) => "tls",
-            sqlx::Error::Protocol(_) => "protocol",
-            _ => "_OTHER",
+        match self {
+            Self::Saturated => "pool_saturated",
+            Self::Sql(sqlx::Error::PoolTimedOut) => "pool_timeout",
+            Self::Sql(sqlx::Error::Io(_)) => "io",
+            Self::Sql(sqlx::Error::Tls(_)) => "tls",
+            Self::Sql(sqlx::Error::Protocol(_)) => "protocol",
+            Self::Sql(_) => "_OTHER",
         }
     }
 }
 
 impl Classify for PostgresError {
-    /// Errors of the caller (constraints, syntax, decoding) are successes of the database: it answered.
+    /// Errors of the caller (constraints, syntax, decoding) are successes of the database: it answered. What a
+    /// connection says that has become useless tells nothing of the database.
     fn class(&self) -> Class {
-        match (self.sqlstate(), &self.0) {
+        match (self.sqlstate(), self) {
+            (Some(code), _) if is_outdated(&code) => Class::NotCounted,
             (Some(code), _) if is_outage(&code) => Class::Failure,
             (Some(_), _) => Class::Success,
-            (None, sqlx::Error::PoolClosed) => Class::NotCounted,
-            (None, sqlx::Error::RowNotFound | sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)) => {
-                Class::Success
-            }
-            (None, _) => Class::Failure,
+            (None, Self::Saturated | Self::Sql(sqlx::Error::PoolClosed)) => Class::NotCounted,
+            (None, Self::Sql(error)) if is_our_own(error) => Class::Success,
+            (None, Self::Sql(_)) => Class::Failure,
         }
     }
 }
 
+/// Whether Postgres has answered, and it is we who cannot make anything of it.
+fn is_our_own(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::RowNotFound | sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_))
+}
+
 /// Whether a SQLSTATE says that the database cannot work: connection (08), refused identity (28, which only meets us
 /// while connecting), unknown database (3D), resources (53), intervention and statement timeout (57), system (58),
-/// internal (XX); and writes refused by a server that has become a replica (25006).
+/// internal (XX).
 fn is_outage(sqlstate: &str) -> bool {
     ["08", "28", "3D", "53", "57", "58", "XX"].iter().any(|class| sqlstate.starts_with(class))
-        || sqlstate == "25006"
+}
+
+/// Whether a SQLSTATE says that the session is not what it was, while a new one works: the server is a replica by now
+/// (25006), a plan is older than its table (0A000), or a pooler has given us the session of others, which does not know
+/// our statement (26000) or knows it already (42P05). Our statements give no other reason for any of them.
+fn is_outdated(sqlstate: &str) -> bool {
+    matches!(sqlstate, "25006" | "0A000" | "26000" | "42P05")
+}
+
+/// Whether a SQLSTATE says that the server ends all sessions: it shuts down (57P01), has crashed (57P02), does not take
+/// any yet (57P03), or the database was dropped (57P04).
+fn ends_sessions(sqlstate: &str) -> bool {
+    matches!(sqlstate, "57P01" | "57P02" | "57P03" | "57P04")
 }
 
 #[cfg(test)]
@@ -69,18 +113,19 @@ mod tests {
 
     #[test]
     fn outages_and_errors_of_the_caller_are_told_apart() {
-        for code in ["08006", "28P01", "3D000", "53300", "57P01", "57014", "58030", "XX000", "25006"] {
+        for code in ["08006", "28P01", "3D000", "53200", "53300", "57P01", "57014", "58030", "XX000"] {
             assert!(is_outage(code), "{code}");
         }
-        for code in ["23505", "42601", "22P02", "40001", "25P02"] {
+        for code in ["23505", "42601", "22P02", "40001", "25P02", "25006", "0A000", "26000", "42P05"] {
             assert!(!is_outage(code), "{code}");
         }
     }
 
     #[test]
     fn a_missing_row_is_a_working_database() {
-        assert_eq!(PostgresError(sqlx::Error::RowNotFound).class(), Class::Success);
-        assert_eq!(PostgresError(sqlx::Error::PoolTimedOut).class(), Class::Failure);
-        assert_eq!(PostgresError(sqlx::Error::PoolClosed).class(), Class::NotCounted);
+        let class = |error| PostgresError::Sql(error).class();
+        assert_eq!(class(sqlx::Error::RowNotFound), Class::Success);
+        assert_eq!(class(sqlx::Error::PoolTimedOut), Class::Failure);
+        assert_eq!(class(sqlx::Error::PoolClosed), Class::NotCounted);
     }
 }

@@ -18,6 +18,12 @@ pub(crate) fn redis_port() -> u16 {
     *PORT.get_or_init(|| keep_running(start_redis))
 }
 
+/// A Redis that no other test uses.
+#[allow(dead_code, reason = "not for the benchmarks")]
+pub(crate) fn another_redis() -> u16 {
+    keep_running(start_redis)
+}
+
 /// The servers are told to die with the thread that starts them, so that one lives as long as the process.
 fn keep_running(start: fn() -> (Child, u16)) -> u16 {
     let (sender, receiver) = mpsc::channel();

@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -10,6 +10,7 @@ use tokio::sync::watch;
 pub(crate) struct Gate {
     pub(crate) port: u16,
     mode: watch::Sender<Mode>,
+    target: Arc<AtomicU16>,
     counts: Arc<Counts>,
 }
 
@@ -17,6 +18,7 @@ pub(crate) struct Gate {
 struct Counts {
     accepted: AtomicUsize,
     asked: AtomicUsize,
+    forgotten: AtomicUsize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,12 +44,25 @@ impl Gate {
         let port = listener.local_addr().unwrap().port();
         let (mode, watched) = watch::channel(first);
         let counts = Arc::<Counts>::default();
-        tokio::spawn(listen(listener, target, watched, Arc::clone(&counts)));
-        Self { port, mode, counts }
+        let target = Arc::new(AtomicU16::new(target));
+        tokio::spawn(listen(listener, Arc::clone(&target), watched, Arc::clone(&counts)));
+        Self { port, mode, target, counts }
     }
 
     pub(crate) fn set(&self, mode: Mode) {
         self.mode.send_replace(mode);
+    }
+
+    /// From now on new connections lead there; old ones stay where they are.
+    #[allow(dead_code, reason = "not for the benchmarks")]
+    pub(crate) fn lead_to(&self, port: u16) {
+        self.target.store(port, Ordering::SeqCst);
+    }
+
+    /// Nothing moves any more on the connections that there are, as after a silent loss; new ones work.
+    #[allow(dead_code, reason = "not for the benchmarks")]
+    pub(crate) fn forget(&self) {
+        self.counts.forgotten.fetch_add(1, Ordering::SeqCst);
     }
 
     pub(crate) fn accepted(&self) -> usize {
@@ -60,7 +75,12 @@ impl Gate {
     }
 }
 
-async fn listen(first: TcpListener, target: u16, mode: watch::Receiver<Mode>, counts: Arc<Counts>) {
+async fn listen(
+    first: TcpListener,
+    target: Arc<AtomicU16>,
+    mode: watch::Receiver<Mode>,
+    counts: Arc<Counts>,
+) {
     let (address, mut listener) = (first.local_addr().unwrap(), first);
     let mut watched = mode.clone();
     loop {
@@ -68,7 +88,7 @@ async fn listen(first: TcpListener, target: u16, mode: watch::Receiver<Mode>, co
             client = listener.accept() => {
                 let Ok((client, _)) = client else { return };
                 counts.accepted.fetch_add(1, Ordering::SeqCst);
-                tokio::spawn(forward(client, target, mode.clone(), Arc::clone(&counts)));
+                tokio::spawn(forward(client, target.load(Ordering::SeqCst), mode.clone(), Arc::clone(&counts)));
             }
             gone = reached(&mut watched, |mode| mode == Mode::Gone) => {
                 if !gone {
@@ -99,9 +119,11 @@ async fn forward(client: TcpStream, target: u16, mode: watch::Receiver<Mode>, co
     let (client_reads, client_writes) = client.into_split();
     let (server_reads, server_writes) = server.into_split();
     let answers = AtomicUsize::default();
+    let forgotten = counts.forgotten.load(Ordering::SeqCst);
+    let is_known = || counts.forgotten.load(Ordering::SeqCst) == forgotten;
     tokio::select! {
-        () = pump(client_reads, server_writes, mode.clone(), &counts.asked) => {}
-        () = pump(server_reads, client_writes, mode, &answers) => {}
+        () = pump(client_reads, server_writes, mode.clone(), &counts.asked, is_known) => {}
+        () = pump(server_reads, client_writes, mode, &answers, is_known) => {}
     }
 }
 
@@ -110,6 +132,7 @@ async fn pump(
     mut to: OwnedWriteHalf,
     mut mode: watch::Receiver<Mode>,
     messages: &AtomicUsize,
+    is_known: impl Fn() -> bool,
 ) {
     let mut buffer = vec![0; 16 * 1024];
     let mut refused = mode.clone();
@@ -118,6 +141,9 @@ async fn pump(
             read = from.read(&mut buffer) => read.unwrap_or(0),
             _ = refused.wait_for(|mode| mode.closes()) => return,
         };
+        if !is_known() {
+            return std::future::pending().await;
+        }
         if read > 0 {
             messages.fetch_add(1, Ordering::SeqCst);
         }

@@ -11,12 +11,16 @@ mod service;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+#[allow(unused_imports, reason = "not for the benchmarks")]
+pub(crate) use backends::another_redis;
 pub(crate) use backends::{postgres_port, redis_port};
 pub(crate) use cgroup::Cgroup;
 pub(crate) use client::{Answer, flood, get, request};
 pub(crate) use collector::{Collector, Received};
 pub(crate) use gate::{Gate, Mode};
 pub(crate) use pace::{Pace, Paced, Sample, quantile, read};
+#[allow(unused_imports, reason = "not for the benchmarks")]
+pub(crate) use service::ask_redis;
 pub(crate) use service::{Service, WRITTEN, World};
 
 /// A port that nobody had a moment ago.

@@ -43,6 +43,12 @@ impl World {
         sqlx::PgConnection::connect(&self.url()).await.unwrap()
     }
 
+    /// The name of the database.
+    #[allow(dead_code, reason = "not for the benchmarks")]
+    pub(crate) fn database(&self) -> String {
+        format!("test_{}", self.number)
+    }
+
     /// The database, around the gate.
     pub(crate) fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/test_{}", postgres_port(), self.number)
@@ -51,11 +57,7 @@ impl World {
     /// How many keys Redis holds, asked around the gate.
     #[allow(dead_code, reason = "not for the benchmarks")]
     pub(crate) async fn copies(&self) -> u64 {
-        let mut redis = TcpStream::connect(("127.0.0.1", redis_port())).await.unwrap();
-        let ask = format!("SELECT {}\r\nDBSIZE\r\nQUIT\r\n", self.number);
-        redis.write_all(ask.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        redis.read_to_string(&mut answer).await.unwrap();
+        let answer = ask_redis(redis_port(), &format!("SELECT {}\r\nDBSIZE", self.number)).await;
         let size = answer.lines().find_map(|line| line.strip_prefix(':'));
         size.unwrap_or_else(|| panic!("{answer}")).parse().unwrap()
     }
@@ -94,6 +96,16 @@ impl World {
     pub(crate) fn start(&self, settings: &[(&str, &str)]) -> Service {
         Service::start(self.environment(), settings)
     }
+}
+
+/// What this Redis says to the commands.
+#[allow(dead_code, reason = "not for the benchmarks")]
+pub(crate) async fn ask_redis(port: u16, commands: &str) -> String {
+    let mut redis = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    redis.write_all(format!("{commands}\r\nQUIT\r\n").as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    redis.read_to_string(&mut answer).await.unwrap();
+    answer
 }
 
 /// A running service; killed when dropped.

@@ -26,6 +26,28 @@ pub(super) fn declared(probe: Option<&Declared>, container: &Container) -> Resul
     }))
 }
 
+/// The probe of the container that serves. Where it has none, that of a container beside it which asks the port that
+/// serves: an application behind a proxy of its own, asked as users come.
+///
+/// # Errors
+/// As [`declared`].
+pub(super) fn of_serving(
+    (port, serving): (u16, &Container),
+    beside: &[Container],
+    which: fn(&Container) -> Option<&Declared>,
+) -> Result<Option<Probe>, Failure> {
+    if let Some(own) = declared(which(serving), serving)? {
+        return Ok(Some(own));
+    }
+    for container in beside {
+        let probe = declared(which(container), container)?;
+        if let Some(probe) = probe.filter(|probe| probe.port() == Some(port)) {
+            return Ok(Some(probe));
+        }
+    }
+    Ok(None)
+}
+
 fn handler(probe: &Declared, container: &Container) -> Result<Handler, Failure> {
     if let Some(get) = &probe.http_get {
         return http(get, container);
@@ -100,7 +122,7 @@ mod tests {
     use k8s_openapi::api::core::v1::Container;
     use serde_json::{Value, from_value, json};
 
-    use super::{declared, pre_stop};
+    use super::{declared, of_serving, pre_stop};
     use crate::plan::{Handler, PreStop, Probe, Scheme};
 
     fn container(fields: &Value) -> Container {
@@ -123,6 +145,21 @@ mod tests {
         assert_eq!(probe.handler, handler);
         assert_eq!((probe.timeout_s, probe.period_s), (1, 10));
         assert_eq!((probe.failure_threshold, probe.success_threshold, probe.initial_delay_s), (3, 1, 0));
+    }
+
+    #[test]
+    fn a_probe_of_the_application_through_its_proxy_is_the_one_that_counts() {
+        let proxy = container(&json!({}));
+        let beside =
+            |port: Value| vec![container(&json!({ "readinessProbe": { "httpGet": { "port": port } } }))];
+        let of = |beside: &[Container]| {
+            of_serving((8080, &proxy), beside, |c| c.readiness_probe.as_ref()).unwrap()
+        };
+        assert_eq!(of(&beside(json!(8080))).and_then(|probe| probe.port()), Some(8080));
+        assert!(of(&beside(json!(8081))).is_none(), "that one asks past the proxy");
+        let own = container(&json!({ "readinessProbe": { "tcpSocket": { "port": 9 } } }));
+        let found = of_serving((8080, &own), &beside(json!(8080)), |c| c.readiness_probe.as_ref()).unwrap();
+        assert_eq!(found.and_then(|probe| probe.port()), Some(9));
     }
 
     #[test]

@@ -72,7 +72,8 @@ impl Opens {
     /// **A share over a time.** A service that counts a call when it *begins* has seen `t` of `window` seconds hang at
     /// moment `t`, and opens at `errorRate * window`. One that counts a call when it *ends* knows the failures only a
     /// deadline `d` later, and the calls in between are in no count: the share is `(t - d) / (window - d)`, so that it
-    /// opens at `errorRate * window + (1 - errorRate) * d`. Both are right; faster is as wrong as slower.
+    /// opens at `errorRate * window + (1 - errorRate) * d`. One that divides the failures that have ended by the calls that
+    /// have begun (opossum does) opens at `errorRate * window + d`. All are right; faster is as wrong as slower.
     ///
     /// **Failures in a row, or a share of the last calls.** `n` calls must have failed, and a call that hangs has
     /// failed after its deadline `d`. At `r` calls a second the last of them begins at `(n - 1) / r`, sooner with
@@ -83,7 +84,7 @@ impl Opens {
         match self {
             Self::ErrorRate { error_rate, window, .. } => {
                 let earliest = error_rate * window.0;
-                (earliest, earliest + (1.0 - error_rate) * deadline)
+                (earliest, earliest + deadline)
             }
             Self::Consecutive { .. } | Self::CountWindow { .. } => {
                 let processes = f64::from(pace.processes);
@@ -188,8 +189,8 @@ mod tests {
 
     #[test]
     fn a_share_over_a_time_does_not_depend_on_the_pace() {
-        assert_eq!(SHARE.between_s(3.0, Pace::new(1.0, 1.0)), (5.0, 6.5));
-        assert_eq!(SHARE.between_s(3.0, Pace::FASTEST), (5.0, 6.5));
+        assert_eq!(SHARE.between_s(3.0, Pace::new(1.0, 1.0)), (5.0, 8.0));
+        assert_eq!(SHARE.between_s(3.0, Pace::FASTEST), (5.0, 8.0));
     }
 
     #[test]

@@ -13,6 +13,8 @@ const OPEN_S = 30;
 // A connection of the pool is waited for within the deadline of the call, and a query that outlives it ends its connection.
 const pool = new pg.Pool({ connectionString: knobs.databaseUrl, max: knobs.pool, connectionTimeoutMillis: DEADLINE_MS });
 pool.on('error', () => {}); // an idle connection that ends is replaced by the next call
+// And one that ends between two queries of its user would end the process: the pool listens to idle ones alone.
+pool.on('connect', (connection) => connection.on('error', () => {}));
 
 async function query(text, values) {
   const end = Date.now() + DEADLINE_MS;
