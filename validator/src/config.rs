@@ -17,7 +17,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 pub use body::Body;
-pub use breaker::{Breaker, Opens, Pace};
+pub use breaker::{Breaker, Opens, Pace, of_each_call};
 pub use dependency::{Dependency, Need, Protocol, Upstream};
 pub use header::{HeaderText, Headers, SecretKey, checked_name};
 pub use method::Method;

@@ -21,7 +21,7 @@ pub use forecast::{Forecast, forecast};
 
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::RwLock;
 use tokio::time::{Instant, sleep, timeout};
 
 use self::context::RunContext;
@@ -167,7 +167,7 @@ impl Experiment<'_> {
             step_log,
             pulse,
             rollout: &rollout,
-            impatience: Mutex::default(),
+            impatience: RwLock::default(),
         };
         tokio::select! {
             ran = self.in_and_out(&context, *started, progress) => ran,
@@ -242,10 +242,7 @@ impl Experiment<'_> {
 
     /// As far as the declared times tell.
     fn estimate(&self) -> Duration {
-        let breaker = self.plan.dependencies.iter().find_map(|d| d.breaker.as_ref());
-        let trials = breaker.map_or(0.0, |b| 2.5 * b.open_for.0 + 4.0 * b.opens.memory_s() + 50.0);
-        let fixed = Duration::from_mins(2) + QUIET * 2;
-        fixed + self.target.expected_roll * 2 + Duration::from_secs_f64(trials)
+        forecast(self.plan, self.target.expected_roll).about()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{RwLock, watch};
 use tokio::time::{Instant, sleep};
 
 use super::circuit::Circuit;
@@ -35,8 +35,8 @@ pub(super) struct RunContext<'a> {
     pub(super) step_log: &'a StepLog,
     pub(super) pulse: &'a Pulse,
     pub(super) rollout: &'a Rollout,
-    /// Held while clients are impatient: there is one load for all pods.
-    pub(super) impatience: Mutex<()>,
+    /// Written while clients are impatient, read by what needs patient ones: there is one load for all pods.
+    pub(super) impatience: RwLock<()>,
 }
 
 impl RunContext<'_> {

@@ -26,6 +26,7 @@ pub(super) struct Counts {
 #[derive(Default)]
 struct Source {
     open: u32,
+    most_open: u32,
     calls: u64,
     pings: u64,
     last_call: Option<Millis>,
@@ -45,7 +46,9 @@ struct Second {
 
 impl Counts {
     pub(super) fn opened(&mut self, ip: IpAddr, at: Millis) {
-        self.sources.entry(ip).or_default().open += 1;
+        let source = self.sources.entry(ip).or_default();
+        source.open += 1;
+        source.most_open = source.most_open.max(source.open);
         self.second(ip, at, |second| second.opened += 1);
     }
 
@@ -94,6 +97,7 @@ impl Counts {
         now.calls += source.calls;
         now.pings += source.pings;
         now.open += source.open;
+        now.most_open += source.most_open;
         now.last_call = now.last_call.max(source.last_call);
     }
 

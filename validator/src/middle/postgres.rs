@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use super::call::Says;
 use super::wire::{Encryption, Head, Wire};
 
 /// A message of which more than its head must be read is looked at up to this length.
@@ -33,7 +34,7 @@ pub(super) struct Frontend {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Statement {
     mark: u64,
-    writes: bool,
+    says: Says,
 }
 
 impl Frontend {
@@ -69,12 +70,12 @@ impl Frontend {
             b'B' => self.bind(body),
             b'C' => self.close(body),
             b'E' => {
-                let Statement { mark, writes } = self.portals.get(name(body).0).copied().unwrap_or_default();
-                return Head::Call { length: have, mark, writes, answers: 0 };
+                let Statement { mark, says } = self.portals.get(name(body).0).copied().unwrap_or_default();
+                return Head::Call { length: have, mark, says, answers: 0 };
             }
             b'Q' => {
-                let Statement { mark, writes } = Statement::of(name(body).0);
-                return Head::Call { length: have, mark, writes, answers: 1 };
+                let Statement { mark, says } = Statement::of(name(body).0);
+                return Head::Call { length: have, mark, says, answers: 1 };
             }
             b'S' | b'F' => return Head::Ask(have, 1),
             _ => {}
@@ -131,21 +132,21 @@ impl Frontend {
     }
 }
 
-/// What the server of one connection says: its readiness for the next query, and errors that are ours.
+/// What the server of one connection says: its readiness for the next query, and what is ours in place of it.
 #[derive(Default)]
 pub(super) struct Backend {
     /// Bytes of the present message that are still to come.
     rest: usize,
     /// The begin of a message whose head has not come whole.
     head: Vec<u8>,
-    /// Whether the present message is left out: an error of ours stands in its place.
+    /// Whether the present message is left out: something of ours stands in its place.
     drop: bool,
 }
 
 impl Backend {
-    /// Follows the server's messages; while an error of ours is due, gives what is to be passed in their place.
+    /// Follows the server's messages; while something of ours is due, gives what is to be passed in their place.
     pub(super) fn read(&mut self, mut bytes: &[u8], wire: &Wire) -> Option<Vec<u8>> {
-        let mut passed = (wire.is_failing() || self.drop).then(|| Vec::with_capacity(bytes.len()));
+        let mut passed = (wire.is_changing() || self.drop).then(|| Vec::with_capacity(bytes.len()));
         if wire.encryption() == Encryption::Asked && !bytes.is_empty() {
             let agreed = matches!(bytes[0], b'S' | b'G');
             wire.set_encryption(if agreed { Encryption::Agreed } else { Encryption::None });
@@ -187,14 +188,16 @@ impl Backend {
         }
         let length = frame(&self.head).map_or(wanted, |(_, length)| length);
         if kind == b'Z' {
-            wire.answered(1);
-            wire.forget_failing();
             // I: idle; T: in a transaction; E: in one that has failed (ReadyForQuery).
             wire.set_in_transaction(self.head.get(5).is_some_and(|status| *status != b'I'));
+            wire.answered(1);
+            wire.forget_changes();
         }
-        // An error whose head came in one piece can be replaced; one that was cut is passed as it is.
-        if let (b'E', true, Some(passed), Some(code)) = (kind, fresh, passed.as_mut(), failing(kind, wire)) {
-            passed.extend(error("ERROR", &code));
+        // What came in one piece can be replaced; what was cut is passed as it is.
+        if let Some(passed) = passed.as_mut().filter(|_| fresh)
+            && let Some(ours) = instead(kind, bytes, wire)
+        {
+            passed.extend(ours);
             self.drop = true;
         }
         self.rest = length.saturating_sub(self.head.len());
@@ -203,9 +206,32 @@ impl Backend {
     }
 }
 
-/// The code of ours that this message is to carry.
-fn failing(kind: u8, wire: &Wire) -> Option<String> {
-    if kind == b'E' { wire.failing() } else { None }
+/// What is to be passed in place of the message at the begin, if it is to be something else.
+fn instead(kind: u8, bytes: &[u8], wire: &Wire) -> Option<Vec<u8>> {
+    match kind {
+        b'E' => wire.failing().map(|code| error("ERROR", &code)),
+        b'D' if wire.is_replica() => as_replica(bytes),
+        _ => None,
+    }
+}
+
+/// A row of one column in which a primary says that it is one, as a replica says it. Nothing if it is another row, or is
+/// not there as a whole.
+fn as_replica(bytes: &[u8]) -> Option<Vec<u8>> {
+    let (_, length) = frame(bytes)?;
+    let value: &[u8] = match bytes.get(..length)?.get(11..)? {
+        b"off" => b"on",
+        b"f" => b"t",
+        // The same in binary.
+        [0] => &[1],
+        _ => return None,
+    };
+    let mut row = vec![b'D'];
+    row.extend((value.len() as u32 + 10).to_be_bytes());
+    row.extend(1_u16.to_be_bytes());
+    row.extend((value.len() as u32).to_be_bytes());
+    row.extend(value);
+    Some(row)
 }
 
 /// The SQLSTATE of a server that is read-only.
@@ -264,13 +290,35 @@ impl Statement {
     fn of(text: &[u8]) -> Self {
         let mut hasher = DefaultHasher::new();
         text.trim_ascii().hash(&mut hasher);
-        Self { mark: hasher.finish(), writes: writes(text) }
+        Self { mark: hasher.finish(), says: says(text) }
     }
+}
+
+/// What a statement asks for, by its words.
+fn says(text: &[u8]) -> Says {
+    let text = without_comment(text);
+    let words =
+        text.split(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_').filter(|word| !word.is_empty());
+    let words: Vec<Vec<u8>> = words.map(<[u8]>::to_ascii_uppercase).collect();
+    match words.first().map(Vec::as_slice) {
+        Some(b"BEGIN" | b"START") => Says::Begin,
+        Some(b"SHOW" | b"SELECT") if asks_role(&words) => Says::WhichRole,
+        _ if writes(&words) => Says::Write,
+        _ => Says::Other,
+    }
+}
+
+/// Whether it asks for what tells a primary from a replica, and for the plain answer.
+fn asks_role(words: &[Vec<u8>]) -> bool {
+    const ROLE: [&[u8]; 4] =
+        [b"PG_IS_IN_RECOVERY", b"TRANSACTION_READ_ONLY", b"DEFAULT_TRANSACTION_READ_ONLY", b"IN_HOT_STANDBY"];
+    let has = |known: &[&[u8]]| words.iter().any(|word| known.contains(&word.as_slice()));
+    has(&ROLE) && !has(&[b"NOT", b"CASE", b"FROM"])
 }
 
 /// Whether a server that is read-only refuses it (PostgreSQL documentation, "SET TRANSACTION"): by its first word, or by
 /// one inside that writes.
-fn writes(text: &[u8]) -> bool {
+fn writes(words: &[Vec<u8>]) -> bool {
     const FIRST: [&[u8]; 17] = [
         b"INSERT",
         b"UPDATE",
@@ -291,13 +339,9 @@ fn writes(text: &[u8]) -> bool {
         b"IMPORT",
     ];
     const INSIDE: [&[u8]; 5] = [b"INSERT", b"UPDATE", b"DELETE", b"MERGE", b"NEXTVAL"];
-    let text = without_comment(text);
-    let words =
-        text.split(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_').filter(|word| !word.is_empty());
-    let mut words = words.map(<[u8]>::to_ascii_uppercase);
-    let Some(first) = words.next() else { return false };
+    let Some((first, others)) = words.split_first() else { return false };
     let is = |known: &[&[u8]], word: &[u8]| known.contains(&word);
-    is(&FIRST, &first) || (is(&[b"WITH", b"SELECT"], &first) && words.any(|word| is(&INSIDE, &word)))
+    is(&FIRST, first) || (is(&[b"WITH", b"SELECT"], first) && others.iter().any(|word| is(&INSIDE, word)))
 }
 
 /// A text behind the comments that stand before it.
@@ -369,11 +413,53 @@ mod tests {
             "SELECT * FROM a FOR UPDATE",
             "SELECT nextval('a')",
         ] {
-            assert!(writes(text.as_bytes()), "{text}");
+            assert_eq!(says(text.as_bytes()), Says::Write, "{text}");
         }
-        for text in ["SELECT updated_at FROM a", "BEGIN", "SHOW x", "", "/* no end", "SET x = 'insert'"] {
-            assert!(!writes(text.as_bytes()), "{text}");
+        for text in ["SELECT updated_at FROM a", "COMMIT", "SHOW x", "", "/* no end", "SET x = 'insert'"] {
+            assert_eq!(says(text.as_bytes()), Says::Other, "{text}");
         }
+    }
+
+    #[test]
+    fn who_asks_for_the_role_of_the_server_and_who_begins_a_transaction_is_known() {
+        for text in [
+            "SHOW transaction_read_only",
+            "select pg_catalog.pg_is_in_recovery()",
+            "SELECT current_setting('transaction_read_only')",
+        ] {
+            assert_eq!(says(text.as_bytes()), Says::WhichRole, "{text}");
+        }
+        assert_eq!(says(b"SELECT NOT pg_is_in_recovery()"), Says::Other);
+        assert_eq!(says(b"begin read only"), Says::Begin);
+        assert_eq!(says(b"START TRANSACTION"), Says::Begin);
+    }
+
+    #[test]
+    fn a_row_is_said_as_a_replica_says_it_only_in_the_answer_that_it_belongs_to() {
+        let row = |value: &[u8]| {
+            let length = (value.len() as u32).to_be_bytes();
+            message(b'D', &[&[0, 1], length.as_slice(), value].concat())
+        };
+        let (wire, mut backend) = (Wire::default(), Backend::default());
+        wire.answer_as_replica();
+        wire.ask(1);
+        assert_eq!(backend.read(&row(b"off"), &wire), Some(row(b"on")));
+        assert_eq!(backend.read(&row(b"f"), &wire), Some(row(b"t")));
+        assert_eq!(backend.read(&row(&[0]), &wire), Some(row(&[1])));
+        assert_eq!(backend.read(&row(b"on"), &wire), Some(row(b"on")));
+        backend.read(&message(b'Z', b"I"), &wire);
+        assert!(!wire.is_changing());
+        assert_eq!(backend.read(&row(b"off"), &wire), None);
+    }
+
+    #[test]
+    fn what_is_sent_behind_the_begin_of_a_transaction_belongs_to_it_before_that_is_answered() {
+        let (wire, mut backend) = (Wire::default(), Backend::default());
+        wire.begin_transaction();
+        wire.ask(1);
+        assert!(wire.is_in_transaction());
+        backend.read(&message(b'Z', b"I"), &wire);
+        assert!(!wire.is_in_transaction(), "the server did not begin it");
     }
 
     #[test]
@@ -412,7 +498,7 @@ mod tests {
         wire.ask(1); // its Sync
         wire.ask(1); // that of the next statements
         backend.read(&message(b'Z', b"I"), &wire);
-        assert!(!wire.is_failing(), "the server had skipped it");
+        assert!(!wire.is_changing(), "the server had skipped it");
         wire.fail(1, "53300".into());
         assert_eq!(backend.read(&message(b'E', b"SERROR\0\0"), &wire), Some(message(b'E', b"SERROR\0\0")));
         backend.read(&message(b'Z', b"I"), &wire);
