@@ -7,8 +7,8 @@ use std::time::Duration;
 use futures_util::future::try_join_all;
 use tokio::time::{Instant, sleep};
 
-use super::preparation;
 use super::context::RunContext;
+use super::preparation;
 use crate::cluster::{PodTable, RollEnd, Stays};
 use crate::evidence::{Fault, Step, StepTrouble};
 use crate::failure::Failure;
