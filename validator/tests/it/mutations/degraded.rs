@@ -289,7 +289,7 @@ fn broken(begin: Millis) -> Vec<FaultFact> {
     let slow = Fault::Slow { delay_ms: 500 };
     vec![
         FaultFact { met: 400, ..fault((11_000, 24_500), "one", fail(memory(), 40), 160) },
-        fault((26_000, 36_500), "one", Fault::Hang, 20),
+        fault((26_000, 38_500), "one", Fault::Hang, 20),
         FaultFact {
             dependency: "redis".into(),
             ..fault((0, 8_000), "two", fail(Failure::ReadOnly, 100), 50)
