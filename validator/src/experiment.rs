@@ -151,7 +151,9 @@ impl Experiment<'_> {
         step_log.begin(Step::Baseline, QUIET);
         sleep(QUIET).await;
         step_log.end(Step::Baseline);
-        preparation::answered(agents, self.plan).await?;
+        let mut baseline = preparation::answered(agents, self.plan).await?;
+        baseline.extend(step_log.facts());
+        let usual = preparation::usual(&Evidence::new(self.header(*started), baseline));
         let (run, pods) = (&self.plan.run, collector.pods());
         let rollout =
             Rollout::prepare(self.cluster, self.target, run, &self.candidate, middle.aliases(), pods).await?;
@@ -167,6 +169,7 @@ impl Experiment<'_> {
             step_log,
             pulse,
             rollout: &rollout,
+            usual,
             impatience: RwLock::default(),
         };
         tokio::select! {

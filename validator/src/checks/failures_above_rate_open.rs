@@ -80,7 +80,7 @@ fn case(timeline: &Timeline, one: &Degraded, opened: Option<f64>, limit_s: f64) 
         return Err(Unmeasured::NotSeen(why));
     }
     one.breaker.map_or(Ok(()), |breaker| timeline.calls_enough(&one.fact.dependency, breaker))?;
-    let due = one.fact.began + (limit_s * 1000.0) as Millis;
+    let due = one.fact.began.saturating_add((limit_s * 1000.0) as Millis);
     if opened.is_none() && one.fact.ended < due {
         let few = format!("{} may need longer than its calls failed for: raise the rate", one.name());
         return Err(Unmeasured::NotSeen(few));

@@ -11,7 +11,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Breaker,
     severity: Severity::Major,
     why: "Databases are slow now and then; who refuses users although every answer would have come in time makes an outage of it.",
-    how: "Every call of one pod takes up to 500 ms more for 8 s; those of one request together at most a third of the declared deadline, and no more than the open connections have room for: its calls must go on, and no request to it past the Service may be lost or get 503. What went wrong while as many calls were under way as the pool seems to have connections is not held against it: then it was we who held the pool.",
+    how: "Every call of one pod takes up to 500 ms more for 8 s; those of one request together at most a third of the declared deadline, and no more than the open connections have room for: its calls must go on, and no request to it past the Service may be lost or get 503. What went wrong while fewer calls came than usual, before a circuit opened, is not held against it: they waited for each other, and it was we who held the pool.",
     remedy: "Let the deadline alone decide which call has failed; give the pool room for calls that take a third of it.",
     rests_on: Kind::OF_BROKEN_CALLS,
     judge,

@@ -35,6 +35,8 @@ pub(super) struct RunContext<'a> {
     pub(super) step_log: &'a StepLog,
     pub(super) pulse: &'a Pulse,
     pub(super) rollout: &'a Rollout,
+    /// How long requests take while nobody disturbs them.
+    pub(super) usual: Duration,
     /// Written while clients are impatient, read by what needs patient ones: there is one load for all pods.
     pub(super) impatience: RwLock<()>,
 }

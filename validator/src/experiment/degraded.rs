@@ -7,7 +7,6 @@ mod slowness;
 use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
-use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
 use self::rounds::Injection;
@@ -15,10 +14,9 @@ pub(super) use self::rounds::{Round, assignment, least, rounds};
 use super::context::RunContext;
 use super::subject::Subject;
 use crate::config::{Protocol, of_each_call};
-use crate::evidence::{Evidence, Failure as Error, Fault, Header, SCHEMA, Step};
+use crate::evidence::{Failure as Error, Fault, Step};
 use crate::failure::Failure;
 use crate::progress::Progress;
-use crate::timeline::Timeline;
 
 /// An order that is taken back by hand may last longer.
 const SPARE: Duration = Duration::from_mins(1);
@@ -40,10 +38,6 @@ const NOT_FOUND: u16 = 5;
 /// Degrades each dependency in turn; nothing if none can be.
 pub(super) async fn run(context: &RunContext<'_>, progress: &mut Progress) -> Result<(), Failure> {
     let rounds = rounds(context.dependencies(), context.requests_per_pod());
-    if rounds.is_empty() {
-        return Ok(());
-    }
-    let usual = usual(context).await?;
     for (number, round) in rounds.iter().enumerate() {
         let pods = context.serving();
         if number > 0 {
@@ -56,28 +50,12 @@ pub(super) async fn run(context: &RunContext<'_>, progress: &mut Progress) -> Re
         let each = pods
             .iter()
             .zip(&assigned)
-            .map(|(pod, injections)| apply(context, (round, usual), pod, injections));
+            .map(|(pod, injections)| apply(context, round, pod, injections));
         try_join_all(each).await?;
         context.wait_for(BACK, RunContext::all_in).await;
         context.step_log.end(Step::Degraded);
     }
     Ok(())
-}
-
-/// How long requests take that nobody disturbs: 99 % of those of the slowest template.
-async fn usual(context: &RunContext<'_>) -> Result<Duration, Failure> {
-    let mut facts = context.agents.evidence().await?;
-    facts.extend(context.step_log.facts());
-    let plan = context.plan.clone();
-    let slowest = spawn_blocking(move || {
-        let templates = plan.traffic.requests.len();
-        let header = Header { schema: SCHEMA.to_owned(), validator: String::new(), started: 0, plan };
-        let evidence = Evidence::new(header, facts);
-        let timeline = Timeline::new(&evidence);
-        (0..templates).map(|template| timeline.load.usual_ms(template)).fold(0.0, f64::max)
-    });
-    let slowest = slowest.await.map_err(|error| Failure::internal(error.to_string()))?;
-    Ok(Duration::from_secs_f64(slowest / 1000.0))
 }
 
 /// Waits until the calls of all pods flow before every dependency with a breaker.
@@ -94,7 +72,7 @@ async fn all_closed(context: &RunContext<'_>, pods: &[String]) {
 /// Sends one pod through its injections.
 async fn apply(
     context: &RunContext<'_>,
-    (round, usual): (&Round<'_>, Duration),
+    round: &Round<'_>,
     pod: &str,
     injections: &[Injection],
 ) -> Result<(), Failure> {
@@ -110,10 +88,10 @@ async fn apply(
         match injection {
             Injection::ReadOnlyCache => read_only_cache(&subject, round.cache.unwrap_or(name)).await?,
             Injection::Slow => slow(&subject).await?,
-            Injection::AbandonedSlow => abandoned_slow(&subject, usual).await?,
+            Injection::AbandonedSlow => abandoned_slow(&subject).await?,
             Injection::FewFailures => few_failures(&subject, clean).await?,
             Injection::ManyFailures => many_failures(&subject, clean).await?,
-            Injection::AbandonedHang => abandoned_hang(&subject, usual).await?,
+            Injection::AbandonedHang => abandoned_hang(&subject).await?,
             Injection::FailOver => fail_over(&subject).await?,
             Injection::ConnectionLimit => connection_limit(&subject).await?,
             Injection::ClientErrors => client_errors(&subject, clean).await?,
@@ -159,10 +137,10 @@ async fn delay(subject: &Subject<'_>) -> Option<Duration> {
 }
 
 /// It works, slowly, and nobody waits for it.
-async fn abandoned_slow(subject: &Subject<'_>, usual: Duration) -> Result<(), Failure> {
+async fn abandoned_slow(subject: &Subject<'_>) -> Result<(), Failure> {
     let Some((_, circuit)) = subject.breaker else { return Ok(()) };
     let Some(delay) = delay(subject).await else { return Ok(()) };
-    let Some(patience) = slowness::patience_of_slow(delay, usual) else { return Ok(()) };
+    let Some(patience) = slowness::patience_of_slow(delay, subject.context.usual) else { return Ok(()) };
     let length = circuit.abandoned_slow();
     let alone = subject.context.impatience.write().await;
     subject.context.agents.impatient(patience, length).await?;
@@ -200,9 +178,10 @@ async fn many_failures(subject: &Subject<'_>, clean: Instant) -> Result<(), Fail
 }
 
 /// No call is answered, and no client waits until it is given up.
-async fn abandoned_hang(subject: &Subject<'_>, usual: Duration) -> Result<(), Failure> {
+async fn abandoned_hang(subject: &Subject<'_>) -> Result<(), Failure> {
     let Some((_, circuit)) = subject.breaker else { return Ok(()) };
-    let Some(patience) = slowness::patience_of_hang(circuit.deadline, usual) else { return Ok(()) };
+    let patience = slowness::patience_of_hang(circuit.deadline, subject.context.usual);
+    let Some(patience) = patience else { return Ok(()) };
     let length = circuit.abandoned_hang();
     let alone = subject.context.impatience.write().await;
     subject.context.agents.impatient(patience, length).await?;

@@ -104,21 +104,13 @@ impl Degraded<'_> {
         let fewest = if self.failing_percent() == Some(100) { 1 } else { FEWEST };
         (met >= fewest).then(|| hits as f64 * 100.0 / met as f64)
     }
-
-    /// The most calls that waited at the same time.
-    pub fn in_flight(&self) -> usize {
-        let held = &self.fact.held;
-        let at = |moment: Millis| held.iter().filter(|h| h.from <= moment && moment < h.to).count();
-        held.iter().map(|h| at(h.from)).max().unwrap_or(0)
-    }
 }
 
 /// gRPC status code NOT_FOUND.
 const NOT_FOUND: u16 = 5;
 
-/// A pool that is never full shows so many more calls at the same time than there are on average, by chance, in the time
-/// of a fault: as many times the square root of their number.
-const PEAK: f64 = 1.5;
+/// Calls that come at less than this share of their usual rate wait for each other.
+const ALL_COME: f64 = 0.9;
 
 impl<'a> Timeline<'a> {
     /// The faults of the step that are sought, on pods that lived through them.
@@ -193,15 +185,16 @@ impl<'a> Timeline<'a> {
         direct.filter(|(_, r)| given_up(r)).count()
     }
 
-    /// Why calls that were made slow may have waited for each other, if they may: as many were under way as the pool had
-    /// connections, as far as can be told. Then it was we who held the pool.
+    /// Why calls that were made slow waited for each other, if they did: fewer reached the dependency than are made, until
+    /// its circuit opened. Then it was we who held the pool.
     pub fn held_the_pool(&self, one: &Degraded) -> Option<String> {
-        let Fault::Slow { delay_ms } = one.fact.fault else { return None };
-        let wanted = self.usual_rate(one) * delay_ms as f64 / 1000.0;
-        let most = one.in_flight();
-        ((most as f64) < wanted + PEAK * wanted.sqrt()).then(|| {
+        let (began, ended) = one.during();
+        let until = self.opened_in(one).ok().flatten().map_or(ended, |at| at.min(ended));
+        let calls = self.calls.of(&one.fact.dependency, &one.fact.pod);
+        let (usual, came) = (self.usual_rate(one), calls.per_s((began, until)));
+        (came < usual * ALL_COME).then(|| {
             format!(
-                "{}: {wanted:.1} calls on average were to be under way, never more than {most} were: slow calls filled its pool, it was we who held it",
+                "{}: {came:.0} calls per second came instead of {usual:.0}: slow ones filled its pool, it was we who held it",
                 one.name()
             )
         })

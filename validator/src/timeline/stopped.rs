@@ -79,7 +79,10 @@ impl Timeline<'_> {
         }
         let next = self.faults.next_after(one.fact).unwrap_or(Millis::MAX);
         let until = next.min(ended + pause).min(self.deleted(pod));
-        let usual = self.usual_rate(one) * pause as f64 / 1000.0;
+        // Whatever changes how many requests the pod gets is no circuit.
+        let (quiet, before) = self.rates(one);
+        let usual = if quiet > 0.0 { quiet.min(before) } else { before };
+        let usual = usual * pause as f64 / 1000.0;
         Ok(Watched { pause, window: (*began, until), usual })
     }
 
@@ -97,11 +100,16 @@ impl Timeline<'_> {
         begins.find(|at| (calls.within((*at, at + watched.pause)) as f64) < fewer_than)
     }
 
-    /// Calls per second of the pod of a fault while nothing is done to anybody: in the quiet phase, or just before it.
+    /// Calls per second of the pod of a fault while nothing is done to it: in the quiet phase, or just before it.
     pub fn usual_rate(&self, one: &Degraded) -> f64 {
+        let (quiet, before) = self.rates(one);
+        quiet.max(before)
+    }
+
+    fn rates(&self, one: &Degraded) -> (f64, f64) {
         let calls = self.calls.of(&one.fact.dependency, &one.fact.pod);
         let quiet = self.span(Step::Quiet).map_or(0.0, |quiet| calls.per_s(quiet));
-        quiet.max(calls.per_s((one.fact.began - BEFORE_MS, one.fact.began)))
+        (quiet, calls.per_s((one.fact.began - BEFORE_MS, one.fact.began)))
     }
 
     /// Whether failed calls are repeated, in words: then fewer requests fail than calls do.

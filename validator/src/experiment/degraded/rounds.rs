@@ -122,6 +122,11 @@ impl<'a> Round<'a> {
         &self.dependency.name
     }
 
+    /// How long circuits that it has opened stay open at most.
+    pub(in crate::experiment) fn stays_open(&self) -> Duration {
+        self.breaker.as_ref().map_or(Duration::ZERO, |(_, circuit)| circuit.open_for)
+    }
+
     /// What a circuit has to bear, what opens it, and the rest. The clients' impatience comes first: calls fail in part only
     /// after it, since there is one load for all pods.
     fn injections(&self) -> [Vec<Injection>; 3] {

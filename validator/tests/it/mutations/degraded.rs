@@ -3,7 +3,7 @@
 use golive_validator::check::Outcome;
 use golive_validator::config::{Opens, Seconds};
 use golive_validator::evidence::{
-    self, CallFact, Class, Edge, Evidence, Fact, Failure, Fault, FaultFact, Held, Histogram, Millis,
+    self, CallFact, Class, Edge, Evidence, Fact, Failure, Fault, FaultFact, Histogram, Millis,
     RequestFact, SecondFact, Step, StepFact,
 };
 
@@ -79,11 +79,10 @@ pub(super) const DEGRADED: &[Mutation] = &[
     }),
     ("GL-B214", Outcome::Fail, |e| refuse(e, slow)),
     ("GL-B214", Outcome::Inconclusive, |e| {
+        // Its pool has room for a third of the calls that are made.
         refuse(e, slow);
-        faults(e).filter(|f| slow(f)).for_each(|f| {
-            let held = Held { from: f.began + 1_000, to: f.began + 1_500, given_up: false };
-            f.held = vec![held; 9];
-        });
+        let slow = fault(e, slow);
+        calls(e, &slow, (slow.began, slow.ended), |call| call.calls = [1; 10]);
     }),
     ("GL-B214", Outcome::Fail, |e| {
         let slow = fault(e, slow);
@@ -127,7 +126,7 @@ pub(super) const DEGRADED: &[Mutation] = &[
     ("GL-B217", Outcome::Inconclusive, |e| {
         let slow = faults(e).filter(|f| slow(f)).last().cloned().unwrap();
         silence(e, &slow, (slow.ended - 4_000, slow.ended));
-        faults(e).filter(|f| f.began == slow.began).for_each(|f| f.held.truncate(9));
+        calls(e, &slow, (slow.began, slow.ended), |call| call.calls = [1; 10]);
     }),
     ("GL-B218", Outcome::Fail, |e| {
         faults(e).filter(|f| f.met_again.is_some()).for_each(|f| f.met_again = Some(f.ended - 500));
@@ -295,8 +294,8 @@ fn broken(begin: Millis) -> Vec<FaultFact> {
             ..fault((0, 8_000), "two", fail(Failure::ReadOnly, 100), 50)
         },
         FaultFact { met: 270, ..fault((11_000, 24_000), "two", fail(memory(), 60), 162) },
-        under_way(fault((2_000, 10_000), "three", slow.clone(), 200)),
-        under_way(fault((10_000, 18_000), "three", slow, 200)),
+        fault((2_000, 10_000), "three", slow.clone(), 200),
+        fault((10_000, 18_000), "three", slow, 200),
         FaultFact {
             met_again: Some(begin + 20_000),
             spared: 60,
@@ -305,12 +304,6 @@ fn broken(begin: Millis) -> Vec<FaultFact> {
         fault((30_300, 33_000), "three", fail(Failure::Startup("53300".into()), 100), 9),
         fault((11_000, 24_000), "four", fail(Failure::Status(404), 100), 300),
     ]
-}
-
-/// At one moment more of its calls were under way than on average.
-fn under_way(fault: FaultFact) -> FaultFact {
-    let from = fault.began + 1_000;
-    FaultFact { held: vec![Held { from, to: from + 500, given_up: false }; 24], ..fault }
 }
 
 fn call(at: Millis, pod: &str) -> CallFact {
