@@ -38,7 +38,7 @@ pub(super) async fn run(context: &RunContext<'_>, progress: &mut Progress) -> Re
     }
     progress.tell(&format!("quiet phase of {} s under load, through the agents", QUIET.as_secs()));
     // Each pod is met, however the Service spreads: one that nobody asks anything connects to nothing.
-    context.direct_traced(&context.serving()).await?;
+    context.meet(&context.serving()).await?;
     context.step_log.begin(Step::Quiet, QUIET);
     sleep(QUIET).await;
     context.step_log.end(Step::Quiet);

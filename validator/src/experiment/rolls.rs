@@ -68,7 +68,7 @@ pub(super) async fn roll_out(
 ) -> Result<bool, Failure> {
     context.step_log.begin(Step::RollOut, BEFORE + context.target.least_roll);
     let leaving = context.serving();
-    context.direct_traced(&leaving).await?;
+    context.direct_to_the_end(&leaving).await?;
     sleep(BEFORE).await;
     hold_some(context, &leaving).await?;
     let told = |gone: usize, all: usize| progress.tell(&count(Step::RollOut, gone, all));
@@ -145,7 +145,7 @@ async fn follow(context: &RunContext<'_>, leaving: &[String]) -> Failure {
             leaving.iter().filter(|pod| table.contains_key(*pod)).cloned().collect()
         };
         if there != asked {
-            if let Err(failure) = context.direct_traced(&there).await {
+            if let Err(failure) = context.direct_to_the_end(&there).await {
                 return failure;
             }
             asked = there;
