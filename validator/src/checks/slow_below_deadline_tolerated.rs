@@ -11,7 +11,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Breaker,
     severity: Severity::Major,
     why: "Databases are slow now and then; who refuses users although every answer would have come in time makes an outage of it.",
-    how: "Every call of one pod takes up to 500 ms more, at most a third of the declared deadline, for 8 s: its calls must go on, and no request to it past the Service may be lost or get 503. Only judged while calls in flight leave a connection of the pool to others: else it was we who held the pool.",
+    how: "Every call of one pod takes up to 500 ms more, at most a third of the declared deadline and, from 100 ms on, as much as leaves half of its open connections to others, for 8 s: its calls must go on, and no request to it past the Service may be lost or get 503. Only judged while calls in flight leave a connection of the pool to others: else it was we who held the pool.",
     remedy: "Let the deadline alone decide which call has failed; give the pool room for calls that take a third of it.",
     rests_on: Kind::OF_BROKEN_CALLS,
     judge,

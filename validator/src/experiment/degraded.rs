@@ -25,6 +25,9 @@ const SPARE: Duration = Duration::from_mins(1);
 /// What is slow by this much is slow, and far from dead.
 const SLOW: Duration = Duration::from_millis(500);
 
+/// Less is no slowness that anybody would notice.
+const BARELY_SLOW: Duration = Duration::from_millis(100);
+
 /// How long a client waits that does not wait for a dependency that hangs.
 const IMPATIENT: Duration = Duration::from_secs(1);
 
@@ -109,19 +112,23 @@ async fn read_only_cache(subject: &Subject<'_>, cache: &str) -> Result<(), Failu
 }
 
 async fn slow(subject: &Subject<'_>) -> Result<(), Failure> {
-    let delay_ms = delay(subject).as_millis() as u64;
+    let calls_per_s = subject.calls_per_s(Instant::now()).await;
+    let delay_ms = delay(subject, calls_per_s).as_millis() as u64;
     subject.hold(Fault::Slow { delay_ms }, rounds::SLOW_FOR).await
 }
 
-/// Far below the deadline.
-fn delay(subject: &Subject<'_>) -> Duration {
-    subject.breaker.map_or(SLOW, |(_, circuit)| SLOW.min(circuit.deadline / 3))
+/// Below the deadline, and so that calls in flight leave half of the connections that are open to others: 90 calls a
+/// second that take 500 ms each hold 45 connections, and it would be we who refuse the rest.
+fn delay(subject: &Subject<'_>, calls_per_s: f64) -> Duration {
+    let deadline = subject.breaker.map_or(SLOW, |(_, circuit)| circuit.deadline / 3);
+    let half = f64::from(subject.open()) / 2.0 / calls_per_s.max(0.1);
+    SLOW.min(deadline).min(Duration::from_secs_f64(half).max(BARELY_SLOW))
 }
 
 /// It works, slowly, and nobody waits for it.
 async fn abandoned_slow(subject: &Subject<'_>) -> Result<(), Failure> {
     let Some((_, circuit)) = subject.breaker else { return Ok(()) };
-    let (delay, length) = (delay(subject), circuit.abandoned_slow());
+    let (delay, length) = (SLOW.min(circuit.deadline / 3), circuit.abandoned_slow());
     let alone = subject.context.impatience.lock().await;
     subject.context.agents.impatient(delay.mul_f64(IMPATIENT_PART), length).await?;
     subject.hold(Fault::Slow { delay_ms: delay.as_millis() as u64 }, length).await?;

@@ -60,6 +60,11 @@ impl Subject<'_> {
         (self.calls() - before) as f64 / begin.elapsed().as_secs_f64()
     }
 
+    /// Connections that the pod has open there.
+    pub(super) fn open(&self) -> u32 {
+        self.context.faults.now(self.dependency, self.pod).open
+    }
+
     /// Waits until calls stop for as long as an open circuit stops them.
     pub(super) async fn stopped(&self, at_most: Duration) {
         let open_for = self.breaker.map_or(Duration::MAX, |(_, circuit)| circuit.open_for);
