@@ -18,11 +18,14 @@ pub(super) const CHECK: Check = Check {
     judge,
 };
 
-/// So long nothing may hit before the end for it to be over.
+/// So long before the end a refused write leaves it open whether others follow.
 const LAST_MS: Millis = 3_000;
 
 /// Writes over new connections that are no chance.
 const SPARED: u64 = 3;
+
+/// The same where one was refused so late: each of many old connections may be met only once.
+const SPARED_LATE: u64 = 5;
 
 fn judge(timeline: &Timeline) -> Finding {
     measure(timeline).unwrap_or_else(Finding::from)
@@ -60,7 +63,7 @@ fn back(timeline: &Timeline, one: &Degraded) -> Result<Result<f64, Case>, Unmeas
         return Ok(Err(case.of(&fact.pod).before(&fact.dependency).times(fact.hits)));
     }
     let late = fact.last_hit.is_some_and(|at| at > by && at > fact.ended - LAST_MS);
-    if late {
+    if late && fact.spared < SPARED_LATE {
         let still = format!("{} was still refused at the end: too few writes to tell whether its pool was back", one.name());
         return Err(Unmeasured::NotSeen(still));
     }

@@ -27,7 +27,7 @@ pub(super) const DEGRADED: &[Mutation] = &[
     ("GL-B213", Outcome::Inconclusive, |e| {
         stays_closed(e);
         let many = fault(e, |f| share(f) == Some(60));
-        calls(e, &many, (many.began, many.ended), |call| call.calls = [5; 10]);
+        calls(e, &many, (many.began, many.ended), |call| call.calls = [50; 10]);
     }),
     ("GL-B213", Outcome::Inconclusive, |e| {
         stays_closed(e);
@@ -37,8 +37,8 @@ pub(super) const DEGRADED: &[Mutation] = &[
         // Each failed call is made once more, at a usual rate.
         stays_closed(e);
         let many = fault(e, |f| share(f) == Some(60));
-        calls(e, &many, (many.began - 10_000, many.began), |call| call.calls = [7, 8, 8, 8, 7, 8, 8, 8, 7, 8]);
-        calls(e, &many, (many.began, many.ended), |call| call.calls = [12, 12, 13, 12, 12, 13, 12, 12, 13, 12]);
+        calls(e, &many, (many.began - 10_000, many.began), |call| call.calls = [9, 10, 9, 10, 9, 10, 9, 10, 9, 10]);
+        calls(e, &many, (many.began, many.ended), |call| call.calls = [15, 15, 15, 15, 16, 15, 15, 15, 15, 16]);
         faults(e).filter(|f| share(f) == Some(60)).for_each(|f| (f.met, f.hits) = (1_600, 960));
     }),
     ("GL-B213", Outcome::Inconclusive, |e| {
@@ -96,14 +96,14 @@ pub(super) const DEGRADED: &[Mutation] = &[
         faults(e).filter(|f| matches!(&f.fault, Fault::Fail { with: Failure::Status(_), .. })).for_each(|f| f.hits = 0);
     }),
     ("GL-B216", Outcome::Inconclusive, |e| {
-        let hang = fault(e, |f| f.fault == Fault::Hang && f.pod == "one");
-        let waits = gave_up(e, hang.ended - 500, "one");
+        let hang = faults(e).filter(|f| f.fault == Fault::Hang).last().cloned().unwrap();
+        let waits = gave_up(e, hang.ended - 500, &hang.pod);
         e.facts.push(waits);
         needs_many_calls(e);
     }),
     ("GL-B216", Outcome::Fail, |e| {
-        let hang = fault(e, |f| f.fault == Fault::Hang && f.pod == "one");
-        let waits = gave_up(e, hang.ended - 500, "one");
+        let hang = faults(e).filter(|f| f.fault == Fault::Hang).last().cloned().unwrap();
+        let waits = gave_up(e, hang.ended - 500, &hang.pod);
         e.facts.push(waits);
     }),
     ("GL-B216", Outcome::Inconclusive, |e| {
@@ -115,9 +115,10 @@ pub(super) const DEGRADED: &[Mutation] = &[
     }),
     ("GL-B217", Outcome::Inconclusive, |e| {
         // Clients of other pods alone hung up.
+        let slow = faults(e).filter(|f| slow(f)).last().cloned().unwrap();
         for fact in &mut e.facts {
             if let Fact::Request(request) = fact
-                && request.pod.as_deref() == Some("three")
+                && request.pod.as_ref() == Some(&slow.pod)
             {
                 request.pod = Some("four".into());
             }
@@ -129,26 +130,31 @@ pub(super) const DEGRADED: &[Mutation] = &[
         calls(e, &slow, (slow.began, slow.ended), |call| call.calls = [1; 10]);
     }),
     ("GL-B218", Outcome::Fail, |e| {
-        faults(e).filter(|f| f.met_again.is_some()).for_each(|f| f.met_again = Some(f.ended - 500));
+        faults(e).filter(|f| fails_over(f)).for_each(|f| f.met_again = Some(f.ended - 500));
     }),
     ("GL-B218", Outcome::Inconclusive, |e| faults(e).for_each(|f| f.spared = 0)),
     ("GL-B218", Outcome::Inconclusive, |e| {
         // Each of many connections is met once, to the end.
-        let over = faults(e).filter(|f| f.met_again.is_some());
-        over.for_each(|f| (f.met_again, f.last_hit) = (None, Some(f.ended - 500)));
+        let over = faults(e).filter(|f| fails_over(f));
+        over.for_each(|f| (f.met_again, f.last_hit, f.spared) = (None, Some(f.ended - 500), 4));
     }),
     ("GL-B218", Outcome::Skipped, |e| {
-        let over = faults(e).filter(|f| f.met_again.is_some());
+        let over = faults(e).filter(|f| fails_over(f));
         over.for_each(|f| (f.met_again, f.first_hit, f.last_hit, f.hits, f.spared) = (None, None, None, 0, 0));
     }),
     ("GL-B219", Outcome::Fail, |e| {
-        let limit = fault(e, |f| matches!(&f.fault, Fault::Fail { with: Failure::Startup(_), .. }));
+        // A pod that loses nothing soon after.
+        let is_limit = |f: &&mut FaultFact| matches!(&f.fault, Fault::Fail { with: Failure::Startup(_), .. });
+        let limit = faults(e).find(is_limit).unwrap();
+        limit.pod = "four".into();
+        let limit = limit.clone();
         silence(e, &limit, (limit.began, Millis::MAX));
     }),
     ("GL-B220", Outcome::Fail, |e| {
         refuse(e, read_only);
+        let pod = fault(e, read_only).pod;
         seconds(e, (0, Millis::MAX))
-            .filter(|s| s.pod.as_deref() == Some("two"))
+            .filter(|s| s.pod.as_ref() == Some(&pod))
             .for_each(|s| s.without_retry_after = 1);
     }),
     ("GL-B220", Outcome::Warn, |e| refuse(e, read_only)),
@@ -204,6 +210,10 @@ fn slow(fault: &FaultFact) -> bool {
     matches!(fault.fault, Fault::Slow { .. })
 }
 
+fn fails_over(fault: &FaultFact) -> bool {
+    matches!(&fault.fault, Fault::Fail { with: Failure::FailOver, .. })
+}
+
 fn read_only(fault: &FaultFact) -> bool {
     matches!(&fault.fault, Fault::Fail { with: Failure::ReadOnly, .. })
 }
@@ -211,7 +221,8 @@ fn read_only(fault: &FaultFact) -> bool {
 /// The circuit lets calls through although most of them fail.
 fn stays_closed(evidence: &mut Evidence) {
     let many = fault(evidence, |f| share(f) == Some(60));
-    let during = (many.began, many.ended + 4_000);
+    faults(evidence).filter(|f| share(f) == Some(60)).for_each(|f| f.ended += 4_000);
+    let during = (many.began, many.ended + 8_000);
     silence(evidence, &many, during);
     evidence.facts.extend((during.0..during.1).step_by(1_000).map(|at| Fact::Call(call(at, &many.pod))));
 }
@@ -241,19 +252,33 @@ fn gave_up(evidence: &mut Evidence, due: Millis, pod: &str) -> Fact {
     })
 }
 
-/// The step, which the recorded run did not have: while dependencies are away, on pods that nobody else knows.
+/// What the recorded run did not have: the step, if it is from before it, and answers that nothing was found.
 pub(super) fn add(evidence: &mut Evidence) {
+    let has_it = evidence.facts.iter().any(|f| matches!(f, Fact::Step(s) if s.step == Step::Degraded));
+    if !has_it {
+        add_step(evidence);
+    }
+    let begin = edge(evidence, Step::Degraded, Edge::Begin);
+    let unfound = Fault::Fail { with: Failure::Status(404), share_percent: 100 };
+    evidence.facts.push(Fact::Fault(broken(begin, (11_000, 24_000), "four", unfound, 300)));
+    let seconds = (begin - 10_000..begin + 80_000).step_by(1_000);
+    evidence.facts.extend(seconds.map(|at| Fact::Call(call(at, "four"))));
+    *evidence = Evidence::new(evidence.header.clone(), std::mem::take(&mut evidence.facts));
+}
+
+/// The step while dependencies are away, on pods that nobody else knows.
+fn add_step(evidence: &mut Evidence) {
     let begin = edge(evidence, Step::Blackout, Edge::Begin) / 1_000 * 1_000;
     let end = begin + 40_000;
     let step = |at, edge| {
         Fact::Step(StepFact { at, step: Step::Degraded, edge, trouble: None, least_ms: Some(35_000) })
     };
     let mut facts = vec![step(begin, Edge::Begin), step(end, Edge::End)];
-    for pod in ["one", "two", "three", "four"] {
+    for pod in ["one", "two", "three"] {
         facts.extend((begin - 10_000..end + 40_000).step_by(1_000).map(|at| Fact::Call(call(at, pod))));
         facts.extend((begin..end).step_by(1_000).map(|at| Fact::Second(answered(evidence, at, pod))));
     }
-    facts.extend(broken(begin).into_iter().map(Fact::Fault));
+    facts.extend(all_broken(begin).into_iter().map(Fact::Fault));
     // Until the circuit is open clients of the hanging pod hang up; those of the slow one all the time.
     for at in (26_000..32_000).step_by(200) {
         facts.push(gave_up(evidence, begin + at, "one"));
@@ -267,8 +292,8 @@ pub(super) fn add(evidence: &mut Evidence) {
     silence(evidence, &many, (many.began + 9_000, end));
 }
 
-fn broken(begin: Millis) -> Vec<FaultFact> {
-    let fault = |(from, to), pod: &str, fault, hits| FaultFact {
+fn broken(begin: Millis, (from, to): (Millis, Millis), pod: &str, fault: Fault, hits: u64) -> FaultFact {
+    FaultFact {
         began: begin + from,
         ended: begin + to,
         dependency: "postgres".into(),
@@ -282,7 +307,11 @@ fn broken(begin: Millis) -> Vec<FaultFact> {
         spared: 0,
         held: Vec::new(),
         others: 0,
-    };
+    }
+}
+
+fn all_broken(begin: Millis) -> Vec<FaultFact> {
+    let fault = |during, pod: &str, fault, hits| broken(begin, during, pod, fault, hits);
     let fail = |with, share_percent| Fault::Fail { with, share_percent };
     let memory = || Failure::Sqlstate("53200".into());
     let slow = Fault::Slow { delay_ms: 500 };
@@ -302,7 +331,6 @@ fn broken(begin: Millis) -> Vec<FaultFact> {
             ..fault((18_000, 30_000), "three", fail(Failure::FailOver, 100), 12)
         },
         fault((30_300, 33_000), "three", fail(Failure::Startup("53300".into()), 100), 9),
-        fault((11_000, 24_000), "four", fail(Failure::Status(404), 100), 300),
     ]
 }
 
