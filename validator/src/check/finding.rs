@@ -301,12 +301,18 @@ mod tests {
         let unseen = [Unmeasured::NotSeen("too few calls".into())];
         let none = [Unmeasured::NotDeclared("nothing is written".into())];
         let failed = lost().beside(&unseen, true);
-        assert_eq!((failed.outcome, failed.details.as_slice()), (Outcome::Fail, ["too few calls".into()].as_slice()));
+        assert_eq!(
+            (failed.outcome, failed.details.as_slice()),
+            (Outcome::Fail, ["too few calls".into()].as_slice())
+        );
         let passed = || Finding::pass("1 of 1");
         assert_eq!(passed().beside(&unseen, true).outcome, Outcome::Inconclusive);
         assert_eq!(passed().beside(&none, true).outcome, Outcome::Pass);
         assert_eq!(passed().beside(&none, false).outcome, Outcome::Skipped);
-        assert_eq!(passed().beside(&[none[0].clone(), unseen[0].clone()], false).outcome, Outcome::Inconclusive);
+        assert_eq!(
+            passed().beside(&[none[0].clone(), unseen[0].clone()], false).outcome,
+            Outcome::Inconclusive
+        );
     }
 
     #[test]

@@ -41,7 +41,9 @@ fn opened(timeline: &Timeline, one: &Degraded) -> Result<Result<f64, Case>, Unme
     if timeline.given_up_in(one) == 0 {
         return Err(Unmeasured::NotSeen(format!("no client of {} hung up while calls hung", one.fact.pod)));
     }
-    let Some(breaker) = one.breaker else { return Err(Unmeasured::NotDeclared("no breaker is declared".into())) };
+    let Some(breaker) = one.breaker else {
+        return Err(Unmeasured::NotDeclared("no breaker is declared".into()));
+    };
     match timeline.abandoned_opening(one.fact, breaker) {
         Opening::At(at) => Ok(Ok((at - one.fact.began) as f64 / 1000.0)),
         Opening::Never => {

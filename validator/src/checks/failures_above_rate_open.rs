@@ -69,14 +69,21 @@ fn early(one: &Degraded, seconds: f64) -> Option<String> {
     let Opens::ErrorRate { error_rate, window, .. } = one.breaker?.opens else { return None };
     let earliest = error_rate / (f64::from(one.failing_percent()?) / 100.0) * window.0;
     (seconds + 1.0 < earliest).then(|| {
-        format!("{}: a window that slides would have opened after {earliest:.1} s, not {seconds:.1} s", one.name())
+        format!(
+            "{}: a window that slides would have opened after {earliest:.1} s, not {seconds:.1} s",
+            one.name()
+        )
     })
 }
 
 /// Why a circuit that did not open in time is wrong.
 fn case(timeline: &Timeline, one: &Degraded, opened: Option<f64>, limit_s: f64) -> Result<Case, Unmeasured> {
     // A few calls are enough for a circuit that has opened.
-    if let Some(why) = timeline.missed_share(one).or_else(|| too_few(one)).or_else(|| timeline.repeats(one).map(|why| format!("{}: {why}", one.name()))) {
+    if let Some(why) = timeline
+        .missed_share(one)
+        .or_else(|| too_few(one))
+        .or_else(|| timeline.repeats(one).map(|why| format!("{}: {why}", one.name())))
+    {
         return Err(Unmeasured::NotSeen(why));
     }
     one.breaker.map_or(Ok(()), |breaker| timeline.calls_enough(&one.fact.dependency, breaker))?;
@@ -101,7 +108,10 @@ fn too_few(one: &Degraded) -> Option<String> {
     let seconds = (one.fact.ended - one.fact.began).max(1) as f64 / 1000.0;
     let calls_per_s = one.fact.met as f64 / seconds / f64::from(breaker.per_process);
     (calls_per_s < needed).then(|| {
-        format!("{}: {calls_per_s:.1} calls per second and circuit while they failed are fewer than {why}", one.name())
+        format!(
+            "{}: {calls_per_s:.1} calls per second and circuit while they failed are fewer than {why}",
+            one.name()
+        )
     })
 }
 

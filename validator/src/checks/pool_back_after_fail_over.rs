@@ -64,7 +64,10 @@ fn back(timeline: &Timeline, one: &Degraded) -> Result<Result<f64, Case>, Unmeas
     }
     let late = fact.last_hit.is_some_and(|at| at > by && at > fact.ended - LAST_MS);
     if late && fact.spared < SPARED_LATE {
-        let still = format!("{} was still refused at the end: too few writes to tell whether its pool was back", one.name());
+        let still = format!(
+            "{} was still refused at the end: too few writes to tell whether its pool was back",
+            one.name()
+        );
         return Err(Unmeasured::NotSeen(still));
     }
     if fact.spared < SPARED {

@@ -52,7 +52,10 @@ fn answered(timeline: &Timeline, one: &Degraded) -> Result<(u64, Vec<(Case, bool
         return Err(Unmeasured::NotSeen(format!("{} did not call its cache meanwhile", one.name())));
     }
     if one.fact.hits == 0 {
-        return Err(Unmeasured::NotDeclared(format!("{}: the cache was warm, nothing was written", one.name())));
+        return Err(Unmeasured::NotDeclared(format!(
+            "{}: the cache was warm, nothing was written",
+            one.name()
+        )));
     }
     let seconds = || timeline.load.direct_seconds(&one.fact.pod, one.during());
     let answers: u64 = seconds().map(|(_, second)| u64::from(second.due)).sum();

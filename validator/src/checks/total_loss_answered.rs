@@ -47,7 +47,10 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     };
     let open = losses.iter().flat_map(|loss| &loss.faults);
     let open = open.filter(|(_, fault)| timeline.found_circuit_open(fault)).map(|(_, fault)| {
-        format!("{} -> {}: its circuit was open before; a trial shows what it makes of this loss", fault.pod, fault.dependency)
+        format!(
+            "{} -> {}: its circuit was open before; a trial shows what it makes of this loss",
+            fault.pod, fault.dependency
+        )
     });
     let finding = finding.details(open.collect::<Vec<_>>());
     Ok(finding.measured(format!("p99 {slowest:.1} ms"), format!("< {limit} ms")))

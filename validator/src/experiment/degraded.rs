@@ -47,10 +47,7 @@ pub(super) async fn run(context: &RunContext<'_>, progress: &mut Progress) -> Re
         let assigned = assignment(round, pods.len());
         progress.tell(&format!("{} is degraded: errors in part, slow, or not waited for", round.name()));
         context.step_log.begin(Step::Degraded, least(round, &assigned));
-        let each = pods
-            .iter()
-            .zip(&assigned)
-            .map(|(pod, injections)| apply(context, round, pod, injections));
+        let each = pods.iter().zip(&assigned).map(|(pod, injections)| apply(context, round, pod, injections));
         try_join_all(each).await?;
         context.wait_for(BACK, RunContext::all_in).await;
         context.step_log.end(Step::Degraded);

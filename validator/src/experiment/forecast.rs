@@ -234,8 +234,12 @@ mod tests {
             second.name = "ledger".into();
             plan.dependencies.push(second);
         });
-        let degraded: Vec<u64> =
-            told.steps.iter().filter(|step| step.name == Step::Degraded.name()).map(|s| s.about.as_secs()).collect();
+        let degraded: Vec<u64> = told
+            .steps
+            .iter()
+            .filter(|step| step.name == Step::Degraded.name())
+            .map(|s| s.about.as_secs())
+            .collect();
         assert_eq!(degraded.len(), 2);
         assert!(degraded[1] >= degraded[0] + 30, "{degraded:?}");
     }

@@ -179,9 +179,8 @@ impl<'a> Timeline<'a> {
     pub fn given_up_in(&self, one: &Degraded) -> usize {
         let (began, ended) = one.during();
         let direct = self.load.direct_requests(&one.fact.pod, (began, ended - 1));
-        let given_up = |r: &RequestFact| {
-            r.outcome == Outcome::GaveUp && r.took_ms > self.load.usual_ms(r.template)
-        };
+        let given_up =
+            |r: &RequestFact| r.outcome == Outcome::GaveUp && r.took_ms > self.load.usual_ms(r.template);
         direct.filter(|(_, r)| given_up(r)).count()
     }
 

@@ -92,7 +92,8 @@ impl Answers {
         };
         for (outcome, count) in &second.outcomes {
             let Outcome::Answered(status) = outcome else { continue };
-            let degraded = quiet.degraded.is_some_and(|(begin, end)| second.at + 999 >= begin && second.at <= end);
+            let degraded =
+                quiet.degraded.is_some_and(|(begin, end)| second.at + 999 >= begin && second.at <= end);
             *self.ever.entry(*status).or_default() += if degraded { 0 } else { *count };
             if within(quiet.baseline) {
                 *self.baseline.entry(*status).or_default() += count;

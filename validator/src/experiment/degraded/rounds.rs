@@ -135,11 +135,9 @@ impl<'a> Round<'a> {
             ReadOnlyCache, Slow,
         };
         let (mut bears, opens, mut rest) = match (self.dependency.protocol, self.breaker.is_some()) {
-            (Protocol::Postgres, true) => (
-                vec![FewFailures, AbandonedHang],
-                vec![ManyFailures],
-                vec![AbandonedSlow, Slow, FailOver],
-            ),
+            (Protocol::Postgres, true) => {
+                (vec![FewFailures, AbandonedHang], vec![ManyFailures], vec![AbandonedSlow, Slow, FailOver])
+            }
             (Protocol::Postgres, false) => (vec![], vec![], vec![FailOver]),
             (Protocol::Http, true) => (
                 vec![FewFailures, AbandonedHang],
@@ -152,7 +150,9 @@ impl<'a> Round<'a> {
         if self.dependency.protocol == Protocol::Postgres {
             // Where it opens the circuit, it is some time until that is closed: such a breaker needs less for the others.
             match &self.breaker {
-                Some((_, circuit)) if ConnectionLimit.leaves_open(circuit) => bears.insert(0, ConnectionLimit),
+                Some((_, circuit)) if ConnectionLimit.leaves_open(circuit) => {
+                    bears.insert(0, ConnectionLimit)
+                }
                 _ => rest.push(ConnectionLimit),
             }
         }
@@ -279,7 +279,10 @@ mod tests {
         let assigned = assignment(&round, 3);
         assert_eq!(assigned[2][0], Injection::AbandonedSlow);
         let (_, circuit) = round.breaker.unwrap();
-        assert!(circuit.abandoned_slow() < clean(&circuit.window), "it is over before the first share begins");
+        assert!(
+            circuit.abandoned_slow() < clean(&circuit.window),
+            "it is over before the first share begins"
+        );
     }
 
     #[test]

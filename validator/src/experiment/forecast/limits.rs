@@ -67,11 +67,8 @@ fn pauses(plan: &Plan, name: &str, breaker: &Breaker) -> Option<String> {
         1 => 0.0,
         several => calls_to_tell_one_of(several) * 1000.0 / pause as f64,
     };
-    let (checks, needed) = if per_pod < needed {
-        ("GL-B212 to B217", needed)
-    } else {
-        ("GL-B212, B214, B215 and B217", of_one)
-    };
+    let (checks, needed) =
+        if per_pod < needed { ("GL-B212 to B217", needed) } else { ("GL-B212, B214, B215 and B217", of_one) };
     (per_pod < needed).then(|| {
         format!(
             "{checks}, {name}: that a circuit is open shows by calls that stop for {} s: it needs {:.0} requests per second",

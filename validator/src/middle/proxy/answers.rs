@@ -104,7 +104,10 @@ mod tests {
             assert_eq!(answer.headers()[CONTENT_TYPE], "application/grpc");
             answer.headers()["grpc-status"].clone()
         };
-        assert_eq!((call(Failure::Status(404)), call(Failure::Status(503))), (NOT_FOUND.into(), UNAVAILABLE.into()));
+        assert_eq!(
+            (call(Failure::Status(404)), call(Failure::Status(503))),
+            (NOT_FOUND.into(), UNAVAILABLE.into())
+        );
         assert_eq!(call(Failure::Grpc(8)), HeaderValue::from(8_u16));
     }
 }

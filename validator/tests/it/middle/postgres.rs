@@ -220,7 +220,10 @@ async fn new_connections_are_refused_at_their_startup_and_present_ones_are_cut_o
     assert_eq!(code(refused).as_deref(), Some("53300"));
     assert!(present.run("INSERT INTO notes VALUES ('a')").await.is_err(), "it was cut");
     before.clear().await;
-    assert_eq!(Postgres::connect(before.address, &name).await.unwrap().number("SELECT count(*) FROM notes").await, 0);
+    assert_eq!(
+        Postgres::connect(before.address, &name).await.unwrap().number("SELECT count(*) FROM notes").await,
+        0
+    );
     assert_eq!(before.only_fault().await.hits, 1);
 }
 

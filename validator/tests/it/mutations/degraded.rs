@@ -3,8 +3,8 @@
 use golive_validator::check::Outcome;
 use golive_validator::config::{Opens, Seconds};
 use golive_validator::evidence::{
-    self, CallFact, Class, Edge, Evidence, Fact, Failure, Fault, FaultFact, Histogram, Millis,
-    RequestFact, SecondFact, Step, StepFact,
+    self, CallFact, Class, Edge, Evidence, Fact, Failure, Fault, FaultFact, Histogram, Millis, RequestFact,
+    SecondFact, Step, StepFact,
 };
 
 use super::Mutation;
@@ -37,8 +37,12 @@ pub(super) const DEGRADED: &[Mutation] = &[
         // Each failed call is made once more, at a usual rate.
         stays_closed(e);
         let many = fault(e, |f| share(f) == Some(60));
-        calls(e, &many, (many.began - 10_000, many.began), |call| call.calls = [9, 10, 9, 10, 9, 10, 9, 10, 9, 10]);
-        calls(e, &many, (many.began, many.ended), |call| call.calls = [15, 15, 15, 15, 16, 15, 15, 15, 15, 16]);
+        calls(e, &many, (many.began - 10_000, many.began), |call| {
+            call.calls = [9, 10, 9, 10, 9, 10, 9, 10, 9, 10]
+        });
+        calls(e, &many, (many.began, many.ended), |call| {
+            call.calls = [15, 15, 15, 15, 16, 15, 15, 15, 15, 16]
+        });
         faults(e).filter(|f| share(f) == Some(60)).for_each(|f| (f.met, f.hits) = (1_600, 960));
     }),
     ("GL-B213", Outcome::Inconclusive, |e| {
@@ -53,7 +57,9 @@ pub(super) const DEGRADED: &[Mutation] = &[
         // Of another dependency nothing can be told.
         stays_closed(e);
         second_breaker(e);
-        faults(e).filter(|f| f.dependency == "ledger" && share(f) == Some(60)).for_each(|f| f.hits = f.met / 2);
+        faults(e)
+            .filter(|f| f.dependency == "ledger" && share(f) == Some(60))
+            .for_each(|f| f.hits = f.met / 2);
     }),
     ("GL-B213", Outcome::Inconclusive, |e| {
         second_breaker(e);
@@ -64,7 +70,9 @@ pub(super) const DEGRADED: &[Mutation] = &[
         stays_closed(e);
         breaker(e).per_process = 4;
         let many = fault(e, |f| share(f) == Some(60));
-        calls(e, &many, (many.began + 9_000, many.ended + 4_000), |call| call.calls = [0, 0, 1, 0, 0, 0, 1, 0, 0, 0]);
+        calls(e, &many, (many.began + 9_000, many.ended + 4_000), |call| {
+            call.calls = [0, 0, 1, 0, 0, 0, 1, 0, 0, 0]
+        });
     }),
     ("GL-B212", Outcome::Inconclusive, |e| {
         // Of the four circuits of a pod one may be open.
@@ -93,7 +101,9 @@ pub(super) const DEGRADED: &[Mutation] = &[
         silence(e, &unfound, (unfound.ended - 4_000, unfound.ended));
     }),
     ("GL-B215", Outcome::Inconclusive, |e| {
-        faults(e).filter(|f| matches!(&f.fault, Fault::Fail { with: Failure::Status(_), .. })).for_each(|f| f.hits = 0);
+        faults(e)
+            .filter(|f| matches!(&f.fault, Fault::Fail { with: Failure::Status(_), .. }))
+            .for_each(|f| f.hits = 0);
     }),
     ("GL-B216", Outcome::Inconclusive, |e| {
         let hang = faults(e).filter(|f| f.fault == Fault::Hang).last().cloned().unwrap();
@@ -140,7 +150,9 @@ pub(super) const DEGRADED: &[Mutation] = &[
     }),
     ("GL-B218", Outcome::Skipped, |e| {
         let over = faults(e).filter(|f| fails_over(f));
-        over.for_each(|f| (f.met_again, f.first_hit, f.last_hit, f.hits, f.spared) = (None, None, None, 0, 0));
+        over.for_each(|f| {
+            (f.met_again, f.first_hit, f.last_hit, f.hits, f.spared) = (None, None, None, 0, 0)
+        });
     }),
     ("GL-B219", Outcome::Fail, |e| {
         // A pod that loses nothing soon after.
@@ -193,7 +205,8 @@ fn lost_untouched(evidence: &mut Evidence) -> FaultFact {
             step.at = if step.edge == Edge::Begin { begin - 20_000 } else { begin - 2_000 };
         }
     }
-    let is_lost = |f: &&mut FaultFact| f.dependency == "postgres" && f.fault.is_loss() && f.began >= begin - 500;
+    let is_lost =
+        |f: &&mut FaultFact| f.dependency == "postgres" && f.fault.is_loss() && f.began >= begin - 500;
     let lost = faults(evidence).find(is_lost).unwrap();
     (lost.first_hit, lost.last_hit, lost.hits) = (None, None, 0);
     lost.clone()
