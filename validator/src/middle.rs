@@ -134,7 +134,7 @@ pub struct PodNow {
     pub pings: u64,
     /// Open connections.
     pub open: u32,
-    /// The most of them at the same time so far.
+    /// The most of them at the begin of a second so far.
     pub most_open: u32,
     /// The fault in force, if any.
     pub fault: Option<FaultNow>,

@@ -27,7 +27,7 @@ mod workload;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use self::usual::{Quiet, Usual};
+use self::usual::{Stretches, Usual};
 use crate::config::RequestSpec;
 use crate::evidence::{Edge, Evidence, Fact, Gap, Millis, Step, StepTrouble};
 use crate::plan::Plan;
@@ -112,7 +112,7 @@ impl<'a> Timeline<'a> {
         let steps = steps(evidence);
         let of = |step| spanned(&steps, step);
         let (baseline, degraded) = (of(Step::Baseline), of(Step::Degraded));
-        let quiet = Quiet { baseline, quiet: of(Step::Quiet), degraded };
+        let quiet = Stretches { baseline, quiet: of(Step::Quiet), degraded };
         let load = LoadView::new(evidence, Usual::new(evidence, quiet), quiet.quiet);
         let (faults, calls) = (FaultView::new(evidence), CallView::new(evidence));
         Self {

@@ -46,9 +46,7 @@ struct Second {
 
 impl Counts {
     pub(super) fn opened(&mut self, ip: IpAddr, at: Millis) {
-        let source = self.sources.entry(ip).or_default();
-        source.open += 1;
-        source.most_open = source.most_open.max(source.open);
+        self.sources.entry(ip).or_default().open += 1;
         self.second(ip, at, |second| second.opened += 1);
     }
 
@@ -107,6 +105,10 @@ impl Counts {
             return;
         }
         self.ticked = at.div_euclid(1_000);
+        // Once in a second: a pool that replaces its connections has both for a moment.
+        for source in self.sources.values_mut() {
+            source.most_open = source.most_open.max(source.open);
+        }
         self.forget(at, is_target);
         let busy: Vec<IpAddr> = self.sources.iter().filter(|(_, s)| s.open > 0).map(|(ip, _)| *ip).collect();
         for ip in busy {

@@ -2,9 +2,12 @@
 //!
 //! Source: PostgreSQL documentation, "Frontend/Backend Protocol", message formats and flow.
 
+mod words;
+
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use self::words::says;
 use super::call::Says;
 use super::wire::{Encryption, Head, Wire};
 
@@ -294,70 +297,6 @@ impl Statement {
     }
 }
 
-/// What a statement asks for, by its words.
-fn says(text: &[u8]) -> Says {
-    let text = without_comment(text);
-    let words =
-        text.split(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_').filter(|word| !word.is_empty());
-    let words: Vec<Vec<u8>> = words.map(<[u8]>::to_ascii_uppercase).collect();
-    match words.first().map(Vec::as_slice) {
-        Some(b"BEGIN" | b"START") => Says::Begin,
-        Some(b"SHOW" | b"SELECT") if asks_role(&words) => Says::WhichRole,
-        _ if writes(&words) => Says::Write,
-        _ => Says::Other,
-    }
-}
-
-/// Whether it asks for what tells a primary from a replica, and for the plain answer.
-fn asks_role(words: &[Vec<u8>]) -> bool {
-    const ROLE: [&[u8]; 4] =
-        [b"PG_IS_IN_RECOVERY", b"TRANSACTION_READ_ONLY", b"DEFAULT_TRANSACTION_READ_ONLY", b"IN_HOT_STANDBY"];
-    let has = |known: &[&[u8]]| words.iter().any(|word| known.contains(&word.as_slice()));
-    has(&ROLE) && !has(&[b"NOT", b"CASE", b"FROM"])
-}
-
-/// Whether a server that is read-only refuses it (PostgreSQL documentation, "SET TRANSACTION"): by its first word, or by
-/// one inside that writes.
-fn writes(words: &[Vec<u8>]) -> bool {
-    const FIRST: [&[u8]; 17] = [
-        b"INSERT",
-        b"UPDATE",
-        b"DELETE",
-        b"MERGE",
-        b"COPY",
-        b"CREATE",
-        b"ALTER",
-        b"DROP",
-        b"TRUNCATE",
-        b"GRANT",
-        b"REVOKE",
-        b"COMMENT",
-        b"REINDEX",
-        b"VACUUM",
-        b"CLUSTER",
-        b"REFRESH",
-        b"IMPORT",
-    ];
-    const INSIDE: [&[u8]; 5] = [b"INSERT", b"UPDATE", b"DELETE", b"MERGE", b"NEXTVAL"];
-    let Some((first, others)) = words.split_first() else { return false };
-    let is = |known: &[&[u8]], word: &[u8]| known.contains(&word);
-    is(&FIRST, first) || (is(&[b"WITH", b"SELECT"], first) && others.iter().any(|word| is(&INSIDE, word)))
-}
-
-/// A text behind the comments that stand before it.
-fn without_comment(mut text: &[u8]) -> &[u8] {
-    loop {
-        text = text.trim_ascii_start();
-        let end: &[u8] = match text {
-            [b'/', b'*', ..] => b"*/",
-            [b'-', b'-', ..] => b"\n",
-            _ => return text,
-        };
-        let Some(at) = text.windows(end.len()).position(|part| part == end) else { return &[] };
-        text = &text[at + end.len()..];
-    }
-}
-
 fn remember(names: &mut HashMap<Vec<u8>, Statement>, name: &[u8], statement: Statement) {
     if names.len() < MAX_NAMES || names.contains_key(name) {
         names.insert(name.to_vec(), statement);
@@ -402,36 +341,6 @@ mod tests {
         assert_eq!(first, calls(&mut frontend, " SELECT 1 "));
         assert_ne!(first, calls(&mut frontend, "SELECT 2"));
         assert_eq!(first, Statement::of(b"SELECT 1").mark);
-    }
-
-    #[test]
-    fn what_a_read_only_server_refuses_is_known_by_its_words() {
-        for text in [
-            "insert into a values (1)",
-            "/* trace */ -- more\n UPDATE a SET b = 1",
-            "WITH x AS (DELETE FROM a RETURNING b) SELECT * FROM x",
-            "SELECT * FROM a FOR UPDATE",
-            "SELECT nextval('a')",
-        ] {
-            assert_eq!(says(text.as_bytes()), Says::Write, "{text}");
-        }
-        for text in ["SELECT updated_at FROM a", "COMMIT", "SHOW x", "", "/* no end", "SET x = 'insert'"] {
-            assert_eq!(says(text.as_bytes()), Says::Other, "{text}");
-        }
-    }
-
-    #[test]
-    fn who_asks_for_the_role_of_the_server_and_who_begins_a_transaction_is_known() {
-        for text in [
-            "SHOW transaction_read_only",
-            "select pg_catalog.pg_is_in_recovery()",
-            "SELECT current_setting('transaction_read_only')",
-        ] {
-            assert_eq!(says(text.as_bytes()), Says::WhichRole, "{text}");
-        }
-        assert_eq!(says(b"SELECT NOT pg_is_in_recovery()"), Says::Other);
-        assert_eq!(says(b"begin read only"), Says::Begin);
-        assert_eq!(says(b"START TRANSACTION"), Says::Begin);
     }
 
     #[test]

@@ -30,9 +30,9 @@ struct Template {
     p99_ms: f64,
 }
 
-/// The stretches without rolls and faults: the old version, then the candidate.
+/// Stretches that say what is usual: those without rolls and faults, of the old version, then of the candidate.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Quiet {
+pub(super) struct Stretches {
     pub(super) baseline: Option<(Millis, Millis)>,
     pub(super) quiet: Option<(Millis, Millis)>,
     /// When dependencies were degraded: what they answered was not theirs.
@@ -53,7 +53,7 @@ struct Answers {
 }
 
 impl Usual {
-    pub(super) fn new(evidence: &Evidence, quiet: Quiet) -> Self {
+    pub(super) fn new(evidence: &Evidence, quiet: Stretches) -> Self {
         let requests = &evidence.plan().traffic.requests;
         let mut answers: Vec<Answers> = requests.iter().map(|_| Answers::default()).collect();
         for (_, fact) in evidence.numbered() {
@@ -86,7 +86,7 @@ impl Usual {
 }
 
 impl Answers {
-    fn second(&mut self, second: &SecondFact, quiet: Quiet) {
+    fn second(&mut self, second: &SecondFact, quiet: Stretches) {
         let within = |window: Option<(Millis, Millis)>| {
             window.is_some_and(|(begin, end)| second.at >= begin && second.at + 1_000 <= end)
         };
@@ -106,7 +106,7 @@ impl Answers {
         }
     }
 
-    fn request(&mut self, request: &RequestFact, quiet: Quiet) {
+    fn request(&mut self, request: &RequestFact, quiet: Stretches) {
         let during = quiet.times().is_some_and(|(begin, end)| (begin..=end).contains(&request.due));
         if during && matches!(request.outcome, Outcome::Answered(_)) {
             self.slowest_ms = self.slowest_ms.max(request.took_ms);
@@ -147,7 +147,7 @@ impl Answers {
     }
 }
 
-impl Quiet {
+impl Stretches {
     /// Times are those of the candidate, if it had a quiet phase.
     fn times(self) -> Option<(Millis, Millis)> {
         self.quiet.or(self.baseline)
@@ -197,9 +197,9 @@ mod tests {
         ];
         let evidence = Evidence::new(header, facts);
         let (baseline, degraded) = (Some((0, 1_000)), Some((40_000, 60_000)));
-        let usual = Usual::new(&evidence, Quiet { baseline, quiet: None, degraded });
+        let usual = Usual::new(&evidence, Stretches { baseline, quiet: None, degraded });
         assert!(!usual.is_lost(0, not_found), "one of 2,000");
-        let usual = Usual::new(&evidence, Quiet { baseline, quiet: None, degraded: None });
+        let usual = Usual::new(&evidence, Stretches { baseline, quiet: None, degraded: None });
         assert!(usual.is_lost(0, not_found), "501 of 2,500");
     }
 }
