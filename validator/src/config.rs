@@ -20,7 +20,7 @@ use schemars::{JsonSchema, Schema, schema_for};
 use serde::{Deserialize, Serialize};
 
 pub use body::Body;
-pub use breaker::{Breaker, Opens, Pace};
+pub use breaker::{Breaker, Opens, Pace, of_each_call};
 pub use dependency::{Dependency, Need, Protocol, Upstream};
 pub use header::{HeaderText, Headers, SecretKey, checked_name, text_of};
 pub use local::{Local, LocalDependency, LocalProbe, MANAGEMENT_PORT, PORT};

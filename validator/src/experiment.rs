@@ -21,7 +21,7 @@ pub use forecast::{Forecast, forecast};
 
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::RwLock;
 use tokio::time::{Instant, sleep, timeout};
 
 use self::context::RunContext;
@@ -142,7 +142,9 @@ impl<P: Platform> Experiment<'_, P> {
         step_log.begin(Step::Baseline, QUIET);
         sleep(QUIET).await;
         step_log.end(Step::Baseline);
-        preparation::answered(agents, self.plan).await?;
+        let mut baseline = preparation::answered(agents, self.plan).await?;
+        baseline.extend(step_log.facts());
+        let usual = preparation::usual(&Evidence::new(self.header(*started), baseline));
         let rollout = self.platform.rollout(self.plan, lead, collector.pods()).await?;
         let context = RunContext {
             platform: self.platform,
@@ -155,7 +157,8 @@ impl<P: Platform> Experiment<'_, P> {
             faults: Faults::new(middle),
             step_log,
             pulse,
-            impatience: Mutex::default(),
+            usual,
+            impatience: RwLock::default(),
         };
         tokio::select! {
             ran = self.in_and_out(&context, &rollout, *started, progress) => ran,
@@ -231,10 +234,7 @@ impl<P: Platform> Experiment<'_, P> {
 
     /// As far as the declared times tell.
     fn estimate(&self) -> Duration {
-        let breaker = self.plan.dependencies.iter().find_map(|d| d.breaker.as_ref());
-        let trials = breaker.map_or(0.0, |b| 2.5 * b.open_for.0 + 4.0 * b.opens.memory_s() + 50.0);
-        let fixed = Duration::from_mins(2) + QUIET * 2;
-        fixed + self.target.expected_roll * 2 + Duration::from_secs_f64(trials)
+        forecast(self.plan, self.target.expected_roll).about()
     }
 }
 

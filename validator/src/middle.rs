@@ -5,11 +5,13 @@
 //! [`FAIL_OPEN`] the agent forwards everything.
 
 mod agent;
+mod arrivals;
 mod call;
 mod counts;
 mod desk;
 mod downward;
 mod export;
+mod fail_over;
 mod in_force;
 mod origin;
 mod postgres;
@@ -134,6 +136,8 @@ pub struct PodNow {
     pub pings: u64,
     /// Open connections.
     pub open: u32,
+    /// The most of them at the begin of a second so far.
+    pub most_open: u32,
     /// The fault in force, if any.
     pub fault: Option<FaultNow>,
 }

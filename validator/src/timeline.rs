@@ -18,23 +18,25 @@ mod pod;
 mod refusal;
 mod sigterm;
 mod spread;
+mod stopped;
 mod trust;
 mod undeclared;
 mod usual;
 mod workload;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use self::usual::{Quiet, Usual};
+use self::usual::{Stretches, Usual};
 use crate::config::RequestSpec;
 use crate::evidence::{Edge, Evidence, Fact, Gap, Millis, Step, StepTrouble};
 use crate::plan::Plan;
 
 pub use calls::{CallView, Calls};
 pub use cause::Act;
-pub use circuit::{Circuit, Opening, Trial};
+pub use circuit::{Circuit, Opening, Trial, telling_pause};
 pub use container::{ContainerExit, ExitKind, Restart};
-pub use degraded::Degraded;
+pub use degraded::{Chosen, Degraded, Sought};
 pub use drain::{LOSSES_REST_ON, LostMeanwhile};
 pub use endpoints::{EndpointCount, EndpointLife};
 pub use failing::Failing;
@@ -48,6 +50,7 @@ pub use pod::{PodLife, Termination};
 pub use refusal::refusal;
 pub use sigterm::Sigterm;
 pub use spread::Spread;
+pub use stopped::{OPEN_MS, calls_to_tell_one_of};
 pub use trust::{Disturbance, Kind, LateSecond, Source, Trust, late_seconds};
 pub use workload::Workload;
 
@@ -107,7 +110,9 @@ impl<'a> Timeline<'a> {
             _ => None,
         });
         let steps = steps(evidence);
-        let quiet = Quiet { baseline: spanned(&steps, Step::Baseline), quiet: spanned(&steps, Step::Quiet) };
+        let of = |step| spanned(&steps, step);
+        let (baseline, degraded) = (of(Step::Baseline), of(Step::Degraded));
+        let quiet = Stretches { baseline, quiet: of(Step::Quiet), degraded };
         let load = LoadView::new(evidence, Usual::new(evidence, quiet), quiet.quiet);
         let (faults, calls) = (FaultView::new(evidence), CallView::new(evidence));
         Self {
@@ -253,6 +258,13 @@ pub enum Unmeasured {
     NotDeclared(String),
     /// The evidence is missing.
     NotSeen(String),
+}
+
+impl fmt::Display for Unmeasured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::NotDeclared(reason) | Self::NotSeen(reason)) = self;
+        f.write_str(reason)
+    }
 }
 
 fn spanned(steps: &[StepSpan], step: Step) -> Option<(Millis, Millis)> {

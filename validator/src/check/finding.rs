@@ -190,6 +190,19 @@ impl Finding {
         format!("{which} the run itself was disturbed: {}{more}", reasons[0])
     }
 
+    /// The same, given what could not be told beside it: what was found stands, but a pass is none if something is open.
+    /// `told` says whether anything could be told at all; if not, and nothing applies either, it is skipped.
+    pub fn beside(mut self, open: &[Unmeasured], told: bool) -> Self {
+        let unseen = open.iter().find(|why| matches!(why, Unmeasured::NotSeen(_)));
+        let instead = unseen.or_else(|| open.first().filter(|_| !told));
+        if let Some(why) = instead.filter(|_| self.outcome == Outcome::Pass) {
+            let Self { details, lines, .. } = self;
+            return Self { details, lines, ..why.clone().into() };
+        }
+        self.details.extend(open.iter().map(Unmeasured::to_string));
+        self
+    }
+
     /// Lines of the evidence that a reader should look at first.
     pub fn cited(&self) -> Vec<usize> {
         let struck = self.struck.iter().map(|struck| struck.case.line);
@@ -287,6 +300,25 @@ mod tests {
         assert_eq!(struck.outcome, Outcome::Warn);
         let told = "closed without a word, but the run itself was disturbed: a late second";
         assert_eq!((struck.summary.as_str(), struck.struck.len()), (told, 1));
+    }
+
+    #[test]
+    fn what_could_not_be_told_of_one_hides_no_failure_of_another_and_takes_a_pass_away() {
+        let unseen = [Unmeasured::NotSeen("too few calls".into())];
+        let none = [Unmeasured::NotDeclared("nothing is written".into())];
+        let failed = lost().beside(&unseen, true);
+        assert_eq!(
+            (failed.outcome, failed.details.as_slice()),
+            (Outcome::Fail, ["too few calls".into()].as_slice())
+        );
+        let passed = || Finding::pass("1 of 1");
+        assert_eq!(passed().beside(&unseen, true).outcome, Outcome::Inconclusive);
+        assert_eq!(passed().beside(&none, true).outcome, Outcome::Pass);
+        assert_eq!(passed().beside(&none, false).outcome, Outcome::Skipped);
+        assert_eq!(
+            passed().beside(&[none[0].clone(), unseen[0].clone()], false).outcome,
+            Outcome::Inconclusive
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::Fault;
-use crate::timeline::{Degraded, Kind, Timeline, Unmeasured};
+use crate::timeline::{Degraded, Kind, Sought, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -11,7 +11,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Breaker,
     severity: Severity::Minor,
     why: "Clients leave for reasons of their own; if their leaving counted as failures, a few of them could cut everybody else off.",
-    how: "Every call of one pod takes 500 ms, at most a third of the declared deadline, while every client of the load hangs up after 60 % of that: calls of the pod must go on.",
+    how: "Every call of one pod takes up to 500 ms more, as with GL-B214, while every client of the load hangs up after 60 % of that: calls of the pod must go on. Requests past the Service to the pod tell whether it was given up, if they usually take less.",
     remedy: "Count no call as a failure that its caller gave up well before the deadline.",
     rests_on: Kind::OF_BROKEN_CALLS,
     judge,
@@ -23,19 +23,26 @@ fn judge(timeline: &Timeline) -> Finding {
 
 fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     let slow = |one: &Degraded| matches!(one.fact.fault, Fault::Slow { .. }) && one.breaker.is_some();
-    let all = timeline.degraded(slow, "no breaker is declared that could open")?;
-    let given_up: Vec<_> = all.iter().filter(|one| timeline.given_up_in(one) > 0).collect();
-    if given_up.is_empty() {
-        return Err(Unmeasured::NotSeen("no client hung up on a dependency that worked".into()));
-    }
-    let mut cases = Vec::new();
-    for one in &given_up {
-        let Some(at) = timeline.opened_in(one)? else { continue };
-        let text = format!("the circuit of {} opened for clients that hung up", one.name());
-        let during = (one.fact.began, at.max(one.fact.ended));
-        cases.push(Case::over(during, text, one.line).of(&one.fact.pod).before(&one.fact.dependency));
-    }
-    let requests: usize = given_up.iter().map(|one| timeline.given_up_in(one)).sum();
+    let mut chosen = timeline.degraded(&Sought {
+        fault: &|one| slow(one) && timeline.given_up_in(one) > 0,
+        due: &|dependency| dependency.breaker.is_some(),
+        none: "no breaker is declared that could open",
+    })?;
+    let told = chosen.look(|one| opened(timeline, one));
+    let requests: usize = told.iter().map(|(one, _)| timeline.given_up_in(one)).sum();
     let pass = format!("{requests} requests were given up by their clients, and no circuit opened");
-    Ok(Finding::unless(cases, pass).tally(format!("of {} opened", given_up.len()), "0"))
+    let (unit, any) = (format!("of {} opened", told.len()), !told.is_empty());
+    let cases = told.into_iter().filter_map(|(_, case)| case);
+    Ok(Finding::unless(cases, pass).tally(unit, "0").beside(&chosen.open, any))
+}
+
+/// What is wrong, if the circuit opened.
+fn opened(timeline: &Timeline, one: &Degraded) -> Result<Option<Case>, Unmeasured> {
+    let Some(at) = timeline.opened_in(one)? else { return Ok(None) };
+    if let Some(held) = timeline.held_the_pool(one) {
+        return Err(Unmeasured::NotSeen(held));
+    }
+    let text = format!("the circuit of {} opened for clients that hung up", one.name());
+    let during = (one.fact.began, at.max(one.fact.ended));
+    Ok(Some(Case::over(during, text, one.line).of(&one.fact.pod).before(&one.fact.dependency)))
 }

@@ -1,7 +1,8 @@
 //! An answer that what was asked for is not there is no failure of the dependency.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
-use crate::timeline::{Degraded, Kind, Timeline, Unmeasured};
+use crate::config::Protocol;
+use crate::timeline::{Degraded, Kind, Sought, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -21,16 +22,26 @@ fn judge(timeline: &Timeline) -> Finding {
 }
 
 fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
-    let none = "no dependency over HTTP declares a breaker";
-    let all = timeline.degraded(Degraded::is_client_error, none)?;
-    let mut cases = Vec::new();
-    for one in &all {
-        let Some(at) = timeline.opened_in(one)? else { continue };
-        let text = format!("the circuit of {} opened for answers that nothing was found", one.name());
-        let during = (one.fact.began, at.max(one.fact.ended));
-        cases.push(Case::over(during, text, one.line).of(&one.fact.pod).before(&one.fact.dependency));
-    }
-    let calls: u64 = all.iter().map(|one| one.fact.hits).sum();
+    let mut chosen = timeline.degraded(&Sought {
+        fault: &Degraded::is_client_error,
+        due: &|dependency| dependency.breaker.is_some() && dependency.protocol == Protocol::Http,
+        none: "no dependency over HTTP declares a breaker",
+    })?;
+    let told = chosen.look(|one| opened(timeline, one));
+    let calls: u64 = told.iter().map(|(one, _)| one.fact.hits).sum();
     let pass = format!("{calls} calls were answered that nothing was found, and no circuit opened");
-    Ok(Finding::unless(cases, pass).tally(format!("of {} opened", all.len()), "0"))
+    let (unit, any) = (format!("of {} opened", told.len()), !told.is_empty());
+    let cases = told.into_iter().filter_map(|(_, case)| case);
+    Ok(Finding::unless(cases, pass).tally(unit, "0").beside(&chosen.open, any))
+}
+
+/// What is wrong, if the circuit opened.
+fn opened(timeline: &Timeline, one: &Degraded) -> Result<Option<Case>, Unmeasured> {
+    if one.fact.hits == 0 {
+        return Err(Unmeasured::NotSeen(format!("{} made no call that could be answered so", one.name())));
+    }
+    let Some(at) = timeline.opened_in(one)? else { return Ok(None) };
+    let text = format!("the circuit of {} opened for answers that nothing was found", one.name());
+    let during = (one.fact.began, at.max(one.fact.ended));
+    Ok(Some(Case::over(during, text, one.line).of(&one.fact.pod).before(&one.fact.dependency)))
 }

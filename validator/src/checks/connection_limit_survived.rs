@@ -1,9 +1,9 @@
 //! A server without a connection to spare restarts nobody, and calls flow again once it has some.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
-use crate::config::Breaker;
+use crate::config::{Breaker, Protocol};
 use crate::evidence::{Failure, Fault, Millis, Step};
-use crate::timeline::{Degraded, Kind, Timeline, Unmeasured};
+use crate::timeline::{Degraded, Kind, Sought, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -12,7 +12,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Breaker,
     severity: Severity::Major,
     why: "Whoever dies of `too many connections` comes back with more of them at once, and keeps the server full.",
-    how: "The connections of one pod are cut once, and for about 3 s new ones are answered with SQLSTATE 53300, too_many_connections. Its container must not be started again, and its calls must flow within the policy's margin, beside the open time and a deadline where a breaker is declared.",
+    how: "The connections of one pod are cut once, and for 3 s new ones are answered with SQLSTATE 53300, too_many_connections. Its container must not be started again, and its calls must flow within the policy's margin, beside the open time and a deadline where a breaker is declared.",
     remedy: "Treat a connection that is refused as a failed call: wait a little, try again; never end the process for it.",
     rests_on: &[
         Kind::Load,
@@ -31,6 +31,9 @@ pub(super) const CHECK: Check = Check {
 /// More than a trial or two.
 const FEW: u32 = 2;
 
+/// Calls flow when several come in so long a time.
+const FLOW_MS: Millis = 2_000;
+
 /// A process that dies of it is seen to have died within this time.
 const DIES_MS: Millis = 10_000;
 
@@ -39,25 +42,31 @@ fn judge(timeline: &Timeline) -> Finding {
 }
 
 fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
-    let all = timeline.degraded(is_limit, "no Postgres dependency refuses connections")?;
-    let (mut cases, mut longest) = (Vec::new(), 0.0_f64);
-    for one in &all {
-        let about = |case: Case| case.of(&one.fact.pod).before(&one.fact.dependency);
-        if let Some(case) = restarted(timeline, one) {
-            cases.push(about(case));
-            continue;
-        }
-        if one.fact.hits == 0 {
-            return Err(Unmeasured::NotSeen(format!("{} opened no connection meanwhile", one.name())));
-        }
-        match flows_after(timeline, one)? {
-            Ok(seconds) => longest = longest.max(seconds),
-            Err(case) => cases.push(about(case)),
-        }
-    }
-    let refused: u64 = all.iter().map(|one| one.fact.hits).sum();
+    let mut chosen = timeline.degraded(&Sought {
+        fault: &is_limit,
+        due: &|dependency| dependency.protocol == Protocol::Postgres,
+        none: "no Postgres dependency refuses connections",
+    })?;
+    let told = chosen.look(|one| survived(timeline, one));
+    let longest = told.iter().filter_map(|(_, took)| took.as_ref().ok()).fold(0.0, |a: f64, b| a.max(*b));
+    let (refused, any) = (told.iter().map(|(one, _)| one.fact.hits).sum::<u64>(), !told.is_empty());
     let pass = format!("{refused} connections were refused; calls flowed again within {longest:.1} s");
-    Ok(Finding::unless(cases, pass).measured(format!("{longest:.1} s"), "no restart"))
+    let about = |(one, took): (Degraded, Result<f64, Case>)| {
+        took.err().map(|case| case.of(&one.fact.pod).before(&one.fact.dependency))
+    };
+    let finding = Finding::unless(told.into_iter().filter_map(about), pass);
+    Ok(finding.measured(format!("{longest:.1} s"), "no restart").beside(&chosen.open, any))
+}
+
+/// Seconds until calls flowed again, or what is wrong.
+fn survived(timeline: &Timeline, one: &Degraded) -> Result<Result<f64, Case>, Unmeasured> {
+    if let Some(case) = restarted(timeline, one) {
+        return Ok(Err(case));
+    }
+    if one.fact.hits == 0 {
+        return Err(Unmeasured::NotSeen(format!("{} opened no connection meanwhile", one.name())));
+    }
+    flows_after(timeline, one)
 }
 
 fn is_limit(one: &Degraded) -> bool {
@@ -67,9 +76,18 @@ fn is_limit(one: &Degraded) -> bool {
 fn restarted(timeline: &Timeline, one: &Degraded) -> Option<Case> {
     let (began, ended) = one.during();
     let pod = timeline.pod(&one.fact.pod)?;
-    let restart = pod.restarts.iter().find(|r| r.serves && (began..=ended + DIES_MS).contains(&r.at))?;
+    // What dies after the next fault has begun may have died of that.
+    let until = (ended + DIES_MS).min(others(timeline, one));
+    let restart = pod.restarts.iter().find(|r| r.serves && (began..=until).contains(&r.at))?;
     let text = format!("{} was started again while new connections were refused", one.fact.pod);
     Some(Case::over((began, restart.at), text, restart.line))
+}
+
+/// When something else was done to the pod.
+fn others(timeline: &Timeline, one: &Degraded) -> Millis {
+    let lost = timeline.step(Step::Loss).map(|span| span.begin).filter(|begin| *begin > one.fact.ended);
+    let next = timeline.faults.next_after(one.fact);
+    [lost, next].into_iter().flatten().min().unwrap_or(Millis::MAX)
 }
 
 /// How long after its end calls flowed, or what is wrong.
@@ -84,10 +102,8 @@ fn flows_after(timeline: &Timeline, one: &Degraded) -> Result<Result<f64, Case>,
         return Ok(Ok(seconds));
     }
     let due = ended + (limit_s * 1000.0) as Millis;
-    let lost = timeline.step(Step::Loss).map(|span| span.begin).filter(|begin| *begin > ended);
-    let lost = lost.unwrap_or(Millis::MAX);
-    let next = timeline.faults.next_after(one.fact).unwrap_or(Millis::MAX);
-    if lost.min(next) < due {
+    timeline.telling_pause(&one.fact.dependency, FLOW_MS)?;
+    if others(timeline, one) < due {
         let early = format!("{} had other troubles before its calls had to flow again", one.name());
         return Err(Unmeasured::NotSeen(early));
     }

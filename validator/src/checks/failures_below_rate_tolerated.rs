@@ -1,7 +1,8 @@
 //! Failures below the declared rate do not open the circuit.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
-use crate::timeline::{Degraded, Kind, Timeline, Unmeasured};
+use crate::config::{Dependency, Protocol};
+use crate::timeline::{Degraded, Kind, Sought, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -21,24 +22,36 @@ fn judge(timeline: &Timeline) -> Finding {
 }
 
 fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
-    let below = |one: &Degraded| {
-        let breaker = one.breaker.zip(one.failing_percent());
-        breaker.is_some_and(|(breaker, percent)| !breaker.opens_at_percent(percent))
-    };
-    let all = timeline.degraded(below, "no breaker is declared that bears a share of failures")?;
-    if let Some(missed) = all.iter().find_map(Degraded::missed_share) {
+    let mut chosen = timeline.degraded(&Sought {
+        fault: &|one| one.breaker.is_some() && one.failing_percent().is_some() && !one.must_open(),
+        due: &|dependency| is_due(timeline, dependency),
+        none: "no breaker is declared that bears a share of failures",
+    })?;
+    let told = chosen.look(|one| opened(timeline, one));
+    let shares: Vec<String> =
+        told.iter().filter_map(|(one, _)| Some(format!("{:.0} %", one.achieved_percent()?))).collect();
+    let pass = format!("{} of calls failed and opened no circuit", shares.join(", "));
+    let (unit, any) = (format!("of {} opened", told.len()), !told.is_empty());
+    let cases = told.into_iter().filter_map(|(_, case)| case);
+    Ok(Finding::unless(cases, pass).tally(unit, "0").beside(&chosen.open, any))
+}
+
+/// Of these calls can be failed, and there is a share that they surely bear.
+fn is_due(timeline: &Timeline, dependency: &Dependency) -> bool {
+    let Some(breaker) = &dependency.breaker else { return false };
+    let calls_per_s = timeline.quiet_calls_per_s(&dependency.name).unwrap_or(f64::INFINITY);
+    matches!(dependency.protocol, Protocol::Postgres | Protocol::Http)
+        && breaker.borne_percent(calls_per_s).is_some()
+}
+
+/// What is wrong, if the circuit opened.
+fn opened(timeline: &Timeline, one: &Degraded) -> Result<Option<Case>, Unmeasured> {
+    if let Some(missed) = timeline.missed_share(one) {
         return Err(Unmeasured::NotSeen(missed));
     }
-    let mut cases = Vec::new();
-    for one in &all {
-        let Some(at) = timeline.opened_in(one)? else { continue };
-        let (after, percent) = ((at - one.fact.began) as f64 / 1000.0, one.failing_percent().unwrap_or(0));
-        let text = format!("{} opened after {after:.1} s with {percent} % of its calls failing", one.name());
-        let during = (one.fact.began, at.max(one.fact.ended));
-        cases.push(Case::over(during, text, one.line).of(&one.fact.pod).before(&one.fact.dependency));
-    }
-    let shares: Vec<String> =
-        all.iter().filter_map(Degraded::achieved_percent).map(|share| format!("{share:.0} %")).collect();
-    let pass = format!("{} of calls failed and opened no circuit", shares.join(", "));
-    Ok(Finding::unless(cases, pass).tally(format!("of {} opened", all.len()), "0"))
+    let Some(at) = timeline.opened_in(one)? else { return Ok(None) };
+    let (after, percent) = ((at - one.fact.began) as f64 / 1000.0, one.failing_percent().unwrap_or(0));
+    let text = format!("{} opened after {after:.1} s with {percent} % of its calls failing", one.name());
+    let during = (one.fact.began, at.max(one.fact.ended));
+    Ok(Some(Case::over(during, text, one.line).of(&one.fact.pod).before(&one.fact.dependency)))
 }

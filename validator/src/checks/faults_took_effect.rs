@@ -12,7 +12,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Run,
     severity: Severity::Blocker,
     why: "A service that withstood a fault that never happened has withstood nothing.",
-    how: "Each fault on a pod that was alive must have met a statement, a byte or a connection: within the policy's time, a trial, a hold or a collector's within their own. Of degraded dependencies the checks that rest on a fault say so themselves.",
+    how: "Each fault on a pod that was alive must have met a statement, a byte or a connection: within the policy's time, a trial, a hold or a collector's within their own. Where calls had stopped before it, since the circuit was open from what had been done to the dependency before, a loss has nothing to touch: that is told. Of degraded dependencies the checks that rest on a fault say so themselves.",
     remedy: "Raise the rate, so that every pod calls every dependency; look at GL-E108.",
     rests_on: &[],
     judge,
@@ -43,7 +43,10 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     if all.is_empty() {
         return Err(Unmeasured::NotSeen("no fault was made".into()));
     }
-    let idle: Vec<_> = all.iter().filter(|(_, fault)| !took_effect(timeline, fault)).collect();
+    let (open, idle): (Vec<_>, Vec<_>) = all
+        .iter()
+        .filter(|(_, fault)| !took_effect(timeline, fault))
+        .partition(|(_, fault)| timeline.found_circuit_open(fault));
     let texts: Vec<String> = idle
         .iter()
         .map(|(_, f)| format!("{} on {} -> {} touched nothing", f.fault.name(), f.pod, f.dependency))
@@ -51,12 +54,16 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     let empty = all.iter().filter(|(_, fault)| fault.fault == Fault::Miss && fault.hits == 0).count();
     let finding = match texts.first() {
         Some(text) => Finding::inconclusive(text.clone()),
-        None => Finding::pass(format!("{} faults took effect", all.len() - empty)),
+        None => Finding::pass(format!("{} faults took effect", all.len() - empty - open.len())),
     };
+    let open = open.iter().map(|(_, f)| {
+        let (name, pod, dependency) = (f.fault.name(), &f.pod, &f.dependency);
+        format!("{name} on {pod} -> {dependency} found its circuit open: calls had stopped before it")
+    });
     let unread = format!("{empty} times no cache was read: no read could be made to miss");
     Ok(finding
         .measured(format!("{} without effect", idle.len()), "0")
-        .details(texts.into_iter().skip(1).take(5).chain((empty > 0).then_some(unread)))
+        .details(texts.into_iter().skip(1).take(5).chain((empty > 0).then_some(unread)).chain(open))
         .lines(idle.iter().map(|(line, _)| *line)))
 }
 

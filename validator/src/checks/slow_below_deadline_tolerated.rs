@@ -1,8 +1,8 @@
 //! A dependency that is slow, and answers below the deadline, opens nothing and costs nobody an answer.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
-use crate::evidence::{Fault, Millis};
-use crate::timeline::{Degraded, Kind, Timeline, Unmeasured};
+use crate::evidence::Fault;
+use crate::timeline::{Degraded, Kind, Sought, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -11,7 +11,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Breaker,
     severity: Severity::Major,
     why: "Databases are slow now and then; who refuses users although every answer would have come in time makes an outage of it.",
-    how: "Every call of one pod takes up to 500 ms more, at most a third of the declared deadline, for 8 s: its calls must go on, and no request to it past the Service may be lost or get 503. Only judged while calls in flight leave a connection of the pool to others: else it was we who held the pool.",
+    how: "Every call of one pod takes up to 500 ms more for 8 s; those of one request together at most a third of the declared deadline, and no more than the open connections have room for: its calls must go on, and no request to it past the Service may be lost or get 503. What went wrong while fewer calls came than usual, before a circuit opened, is not held against it: they waited for each other, and it was we who held the pool.",
     remedy: "Let the deadline alone decide which call has failed; give the pool room for calls that take a third of it.",
     rests_on: Kind::OF_BROKEN_CALLS,
     judge,
@@ -22,32 +22,35 @@ fn judge(timeline: &Timeline) -> Finding {
 }
 
 fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
-    let patient = |one: &Degraded| {
-        matches!(one.fact.fault, Fault::Slow { .. })
-            && one.breaker.is_some()
-            && timeline.given_up_in(one) == 0
-    };
-    let all = timeline.degraded(patient, "no breaker is declared: what is too slow is not known")?;
-    let (mut cases, mut answers) = (Vec::new(), 0);
-    for one in &all {
-        if one.fact.hits == 0 {
-            return Err(Unmeasured::NotSeen(format!("{} made no call while it was slow", one.name())));
-        }
-        let refused = refused(timeline, one);
-        answers += refused.of;
-        let opened = timeline.opened_in(one)?.map(|at| {
-            let text = format!("the circuit of {} opened although every answer came in time", one.name());
-            Case::over((one.fact.began, at.max(one.fact.ended)), text, one.line)
-        });
-        let wrong: Vec<Case> = opened.into_iter().chain(refused.cases).collect();
-        if !wrong.is_empty() && in_flight(one) >= spare(timeline, one) {
-            let full = format!("{}: slow calls filled its pool, it was we who held it", one.name());
-            return Err(Unmeasured::NotSeen(full));
-        }
-        cases.extend(wrong.into_iter().map(|c| c.of(&one.fact.pod).before(&one.fact.dependency)));
-    }
+    let slow = |one: &Degraded| matches!(one.fact.fault, Fault::Slow { .. }) && one.breaker.is_some();
+    let mut chosen = timeline.degraded(&Sought {
+        fault: &|one| slow(one) && timeline.given_up_in(one) == 0,
+        due: &|dependency| dependency.breaker.is_some(),
+        none: "no breaker is declared: what is too slow is not known",
+    })?;
+    let told = chosen.look(|one| tolerated(timeline, one));
+    let answers: u64 = told.iter().map(|(_, refused)| refused.of).sum();
     let pass = format!("{answers} answers while every call took longer, none refused, no circuit opened");
-    Ok(Finding::unless(cases, pass).details(all.iter().map(told)))
+    let (details, any) = (told.iter().map(|(one, _)| self::told(one)).collect::<Vec<_>>(), !told.is_empty());
+    let cases = told.into_iter().flat_map(|(_, refused)| refused.cases);
+    Ok(Finding::unless(cases, pass).details(details).beside(&chosen.open, any))
+}
+
+/// Answers of the pod, and what is wrong.
+fn tolerated(timeline: &Timeline, one: &Degraded) -> Result<Refused, Unmeasured> {
+    if one.fact.hits == 0 {
+        return Err(Unmeasured::NotSeen(format!("{} made no call while it was slow", one.name())));
+    }
+    let mut refused = refused(timeline, one);
+    if let Some(at) = timeline.opened_in(one)? {
+        let text = format!("the circuit of {} opened although every answer came in time", one.name());
+        refused.cases.insert(0, Case::over((one.fact.began, at.max(one.fact.ended)), text, one.line));
+    }
+    if let Some(held) = timeline.held_the_pool(one).filter(|_| !refused.cases.is_empty()) {
+        return Err(Unmeasured::NotSeen(held));
+    }
+    let about = |case: Case| case.of(&one.fact.pod).before(&one.fact.dependency);
+    Ok(Refused { cases: refused.cases.into_iter().map(about).collect(), ..refused })
 }
 
 fn told(one: &Degraded) -> String {
@@ -72,17 +75,4 @@ fn refused(timeline: &Timeline, one: &Degraded) -> Refused {
         }
     }
     refused
-}
-
-/// The most calls that waited at the same time.
-fn in_flight(one: &Degraded) -> usize {
-    let held = &one.fact.held;
-    let at = |moment: Millis| held.iter().filter(|h| h.from <= moment && moment < h.to).count();
-    held.iter().map(|h| at(h.from)).max().unwrap_or(0)
-}
-
-/// The connections that the pod had open at the time.
-fn spare(timeline: &Timeline, one: &Degraded) -> usize {
-    let open = timeline.calls.of(&one.fact.dependency, &one.fact.pod).most_open(one.during());
-    usize::try_from(open).unwrap_or(usize::MAX)
 }

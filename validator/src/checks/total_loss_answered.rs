@@ -45,6 +45,14 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     } else {
         Finding::unless(wrong, pass).details(hammered.into_iter().map(|case| case.text))
     };
+    let open = losses.iter().flat_map(|loss| &loss.faults);
+    let open = open.filter(|(_, fault)| timeline.found_circuit_open(fault)).map(|(_, fault)| {
+        format!(
+            "{} -> {}: its circuit was open before; a trial shows what it makes of this loss",
+            fault.pod, fault.dependency
+        )
+    });
+    let finding = finding.details(open.collect::<Vec<_>>());
     Ok(finding.measured(format!("p99 {slowest:.1} ms"), format!("< {limit} ms")))
 }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Seconds;
 
 pub use opens::{Opens, Pace};
+pub use shares::of_each_call;
 
 /// The declared circuit breaker.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]

@@ -49,6 +49,8 @@ pub struct Policy {
     pub min_stampede_connections: u32,
     /// Beyond open time and deadline, a pod's calls must be back within this time.
     pub max_recovery_margin_s: f64,
+    /// After a fail-over no connection to what has become a replica may be used again later than this.
+    pub max_pool_back_s: f64,
     /// Readiness must say so within this time after a dependency is lost.
     pub max_readiness_reaction_s: f64,
     /// Beyond the probe's own timings, the endpoint must be out within this time.
@@ -88,6 +90,7 @@ impl Default for Policy {
             max_stampede_factor: 2.0,
             min_stampede_connections: 12,
             max_recovery_margin_s: 5.0,
+            max_pool_back_s: 9.0,
             max_readiness_reaction_s: 5.0,
             max_endpoint_out_margin_s: 5.0,
             max_endpoint_back_margin_s: 10.0,

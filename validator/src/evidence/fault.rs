@@ -59,15 +59,19 @@ pub enum Failure {
     /// Postgres: every statement, with this SQLSTATE (five characters, appendix A of the manual).
     Sqlstate(String),
     /// Postgres: 25006, read_only_sql_transaction, for what writes on connections that were open when the fault began.
-    /// New ones work: a fail-over, with the old primary still there to be read.
+    /// New ones work: a fail-over, with the old primary still there to be read. To who asks for it, an old connection says
+    /// that it leads to a replica (`SHOW transaction_read_only`, `pg_is_in_recovery()`).
     FailOver,
-    /// Postgres: new connections, with this SQLSTATE in place of the answer to their startup message. Present ones go on.
+    /// Postgres: new connections, with this SQLSTATE in place of the answer to their startup message. Those that are open
+    /// when the fault begins are cut once.
     Startup(String),
-    /// Redis: `-READONLY` for commands that write, as a replica says it.
+    /// Redis: `-READONLY` for commands that write, as a replica says it, on connections that were open when the fault
+    /// began; new ones lead to the new primary.
     ReadOnly,
-    /// HTTP: every request, with this status of the 4xx or 5xx class.
+    /// HTTP: every request, with this status of the 4xx or 5xx class; calls of gRPC are answered NOT_FOUND for 404, else
+    /// UNAVAILABLE.
     Status(u16),
-    /// gRPC: every call, with this status; requests that are none are answered 503.
+    /// gRPC: every call, with this status; requests that are none are answered 404 for NOT_FOUND, else 503.
     Grpc(u16),
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{RwLock, watch};
 use tokio::time::{Instant, sleep};
 
 use super::circuit::Circuit;
@@ -52,8 +52,10 @@ pub(super) struct RunContext<'a> {
     pub(super) faults: Faults<'a>,
     pub(super) step_log: &'a StepLog,
     pub(super) pulse: &'a Pulse,
-    /// Held while clients are impatient: there is one load for all pods.
-    pub(super) impatience: Mutex<()>,
+    /// How long requests take while nobody disturbs them.
+    pub(super) usual: Duration,
+    /// Written while clients are impatient, read by what needs patient ones: there is one load for all pods.
+    pub(super) impatience: RwLock<()>,
 }
 
 impl RunContext<'_> {

@@ -2,34 +2,24 @@
 //! else, are slow, or their callers do not wait for them. Each pod goes through its own injections.
 
 mod rounds;
+mod slowness;
 
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use tokio::time::{Instant, sleep};
 
-pub(super) use self::rounds::{Injection, Round, assignment, least, rounds};
+use self::rounds::Injection;
+pub(super) use self::rounds::{Round, assignment, least, rounds};
 use super::context::RunContext;
 use super::subject::Subject;
-use crate::config::Protocol;
+use crate::config::{Protocol, of_each_call};
 use crate::evidence::{Failure as Error, Fault, Step};
 use crate::failure::Failure;
 use crate::progress::Progress;
 
-/// What a present connection and its pool have to be rid of before new ones are refused.
-const CUT: Duration = Duration::from_millis(300);
-
 /// An order that is taken back by hand may last longer.
 const SPARE: Duration = Duration::from_mins(1);
-
-/// What is slow by this much is slow, and far from dead.
-const SLOW: Duration = Duration::from_millis(500);
-
-/// How long a client waits that does not wait for a dependency that hangs.
-const IMPATIENT: Duration = Duration::from_secs(1);
-
-/// The same for one that is slow: a part of its delay.
-const IMPATIENT_PART: f64 = 0.6;
 
 /// After this time in the Service again, pods can lose what they need.
 const BACK: Duration = Duration::from_secs(20);
@@ -47,18 +37,33 @@ const NOT_FOUND: u16 = 5;
 
 /// Degrades each dependency in turn; nothing if none can be.
 pub(super) async fn run(context: &RunContext<'_>, progress: &mut Progress) -> Result<(), Failure> {
-    for round in rounds(context.dependencies(), context.requests_per_pod()) {
+    let rounds = rounds(context.dependencies(), context.requests_per_pod());
+    for (number, round) in rounds.iter().enumerate() {
         let pods = context.serving();
-        let assigned = assignment(&round, pods.len());
+        if number > 0 {
+            // What is asked behind the one before gets no calls while that one's circuits are open.
+            all_closed(context, &pods).await;
+        }
+        let assigned = assignment(round, pods.len());
         progress.tell(&format!("{} is degraded: errors in part, slow, or not waited for", round.name()));
-        context.step_log.begin(Step::Degraded, least(&round, &assigned));
-        let each =
-            pods.iter().zip(&assigned).map(|(pod, injections)| apply(context, &round, pod, injections));
+        context.step_log.begin(Step::Degraded, least(round, &assigned));
+        let each = pods.iter().zip(&assigned).map(|(pod, injections)| apply(context, round, pod, injections));
         try_join_all(each).await?;
         context.wait_for(BACK, RunContext::all_in).await;
         context.step_log.end(Step::Degraded);
     }
     Ok(())
+}
+
+/// Waits until the calls of all pods flow before every dependency with a breaker.
+async fn all_closed(context: &RunContext<'_>, pods: &[String]) {
+    let circuits = context.circuits();
+    let each = pods.iter().flat_map(|pod| {
+        circuits.iter().map(move |(name, circuit)| {
+            context.faults.calls_again(name, pod, circuit.patience() + circuit.open_for)
+        })
+    });
+    join_all(each).await;
 }
 
 /// Sends one pod through its injections.
@@ -74,7 +79,7 @@ async fn apply(
     // What happened in the step before has to leave the window, and what fails here before the next one.
     let mut clean = Instant::now() + rounds::clean(&subject.window());
     for (number, injection) in injections.iter().enumerate() {
-        if number > 0 && injection.is_about_calls() {
+        if number > 0 {
             closed(&subject).await;
         }
         match injection {
@@ -95,10 +100,13 @@ async fn apply(
     Ok(())
 }
 
-/// Waits until calls flow: a circuit may have opened.
+/// Waits until calls flow: a circuit may have opened, or connections were lost.
 async fn closed(subject: &Subject<'_>) {
-    let patience =
-        subject.breaker.map_or(Duration::ZERO, |(_, circuit)| circuit.patience() + circuit.open_for);
+    let margin = subject.context.plan.policy.max_recovery_margin_s;
+    let patience = subject.breaker.map_or_else(
+        || Duration::from_secs_f64(margin) + rounds::AFTER,
+        |(_, circuit)| circuit.patience() + circuit.open_for,
+    );
     subject.context.faults.calls_again(subject.dependency, subject.pod, patience).await;
 }
 
@@ -109,34 +117,47 @@ async fn read_only_cache(subject: &Subject<'_>, cache: &str) -> Result<(), Failu
 }
 
 async fn slow(subject: &Subject<'_>) -> Result<(), Failure> {
-    let delay_ms = delay(subject).as_millis() as u64;
-    subject.hold(Fault::Slow { delay_ms }, rounds::SLOW_FOR).await
+    let Some(delay) = delay(subject).await else { return Ok(()) };
+    let patient = subject.context.impatience.read().await;
+    subject.hold(Fault::Slow { delay_ms: delay.as_millis() as u64 }, rounds::SLOW_FOR).await?;
+    drop(patient);
+    Ok(())
 }
 
-/// Far below the deadline.
-fn delay(subject: &Subject<'_>) -> Duration {
-    subject.breaker.map_or(SLOW, |(_, circuit)| SLOW.min(circuit.deadline / 3))
+/// How much longer every call is made to take; none where there is no room for it.
+async fn delay(subject: &Subject<'_>) -> Option<Duration> {
+    let (_, circuit) = subject.breaker?;
+    let calls_per_s = subject.calls_per_s(Instant::now()).await;
+    let calls_per_request = calls_per_s / subject.context.requests_per_pod();
+    let room = (subject.protocol == Protocol::Postgres).then(|| subject.most_open());
+    slowness::delay(circuit.deadline, calls_per_s, calls_per_request, room)
 }
 
 /// It works, slowly, and nobody waits for it.
 async fn abandoned_slow(subject: &Subject<'_>) -> Result<(), Failure> {
     let Some((_, circuit)) = subject.breaker else { return Ok(()) };
-    let (delay, length) = (delay(subject), circuit.abandoned_slow());
-    let alone = subject.context.impatience.lock().await;
-    subject.context.agents.impatient(delay.mul_f64(IMPATIENT_PART), length).await?;
+    let Some(delay) = delay(subject).await else { return Ok(()) };
+    let Some(patience) = slowness::patience_of_slow(delay, subject.context.usual) else { return Ok(()) };
+    let length = circuit.abandoned_slow();
+    let alone = subject.context.impatience.write().await;
+    subject.context.agents.impatient(patience, length).await?;
     subject.hold(Fault::Slow { delay_ms: delay.as_millis() as u64 }, length).await?;
     drop(alone);
     Ok(())
 }
 
 async fn few_failures(subject: &Subject<'_>, clean: Instant) -> Result<(), Failure> {
+    let Some((breaker, _)) = subject.breaker else { return Ok(()) };
     let calls_per_s = subject.calls_per_s(clean).await;
-    let share = subject.breaker.and_then(|(breaker, _)| breaker.borne_percent(calls_per_s));
+    let calls_per_request = calls_per_s / subject.context.requests_per_pod();
+    let share = breaker.borne_percent(calls_per_s).and_then(|whole| of_each_call(whole, calls_per_request));
     let Some((share, error)) = share.zip(error(subject)) else { return Ok(()) };
-    let length = subject.breaker.map_or(0.0, |(breaker, _)| breaker.fills_s(calls_per_s));
-    subject.hold(fail(error, share), rounds::filled(length)).await?;
+    let Some(length) = rounds::filled(breaker.fills_s(calls_per_s)) else { return Ok(()) };
+    let patient = subject.context.impatience.read().await;
+    subject.hold(fail(error, share), length).await?;
     // Calls that have stopped are seen to have stopped.
     sleep(rounds::AFTER).await;
+    drop(patient);
     Ok(())
 }
 
@@ -144,17 +165,22 @@ async fn many_failures(subject: &Subject<'_>, clean: Instant) -> Result<(), Fail
     let Some((breaker, _)) = subject.breaker else { return Ok(()) };
     let calls_per_s = subject.calls_per_s(clean).await;
     let Some(error) = error(subject) else { return Ok(()) };
-    let at_most = rounds::filled(breaker.fills_s(calls_per_s)) + rounds::SEEN_OPEN;
+    let Some(length) = rounds::filled(breaker.fills_s(calls_per_s)) else { return Ok(()) };
+    let at_most = length + rounds::SEEN_OPEN;
+    let patient = subject.context.impatience.read().await;
     subject.set(fail(error, breaker.opening_percent(calls_per_s)), at_most + SPARE).await?;
     subject.stopped(at_most).await;
+    drop(patient);
     subject.clear().await
 }
 
 /// No call is answered, and no client waits until it is given up.
 async fn abandoned_hang(subject: &Subject<'_>) -> Result<(), Failure> {
     let Some((_, circuit)) = subject.breaker else { return Ok(()) };
-    let (patience, length) = (IMPATIENT.min(circuit.deadline / 2), circuit.abandoned_hang());
-    let alone = subject.context.impatience.lock().await;
+    let patience = slowness::patience_of_hang(circuit.deadline, subject.context.usual);
+    let Some(patience) = patience else { return Ok(()) };
+    let length = circuit.abandoned_hang();
+    let alone = subject.context.impatience.write().await;
     subject.context.agents.impatient(patience, length).await?;
     subject.hold(Fault::Hang, length).await?;
     drop(alone);
@@ -167,8 +193,6 @@ async fn fail_over(subject: &Subject<'_>) -> Result<(), Failure> {
 
 /// Present connections are cut once; new ones are refused by the server for a while.
 async fn connection_limit(subject: &Subject<'_>) -> Result<(), Failure> {
-    subject.set(Fault::Refuse, SPARE).await?;
-    sleep(CUT).await;
     subject.hold(fail(Error::Startup(TOO_MANY.into()), 100), rounds::LIMITED).await?;
     closed(subject).await;
     sleep(rounds::AFTER).await;
@@ -179,9 +203,12 @@ async fn connection_limit(subject: &Subject<'_>) -> Result<(), Failure> {
 async fn client_errors(subject: &Subject<'_>, clean: Instant) -> Result<(), Failure> {
     let calls_per_s = subject.calls_per_s(clean).await;
     let error = if speaks_grpc(subject) { Error::Grpc(NOT_FOUND) } else { Error::Status(404) };
-    let length = subject.breaker.map_or(0.0, |(breaker, _)| breaker.fills_s(calls_per_s));
-    subject.hold(fail(error, 100), rounds::filled(length)).await?;
+    let length = subject.breaker.and_then(|(breaker, _)| rounds::filled(breaker.fills_s(calls_per_s)));
+    let Some(length) = length else { return Ok(()) };
+    let patient = subject.context.impatience.read().await;
+    subject.hold(fail(error, 100), length).await?;
     sleep(rounds::AFTER).await;
+    drop(patient);
     Ok(())
 }
 

@@ -94,12 +94,15 @@ fn hang(name: &str, circuit: &Circuit) -> [PlannedStep; 2] {
 /// Each dependency that is degraded, and how.
 fn degraded(plan: &Plan, per_pod: f64) -> Vec<PlannedStep> {
     let pods = usize::try_from(plan.target.replicas).unwrap_or(1);
-    let step = |round: &degraded::Round| PlannedStep {
+    let rounds = degraded::rounds(plan.dependencies.iter(), per_pod);
+    // Each but the first waits until the circuits are closed that the one before has opened.
+    let before = std::iter::once(Duration::ZERO).chain(rounds.iter().map(degraded::Round::stays_open));
+    let step = |(round, before): (&degraded::Round, Duration)| PlannedStep {
         name: Step::Degraded.name(),
-        about: degraded::least(round, &degraded::assignment(round, pods)),
+        about: before + degraded::least(round, &degraded::assignment(round, pods)),
         what: round.to_string(),
     };
-    degraded::rounds(plan.dependencies.iter(), per_pod).iter().map(step).collect()
+    rounds.iter().zip(before).map(step).collect()
 }
 
 fn losses(plan: &Plan, circuits: &[(&str, Circuit)]) -> Vec<PlannedStep> {
@@ -222,6 +225,33 @@ mod tests {
         let degraded = told.steps.iter().find(|step| step.name == "degraded dependencies").unwrap();
         assert!((30..=40).contains(&degraded.about.as_secs()) && degraded.what.contains("failing over"));
         assert!((200..480).contains(&told.about().as_secs()), "{:?}", told.about());
+    }
+
+    #[test]
+    fn a_second_breaker_waits_until_the_circuits_before_the_first_are_closed() {
+        let told = told(200.0, |plan| {
+            let mut second = plan.dependencies[0].clone();
+            second.name = "ledger".into();
+            plan.dependencies.push(second);
+        });
+        let degraded: Vec<u64> = told
+            .steps
+            .iter()
+            .filter(|step| step.name == Step::Degraded.name())
+            .map(|s| s.about.as_secs())
+            .collect();
+        assert_eq!(degraded.len(), 2);
+        assert!(degraded[1] >= degraded[0] + 30, "{degraded:?}");
+    }
+
+    #[test]
+    fn a_rate_at_which_no_pause_is_seen_is_told() {
+        let told = told(2.0, |plan| {
+            plan.target.replicas = 30;
+            plan.dependencies[0].breaker.as_mut().unwrap().per_process = 4;
+        });
+        let pause = told.open.iter().find(|line| line.contains("GL-B212, B214, B215 and B217")).unwrap();
+        assert!(pause.contains("stop for 3 s"), "{pause}");
     }
 
     #[test]

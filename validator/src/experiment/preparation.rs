@@ -7,11 +7,12 @@ use tokio::time::sleep;
 
 use super::answers;
 use super::context::RunContext;
-use crate::evidence::Step;
+use crate::evidence::{Evidence, Fact, Step};
 use crate::failure::Failure;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::steer::Agents;
+use crate::timeline::Timeline;
 
 /// Load on the version as found, before anything is touched; and load through the agents, to compare.
 pub(super) const QUIET: Duration = Duration::from_secs(10);
@@ -55,13 +56,20 @@ pub(super) fn unseen() -> Failure {
     )
 }
 
-/// Whether the version as found answers what it is asked.
+/// Whether the version as found answers what it is asked. Gives what the load agents saw.
 ///
 /// # Errors
 /// Exit 3 with what it said instead (GL-E105).
-pub(super) async fn answered(agents: &Agents, plan: &Plan) -> Result<(), Failure> {
+pub(super) async fn answered(agents: &Agents, plan: &Plan) -> Result<Vec<Fact>, Failure> {
     let (facts, least) = (agents.evidence().await?, plan.policy.min_baseline_share);
-    answers::trouble(&facts, &plan.traffic.requests, least).map_or(Ok(()), Err)
+    answers::trouble(&facts, &plan.traffic.requests, least).map_or(Ok(facts), Err)
+}
+
+/// How long requests take while nobody disturbs them: 99 % of those of the slowest template.
+pub(super) fn usual(baseline: &Evidence) -> Duration {
+    let (timeline, templates) = (Timeline::new(baseline), baseline.plan().traffic.requests.len());
+    let slowest = (0..templates).map(|template| timeline.load.usual_ms(template)).fold(0.0, f64::max);
+    Duration::from_secs_f64(slowest / 1000.0)
 }
 
 async fn learn(context: &RunContext<'_>) -> Result<(), Failure> {

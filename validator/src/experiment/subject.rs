@@ -60,6 +60,11 @@ impl Subject<'_> {
         (self.calls() - before) as f64 / begin.elapsed().as_secs_f64()
     }
 
+    /// The most connections that the pod has had open there; when calls hung, its whole pool.
+    pub(super) fn most_open(&self) -> u32 {
+        self.context.faults.now(self.dependency, self.pod).most_open
+    }
+
     /// Waits until calls stop for as long as an open circuit stops them.
     pub(super) async fn stopped(&self, at_most: Duration) {
         let open_for = self.breaker.map_or(Duration::MAX, |(_, circuit)| circuit.open_for);

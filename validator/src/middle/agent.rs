@@ -10,7 +10,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::call::Call;
+use super::arrivals::Arrivals;
+use super::call::{Call, Says};
 use super::desk::{Desk, Limits, Opening, Passage};
 use super::downward::Downward;
 use super::in_force::Verdict;
@@ -102,8 +103,9 @@ impl Agent {
     ) -> Verdict {
         // Exports go on for a while after the load has ended: they are no pings.
         let mark = if self.desk.plan.protocol == Protocol::Otlp { 0 } else { mark };
-        let verdict =
-            self.desk.call(source, &Call { mark, writes: false, opened, settled: true, goes_on: false });
+        let (says, came) = (Says::Other, Instant::now());
+        let call = Call { mark, says, came, opened, settled: true, goes_on: false };
+        let verdict = self.desk.call(source, &call);
         let prefix = &self.desk.plan.trace_prefix;
         let ours = context.as_ref().is_none_or(|context| context.trace_id.starts_with(prefix));
         if self.desk.plan.protocol == Protocol::Http && ours {
@@ -224,6 +226,7 @@ impl Agent {
             client: from_client,
             server: to_server,
             asking: Asking::new(protocol),
+            arrivals: Arrivals::default(),
             buffer: BytesMut::with_capacity(16 * 1024),
             begun: false,
             opened: Instant::now(),

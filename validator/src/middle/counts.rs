@@ -26,6 +26,7 @@ pub(super) struct Counts {
 #[derive(Default)]
 struct Source {
     open: u32,
+    most_open: u32,
     calls: u64,
     pings: u64,
     last_call: Option<Millis>,
@@ -94,6 +95,7 @@ impl Counts {
         now.calls += source.calls;
         now.pings += source.pings;
         now.open += source.open;
+        now.most_open += source.most_open;
         now.last_call = now.last_call.max(source.last_call);
     }
 
@@ -103,6 +105,10 @@ impl Counts {
             return;
         }
         self.ticked = at.div_euclid(1_000);
+        // Once in a second: a pool that replaces its connections has both for a moment.
+        for source in self.sources.values_mut() {
+            source.most_open = source.most_open.max(source.open);
+        }
         self.forget(at, is_target);
         let busy: Vec<Origin> =
             self.sources.iter().filter(|(_, s)| s.open > 0).map(|(origin, _)| *origin).collect();

@@ -1,11 +1,11 @@
 //! A fault in force on one pod: whom it makes wait, and what it met.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::call::Call;
+use super::call::{Call, Says};
+use super::fail_over::FailOver;
 use super::{FaultNow, FaultOrder};
 use crate::evidence::{Failure, Fault, FaultFact, Held, Millis, TrialEnd};
 use crate::load::AgentClock;
@@ -28,17 +28,6 @@ pub(super) struct InForce {
     trial: Trial,
     /// A trial that is over was told already; the order stays until it is replaced.
     told: bool,
-}
-
-/// What became of writes in a fail-over.
-#[derive(Default)]
-struct FailOver {
-    /// When a connection was first met, by when it was opened.
-    first_met: HashMap<Instant, Instant>,
-    /// When one was last met again.
-    again: Option<Millis>,
-    /// Writes over newer connections since the last hit.
-    spared: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,7 +101,8 @@ impl InForce {
                 self.waiting += 1;
                 (Kind::Timed, Some(after(*hold_ms)))
             }
-            Fault::Slow { delay_ms } => (Kind::Timed, Some(after(*delay_ms))),
+            // Calls that come one behind the other over one connection are late by as much each, not by all of it.
+            Fault::Slow { delay_ms } => (Kind::Timed, Some(call.came + Duration::from_millis(*delay_ms))),
             Fault::Trial { hold_ms, end } => match (self.trial, end) {
                 (Trial::Expected, end) => {
                     self.trial = Trial::UnderWay;
@@ -138,7 +128,18 @@ impl InForce {
             Fault::Stall | Fault::Refuse | Fault::Reset | Fault::Silence => return Verdict::Pass,
         };
         self.hit(clock.millis(now));
-        Verdict::Wait(Ticket { order: self.order.id, kind, from: now, until })
+        let from = if matches!(self.order.fault, Fault::Slow { .. }) { call.came } else { now };
+        Verdict::Wait(Ticket { order: self.order.id, kind, from, until })
+    }
+
+    /// Whether a connection opened then leads to what has become a replica.
+    pub(super) fn is_replica(&self, opened: Instant) -> bool {
+        matches!(&self.order.fault, Fault::Fail { with: Failure::FailOver, .. }) && opened < self.since
+    }
+
+    /// Whether a connection opened then is cut: the server that refuses new ones has rid itself of those that it had.
+    pub(super) fn cuts(&self, opened: Instant) -> bool {
+        matches!(&self.order.fault, Fault::Fail { with: Failure::Startup(_), .. }) && opened < self.since
     }
 
     /// A new connection has said who it is: the SQLSTATE that it is refused with, if it is.
@@ -152,12 +153,12 @@ impl InForce {
 
     /// Whether a failure meets this call.
     fn fails(&mut self, with: &Failure, share_percent: u8, call: &Call, clock: AgentClock) -> bool {
-        let in_part = share_percent < 100 && matches!(with, Failure::Sqlstate(_));
-        if *with == Failure::FailOver && call.writes {
+        if *with == Failure::FailOver && call.says == Says::Write {
             self.fail_over.write(call.opened, self.since, clock);
         }
-        // What a transaction does is one call to whoever counts failures: its first statement decides for all.
-        let decided = in_part && call.goes_on;
+        // What a transaction does is one call to whoever counts failures: its first statement decides for all. Its end
+        // is never failed: a pool would keep a connection whose transaction nobody can end.
+        let decided = matches!(with, Failure::Sqlstate(_)) && call.goes_on;
         !decided && meets(with, call, self.since) && self.chosen(share_percent, clock)
     }
 
@@ -247,36 +248,11 @@ impl InForce {
     }
 }
 
-/// A connection that is used again so soon after its first refusal is within the same request.
-const SAME_USE: Duration = Duration::from_secs(1);
-
-/// Connections remembered in one fail-over.
-const MAX_MET: usize = 10_000;
-
-impl FailOver {
-    /// A write has come over a connection opened then, in a fail-over that began at `since`.
-    fn write(&mut self, opened: Instant, since: Instant, clock: AgentClock) {
-        if opened >= since {
-            self.spared += 1;
-            return;
-        }
-        let now = Instant::now();
-        self.spared = 0;
-        if self.first_met.len() < MAX_MET || self.first_met.contains_key(&opened) {
-            let first = *self.first_met.entry(opened).or_insert(now);
-            if now.duration_since(first) >= SAME_USE {
-                self.again = Some(clock.millis(now));
-            }
-        }
-    }
-}
-
 /// Whether a failure that is in force since then could meet this call.
 fn meets(failure: &Failure, call: &Call, since: Instant) -> bool {
     match failure {
         Failure::Sqlstate(_) | Failure::Status(_) | Failure::Grpc(_) => true,
-        Failure::FailOver => call.writes && call.opened < since,
-        Failure::ReadOnly => call.writes,
+        Failure::FailOver | Failure::ReadOnly => call.says == Says::Write && call.opened < since,
         Failure::Startup(_) => false,
     }
 }

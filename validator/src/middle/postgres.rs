@@ -2,9 +2,13 @@
 //!
 //! Source: PostgreSQL documentation, "Frontend/Backend Protocol", message formats and flow.
 
+mod words;
+
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use self::words::says;
+use super::call::Says;
 use super::wire::{Encryption, Head, Wire};
 
 /// A message of which more than its head must be read is looked at up to this length.
@@ -33,7 +37,7 @@ pub(super) struct Frontend {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Statement {
     mark: u64,
-    writes: bool,
+    says: Says,
 }
 
 impl Frontend {
@@ -69,12 +73,12 @@ impl Frontend {
             b'B' => self.bind(body),
             b'C' => self.close(body),
             b'E' => {
-                let Statement { mark, writes } = self.portals.get(name(body).0).copied().unwrap_or_default();
-                return Head::Call { length: have, mark, writes, answers: 0 };
+                let Statement { mark, says } = self.portals.get(name(body).0).copied().unwrap_or_default();
+                return Head::Call { length: have, mark, says, answers: 0 };
             }
             b'Q' => {
-                let Statement { mark, writes } = Statement::of(name(body).0);
-                return Head::Call { length: have, mark, writes, answers: 1 };
+                let Statement { mark, says } = Statement::of(name(body).0);
+                return Head::Call { length: have, mark, says, answers: 1 };
             }
             b'S' | b'F' => return Head::Ask(have, 1),
             _ => {}
@@ -131,21 +135,21 @@ impl Frontend {
     }
 }
 
-/// What the server of one connection says: its readiness for the next query, and errors that are ours.
+/// What the server of one connection says: its readiness for the next query, and what is ours in place of it.
 #[derive(Default)]
 pub(super) struct Backend {
     /// Bytes of the present message that are still to come.
     rest: usize,
     /// The begin of a message whose head has not come whole.
     head: Vec<u8>,
-    /// Whether the present message is left out: an error of ours stands in its place.
+    /// Whether the present message is left out: something of ours stands in its place.
     drop: bool,
 }
 
 impl Backend {
-    /// Follows the server's messages; while an error of ours is due, gives what is to be passed in their place.
+    /// Follows the server's messages; while something of ours is due, gives what is to be passed in their place.
     pub(super) fn read(&mut self, mut bytes: &[u8], wire: &Wire) -> Option<Vec<u8>> {
-        let mut passed = (wire.is_failing() || self.drop).then(|| Vec::with_capacity(bytes.len()));
+        let mut passed = (wire.is_changing() || self.drop).then(|| Vec::with_capacity(bytes.len()));
         if wire.encryption() == Encryption::Asked && !bytes.is_empty() {
             let agreed = matches!(bytes[0], b'S' | b'G');
             wire.set_encryption(if agreed { Encryption::Agreed } else { Encryption::None });
@@ -187,14 +191,16 @@ impl Backend {
         }
         let length = frame(&self.head).map_or(wanted, |(_, length)| length);
         if kind == b'Z' {
-            wire.answered(1);
-            wire.forget_failing();
             // I: idle; T: in a transaction; E: in one that has failed (ReadyForQuery).
             wire.set_in_transaction(self.head.get(5).is_some_and(|status| *status != b'I'));
+            wire.answered(1);
+            wire.forget_changes();
         }
-        // An error whose head came in one piece can be replaced; one that was cut is passed as it is.
-        if let (b'E', true, Some(passed), Some(code)) = (kind, fresh, passed.as_mut(), failing(kind, wire)) {
-            passed.extend(error("ERROR", &code));
+        // What came in one piece can be replaced; what was cut is passed as it is.
+        if let Some(passed) = passed.as_mut().filter(|_| fresh)
+            && let Some(ours) = instead(kind, bytes, wire)
+        {
+            passed.extend(ours);
             self.drop = true;
         }
         self.rest = length.saturating_sub(self.head.len());
@@ -203,9 +209,32 @@ impl Backend {
     }
 }
 
-/// The code of ours that this message is to carry.
-fn failing(kind: u8, wire: &Wire) -> Option<String> {
-    if kind == b'E' { wire.failing() } else { None }
+/// What is to be passed in place of the message at the begin, if it is to be something else.
+fn instead(kind: u8, bytes: &[u8], wire: &Wire) -> Option<Vec<u8>> {
+    match kind {
+        b'E' => wire.failing().map(|code| error("ERROR", &code)),
+        b'D' if wire.is_replica() => as_replica(bytes),
+        _ => None,
+    }
+}
+
+/// A row of one column in which a primary says that it is one, as a replica says it. Nothing if it is another row, or is
+/// not there as a whole.
+fn as_replica(bytes: &[u8]) -> Option<Vec<u8>> {
+    let (_, length) = frame(bytes)?;
+    let value: &[u8] = match bytes.get(..length)?.get(11..)? {
+        b"off" => b"on",
+        b"f" => b"t",
+        // The same in binary.
+        [0] => &[1],
+        _ => return None,
+    };
+    let mut row = vec![b'D'];
+    row.extend((value.len() as u32 + 10).to_be_bytes());
+    row.extend(1_u16.to_be_bytes());
+    row.extend((value.len() as u32).to_be_bytes());
+    row.extend(value);
+    Some(row)
 }
 
 /// The SQLSTATE of a server that is read-only.
@@ -264,53 +293,7 @@ impl Statement {
     fn of(text: &[u8]) -> Self {
         let mut hasher = DefaultHasher::new();
         text.trim_ascii().hash(&mut hasher);
-        Self { mark: hasher.finish(), writes: writes(text) }
-    }
-}
-
-/// Whether a server that is read-only refuses it (PostgreSQL documentation, "SET TRANSACTION"): by its first word, or by
-/// one inside that writes.
-fn writes(text: &[u8]) -> bool {
-    const FIRST: [&[u8]; 17] = [
-        b"INSERT",
-        b"UPDATE",
-        b"DELETE",
-        b"MERGE",
-        b"COPY",
-        b"CREATE",
-        b"ALTER",
-        b"DROP",
-        b"TRUNCATE",
-        b"GRANT",
-        b"REVOKE",
-        b"COMMENT",
-        b"REINDEX",
-        b"VACUUM",
-        b"CLUSTER",
-        b"REFRESH",
-        b"IMPORT",
-    ];
-    const INSIDE: [&[u8]; 5] = [b"INSERT", b"UPDATE", b"DELETE", b"MERGE", b"NEXTVAL"];
-    let text = without_comment(text);
-    let words =
-        text.split(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_').filter(|word| !word.is_empty());
-    let mut words = words.map(<[u8]>::to_ascii_uppercase);
-    let Some(first) = words.next() else { return false };
-    let is = |known: &[&[u8]], word: &[u8]| known.contains(&word);
-    is(&FIRST, &first) || (is(&[b"WITH", b"SELECT"], &first) && words.any(|word| is(&INSIDE, &word)))
-}
-
-/// A text behind the comments that stand before it.
-fn without_comment(mut text: &[u8]) -> &[u8] {
-    loop {
-        text = text.trim_ascii_start();
-        let end: &[u8] = match text {
-            [b'/', b'*', ..] => b"*/",
-            [b'-', b'-', ..] => b"\n",
-            _ => return text,
-        };
-        let Some(at) = text.windows(end.len()).position(|part| part == end) else { return &[] };
-        text = &text[at + end.len()..];
+        Self { mark: hasher.finish(), says: says(text) }
     }
 }
 
@@ -361,19 +344,31 @@ mod tests {
     }
 
     #[test]
-    fn what_a_read_only_server_refuses_is_known_by_its_words() {
-        for text in [
-            "insert into a values (1)",
-            "/* trace */ -- more\n UPDATE a SET b = 1",
-            "WITH x AS (DELETE FROM a RETURNING b) SELECT * FROM x",
-            "SELECT * FROM a FOR UPDATE",
-            "SELECT nextval('a')",
-        ] {
-            assert!(writes(text.as_bytes()), "{text}");
-        }
-        for text in ["SELECT updated_at FROM a", "BEGIN", "SHOW x", "", "/* no end", "SET x = 'insert'"] {
-            assert!(!writes(text.as_bytes()), "{text}");
-        }
+    fn a_row_is_said_as_a_replica_says_it_only_in_the_answer_that_it_belongs_to() {
+        let row = |value: &[u8]| {
+            let length = (value.len() as u32).to_be_bytes();
+            message(b'D', &[&[0, 1], length.as_slice(), value].concat())
+        };
+        let (wire, mut backend) = (Wire::default(), Backend::default());
+        wire.answer_as_replica();
+        wire.ask(1);
+        assert_eq!(backend.read(&row(b"off"), &wire), Some(row(b"on")));
+        assert_eq!(backend.read(&row(b"f"), &wire), Some(row(b"t")));
+        assert_eq!(backend.read(&row(&[0]), &wire), Some(row(&[1])));
+        assert_eq!(backend.read(&row(b"on"), &wire), Some(row(b"on")));
+        backend.read(&message(b'Z', b"I"), &wire);
+        assert!(!wire.is_changing());
+        assert_eq!(backend.read(&row(b"off"), &wire), None);
+    }
+
+    #[test]
+    fn what_is_sent_behind_the_begin_of_a_transaction_belongs_to_it_before_that_is_answered() {
+        let (wire, mut backend) = (Wire::default(), Backend::default());
+        wire.begin_transaction();
+        wire.ask(1);
+        assert!(wire.is_in_transaction());
+        backend.read(&message(b'Z', b"I"), &wire);
+        assert!(!wire.is_in_transaction(), "the server did not begin it");
     }
 
     #[test]
@@ -412,7 +407,7 @@ mod tests {
         wire.ask(1); // its Sync
         wire.ask(1); // that of the next statements
         backend.read(&message(b'Z', b"I"), &wire);
-        assert!(!wire.is_failing(), "the server had skipped it");
+        assert!(!wire.is_changing(), "the server had skipped it");
         wire.fail(1, "53300".into());
         assert_eq!(backend.read(&message(b'E', b"SERROR\0\0"), &wire), Some(message(b'E', b"SERROR\0\0")));
         backend.read(&message(b'Z', b"I"), &wire);

@@ -5,6 +5,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
+use super::call::Says;
 use super::resp::{Read, Value};
 use super::wire::{Head, Wire};
 
@@ -110,7 +111,11 @@ fn called(bytes: &[u8]) -> Head {
     }
     let mut hasher = DefaultHasher::new();
     bytes[..bytes.len().min(1_024)].hash(&mut hasher);
-    Head::Call { length: bytes.len(), mark: hasher.finish(), writes: writes(&command), answers: 1 }
+    Head::Call { length: bytes.len(), mark: hasher.finish(), says: says(&command), answers: 1 }
+}
+
+fn says(command: &[u8]) -> Says {
+    if writes(command) { Says::Write } else { Says::Other }
 }
 
 /// Whether a command changes something: those of the flag `write` in COMMAND INFO that services use, scripts among them.
@@ -272,7 +277,7 @@ impl Replies {
             return None;
         }
         let mut passed =
-            (wire.is_failing() || self.replaced.is_some()).then(|| Vec::with_capacity(bytes.len()));
+            (wire.is_changing() || self.replaced.is_some()).then(|| Vec::with_capacity(bytes.len()));
         while !bytes.is_empty() {
             if self.value.is_new() {
                 self.begin(bytes[0], wire, passed.is_some());
@@ -313,7 +318,7 @@ impl Replies {
         }
         if !self.push {
             wire.answered(1);
-            wire.forget_failing();
+            wire.forget_changes();
         }
     }
 }
@@ -356,7 +361,7 @@ mod tests {
             let mut commands = Commands::default();
             assert_eq!(commands.head(&long.as_bytes()[..1_000]), Head::Partial);
             let head = commands.head(&long.as_bytes()[..MAX_READ]);
-            assert!(matches!(head, Head::Call { length: MAX_READ, writes: true, .. }), "{head:?}");
+            assert!(matches!(head, Head::Call { length: MAX_READ, says: Says::Write, .. }), "{head:?}");
             if dropped {
                 commands.drop_rest();
             }
@@ -364,7 +369,7 @@ mod tests {
             let expected = long.len() - MAX_READ;
             let expected = if dropped { Head::Drop(expected) } else { Head::Pass(expected) };
             assert_eq!(commands.head(&rest), expected);
-            assert!(matches!(commands.head(b"PING\r\n"), Head::Call { length: 6, writes: false, .. }));
+            assert!(matches!(commands.head(b"PING\r\n"), Head::Call { length: 6, says: Says::Other, .. }));
         }
     }
 
@@ -381,7 +386,7 @@ mod tests {
                 .collect();
             let expected = ">1\r\n+a\r\n-ERR mine\r\n-READONLY no\r\n+OK\r\n";
             assert_eq!(String::from_utf8(passed).unwrap(), expected);
-            assert!(wire.owes_nothing() && !wire.is_failing());
+            assert!(wire.owes_nothing() && !wire.is_changing());
         }
     }
 

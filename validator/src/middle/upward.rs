@@ -8,7 +8,8 @@ use tokio::net::tcp::ReadHalf;
 use tokio::time::Instant;
 
 use super::agent::Agent;
-use super::call::Call;
+use super::arrivals::Arrivals;
+use super::call::{Call, Says};
 use super::desk::{Opening, Passage};
 use super::in_force::Verdict;
 use super::postgres;
@@ -47,6 +48,7 @@ pub(super) struct Upward<'a, W> {
     pub(super) asking: Asking,
     /// What is not understood yet.
     pub(super) buffer: BytesMut,
+    pub(super) arrivals: Arrivals,
     /// Whether the client has said something.
     pub(super) begun: bool,
     pub(super) opened: Instant,
@@ -80,6 +82,7 @@ impl<W: AsyncWrite + Unpin> Upward<'_, W> {
     }
 
     fn heard(&mut self, length: usize) {
+        self.arrivals.read(length);
         if self.wire.is_raw() {
             self.agent.desk.bytes(self.source, length, 0);
         }
@@ -93,9 +96,11 @@ impl<W: AsyncWrite + Unpin> Upward<'_, W> {
             Passage::Silent => {
                 self.wire.silence();
                 self.buffer.clear();
+                self.arrivals.passed(0);
                 Ok(())
             }
             Passage::Open if self.wire.was_silenced() => Err(End::Reset),
+            Passage::Open if self.agent.desk.cuts(self.source, self.opened) => Err(End::Reset),
             Passage::Open => self.forward().await,
             Passage::Stalled | Passage::ResetAtByte => Ok(()),
         }
@@ -138,6 +143,7 @@ impl<W: AsyncWrite + Unpin> Upward<'_, W> {
                 Head::Drop(length) => {
                     self.pass(passing).await?;
                     drop(self.buffer.split_to(length));
+                    self.arrivals.passed(self.buffer.len());
                     passing = 0;
                 }
                 Head::Raw => self.wire.go_unread(),
@@ -150,19 +156,32 @@ impl<W: AsyncWrite + Unpin> Upward<'_, W> {
                     self.wire.ask(1);
                     passing = length;
                 }
-                Head::Call { length, mark, writes, answers } => {
-                    let settled = self.opening.has_settled();
-                    if let Some(marks) = self.opening.call(mark) {
-                        self.agent.desk.hear_opening(self.source, marks);
-                    }
-                    let goes_on = self.wire.is_in_transaction();
-                    let call = Call { mark, writes, opened: self.opened, settled, goes_on };
+                Head::Call { length, mark, says, answers } => {
+                    let call = self.heard_call(mark, says, passing + length);
                     let verdict = self.agent.desk.call(self.source, &call);
                     passing = self.call(passing, length, answers, verdict).await?;
                 }
             }
         }
         Ok(passing)
+    }
+
+    /// A call has come that ends at this byte of the buffer.
+    fn heard_call(&mut self, mark: u64, says: Says, end: usize) -> Call {
+        let (settled, opened) = (self.opening.has_settled(), self.opened);
+        if let Some(marks) = self.opening.call(mark) {
+            self.agent.desk.hear_opening(self.source, marks);
+        }
+        let goes_on = self.wire.is_in_transaction();
+        match says {
+            Says::Begin if !goes_on => self.wire.begin_transaction(),
+            Says::WhichRole if self.agent.desk.is_replica(self.source, opened) => {
+                self.wire.answer_as_replica();
+            }
+            _ => {}
+        }
+        let came = self.arrivals.of(self.buffer.len() - end);
+        Call { mark, says, came, opened, settled, goes_on }
     }
 
     /// Does with a call what the verdict says; gives how many bytes may be passed on now.
@@ -208,6 +227,7 @@ impl<W: AsyncWrite + Unpin> Upward<'_, W> {
             return Ok(());
         }
         let bytes = self.buffer.split_to(length);
+        self.arrivals.passed(self.buffer.len());
         self.server.write_all(&bytes).await.map_err(|_| End::Gone)
     }
 

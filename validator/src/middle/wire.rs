@@ -6,6 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
+use super::call::Says;
+
 /// What stands at the begin of the client's bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Head {
@@ -15,8 +17,8 @@ pub(super) enum Head {
     Pass(usize),
     /// So many bytes that expect so many answers.
     Ask(usize, i64),
-    /// A call: its bytes, its mark, whether it writes, and the answers that it expects.
-    Call { length: usize, mark: u64, writes: bool, answers: i64 },
+    /// A call: its bytes, its mark, what it asks for, and the answers that it expects.
+    Call { length: usize, mark: u64, says: Says, answers: i64 },
     /// The startup message of a new connection, with so many bytes, which expects an answer.
     Startup(usize),
     /// So many bytes in whose place something else was sent.
@@ -42,8 +44,13 @@ pub(super) struct Wire {
     /// Codes that errors of the server are given, each with the number of the answer that its error belongs to.
     // Guards a short list; held for one push or pop.
     failing: Mutex<VecDeque<(i64, String)>>,
+    /// Numbers of the answers in which the server is to say that it is a replica.
+    // Guards a short list; held for one push or look.
+    replica: Mutex<VecDeque<i64>>,
     /// Postgres: whether the server's last word was that a transaction is open.
     in_transaction: AtomicBool,
+    /// Postgres: number of the answer that tells whether a transaction was begun, the last time that one was to be.
+    begun: AtomicI64,
     /// Cancelled when the client has closed its side.
     hung_up: CancellationToken,
     /// The server's one-byte answer to a request for encryption: see [`Encryption`].
@@ -101,8 +108,15 @@ impl Wire {
         self.in_transaction.store(open, Ordering::Relaxed);
     }
 
+    /// A transaction is to begin: what follows belongs to it, though the server has not answered yet. Drivers send both
+    /// at once (pgjdbc, Npgsql).
+    pub(super) fn begin_transaction(&self) {
+        self.begun.store(self.asked.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
     pub(super) fn is_in_transaction(&self) -> bool {
-        self.in_transaction.load(Ordering::Relaxed)
+        let unanswered = self.begun.load(Ordering::Relaxed) > self.answered.load(Ordering::Relaxed);
+        unanswered || self.in_transaction.load(Ordering::Relaxed)
     }
 
     /// The client has closed its side.
@@ -140,15 +154,27 @@ impl Wire {
         if ours { failing.pop_front().map(|(_, code)| code) } else { None }
     }
 
-    /// Forgets codes whose answers have come without an error: the server had skipped the statement.
-    pub(super) fn forget_failing(&self) {
-        let answered = self.answered.load(Ordering::Relaxed);
-        lock(&self.failing).retain(|(number, _)| *number > answered);
+    /// In the next answer that is asked for the server is to say that it is a replica.
+    pub(super) fn answer_as_replica(&self) {
+        lock(&self.replica).push_back(self.asked.load(Ordering::Relaxed) + 1);
     }
 
-    /// Whether one is still to come.
-    pub(super) fn is_failing(&self) -> bool {
-        !lock(&self.failing).is_empty()
+    /// Whether that is the answer which comes now.
+    pub(super) fn is_replica(&self) -> bool {
+        let next = self.answered.load(Ordering::Relaxed) + 1;
+        lock(&self.replica).contains(&next)
+    }
+
+    /// Forgets what was to be changed in answers that have come: the server had skipped the statement.
+    pub(super) fn forget_changes(&self) {
+        let answered = self.answered.load(Ordering::Relaxed);
+        lock(&self.failing).retain(|(number, _)| *number > answered);
+        lock(&self.replica).retain(|number| *number > answered);
+    }
+
+    /// Whether something is to be changed in an answer that is still to come.
+    pub(super) fn is_changing(&self) -> bool {
+        !lock(&self.failing).is_empty() || !lock(&self.replica).is_empty()
     }
 
     /// Whether every answer has come that was asked for.

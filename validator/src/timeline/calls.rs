@@ -57,6 +57,11 @@ impl<'a> Calls<'a> {
         inside.map(|(_, calls)| u64::from(calls)).sum()
     }
 
+    /// Calls per second of a window.
+    pub fn per_s(self, window: (Millis, Millis)) -> f64 {
+        self.within(window) as f64 * 1000.0 / (window.1 - window.0).max(1) as f64
+    }
+
     /// The last tenth of a second with a call that began before a moment.
     pub fn last_before(self, moment: Millis) -> Option<Millis> {
         self.tenths().filter(|(at, calls)| *calls > 0 && *at < moment).map(|(at, _)| at).last()

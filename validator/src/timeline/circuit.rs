@@ -143,6 +143,14 @@ fn pace(hang: &FaultFact, calls: &CallView, quiet: Option<(Millis, Millis)>) -> 
     Pace::new(per_s, f64::from(calls.most_open((hang.began, hang.ended))))
 }
 
+/// How long calls must stop, in ms, for it to look like an open circuit: this long, or less when its open time is
+/// shorter; and how many there have to be per second.
+pub fn telling_pause(breaker: Option<&Breaker>, at_most: Millis) -> (Millis, f64) {
+    let open_ms = breaker.map_or(f64::MAX, |breaker| breaker.open_for.0 * 1000.0);
+    let pause = at_most.min((open_ms * OPEN_SHARE) as Millis);
+    (pause, PAUSED_CALLS * 1000.0 / pause as f64)
+}
+
 /// The last request that waited, given that for some seconds after it none did: so many are left of the hang once the
 /// circuit has opened at the latest moment.
 fn opening(hang: &FaultFact, breaker: &Breaker, pace: Pace, load: &LoadView, quiet_s: f64) -> Opening {
@@ -152,8 +160,11 @@ fn opening(hang: &FaultFact, breaker: &Breaker, pace: Pace, load: &LoadView, qui
         return Opening::Unseen(format!("no request was sent to {} alone while its calls hung", hang.pod));
     }
     let requests = load.direct_requests(&hang.pod, window);
-    let waits = |r: &RequestFact| {
-        r.took_ms > slow_ms(r.template) || !matches!(r.outcome, Outcome::Answered(_) | Outcome::Unsent)
+    let waits = |r: &RequestFact| match r.outcome {
+        // Who gives up what is no slower than usual has not waited for the dependency.
+        Outcome::GaveUp => r.took_ms > load.usual_ms(r.template),
+        Outcome::Answered(_) | Outcome::Unsent => r.took_ms > slow_ms(r.template),
+        _ => true,
     };
     let told = requests.filter(|(_, r)| waits(r)).map(|(_, r)| r.due).max();
     // Under a deadline below 1 s no request is told in full: the seconds know it to half a second.
@@ -225,7 +236,10 @@ impl<'a> super::Timeline<'a> {
 
     /// Whether the load makes as many calls as a circuit needs to open. A call makes one statement at least, and so
     /// does a request. Processes of a pod share its calls.
-    fn calls_enough(&self, dependency: &str, breaker: &Breaker) -> Result<(), Unmeasured> {
+    ///
+    /// # Errors
+    /// It does not, or how many come is not known.
+    pub fn calls_enough(&self, dependency: &str, breaker: &Breaker) -> Result<(), Unmeasured> {
         let Some((needed, why)) = breaker.opens.needs() else { return Ok(()) };
         let plan = self.plan();
         let requests = plan.traffic.rate / f64::from(plan.target.replicas.max(1)) + DIRECT_PER_S;
@@ -258,8 +272,7 @@ impl<'a> super::Timeline<'a> {
     /// shorter. Nothing can be said if the pod makes so few calls that the stretch may be chance.
     pub fn telling_pause(&self, dependency: &str, at_most: Millis) -> Result<Millis, Unmeasured> {
         let breaker = self.breakers().find(|(declared, _)| declared.name == dependency);
-        let open_ms = breaker.map_or(f64::MAX, |(_, breaker)| breaker.open_for.0 * 1000.0);
-        let pause = at_most.min((open_ms * OPEN_SHARE) as Millis);
+        let (pause, needed) = telling_pause(breaker.map(|(_, breaker)| breaker), at_most);
         let rate = self.quiet_calls_per_s(dependency)?;
         let few = || {
             let pause_s = pause as f64 / 1000.0;
@@ -267,7 +280,7 @@ impl<'a> super::Timeline<'a> {
                 "{rate:.1} calls per second and pod at {dependency} are too few to tell a pause of {pause_s} s"
             )
         };
-        if rate * pause as f64 / 1000.0 < PAUSED_CALLS {
+        if rate < needed {
             return Err(Unmeasured::NotSeen(few()));
         }
         Ok(pause)

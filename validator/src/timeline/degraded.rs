@@ -1,11 +1,8 @@
-//! The step in which dependencies are degraded: its faults, and whether a circuit opened in them.
+//! The step in which dependencies are degraded: its faults, and what has to be known of each.
 
 use super::{Timeline, Unmeasured};
-use crate::config::Breaker;
+use crate::config::{Breaker, Dependency};
 use crate::evidence::{Failure, Fault, FaultFact, Millis, Outcome, RequestFact, Step};
-
-/// Calls that stop for so long were stopped by the circuit, if its open time is not shorter.
-const OPEN_MS: Millis = 3_000;
 
 /// Steps and faults are written down by different clocks, known to some milliseconds.
 const CLOCKS_MS: Millis = 500;
@@ -16,8 +13,41 @@ const FEWEST: u64 = 20;
 /// A share that is so many points beside what was ordered is another one.
 const OFF_POINTS: f64 = 5.0;
 
-/// Calls come so much more often when failed ones are repeated.
-const REPEATED: f64 = 1.25;
+/// What a check is about.
+pub struct Sought<'s, 'a> {
+    /// The faults.
+    pub fault: &'s dyn Fn(&Degraded<'a>) -> bool,
+    /// Declared dependencies before which there has to be such a fault.
+    pub due: &'s dyn Fn(&Dependency) -> bool,
+    /// Why there is none where none is due.
+    pub none: &'s str,
+}
+
+/// What was found of it.
+#[derive(Debug)]
+pub struct Chosen<'a> {
+    /// The faults of which the agent's record is whole.
+    pub all: Vec<Degraded<'a>>,
+    /// Why there is no more: of each dependency of which nothing is known.
+    pub open: Vec<Unmeasured>,
+}
+
+impl<'a> Chosen<'a> {
+    /// Looks at each fault by itself: what cannot be told of one is no reason to forget what another one showed.
+    pub fn look<T>(
+        &mut self,
+        look: impl Fn(&Degraded<'a>) -> Result<T, Unmeasured>,
+    ) -> Vec<(Degraded<'a>, T)> {
+        let mut told = Vec::new();
+        for one in &self.all {
+            match look(one) {
+                Ok(seen) => told.push((*one, seen)),
+                Err(why) => self.open.push(why),
+            }
+        }
+        told
+    }
+}
 
 /// One fault of the step.
 #[derive(Clone, Copy, Debug)]
@@ -63,37 +93,31 @@ impl Degraded<'_> {
         }
     }
 
-    /// The share that was achieved, in percent; none of fewer calls than tell.
-    pub fn achieved_percent(&self) -> Option<f64> {
-        let FaultFact { hits, met, .. } = *self.fact;
-        (met >= FEWEST).then(|| hits as f64 * 100.0 / met as f64)
+    /// Whether so large a share has to open its breaker.
+    pub fn must_open(&self) -> bool {
+        self.breaker.zip(self.failing_percent()).is_some_and(|(breaker, p)| breaker.opens_at_percent(p))
     }
 
-    /// Why the share that was achieved is not the one that was ordered, if it is not.
-    pub fn missed_share(&self) -> Option<String> {
-        let ordered = self.failing_percent()?;
-        let (met, name) = (self.fact.met, self.name());
-        let Some(achieved) = self.achieved_percent() else {
-            return Some(format!("{name}: {met} calls came while {ordered} % were to fail"));
-        };
-        ((achieved - f64::from(ordered)).abs() > OFF_POINTS)
-            .then(|| format!("{name}: {achieved:.0} % of {met} calls failed, {ordered} % were to"))
+    /// The share that was achieved, in percent; none of fewer calls than tell. Of all or none there is no other share.
+    pub fn achieved_percent(&self) -> Option<f64> {
+        let FaultFact { hits, met, .. } = *self.fact;
+        let fewest = if self.failing_percent() == Some(100) { 1 } else { FEWEST };
+        (met >= fewest).then(|| hits as f64 * 100.0 / met as f64)
     }
 }
 
 /// gRPC status code NOT_FOUND.
 const NOT_FOUND: u16 = 5;
 
+/// Calls that come at less than this share of their usual rate wait for each other.
+const ALL_COME: f64 = 0.9;
+
 impl<'a> Timeline<'a> {
-    /// The faults of the step that are wanted, on pods that lived through them.
+    /// The faults of the step that are sought, on pods that lived through them.
     ///
     /// # Errors
-    /// Why there is none: the run did not try it, what it did is not known, or `none`, which says what was needed.
-    pub fn degraded(
-        &self,
-        wanted: impl Fn(&Degraded<'a>) -> bool,
-        none: &str,
-    ) -> Result<Vec<Degraded<'a>>, Unmeasured> {
+    /// Why there is none: the run did not try it, what it did is not known, or none is due.
+    pub fn degraded(&self, sought: &Sought<'_, 'a>) -> Result<Chosen<'a>, Unmeasured> {
         if self.step(Step::Degraded).is_none() {
             return Err(Unmeasured::NotDeclared("this run did not try it".into()));
         }
@@ -102,60 +126,76 @@ impl<'a> Timeline<'a> {
         let all = self.faults.all.iter().filter(|(_, fact)| within(fact.began));
         let all = all.map(|(line, fact)| Degraded { fact, line: *line, breaker: self.breaker_of(fact) });
         let lived = all.filter(|one| self.deleted(&one.fact.pod) > one.fact.ended);
-        let chosen: Vec<Degraded> = lived.filter(wanted).collect();
-        if chosen.is_empty() {
+        let mut chosen = Chosen { all: lived.filter(|one| (sought.fault)(one)).collect(), open: Vec::new() };
+        if chosen.all.is_empty() {
             // What an agent did not keep may have been there.
             self.plan().dependencies.iter().try_for_each(|d| self.trust.was_connected(&d.name))?;
-            return Err(Unmeasured::NotDeclared(none.into()));
         }
-        chosen.iter().try_for_each(|one| self.trust.was_read(&one.fact.dependency))?;
+        let due = self.plan().dependencies.iter().filter(|d| (sought.due)(d));
+        let missing = due.filter(|d| !chosen.all.iter().any(|one| one.fact.dependency == d.name));
+        chosen.open.extend(missing.map(|dependency| self.why_missing(dependency)));
+        match (chosen.all.is_empty(), chosen.open.first()) {
+            (true, None) => return Err(Unmeasured::NotDeclared(sought.none.into())),
+            (true, Some(why)) => return Err(why.clone()),
+            _ => {}
+        }
+        chosen.all.retain(|one| match self.trust.was_read(&one.fact.dependency) {
+            Ok(()) => true,
+            Err(why) => {
+                chosen.open.push(why);
+                false
+            }
+        });
         Ok(chosen)
+    }
+
+    fn why_missing(&self, dependency: &Dependency) -> Unmeasured {
+        let name = &dependency.name;
+        let few = dependency.breaker.as_ref().and_then(|breaker| self.calls_enough(name, breaker).err());
+        few.unwrap_or_else(|| {
+            Unmeasured::NotSeen(format!("{name}: it was not done on a pod that lived through it"))
+        })
     }
 
     fn breaker_of(&self, fact: &FaultFact) -> Option<&'a Breaker> {
         self.breakers().find(|(declared, _)| declared.name == fact.dependency).map(|(_, breaker)| breaker)
     }
 
-    /// When calls stopped for as long as only a circuit stops them, while a fault was in force or just after it.
-    ///
-    /// # Errors
-    /// It would not show, or the circuit was open before.
-    pub fn opened_in(&self, one: &Degraded) -> Result<Option<Millis>, Unmeasured> {
-        let FaultFact { dependency, pod, began, ended, .. } = one.fact;
-        let limit = self.telling_pause(dependency, OPEN_MS)?;
-        let calls = self.calls.of(dependency, pod);
-        if calls.within((began - limit, *began)) == 0 {
-            return Err(Unmeasured::NotSeen(format!("{} made no call before it", one.name())));
-        }
-        let next = self.faults.next_after(one.fact).unwrap_or(Millis::MAX);
-        let until = next.min(ended + limit).min(self.deleted(pod));
-        let (pause, since) = calls.longest_pause((*began, until));
-        Ok((pause >= limit).then_some(since))
+    /// Why the share that was achieved is not the one that was ordered, if it is not. A circuit that had to open, and did,
+    /// needed no more calls than it got.
+    pub fn missed_share(&self, one: &Degraded) -> Option<String> {
+        let ordered = one.failing_percent()?;
+        let (met, name) = (one.fact.met, one.name());
+        let Some(achieved) = one.achieved_percent() else {
+            let opened = one.must_open() && matches!(self.all_opened_in(one), Ok(Some(_)));
+            return (!opened).then(|| format!("{name}: {met} calls came while {ordered} % were to fail"));
+        };
+        ((achieved - f64::from(ordered)).abs() > OFF_POINTS)
+            .then(|| format!("{name}: {achieved:.0} % of {met} calls failed, {ordered} % were to"))
     }
 
-    /// Requests, to whichever pod, that their clients gave up while a fault was in force.
+    /// Requests past the Service to the pod of a fault that their clients gave up while it was in force, and that would
+    /// have had an answer in time without it.
     pub fn given_up_in(&self, one: &Degraded) -> usize {
         let (began, ended) = one.during();
-        let given_up = |r: &RequestFact| r.outcome == Outcome::GaveUp && (began..ended).contains(&r.due);
-        self.load.requests.iter().filter(|(_, r)| given_up(r)).count()
+        let direct = self.load.direct_requests(&one.fact.pod, (began, ended - 1));
+        let given_up =
+            |r: &RequestFact| r.outcome == Outcome::GaveUp && r.took_ms > self.load.usual_ms(r.template);
+        direct.filter(|(_, r)| given_up(r)).count()
     }
 
-    /// Whether failed calls are repeated, in words: then fewer requests fail than calls do.
-    pub fn repeats(&self, one: &Degraded) -> Option<String> {
-        let FaultFact { dependency, pod, began, ended, .. } = one.fact;
-        let calls = self.calls.of(dependency, pod);
-        let per_s = |(from, to): (Millis, Millis)| {
-            calls.within((from, to)) as f64 * 1000.0 / (to - from).max(1) as f64
-        };
-        // The rate before it, as far as nothing else was going on there; and while calls failed, until they stopped.
-        let stopped = self.opened_in(one).ok().flatten().unwrap_or(*ended);
-        let (before, meanwhile) = (per_s((began - BEFORE_MS, *began)), per_s((*began, stopped)));
-        let chance = 2.0 * (before * 1000.0 / BEFORE_MS as f64).sqrt();
-        (meanwhile > before * REPEATED + chance).then(|| {
-            format!("{meanwhile:.0} calls per second instead of {before:.0}: failed ones are repeated")
+    /// Why calls that were made slow waited for each other, if they did: fewer reached the dependency than are made, until
+    /// its circuit opened. Then it was we who held the pool.
+    pub fn held_the_pool(&self, one: &Degraded) -> Option<String> {
+        let (began, ended) = one.during();
+        let until = self.opened_in(one).ok().flatten().map_or(ended, |at| at.min(ended));
+        let calls = self.calls.of(&one.fact.dependency, &one.fact.pod);
+        let (usual, came) = (self.usual_rate(one), calls.per_s((began, until)));
+        (came < usual * ALL_COME).then(|| {
+            format!(
+                "{}: {came:.0} calls per second came instead of {usual:.0}: slow ones filled its pool, it was we who held it",
+                one.name()
+            )
         })
     }
 }
-
-/// How long the rate before a fault is looked at.
-const BEFORE_MS: Millis = 3_000;

@@ -16,6 +16,9 @@ pub struct Loss<'a> {
 /// Steps and faults are written down by different clocks, known to some milliseconds.
 const CLOCKS_MS: Millis = 500;
 
+/// Calls that have stopped for so long were stopped by the circuit, if its open time is not shorter.
+const STOPPED_MS: Millis = 2_000;
+
 impl<'a> Loss<'a> {
     /// The first fault.
     pub fn first(&self) -> &'a FaultFact {
@@ -40,6 +43,23 @@ impl<'a> Timeline<'a> {
         let stores = self.data_stores().filter(|store| store.readiness == Need::Required);
         let needed: Vec<&str> = stores.map(|store| store.name.as_str()).collect();
         loss.faults.iter().map(|(_, fault)| *fault).filter(move |f| needed.contains(&f.dependency.as_str()))
+    }
+
+    /// Whether a loss could touch nothing for the policy's time, because the pod had stopped to call before it: its circuit
+    /// was open from what had been done to the dependency in the step before, and the next trial was not due yet.
+    pub fn found_circuit_open(&self, fault: &FaultFact) -> bool {
+        let breaker = self.breakers().find(|(d, _)| d.name == fault.dependency).map(|(_, breaker)| breaker);
+        let (Some(breaker), Some(degraded)) = (breaker, self.step(Step::Degraded)) else { return false };
+        let Ok(pause) = self.telling_pause(&fault.dependency, STOPPED_MS) else { return false };
+        let calls = self.calls.of(&fault.dependency, &fault.pod);
+        let last = calls.last_before(fault.began).unwrap_or_default();
+        let touched_by = fault.began + (self.plan().policy.max_fault_effect_s * 1000.0) as Millis;
+        let trial_by = ((breaker.open_for.0 + breaker.deadline.0) * 1000.0) as Millis + STOPPED_MS;
+        fault.fault.is_loss()
+            && fault.began >= degraded.begin
+            && fault.began - last >= pause
+            && calls.within((fault.began, touched_by)) == 0
+            && fault.began <= last.max(degraded.begin) + trial_by
     }
 
     /// What each pod lost, or why none lost anything.

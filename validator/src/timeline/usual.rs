@@ -30,11 +30,13 @@ struct Template {
     p99_ms: f64,
 }
 
-/// The stretches without rolls and faults: the old version, then the candidate.
+/// Stretches that say what is usual: those without rolls and faults, of the old version, then of the candidate.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Quiet {
+pub(super) struct Stretches {
     pub(super) baseline: Option<(Millis, Millis)>,
     pub(super) quiet: Option<(Millis, Millis)>,
+    /// When dependencies were degraded: what they answered was not theirs.
+    pub(super) degraded: Option<(Millis, Millis)>,
 }
 
 type Counts = BTreeMap<u16, u32>;
@@ -44,13 +46,14 @@ type Counts = BTreeMap<u16, u32>;
 struct Answers {
     baseline: Counts,
     quiet: Counts,
+    /// But for the time in which answers of dependencies are put in their place.
     ever: Counts,
     times: Histogram,
     slowest_ms: f64,
 }
 
 impl Usual {
-    pub(super) fn new(evidence: &Evidence, quiet: Quiet) -> Self {
+    pub(super) fn new(evidence: &Evidence, quiet: Stretches) -> Self {
         let requests = &evidence.plan().traffic.requests;
         let mut answers: Vec<Answers> = requests.iter().map(|_| Answers::default()).collect();
         for (_, fact) in evidence.numbered() {
@@ -83,13 +86,15 @@ impl Usual {
 }
 
 impl Answers {
-    fn second(&mut self, second: &SecondFact, quiet: Quiet) {
+    fn second(&mut self, second: &SecondFact, quiet: Stretches) {
         let within = |window: Option<(Millis, Millis)>| {
             window.is_some_and(|(begin, end)| second.at >= begin && second.at + 1_000 <= end)
         };
         for (outcome, count) in &second.outcomes {
             let Outcome::Answered(status) = outcome else { continue };
-            *self.ever.entry(*status).or_default() += count;
+            let degraded =
+                quiet.degraded.is_some_and(|(begin, end)| second.at + 999 >= begin && second.at <= end);
+            *self.ever.entry(*status).or_default() += if degraded { 0 } else { *count };
             if within(quiet.baseline) {
                 *self.baseline.entry(*status).or_default() += count;
             } else if within(quiet.quiet) {
@@ -101,7 +106,7 @@ impl Answers {
         }
     }
 
-    fn request(&mut self, request: &RequestFact, quiet: Quiet) {
+    fn request(&mut self, request: &RequestFact, quiet: Stretches) {
         let during = quiet.times().is_some_and(|(begin, end)| (begin..=end).contains(&request.due));
         if during && matches!(request.outcome, Outcome::Answered(_)) {
             self.slowest_ms = self.slowest_ms.max(request.took_ms);
@@ -142,7 +147,7 @@ impl Answers {
     }
 }
 
-impl Quiet {
+impl Stretches {
     /// Times are those of the candidate, if it had a quiet phase.
     fn times(self) -> Option<(Millis, Millis)> {
         self.quiet.or(self.baseline)
@@ -156,4 +161,45 @@ fn total(counts: &Counts) -> u32 {
 /// 304 says that what the client has is still right.
 fn is_success(status: u16) -> bool {
     (200..300).contains(&status) || status == 304
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timeline::tests::header;
+
+    fn second(at: Millis, outcomes: Vec<(Outcome, u32)>) -> Fact {
+        Fact::Second(SecondFact {
+            at,
+            agent: "l".into(),
+            node: "n".into(),
+            class: Class::New,
+            due: outcomes.iter().map(|(_, count)| count).sum(),
+            on_time: 1_000,
+            outcomes,
+            open: 0,
+            times: Histogram::default(),
+            pod: None,
+            template: 0,
+            without_retry_after: 0,
+        })
+    }
+
+    #[test]
+    fn what_a_dependency_was_made_to_say_does_not_make_the_same_answer_of_the_service_less_rare() {
+        let mut header = header();
+        header.plan.traffic.requests = vec![RequestSpec::get("/{1..1000}".parse().unwrap()).unwrap()];
+        let (found, not_found) = (Outcome::Answered(200), Outcome::Answered(404));
+        let facts = vec![
+            second(0, vec![(found, 1_000)]),
+            second(20_000, vec![(found, 999), (not_found, 1)]),
+            second(50_000, vec![(not_found, 500)]),
+        ];
+        let evidence = Evidence::new(header, facts);
+        let (baseline, degraded) = (Some((0, 1_000)), Some((40_000, 60_000)));
+        let usual = Usual::new(&evidence, Stretches { baseline, quiet: None, degraded });
+        assert!(!usual.is_lost(0, not_found), "one of 2,000");
+        let usual = Usual::new(&evidence, Stretches { baseline, quiet: None, degraded: None });
+        assert!(usual.is_lost(0, not_found), "501 of 2,500");
+    }
 }

@@ -72,7 +72,7 @@ impl Kept {
             return json!({ "now_ms": now_ms, "running": true });
         }
         self.version += 20;
-        let seen = PodNow { calls: self.version, open: 8, ..PodNow::default() };
+        let seen = PodNow { calls: self.version, open: 8, most_open: 8, ..PodNow::default() };
         let now = if self.blocked { PodNow::default() } else { seen };
         let names = self.objects.keys().filter_map(|path| path.strip_prefix(&format!("{CORE}/pods/")));
         let pods = names.map(|name| (name.to_owned(), now.clone())).collect();

@@ -44,13 +44,16 @@ impl Breaker {
     pub fn opens_at_percent(&self, percent: u8) -> bool {
         let share = f64::from(percent) / 100.0;
         match self.opens {
-            Opens::ErrorRate { error_rate, .. } | Opens::CountWindow { error_rate, .. } => share > error_rate,
+            // Nothing is above a rate of all.
+            Opens::ErrorRate { error_rate, .. } | Opens::CountWindow { error_rate, .. } => {
+                share > error_rate || share >= 1.0
+            }
             Opens::Consecutive { .. } => percent >= 100,
         }
     }
 
     /// How long calls have to fail in part until what it looks back on holds nothing older, in seconds: then it has
-    /// opened, or it never does. Infinite without calls.
+    /// opened, or it never does. Infinite without calls, and where a window never holds the minimum of them.
     ///
     /// What is failed is answered at once: no deadline passes. A window that starts anew instead of sliding, and had just
     /// started, needs its minimum of calls on top.
@@ -59,6 +62,9 @@ impl Breaker {
         // The number of calls in a time varies by its square root.
         let due = |calls: u32| (f64::from(calls) + 2.0 * f64::from(calls).sqrt()) / per_process;
         let seconds = match self.opens {
+            Opens::ErrorRate { window, min_calls, .. } if per_process * window.0 < f64::from(min_calls) => {
+                f64::INFINITY
+            }
             Opens::ErrorRate { window, min_calls, .. } => window.0 + due(min_calls),
             Opens::Consecutive { failures } => due(failures),
             Opens::CountWindow { calls, .. } => due(calls),
@@ -80,8 +86,17 @@ impl Breaker {
     }
 }
 
+/// The share of calls, in percent, of which no more than `whole` percent of the requests meet one, if each makes so many:
+/// a breaker may count them one by one, or all of a request as one. None if that is nothing.
+pub fn of_each_call(whole: u8, calls_per_request: f64) -> Option<u8> {
+    let spared = (1.0 - f64::from(whole) / 100.0).powf(1.0 / calls_per_request.max(1.0));
+    let percent = ((1.0 - spared) * 100.0).round();
+    (percent >= 1.0).then_some(percent as u8)
+}
+
 #[cfg(test)]
 mod tests {
+    use super::of_each_call;
     use crate::config::Breaker;
 
     fn breaker(opens: &str) -> Breaker {
@@ -99,12 +114,26 @@ mod tests {
     }
 
     #[test]
+    fn a_window_that_never_holds_the_minimum_of_calls_is_never_full() {
+        let four = breaker(r#""errorRate": 0.5, "window": "10s", "minCalls": 100, "perProcess": 4"#);
+        assert!(four.fills_s(30.0).is_infinite(), "75 calls in the window of each process");
+        assert!(four.fills_s(45.0).is_finite());
+    }
+
+    #[test]
+    fn of_several_calls_each_fails_less_often_than_their_request() {
+        assert_eq!((of_each_call(40, 1.0), of_each_call(40, 0.3)), (Some(40), Some(40)));
+        assert_eq!((of_each_call(40, 2.0), of_each_call(40, 4.0)), (Some(23), Some(12)));
+        assert_eq!(of_each_call(1, 9.0), None);
+    }
+
+    #[test]
     fn a_share_near_nothing_or_all_has_one_side_alone() {
         let low = breaker(r#""errorRate": 0.1, "window": "10s", "minCalls": 10"#);
         assert_eq!((low.borne_percent(100.0), low.opening_percent(100.0)), (None, 20));
         let high = breaker(r#""errorRate": 1.0, "window": "10s", "minCalls": 10"#);
         assert_eq!((high.borne_percent(100.0), high.opening_percent(100.0)), (Some(90), 100));
-        assert!(!high.opens_at_percent(90));
+        assert!(!high.opens_at_percent(90) && high.opens_at_percent(100));
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub(super) const SLOW_FOR: Duration = Duration::from_secs(8);
 pub(super) const FAIL_OVER: Duration = Duration::from_secs(12);
 
 /// How long new connections are refused: less than what fills half of a usual window with failures.
-pub(super) const LIMITED: Duration = Duration::from_millis(2_700);
+pub(super) const LIMITED: Duration = Duration::from_secs(3);
 
 /// A circuit that opens at the last moment of a fault is seen to have opened.
 pub(super) const AFTER: Duration = Duration::from_secs(1);
@@ -27,7 +27,7 @@ pub(super) const SEEN_OPEN: Duration = Duration::from_secs(4);
 /// Failures go on beyond what fills the window.
 const BEYOND: Duration = Duration::from_secs(2);
 
-/// A rate is never so low that a run waits for longer.
+/// No run waits for longer until a rate that is so low has filled a window.
 const LONGEST: Duration = Duration::from_mins(1);
 
 /// One thing that happens to one pod.
@@ -54,11 +54,6 @@ pub(in crate::experiment) enum Injection {
 }
 
 impl Injection {
-    /// Whether it needs calls that flow: the cache is none of the breaker's business.
-    pub(super) fn is_about_calls(self) -> bool {
-        self != Self::ReadOnlyCache
-    }
-
     /// Whether calls fail in it, so that the window has to forget them.
     pub(super) fn fails_calls(self) -> bool {
         !matches!(self, Self::ReadOnlyCache | Self::Slow)
@@ -76,6 +71,16 @@ impl Injection {
             Self::FailOver => "failing over",
             Self::ConnectionLimit => "out of connections",
             Self::ClientErrors => "answering \"not found\"",
+        }
+    }
+
+    /// Whether the circuit is open when it ends.
+    fn leaves_open(self, breaker: &Circuit) -> bool {
+        match self {
+            Self::ManyFailures | Self::AbandonedHang => true,
+            // What looks back on a few calls, or seconds, is full of refused ones.
+            Self::ConnectionLimit => breaker.window <= LIMITED * 2,
+            _ => false,
         }
     }
 
@@ -117,27 +122,40 @@ impl<'a> Round<'a> {
         &self.dependency.name
     }
 
-    /// What a circuit has to bear, what opens it, and the rest; each leaves the pod as it should be but the second.
+    /// How long circuits that it has opened stay open at most.
+    pub(in crate::experiment) fn stays_open(&self) -> Duration {
+        self.breaker.as_ref().map_or(Duration::ZERO, |(_, circuit)| circuit.open_for)
+    }
+
+    /// What a circuit has to bear, what opens it, and the rest. The clients' impatience comes first: calls fail in part only
+    /// after it, since there is one load for all pods.
     fn injections(&self) -> [Vec<Injection>; 3] {
         use Injection::{
             AbandonedHang, AbandonedSlow, ClientErrors, ConnectionLimit, FailOver, FewFailures, ManyFailures,
             ReadOnlyCache, Slow,
         };
-        let (bears, opens, rest) = match (self.dependency.protocol, self.breaker.is_some()) {
-            (Protocol::Postgres, true) => (
-                vec![FewFailures, AbandonedHang],
-                vec![ManyFailures],
-                vec![Slow, AbandonedSlow, FailOver, ConnectionLimit],
-            ),
-            (Protocol::Postgres, false) => (vec![], vec![], vec![FailOver, ConnectionLimit]),
+        let (mut bears, opens, mut rest) = match (self.dependency.protocol, self.breaker.is_some()) {
+            (Protocol::Postgres, true) => {
+                (vec![FewFailures, AbandonedHang], vec![ManyFailures], vec![AbandonedSlow, Slow, FailOver])
+            }
+            (Protocol::Postgres, false) => (vec![], vec![], vec![FailOver]),
             (Protocol::Http, true) => (
                 vec![FewFailures, AbandonedHang],
                 vec![ManyFailures],
-                vec![Slow, AbandonedSlow, ClientErrors],
+                vec![AbandonedSlow, Slow, ClientErrors],
             ),
-            (Protocol::Redis, true) => (vec![AbandonedHang], vec![], vec![Slow, AbandonedSlow]),
+            (Protocol::Redis, true) => (vec![AbandonedHang], vec![], vec![AbandonedSlow, Slow]),
             _ => (vec![], vec![], vec![]),
         };
+        if self.dependency.protocol == Protocol::Postgres {
+            // Where it opens the circuit, it is some time until that is closed: such a breaker needs less for the others.
+            match &self.breaker {
+                Some((_, circuit)) if ConnectionLimit.leaves_open(circuit) => {
+                    bears.insert(0, ConnectionLimit)
+                }
+                _ => rest.push(ConnectionLimit),
+            }
+        }
         let cache = self.cache.map(|_| ReadOnlyCache);
         [bears, cache.into_iter().chain(opens).collect(), rest]
     }
@@ -185,10 +203,20 @@ pub(in crate::experiment) fn assignment(round: &Round, pods: usize) -> Vec<Vec<I
     assigned
 }
 
-/// How long a round takes at least.
+/// How long a round takes at least: a pod whose circuit is open waits for it before what comes next.
 pub(in crate::experiment) fn least(round: &Round, assigned: &[Vec<Injection>]) -> Duration {
     let circuit = round.breaker.as_ref().map(|(_, circuit)| circuit);
-    let of = |injections: &Vec<Injection>| injections.iter().map(|one| one.least(circuit)).sum();
+    let waits = |one: &Injection, is_last: bool| match circuit {
+        // This one waits itself, to see calls flow again.
+        Some(circuit) if one.leaves_open(circuit) && (!is_last || *one == Injection::ConnectionLimit) => {
+            circuit.open_for
+        }
+        _ => Duration::ZERO,
+    };
+    let of = |injections: &Vec<Injection>| {
+        let each = injections.iter().enumerate();
+        each.map(|(at, one)| one.least(circuit) + waits(one, at + 1 == injections.len())).sum()
+    };
     assigned.iter().map(of).max().unwrap_or_default()
 }
 
@@ -197,9 +225,9 @@ pub(super) fn clean(window: &Duration) -> Duration {
     *window + Duration::from_secs(1)
 }
 
-/// How long failures go on that fill what a breaker looks back on in so many seconds.
-pub(super) fn filled(seconds: f64) -> Duration {
-    Duration::from_secs_f64(seconds.min(LONGEST.as_secs_f64())) + BEYOND
+/// How long failures go on that fill what a breaker looks back on in so many seconds; none if that is too long.
+pub(super) fn filled(seconds: f64) -> Option<Duration> {
+    (seconds <= LONGEST.as_secs_f64()).then(|| Duration::from_secs_f64(seconds) + BEYOND)
 }
 
 #[cfg(test)]
@@ -242,6 +270,33 @@ mod tests {
         assert_eq!(told(&rounds(all.iter(), 30.0)), [named("postgres", true), named("ledger", false)]);
         assert_eq!(told(&rounds(all[1..2].iter(), 30.0)), [named("cache", true)]);
         assert!(rounds(all[3..].iter(), 30.0).is_empty(), "nothing is known of what it should do");
+    }
+
+    #[test]
+    fn of_three_pods_none_is_impatient_while_calls_of_another_one_fail_in_part() {
+        let all = dependencies();
+        let round = rounds(all.iter(), 77.0)[0];
+        let assigned = assignment(&round, 3);
+        assert_eq!(assigned[2][0], Injection::AbandonedSlow);
+        let (_, circuit) = round.breaker.unwrap();
+        assert!(
+            circuit.abandoned_slow() < clean(&circuit.window),
+            "it is over before the first share begins"
+        );
+    }
+
+    #[test]
+    fn a_breaker_that_a_few_refused_connections_open_is_given_the_time_to_close() {
+        let mut all = dependencies();
+        let row = serde_json::json!({
+            "consecutiveFailures": 5, "deadline": "3s", "openFor": "30s", "trials": 1
+        });
+        all[0].breaker = Some(serde_json::from_value(row).unwrap());
+        let round = rounds(all.iter(), 77.0)[0];
+        let least = |pods| least(&round, &assignment(&round, pods)).as_secs();
+        assert_eq!(assignment(&round, 3)[0][0], Injection::ConnectionLimit);
+        assert!((33..=50).contains(&least(3)), "{}", least(3));
+        assert!(least(1) > 90, "{}", least(1));
     }
 
     #[test]

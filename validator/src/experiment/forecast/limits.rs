@@ -1,9 +1,10 @@
 //! What a run will not be able to tell, and why.
 
 use super::DIRECT_PER_S;
-use crate::config::{Protocol, Upstream};
+use crate::config::{Breaker, Protocol, Upstream};
 use crate::load::planned_rate;
 use crate::plan::Plan;
+use crate::timeline::{OPEN_MS, calls_to_tell_one_of, telling_pause};
 
 /// Terminations of a run for each replica: every pod ends once in the roll in and once in the roll out.
 const TERMINATIONS: f64 = 2.0;
@@ -18,7 +19,7 @@ pub(super) fn open(plan: &Plan) -> Vec<String> {
         let wanted = (needed * processes - DIRECT_PER_S) * f64::from(plan.target.replicas.max(1));
         (per_pod / processes < needed).then(|| {
             format!(
-                "GL-B201 to B206, {}: {why} needs a rate of {:.0} requests per second",
+                "GL-B201 to B206, B213 and B216, {}: {why} needs a rate of {:.0} requests per second",
                 d.name,
                 wanted.ceil()
             )
@@ -37,6 +38,7 @@ pub(super) fn open(plan: &Plan) -> Vec<String> {
             _ => None,
         }
     }));
+    told.extend(plan.dependencies.iter().filter_map(|d| pauses(plan, &d.name, d.breaker.as_ref()?)));
     for dependency in &plan.dependencies {
         let name = &dependency.name;
         match (dependency.protocol, &dependency.upstream) {
@@ -54,6 +56,26 @@ pub(super) fn open(plan: &Plan) -> Vec<String> {
         told.push("tracing: no collector is declared: add a dependency with `protocol: otlp`".into());
     }
     told
+}
+
+/// Circuits of which nobody could tell that they are open, while their dependency is degraded.
+fn pauses(plan: &Plan, name: &str, breaker: &Breaker) -> Option<String> {
+    let pods = f64::from(plan.target.replicas.max(1));
+    let per_pod = plan.traffic.rate / pods + DIRECT_PER_S;
+    let (pause, needed) = telling_pause(Some(breaker), OPEN_MS);
+    let of_one = match breaker.per_process {
+        1 => 0.0,
+        several => calls_to_tell_one_of(several) * 1000.0 / pause as f64,
+    };
+    let (checks, needed) =
+        if per_pod < needed { ("GL-B212 to B217", needed) } else { ("GL-B212, B214, B215 and B217", of_one) };
+    (per_pod < needed).then(|| {
+        format!(
+            "{checks}, {name}: that a circuit is open shows by calls that stop for {} s: it needs {:.0} requests per second",
+            pause as f64 / 1000.0,
+            ((needed - DIRECT_PER_S) * pods).ceil()
+        )
+    })
 }
 
 /// What nobody will look at because nothing says so.

@@ -6,7 +6,7 @@ use super::Desk;
 use crate::evidence::Fault;
 use crate::middle::Origin;
 use crate::middle::call::Call;
-use crate::middle::in_force::{Ticket, Verdict, Wait};
+use crate::middle::in_force::{InForce, Ticket, Verdict, Wait};
 
 /// How bytes of a connection may pass now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,21 @@ impl Desk {
         let state = &mut *guard;
         let fault = state.targets.get(&origin).and_then(|pod| state.faults.get_mut(pod));
         fault.and_then(|fault| fault.meet_startup(self.clock))
+    }
+
+    /// Whether a connection that was opened then leads to what has become a replica.
+    pub(in crate::middle) fn is_replica(&self, ip: IpAddr, opened: Instant) -> bool {
+        self.in_force(ip, |fault| fault.is_replica(opened))
+    }
+
+    /// Whether a connection that was opened then is cut.
+    pub(in crate::middle) fn cuts(&self, ip: IpAddr, opened: Instant) -> bool {
+        self.in_force(ip, |fault| fault.cuts(opened))
+    }
+
+    fn in_force(&self, ip: IpAddr, is: impl Fn(&InForce) -> bool) -> bool {
+        let state = self.lock();
+        state.targets.get(&ip).and_then(|pod| state.faults.get(pod)).is_some_and(is)
     }
 
     /// A connection of the target was heard: marks of the calls that came only at its begin.

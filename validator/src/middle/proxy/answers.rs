@@ -16,20 +16,35 @@ const MAX_WHOLE: usize = 64 * 1024 * 1024;
 /// What a client is told, so that nobody looks for the fault elsewhere.
 const ON_PURPOSE: &str = "golive: failed on purpose";
 
-/// The answer that a failure makes. One of gRPC has no body and its status in the head ("gRPC over HTTP2": Trailers-Only).
+/// NOT_FOUND and UNAVAILABLE of gRPC (grpc/doc/statuscodes.md).
+const NOT_FOUND: u16 = 5;
+const UNAVAILABLE: u16 = 14;
+
+/// The answer that a failure makes. A dependency may speak both: who asked in one is not answered in the other. One of
+/// gRPC has no body and its status in the head ("gRPC over HTTP2": Trailers-Only).
 pub(super) fn failed(failure: &Failure, grpc: bool) -> Response<Body> {
-    let status = match failure {
-        Failure::Grpc(code) if grpc => {
-            let mut answer = Response::new(whole(Bytes::new(), None));
-            let fields = answer.headers_mut();
-            fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-            fields.insert("grpc-status", HeaderValue::from(*code));
-            fields.insert("grpc-message", HeaderValue::from_static(ON_PURPOSE));
-            return answer;
+    match (failure, grpc) {
+        (Failure::Grpc(code), true) => failed_call(*code),
+        (Failure::Status(404), true) => failed_call(NOT_FOUND),
+        (_, true) => failed_call(UNAVAILABLE),
+        (Failure::Status(status), false) => {
+            failed_request(StatusCode::from_u16(*status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE))
         }
-        Failure::Status(status) => StatusCode::from_u16(*status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE),
-        _ => StatusCode::SERVICE_UNAVAILABLE,
-    };
+        (Failure::Grpc(NOT_FOUND), false) => failed_request(StatusCode::NOT_FOUND),
+        (_, false) => failed_request(StatusCode::SERVICE_UNAVAILABLE),
+    }
+}
+
+fn failed_call(code: u16) -> Response<Body> {
+    let mut answer = Response::new(whole(Bytes::new(), None));
+    let fields = answer.headers_mut();
+    fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    fields.insert("grpc-status", HeaderValue::from(code));
+    fields.insert("grpc-message", HeaderValue::from_static(ON_PURPOSE));
+    answer
+}
+
+fn failed_request(status: StatusCode) -> Response<Body> {
     let mut answer = Response::new(whole(Bytes::from_static(ON_PURPOSE.as_bytes()), None));
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
@@ -71,5 +86,28 @@ impl Read {
 
     pub(super) fn into_response(self) -> Response<Body> {
         Response::from_parts(self.head, whole(self.body, self.trailers))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_answered_in_what_it_speaks() {
+        let request = |failure| failed(&failure, false).status().as_u16();
+        assert_eq!((request(Failure::Grpc(NOT_FOUND)), request(Failure::Grpc(UNAVAILABLE))), (404, 503));
+        assert_eq!((request(Failure::Status(404)), request(Failure::Status(502))), (404, 502));
+        let call = |failure| {
+            let answer = failed(&failure, true);
+            assert_eq!(answer.status(), StatusCode::OK);
+            assert_eq!(answer.headers()[CONTENT_TYPE], "application/grpc");
+            answer.headers()["grpc-status"].clone()
+        };
+        assert_eq!(
+            (call(Failure::Status(404)), call(Failure::Status(503))),
+            (NOT_FOUND.into(), UNAVAILABLE.into())
+        );
+        assert_eq!(call(Failure::Grpc(8)), HeaderValue::from(8_u16));
     }
 }

@@ -30,7 +30,7 @@ impl<W> Upward<'_, W> {
                 () = &mut over => break,
                 read = read_ahead(&mut self.client, &mut self.buffer) => match read {
                     Ok(0) | Err(_) => return Err(End::Gone),
-                    Ok(_) => {}
+                    Ok(length) => self.arrivals.read(length),
                 }
             }
         }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use golive_validator::config::Protocol;
 use golive_validator::evidence::{Failure, Fault, TrialEnd};
+use sqlx::{Executor as _, Row as _};
 use tokio::time::{sleep, timeout};
 
 use crate::harness::{Before, Postgres, database, failing, from_elsewhere, limits, postgres_port};
@@ -164,12 +165,26 @@ async fn after_a_fail_over_old_connections_only_read_and_new_ones_work() {
     assert_eq!(code(old.run(insert).await).as_deref(), Some("25006"));
     assert_eq!(code(old.run_simple(insert).await).as_deref(), Some("25006"));
     assert_eq!(old.number("SELECT count(*) FROM notes").await, 0, "it can still be read");
+    assert_eq!(role(&mut old).await, (true, "on".into(), "on".into()), "it says what it is");
     let mut new = Postgres::connect(before.address, &name).await.unwrap();
     assert_eq!(new.run(insert).await.unwrap(), 1);
+    assert_eq!(role(&mut new).await, (false, "off".into(), "off".into()));
     before.clear().await;
     assert_eq!(old.run(insert).await.unwrap(), 1);
+    assert!(!role(&mut old).await.0);
     let fault = before.only_fault().await;
     assert_eq!((fault.hits, fault.met), (2, 2), "{fault:?}");
+}
+
+/// What the server says that it is, to the questions of usual pools: prepared, and as text.
+async fn role(asking: &mut Postgres) -> (bool, String, String) {
+    let asked = async {
+        let recovers = sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(&mut asking.0).await?;
+        let read_only = sqlx::query_scalar("SHOW transaction_read_only").fetch_one(&mut asking.0).await?;
+        let text = asking.0.fetch_one("SHOW transaction_read_only").await?.try_get(0)?;
+        Ok::<_, sqlx::Error>((recovers, read_only, text))
+    };
+    timeout(LONG, asked).await.unwrap().unwrap()
 }
 
 #[tokio::test]
@@ -197,15 +212,18 @@ async fn a_connection_that_is_met_again_later_is_told_from_one_that_was_given_up
 }
 
 #[tokio::test]
-async fn new_connections_are_refused_at_their_startup_and_present_ones_go_on() {
+async fn new_connections_are_refused_at_their_startup_and_present_ones_are_cut_once() {
     let (before, name) = before().await;
     let mut present = Postgres::connect(before.address, &name).await.unwrap();
     before.fault(failing(Failure::Startup("53300".into())), LONG).await;
     let refused = Postgres::connect(before.address, &name).await.map(|_| 0);
     assert_eq!(code(refused).as_deref(), Some("53300"));
-    present.run("INSERT INTO notes VALUES ('a')").await.unwrap();
+    assert!(present.run("INSERT INTO notes VALUES ('a')").await.is_err(), "it was cut");
     before.clear().await;
-    assert!(Postgres::connect(before.address, &name).await.is_ok());
+    assert_eq!(
+        Postgres::connect(before.address, &name).await.unwrap().number("SELECT count(*) FROM notes").await,
+        0
+    );
     assert_eq!(before.only_fault().await.hits, 1);
 }
 
@@ -247,6 +265,21 @@ async fn of_a_share_a_transaction_is_met_as_a_whole_and_counts_once() {
     assert_eq!((fault.met, fault.hits), (50, 50 - whole), "{fault:?}");
     assert!((28..=32).contains(&whole), "{whole} of 50");
     assert_eq!(pod.number("SELECT count(*) FROM notes").await, 3 * whole as i64);
+}
+
+#[tokio::test]
+async fn what_has_begun_is_ended_though_every_statement_fails() {
+    let (before, name) = before().await;
+    let mut pod = Postgres::connect(before.address, &name).await.unwrap();
+    pod.run_simple("BEGIN").await.unwrap();
+    before.fault(failing(Failure::Sqlstate("53200".into())), LONG).await;
+    pod.run("INSERT INTO notes VALUES ('a')").await.unwrap();
+    pod.run_simple("COMMIT").await.unwrap();
+    assert_eq!(code(pod.run_simple("BEGIN").await).as_deref(), Some("53200"));
+    before.clear().await;
+    assert_eq!(pod.number("SELECT count(*) FROM notes").await, 1);
+    let fault = before.only_fault().await;
+    assert_eq!((fault.hits, fault.met), (1, 1), "{fault:?}");
 }
 
 #[tokio::test]

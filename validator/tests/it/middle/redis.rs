@@ -105,10 +105,31 @@ async fn writes_are_refused_as_by_a_replica_and_reads_go_on() {
     }
     assert_eq!(pod.ask(&["GET", "replica"]).await.unwrap(), "$1\r\n1\r\n");
     assert!(pod.ask(&["NOSUCH"]).await.unwrap().starts_with("-ERR unknown command 'NOSUCH'"));
+    let mut new = Redis::connect(before.address).await;
+    assert_eq!(new.ask(&["SET", "replica", "2"]).await.unwrap(), "+OK\r\n", "it leads to the new primary");
     before.clear().await;
     assert_eq!(pod.ask(&["SET", "replica", "3"]).await.unwrap(), "+OK\r\n");
     let fault = before.only_fault().await;
     assert_eq!((fault.hits, fault.met), (2, 2));
+}
+
+#[tokio::test]
+async fn commands_that_share_a_connection_are_slow_beside_each_other() {
+    let before = Before::new(Protocol::Redis, redis_port(), limits()).await;
+    let mut pod = TcpStream::connect(before.address).await.unwrap();
+    let delay_ms = 200;
+    before.fault(Fault::Slow { delay_ms }, LONG).await;
+    pod.write_all("*2\r\n$3\r\nGET\r\n$4\r\nslow\r\n".repeat(5).as_bytes()).await.unwrap();
+    let mut heard = [0; 25];
+    timeout(Duration::from_mins(1), pod.read_exact(&mut heard)).await.unwrap().unwrap();
+    assert_eq!(&heard, "$-1\r\n".repeat(5).as_bytes());
+    before.clear().await;
+    let held = before.only_fault().await.held;
+    assert_eq!(held.len(), 5);
+    for one in &held {
+        assert_eq!(one.from, held[0].from, "they came at the same time, so that each is late by the same");
+        assert!(one.to - one.from >= delay_ms as i64);
+    }
 }
 
 #[tokio::test]

@@ -358,6 +358,11 @@ pub(super) fn second_breaker(evidence: &mut Evidence) {
     let ledgers =
         counted.filter(|c| c.dependency == "postgres").map(|c| CallFact { dependency: "ledger".into(), ..c });
     again.extend(ledgers.map(Fact::Call));
+    let step = (edge(evidence, Step::Degraded, Edge::Begin), edge(evidence, Step::Degraded, Edge::End));
+    let degraded =
+        faults(evidence).filter(|f| f.dependency == "postgres" && (step.0..=step.1).contains(&f.began));
+    let beside = degraded.map(|f| FaultFact { dependency: "ledger".into(), ..f.clone() });
+    again.extend(beside.map(Fact::Fault).collect::<Vec<_>>());
     evidence.facts.extend(again);
     *evidence = Evidence::new(evidence.header.clone(), std::mem::take(&mut evidence.facts));
 }
