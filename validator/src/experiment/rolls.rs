@@ -12,7 +12,6 @@ use super::stage::Stage;
 use crate::cluster::{PodTable, RollEnd, Stays};
 use crate::evidence::{Fault, Step, StepTrouble};
 use crate::failure::Failure;
-use crate::plan::PreStop;
 use crate::progress::Progress;
 
 /// Load after the last old pod is gone: twice the slowest propagation measured in a roll (1.3 s), rounded up.
@@ -127,8 +126,7 @@ async fn release(stage: &Stage<'_>, pod: &String) -> Result<(), Failure> {
     if pods.wait_for(leaves).await.is_err() {
         return Ok(());
     }
-    let hook = if let PreStop::Sleep(seconds) = stage.plan.target.pre_stop { seconds } else { 0 };
-    sleep(Duration::from_secs(hook.into()) + HELD_AFTER).await;
+    sleep(stage.plan.target.pre_stop.declared() + HELD_AFTER).await;
     for (database, _) in stage.circuits() {
         stage.faults.clear(database, pod).await?;
     }
