@@ -169,7 +169,6 @@ prepare() {
 }
 
 prepare_cluster() {
-  mkdir -p "$out"
   run "$cluster_dir/build.sh" binaries &
   local binaries=$!
   run "$cluster_dir/up.sh"

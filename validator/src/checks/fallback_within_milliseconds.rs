@@ -28,21 +28,21 @@ fn judge(timeline: &Timeline) -> Finding {
 
 fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     let limit = timeline.plan().policy.max_fallback_p99_ms;
+    let users = |second: &SecondFact| second.class != Class::Direct;
     let mut load = Fallback::default();
     let mut cases: Vec<Case> = Vec::new();
     for (dependency, window) in windows(&timeline.opened_circuits()?) {
-        let users = timeline.load.fallback(window, |second| second.class != Class::Direct);
-        if users.total == 0 {
+        let answers = timeline.load.fallback(window, users);
+        if answers.total == 0 {
             let none =
                 format!("no request went through the Service while circuits to {dependency} were open");
             return Err(Unmeasured::NotSeen(none));
         }
-        load.merge(&users);
+        load.merge(&answers);
         cases.extend(
             let_down(timeline, window).chain(waited(timeline, window)).map(|case| case.before(dependency)),
         );
         let line = timeline.step(Step::Hang).map_or(0, |span| span.line);
-        let users = |second: &SecondFact| second.class != Class::Direct;
         for slower in timeline.slower(CHECK.rests_on, window, limit, users) {
             let text = format!("{} while circuits to {dependency} were open", timeline.slower_text(slower));
             cases.push(Case::over(window, text, line).before(dependency));

@@ -82,11 +82,14 @@ impl Written {
     async fn seen(&self, found: &Deployment) -> Option<String> {
         let mut state = self.state.lock().await;
         let present = State::of(found);
-        if present.generation > state.generation && present.spec == state.spec {
-            *state = present;
+        if present.generation <= state.generation {
             return None;
         }
-        (present.generation > state.generation).then(|| who(found, self.since))
+        if present.spec != state.spec {
+            return Some(who(found, self.since));
+        }
+        *state = present;
+        None
     }
 }
 

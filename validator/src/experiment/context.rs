@@ -131,17 +131,21 @@ impl RunContext<'_> {
 
     /// Sends requests past the Service to these pods from now on.
     pub(super) async fn direct(&self, pods: &[String]) -> Result<(), Failure> {
-        self.agents.direct(&DirectPlan { pods: self.aimed(pods), rate: DIRECT_RATE, drain: false }).await
+        self.ask(pods, DIRECT_RATE, false).await
     }
 
     /// The same, with a trace of each: it is the pods' end that is watched.
     pub(super) async fn direct_to_the_end(&self, pods: &[String]) -> Result<(), Failure> {
-        self.agents.direct(&DirectPlan { pods: self.aimed(pods), rate: TRACED_RATE, drain: true }).await
+        self.ask(pods, TRACED_RATE, true).await
     }
 
     /// So few that no pod is without a trace, and none has more of them to make because of us.
     pub(super) async fn meet(&self, pods: &[String]) -> Result<(), Failure> {
-        self.agents.direct(&DirectPlan { pods: self.aimed(pods), rate: MET_RATE, drain: true }).await
+        self.ask(pods, MET_RATE, true).await
+    }
+
+    async fn ask(&self, pods: &[String], rate: f64, drain: bool) -> Result<(), Failure> {
+        self.agents.direct(&DirectPlan { pods: self.aimed(pods), rate, drain }).await
     }
 
     /// Those of the pods that are there, with their addresses.

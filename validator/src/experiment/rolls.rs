@@ -11,7 +11,6 @@ use super::context::RunContext;
 use super::preparation;
 use crate::evidence::{Fault, Step, StepTrouble};
 use crate::failure::Failure;
-use crate::plan::PreStop;
 use crate::platform::Roll;
 use crate::progress::Progress;
 use crate::steer::{PodTable, RollEnd, Stays};
@@ -130,8 +129,7 @@ async fn release(context: &RunContext<'_>, pod: &String) -> Result<(), Failure> 
     if pods.wait_for(leaves).await.is_err() {
         return Ok(());
     }
-    let hook = if let PreStop::Sleep(seconds) = context.plan.target.pre_stop { seconds } else { 0 };
-    sleep(Duration::from_secs(hook.into()) + HELD_AFTER).await;
+    sleep(context.plan.target.pre_stop.declared() + HELD_AFTER).await;
     for (database, _) in context.circuits() {
         context.faults.clear(database, pod).await?;
     }

@@ -37,13 +37,12 @@ impl Pace {
         let half =
             |probe: Option<&Probe>| probe.map_or(Duration::ZERO, |p| seconds(p.period_seconds, 10) / 2);
         let declared = delay + half(startup) + half(readiness) + START;
-        let hook = if let PreStop::Sleep(length) = pre_stop { length } else { 0 };
         Self {
             waves: waves(spec),
             delay,
             ready_for: seconds(spec.min_ready_seconds, 0),
             until_ready: pods.iter().filter_map(took).min().unwrap_or(declared),
-            pre_stop: Duration::from_secs(hook.into()),
+            pre_stop: pre_stop.declared(),
         }
     }
 
