@@ -11,7 +11,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Tracing,
     severity: Severity::Blocker,
     why: "The last seconds of a pod are the ones an incident is about; a process that exits without a flush takes them along.",
-    how: "In the roll out every pod is asked past the Service, with the sampled flag on each request, on new connections and on a kept one, until it is gone. Of those that it answered from 5 s before its deletion on, every one must have its server span.",
+    how: "In the roll out every pod is asked past the Service, with the sampled flag on each request, on new connections and on a kept one, until it is gone. Of those that it answered from 5 s before its deletion on, and in its last 10 s, every one must have its server span.",
     remedy: "Flush the span exporter after the last request and before exit, within the grace period.",
     rests_on: &[
         Kind::Load,
@@ -27,8 +27,12 @@ pub(super) const CHECK: Check = Check {
     judge,
 };
 
-/// Before its deletion a pod holds spans of about this time in its batch (OTEL_BSP_SCHEDULE_DELAY is 5 s).
+/// A pod holds spans of about this time in its batch (OTEL_BSP_SCHEDULE_DELAY is 5 s).
 const BATCH_MS: Millis = 5_000;
+
+/// What is older than that at the last answer has left a pod that was alive: whoever loses it (a bound on what callers may
+/// have traced, say, where kept connections gather on one pod) does not lose it by dying.
+const LAST_MS: Millis = 2 * BATCH_MS;
 
 fn judge(timeline: &Timeline) -> Finding {
     measure(timeline).unwrap_or_else(Finding::from)
@@ -47,7 +51,9 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
             .load
             .direct_requests(&pod.name, window)
             .filter(|(_, r)| r.trace_id.is_some() && !timeline.load.is_lost(r.template, r.outcome));
-        let answered: Vec<_> = answered.collect();
+        let mut answered: Vec<_> = answered.collect();
+        let last = answered.iter().map(|(_, r)| r.due).max().unwrap_or_default();
+        answered.retain(|(_, r)| r.due >= last - LAST_MS);
         pods += usize::from(!answered.is_empty());
         total += answered.len();
         let without = answered.iter().filter(|(_, r)| timeline.load.servers_of(r).is_empty());

@@ -37,7 +37,7 @@ pub(super) async fn run(stage: &Stage<'_>, progress: &mut Progress) -> Result<()
     }
     progress.tell(&format!("quiet phase of {} s under load, through the agents", QUIET.as_secs()));
     // Each pod is met, however the Service spreads: one that nobody asks anything connects to nothing.
-    stage.direct_traced(&stage.serving()).await?;
+    stage.meet(&stage.serving()).await?;
     stage.diary.begin(Step::Quiet, QUIET);
     sleep(QUIET).await;
     stage.diary.end(Step::Quiet);

@@ -68,7 +68,7 @@ pub(super) async fn roll_out(
 ) -> Result<bool, Failure> {
     stage.diary.begin(Step::RollOut, BEFORE + stage.target.least_roll);
     let leaving = stage.serving();
-    stage.direct_traced(&leaving).await?;
+    stage.direct_to_the_end(&leaving).await?;
     sleep(BEFORE).await;
     hold_some(stage, &leaving).await?;
     let told = |gone: usize, all: usize| progress.tell(&count(Step::RollOut, gone, all));
@@ -145,7 +145,7 @@ async fn follow(stage: &Stage<'_>, leaving: &[String]) -> Failure {
             leaving.iter().filter(|pod| table.contains_key(*pod)).cloned().collect()
         };
         if there != asked {
-            if let Err(failure) = stage.direct_traced(&there).await {
+            if let Err(failure) = stage.direct_to_the_end(&there).await {
                 return failure;
             }
             asked = there;

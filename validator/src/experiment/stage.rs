@@ -22,6 +22,9 @@ const DIRECT_RATE: f64 = 10.0;
 /// that wants everything traced (20 per second and pod in ours).
 const TRACED_RATE: f64 = 6.0;
 
+/// The same in the quiet phase, where the requests through the Service are what is looked at.
+const MET_RATE: f64 = 1.0;
+
 /// The parts of a run that steps share.
 pub(super) struct Stage<'a> {
     pub(super) cluster: &'a Cluster,
@@ -108,9 +111,14 @@ impl Stage<'_> {
         self.agents.direct(&DirectPlan { pods: self.aimed(pods), rate: DIRECT_RATE, drain: false }).await
     }
 
-    /// The same, with a trace of each.
-    pub(super) async fn direct_traced(&self, pods: &[String]) -> Result<(), Failure> {
+    /// The same, with a trace of each: it is the pods' end that is watched.
+    pub(super) async fn direct_to_the_end(&self, pods: &[String]) -> Result<(), Failure> {
         self.agents.direct(&DirectPlan { pods: self.aimed(pods), rate: TRACED_RATE, drain: true }).await
+    }
+
+    /// So few that no pod is without a trace, and none has more of them to make because of us.
+    pub(super) async fn meet(&self, pods: &[String]) -> Result<(), Failure> {
+        self.agents.direct(&DirectPlan { pods: self.aimed(pods), rate: MET_RATE, drain: true }).await
     }
 
     /// Those of the pods that are there, with their addresses.

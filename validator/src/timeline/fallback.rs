@@ -75,7 +75,8 @@ impl LoadView<'_> {
 
 impl Timeline<'_> {
     /// Templates of the chosen seconds inside a window of which 99 % took longer than this limit, and than twice what
-    /// is usual for them. A few answers decide about 99 %: seconds in which the run itself was disturbed are left out.
+    /// is usual for them. A few answers decide about 99 %: seconds in which the run itself was disturbed are left out,
+    /// unless they are so many that the rest tells nothing; then the judge strikes the whole.
     pub fn slower(
         &self,
         rests_on: &[Kind],
@@ -83,7 +84,9 @@ impl Timeline<'_> {
         floor_ms: f64,
         chosen: impl Fn(&SecondFact) -> bool,
     ) -> Vec<Slower> {
-        let calm = |second: &SecondFact| self.trust.explains(rests_on, None, second.during()).is_none();
+        let disturbed = |window| self.trust.explains(rests_on, None, window).is_some();
+        let too_many = disturbed(window);
+        let calm = |second: &SecondFact| too_many || !disturbed(second.during());
         let mut times: BTreeMap<usize, Histogram> = BTreeMap::new();
         let load = &self.load;
         for (_, second) in load.seconds_within(window).filter(|(_, second)| chosen(second) && calm(second)) {

@@ -1,9 +1,12 @@
 //! What is changed in evidence, and what is found in it to be changed.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use golive_validator::config::{Breaker, Need, Upstream};
 use golive_validator::evidence::{
     self, CallFact, Class, Edge, Evidence, Fact, Fault, FaultFact, MiddleTrouble, Millis, ObjectFact,
-    ObjectKind, ProbeFact, ProbeTarget, RequestFact, SecondFact, Step, StepFact, TrialEnd, Trouble,
+    ObjectKind, Outcome as Ended, ProbeFact, ProbeTarget, RequestFact, SecondFact, Step, StepFact, TrialEnd,
+    Trouble,
 };
 use serde_json::{Value, json};
 
@@ -74,6 +77,25 @@ pub(super) fn drop_spans(evidence: &mut Evidence, which: impl Fn(&evidence::Span
             trace.spans.retain(|span| !which(span));
         }
     }
+}
+
+/// No server span of the requests past the Service that each pod answered so many ms before its last one.
+pub(super) fn unserved(evidence: &mut Evidence, from: Millis, to: Millis) {
+    let requests =
+        evidence.facts.iter().filter_map(|f| if let Fact::Request(r) = f { Some(r) } else { None });
+    let asked: Vec<RequestFact> = requests
+        .filter(|r| r.pod.is_some() && r.parent_id.is_some() && matches!(r.outcome, Ended::Answered(_)))
+        .cloned()
+        .collect();
+    let mut last: BTreeMap<&str, Millis> = BTreeMap::new();
+    for request in &asked {
+        let due = last.entry(request.pod.as_deref().unwrap()).or_default();
+        *due = request.due.max(*due);
+    }
+    let inside = |r: &&RequestFact| (to..=from).contains(&(last[r.pod.as_deref().unwrap()] - r.due));
+    let parents: BTreeSet<&str> =
+        asked.iter().filter(inside).filter_map(|r| r.parent_id.as_deref()).collect();
+    drop_spans(evidence, |span| span.parent.as_deref().is_some_and(|parent| parents.contains(parent)));
 }
 
 /// The last object of a kind before dependencies are broken on purpose.
