@@ -24,4 +24,5 @@ pub mod plan;
 pub mod progress;
 pub mod pulse;
 pub mod report;
+mod selector;
 pub mod timeline;
