@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use golive_validator::check::{Case, Finding, Outcome};
 use golive_validator::checks::ALL;
+use golive_validator::config;
 use golive_validator::evidence::{self, Evidence};
 use golive_validator::judge::judge;
 use golive_validator::report::{Depth, Format, Report, schema};
@@ -304,4 +305,20 @@ fn the_page_of_six_million_requests_is_no_larger_than_that_of_a_few() {
     let page = rendered(&report, Format::Html);
     assert!(page.len() < 1_000_000, "{}", page.len());
     assert!(rendered(&report, Format::Json).len() < 1_000_000);
+}
+
+#[test]
+fn target_files_are_what_the_published_schema_says_and_a_wrong_key_is_not() {
+    let text = fs::read_to_string(root().join("docs/golive.schema.json")).unwrap();
+    let published: Value = from_str(&text).unwrap();
+    assert_eq!(published, serde_json::to_value(config::schema()).unwrap(), "run `make generate`");
+    let validator = jsonschema::draft202012::new(&published).unwrap();
+    for file in ["golive.yaml", "cluster/bare.golive.yaml", "validator/tests/foreign/base/golive.yaml"] {
+        let mut value: Value =
+            serde_saphyr::from_str(&fs::read_to_string(root().join(file)).unwrap()).unwrap();
+        let wrong: Vec<String> = validator.iter_errors(&value).map(|e| e.to_string()).collect();
+        assert!(wrong.is_empty(), "{file}: {wrong:?}");
+        value["spec"]["traffic"]["rait"] = 200.into();
+        assert!(!validator.is_valid(&value), "{file}");
+    }
 }

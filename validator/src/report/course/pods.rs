@@ -134,3 +134,29 @@ fn ends(termination: &Termination, changes: &mut Vec<(Millis, Phase)>, last: Mil
     }
     termination.gone.unwrap_or(last)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Generation, MAX_LANES, lanes};
+    use crate::evidence::read;
+    use crate::report::course::Axis;
+    use crate::timeline::Timeline;
+
+    #[test]
+    fn pods_that_are_gone_crowd_out_none_that_serves() {
+        let good = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/good.evidence.zst");
+        let evidence = read(&good).unwrap();
+        let mut timeline = Timeline::new(&evidence);
+        let of = |timeline: &Timeline, generation: Generation| {
+            let lanes = lanes(timeline, Axis::new(timeline));
+            lanes.iter().filter(|lane| lane.generation == generation).count()
+        };
+        let staying = of(&timeline, Generation::ToStay);
+        let found = timeline.pods[0].clone();
+        timeline.pods.splice(0..0, std::iter::repeat_n(found, 70));
+        assert_eq!(of(&timeline, Generation::Found), MAX_LANES);
+        assert!(staying > 0 && of(&timeline, Generation::ToStay) == staying);
+    }
+}
