@@ -293,7 +293,10 @@ fn with_a_baseline_only_what_is_new_fails_and_lost_requests_always() {
     let lost = judged("bare", &evidence("bare"));
     assert_eq!(lost.status.code(), Some(1));
     assert!(stderr(&lost).contains("no baseline accepts lost requests"), "{}", stderr(&lost));
-    let clean = saved("foreign", "clean.json", |report| line(report, "GL-T201")["outcome"] = "pass".into());
+    let clean = saved("foreign", "clean.json", |report| {
+        report["deployment"] = "foreign".into();
+        line(report, "GL-T201")["outcome"] = "pass".into();
+    });
     let new = judged("foreign", &clean);
     assert_eq!(new.status.code(), Some(1), "{}", stderr(&new));
 }
