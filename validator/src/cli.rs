@@ -12,8 +12,9 @@ pub use local::{LocalArgs, LocalGuardianArgs};
 
 use crate::config::{Protocol, Rate, Seconds, Template};
 use crate::explain::Language;
+use crate::failure::Failure;
 use crate::middle::PortPlan;
-use crate::report::{Depth, ReportFile};
+use crate::report::{Depth, Destination, ReportFile};
 
 /// Proves by experiment that a Kubernetes deployment is ready for production.
 #[derive(Debug, Parser)]
@@ -49,7 +50,7 @@ const JUDGE_EXAMPLES: &str = "Examples:
   validator judge golive-out/users.evidence.zst --report html=report.html
   validator judge golive-out/users.evidence.zst --baseline accepted.json
 
-With a baseline: exit 1 if anything that gates got worse, else 0, whatever had failed before.";
+With a baseline: exit 1 if anything that gates got worse or requests were lost, else 0, whatever had failed before.";
 
 const DIFF_EXAMPLES: &str = "Examples:
   validator diff last-release.json report.json
@@ -67,6 +68,7 @@ const LINT_EXAMPLES: &str = "Examples:
   validator lint manifests/
   helm template charts/service | validator lint -
   validator lint manifests/ --format sarif > lint.sarif
+  helm template charts/service | validator lint - --name charts/service/values.yaml --format sarif
 
 Exit codes: 1 if a blocker or major was found, else 0.";
 
@@ -253,6 +255,18 @@ pub struct ReportArgs {
 }
 
 impl ReportArgs {
+    /// Refuses what cannot be told side by side.
+    ///
+    /// # Errors
+    /// Exit 2 where two reports would stand on stdout, one after the other.
+    pub fn check(&self) -> Result<(), Failure> {
+        match self.report.iter().filter(|file| file.to == Destination::Stdout).count() {
+            0 | 1 => Ok(()),
+            _ => Err(Failure::usage("two reports cannot both go to stdout")
+                .hint("give one of them a path: --report json=report.json")),
+        }
+    }
+
     /// How much the terminal report tells.
     pub fn depth(&self) -> Depth {
         match (self.quiet, self.all) {
@@ -319,6 +333,9 @@ pub struct LintArgs {
     /// Files, folders, or - for stdin; all of them are looked at together
     #[arg(required = true, value_name = "FILE|FOLDER|-")]
     pub paths: Vec<PathBuf>,
+    /// What stdin is called in the findings: code scanning needs a file of the repository
+    #[arg(long, value_name = "PATH")]
+    pub name: Option<String>,
     /// How it is told
     #[arg(long, value_enum, default_value_t)]
     pub format: crate::lint::Format,

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::check::{Area, Check};
+use crate::lint::Rule;
 use crate::report::wrap;
 
 /// The languages in which remedies are shown.
@@ -34,6 +35,16 @@ impl Language {
             Self::Rust => "rust",
         }
     }
+}
+
+/// All there is to say of a rule of `validator lint`, as text.
+pub(crate) fn explain_rule(rule: &Rule) -> String {
+    let Rule { id, slug, severity, why, remedy, .. } = rule;
+    let claim =
+        format!("{}; `validator lint` reads it from manifests, no run judges it", slug.replace('-', " "));
+    let told = [("claim:", claim.as_str()), ("why:", why), ("remedy:", remedy)];
+    let lines = told.map(|(name, told)| wrap(&format!("{name:<8}"), told, 8));
+    format!("{id} {slug} (lint, {severity})\n\n{}\n", lines.join("\n"))
 }
 
 /// All there is to say of a check, as text.

@@ -26,5 +26,6 @@ pub mod platform;
 pub mod progress;
 pub mod pulse;
 pub mod report;
+mod selector;
 pub mod steer;
 pub mod timeline;

@@ -17,6 +17,7 @@ use crate::check::Severity;
 
 pub use manifest::ManifestError;
 pub use report::{Format, write};
+pub(crate) use rules::{ALL as RULES, Rule};
 
 /// What was found in a set of manifests.
 #[derive(Debug, Serialize)]

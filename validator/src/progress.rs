@@ -1,9 +1,10 @@
 //! Tells on stderr what is being done and how long it may still take: a line that moves on a terminal, plain lines elsewhere.
 
+use std::fmt;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// Lines on stderr; silent with `--quiet`.
 pub struct Progress {
@@ -79,10 +80,20 @@ impl Progress {
 /// Ticks by itself, so that a step that takes a minute is seen to be alive.
 fn bar() -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr_with_hz(4));
-    let style = ProgressStyle::with_template("{spinner} {wide_msg} {elapsed} [{bar:20}] about {eta} left");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
+    let style = ProgressStyle::with_template("{spinner} {wide_msg} {elapsed} [{bar:20}] about {left} s left")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key("left", left);
+    bar.set_style(style.progress_chars("=> "));
     bar.enable_steady_tick(Duration::from_millis(250));
     bar
+}
+
+/// What was expected less what is over: the steps are of very different lengths, so that nothing follows from how far the last
+/// one was.
+fn left(state: &ProgressState, out: &mut dyn fmt::Write) {
+    let left = state.len().unwrap_or(0).saturating_sub(state.elapsed().as_secs());
+    // Nothing is lost but a number on a line that moves.
+    write!(out, "{left}").ok();
 }
 
 /// What fits beside the bar.

@@ -8,6 +8,7 @@ mod html;
 mod identity;
 mod json;
 mod junit;
+mod legible;
 mod markdown;
 mod otlp;
 pub(crate) mod sarif;
@@ -21,7 +22,7 @@ use std::io::{self, Write};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::check::{Area, Finding, Outcome, Severity};
+use crate::check::{Area, Case, Finding, Outcome, Severity};
 use crate::exit::Exit;
 use crate::timeline::Timeline;
 
@@ -30,11 +31,25 @@ pub use course::Course;
 pub use difference::{Change, Difference, Direction};
 pub use file::{Destination, Format, ReportFile};
 pub use identity::Identity;
-pub use json::schema;
+pub use json::{SCHEMA, schema};
+pub(crate) use legible::legible;
 pub use otlp::trace;
 pub use steps::StepLine;
 pub use terminal::Depth;
 pub(crate) use wrap::wrap;
+
+/// The check of requests lost while pods are replaced. It cannot be waived, and reports know it by its code, which is never
+/// used for anything else.
+const LOST: &str = "GL-S201";
+
+/// Requests lost while pods were replaced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// How many count; nothing where the run cannot tell.
+    pub known: Option<u64>,
+    /// How many do not, since the run itself was disturbed.
+    pub struck: u64,
+}
 
 /// The report of one run.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq)]
@@ -82,7 +97,7 @@ pub struct NotTested {
 /// How long a run took.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema, PartialEq)]
 pub struct RunTime {
-    /// From its start to the end of its last step, in seconds.
+    /// From its start to the end of its last step, or to the last that is known of it, in seconds.
     pub took_s: f64,
     /// The sum of the unavoidable waits of its steps: declared delays, open times and windows, in seconds.
     pub least_s: f64,
@@ -163,6 +178,13 @@ impl Report {
         Outcome::ALL.map(|outcome| (outcome, count(outcome))).into_iter().filter(|(_, n)| *n > 0).collect()
     }
 
+    /// Its checks, failures first; the order of the catalogue among those that ended alike.
+    fn failures_first(&self) -> Vec<&CheckLine> {
+        let mut lines: Vec<&CheckLine> = self.checks.iter().collect();
+        lines.sort_by_key(|line| line.rank());
+        lines
+    }
+
     /// Pillars that pass, of four.
     pub fn passing(&self) -> usize {
         self.areas.iter().filter(|line| line.area.is_pillar() && line.outcome == Outcome::Pass).count()
@@ -173,6 +195,18 @@ impl Report {
         terminal::render(self, depth, out)
     }
 
+    /// Requests lost while pods were replaced: what the evidence says of them, and how many if it is an answer.
+    pub fn lost_while_rolling(&self) -> Lost {
+        let Some(line) = self.checks.iter().find(|line| line.id == LOST) else { return Lost::default() };
+        let finding = &line.finding;
+        let sum = |cases: &mut dyn Iterator<Item = &Case>| cases.map(|case| case.count).sum();
+        let known = matches!(finding.outcome, Outcome::Pass | Outcome::Fail | Outcome::Warn);
+        Lost {
+            known: known.then(|| sum(&mut finding.cases.iter())),
+            struck: sum(&mut finding.struck.iter().map(|struck| &struck.case)),
+        }
+    }
+
     /// Writes the report.
     pub fn write(&self, format: Format, out: &mut dyn Write) -> io::Result<()> {
         match format {
@@ -180,8 +214,8 @@ impl Report {
             Format::Json => json::render(self, out),
             Format::Junit => junit::render(self, out),
             Format::Sarif => sarif::render(self, out),
-            Format::Markdown => markdown::render(self, out),
-            Format::Html => html::render(self, out),
+            Format::Markdown => out.write_all(legible(&markdown::text(self)).as_bytes()),
+            Format::Html => out.write_all(legible(&html::text(self)).as_bytes()),
             Format::Otlp => Ok(serde_json::to_writer(out, &trace(self))?),
         }
     }
@@ -190,7 +224,7 @@ impl Report {
 impl RunTime {
     fn new(timeline: &Timeline) -> Self {
         let started = timeline.evidence.header.started;
-        let end = timeline.steps.iter().filter_map(|step| step.end).max().unwrap_or(started);
+        let end = timeline.ended();
         let least: u64 = timeline.steps.iter().map(|step| step.least_ms).sum();
         Self { took_s: (end - started) as f64 / 1000.0, least_s: least as f64 / 1000.0 }
     }
@@ -201,12 +235,53 @@ impl NotTested {
     pub fn new(timeline: &Timeline) -> Self {
         Self { systems: timeline.undeclared_systems(), left_out: timeline.left_out() }
     }
+
+    /// All of it in one line; nothing if everything was looked at.
+    fn told(&self) -> Option<String> {
+        let undeclared = (!self.systems.is_empty())
+            .then(|| format!("called but not declared: {}", self.systems.join(", ")));
+        let told: Vec<String> = undeclared.into_iter().chain(self.left_out.iter().cloned()).collect();
+        (!told.is_empty()).then(|| told.join("; "))
+    }
+}
+
+impl AreaLine {
+    /// Its box and its word in the checklist.
+    fn mark(&self) -> (&'static str, &'static str) {
+        match self.outcome {
+            Outcome::Pass => ("[x]", "PASS"),
+            Outcome::Fail => ("[ ]", "FAIL"),
+            _ => ("[?]", "INCONCLUSIVE"),
+        }
+    }
 }
 
 impl CheckLine {
+    /// Its place among others: what gates and failed, other failures, open questions, warnings, then the rest.
+    fn rank(&self) -> u8 {
+        match self.finding.outcome {
+            Outcome::Fail if self.is_gating_failure() => 0,
+            Outcome::Fail => 1,
+            Outcome::Inconclusive => 2,
+            Outcome::Warn => 3,
+            Outcome::Pass => 4,
+            Outcome::Skipped => 5,
+        }
+    }
+
+    /// Whether it has something to say.
+    fn is_noted(&self) -> bool {
+        !matches!(self.finding.outcome, Outcome::Pass | Outcome::Skipped)
+    }
+
     /// Whether it alone makes the verdict NO-GO.
     pub fn is_gating_failure(&self) -> bool {
         self.finding.outcome == Outcome::Fail && self.severity != Severity::Minor
+    }
+
+    /// Whether it is a proof that a verdict rests on.
+    pub fn is_gating_pass(&self) -> bool {
+        self.finding.outcome == Outcome::Pass && self.severity != Severity::Minor
     }
 
     /// Whether it alone keeps the verdict open.

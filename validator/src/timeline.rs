@@ -103,6 +103,14 @@ pub struct StepSpan {
 }
 
 impl<'a> Timeline<'a> {
+    /// When the run ended: with its last step, or, where a step never ended, with the last that is known of it.
+    pub fn ended(&self) -> Millis {
+        let is_whole = self.steps.iter().all(|step| step.end.is_some());
+        let last = self.evidence.facts.last().filter(|_| !is_whole || self.steps.is_empty()).map(Fact::at);
+        let edges = self.steps.iter().flat_map(|step| [Some(step.begin), step.end]).flatten();
+        edges.chain(last).max().unwrap_or(self.evidence.header.started)
+    }
+
     /// Puts the evidence in order.
     pub fn new(evidence: &'a Evidence) -> Self {
         let gaps = evidence.numbered().filter_map(|(line, fact)| match fact {

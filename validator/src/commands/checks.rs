@@ -10,6 +10,7 @@ use crate::cli::{CatalogueFormat, ChecksArgs, ExplainArgs};
 use crate::exit::Exit;
 use crate::explain::{self, Language};
 use crate::failure::Failure;
+use crate::lint::{RULES, Rule};
 use crate::report::catalogue;
 
 /// Lists all checks.
@@ -39,21 +40,28 @@ fn told(check: &Check) -> Value {
     })
 }
 
-/// Explains one check.
+/// Explains one check, or one rule of lint: both stand in code scanning by their codes.
 pub(super) fn explain(args: &ExplainArgs) -> Result<Exit, Failure> {
-    let check = find(&args.check).ok_or_else(|| {
-        let wanted = args.check.to_lowercase();
-        let alike = |check: &&Check| {
-            let by = |name: &str| strsim::jaro_winkler(name, &wanted);
-            by(&check.id.to_lowercase()).max(by(check.slug))
-        };
-        let nearest = ALL.iter().copied().max_by(|a, b| alike(a).total_cmp(&alike(b)));
-        let meant =
-            nearest.map(|check| format!("; the nearest is {} {}", check.id, check.slug)).unwrap_or_default();
-        Failure::usage(format!("no check `{}`", args.check))
-            .hint(format!("`validator checks` lists all of them{meant}"))
-    })?;
+    let is_named = |rule: &&&Rule| rule.id.eq_ignore_ascii_case(&args.check) || rule.slug == args.check;
     let languages: &[Language] = if args.language.is_empty() { &Language::ALL } else { &args.language };
-    anstream::stdout().lock().write_all(explain::explain(check, languages).as_bytes())?;
+    let text = match (find(&args.check), RULES.iter().find(is_named)) {
+        (Some(check), _) => explain::explain(check, languages),
+        (None, Some(rule)) => explain::explain_rule(rule),
+        (None, None) => return Err(unknown(&args.check)),
+    };
+    anstream::stdout().lock().write_all(text.as_bytes())?;
     Ok(Exit::Success)
+}
+
+fn unknown(name: &str) -> Failure {
+    let wanted = name.to_lowercase();
+    let alike = |(id, slug): &(&str, &str)| {
+        let by = |name: &str| strsim::jaro_winkler(name, &wanted);
+        by(&id.to_lowercase()).max(by(slug))
+    };
+    let checks = ALL.iter().map(|check| (check.id, check.slug));
+    let known = checks.chain(RULES.iter().map(|rule| (rule.id, rule.slug)));
+    let nearest = known.max_by(|a, b| alike(a).total_cmp(&alike(b)));
+    let meant = nearest.map(|(id, slug)| format!("; the nearest is {id} {slug}")).unwrap_or_default();
+    Failure::usage(format!("no check `{name}`")).hint(format!("`validator checks` lists all of them{meant}"))
 }

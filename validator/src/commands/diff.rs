@@ -9,9 +9,11 @@ use crate::report::Difference;
 /// Compares two reports or evidence files.
 ///
 /// # Errors
-/// Exit 2 for a file that is neither.
+/// Exit 2 for a file that is neither, and for reports of two deployments.
 pub(super) fn diff(args: &DiffArgs) -> Result<Exit, Failure> {
-    let difference = Difference::between(&saved::report(&args.before)?, &saved::report(&args.after)?);
+    let (before, after) = (saved::report(&args.before)?, saved::report(&args.after)?);
+    saved::of_one_target(&before, &after)?;
+    let difference = Difference::between(&before, &after);
     let mut out = anstream::stdout().lock();
     if args.json {
         serde_json::to_writer_pretty(&mut out, &difference)?;
@@ -19,5 +21,5 @@ pub(super) fn diff(args: &DiffArgs) -> Result<Exit, Failure> {
     } else {
         difference.print(&mut out)?;
     }
-    Ok(if difference.regressions().next().is_some() { Exit::NoGo } else { Exit::Success })
+    Ok(if difference.is_worse() { Exit::NoGo } else { Exit::Success })
 }

@@ -8,7 +8,7 @@ use crate::cli::InitArgs;
 use crate::cluster::{Cluster, deployment_name, objects};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::init::{Objects, paths, write};
+use crate::init::{Asked, Objects, paths, write};
 use crate::lint::objects_of;
 
 /// Writes a target file, and tells what was guessed.
@@ -30,7 +30,7 @@ pub(super) async fn init(args: &InitArgs) -> Result<Exit, Failure> {
             &std::fs::read_to_string(file)
                 .map_err(|e| Failure::usage(format!("--openapi: cannot read {}: {e}", file.display())))?,
         )?,
-        None => Vec::new(),
+        None => Asked::default(),
     };
     let written = write(&found, &paths)?;
     std::fs::write(&args.output, &written.text)

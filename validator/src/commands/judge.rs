@@ -13,23 +13,41 @@ use crate::report::{Difference, Report};
 
 /// Judges a file.
 pub(super) async fn judge(args: &JudgeArgs) -> Result<Exit, Failure> {
+    args.report.check()?;
     let evidence = read(&args.file).map_err(|e| {
         Failure::usage(e.to_string()).hint("evidence is written by `validator run` to golive-out/")
     })?;
     let report = crate::judge::judge(&evidence, ALL);
-    publish(&report, &args.report).await?;
-    match &args.baseline {
-        Some(file) => since(&saved::report(file)?, &report),
-        None => Ok(report.verdict.exit()),
+    let baseline = args.baseline.as_deref().map(saved::report).transpose()?;
+    let undelivered = publish(&report, &args.report).await;
+    let verdict = match &baseline {
+        Some(before) => since(before, &report)?,
+        None => report.verdict.exit(),
+    };
+    told(verdict, undelivered)
+}
+
+/// Nothing hangs on this exit code but what reads it: a report that did not arrive is told by it, unless it has worse to say.
+fn told(verdict: Exit, undelivered: Vec<Failure>) -> Result<Exit, Failure> {
+    let mut undelivered = undelivered.into_iter();
+    let first = if verdict == Exit::Success { undelivered.next() } else { None };
+    for failure in undelivered {
+        writeln!(anstream::stderr(), "{failure}").ok();
     }
+    first.map_or(Ok(verdict), Err)
 }
 
 /// What is new alone: for whoever begins with many failures, and takes them one by one. Told on stderr, since the report
 /// says what it always says.
 fn since(before: &Report, report: &Report) -> Result<Exit, Failure> {
+    saved::of_one_target(before, report)?;
     let difference = Difference::between(before, report);
     let (new, old) = (difference.regressions().count(), difference.still_failing.len());
+    let never = match difference.never_accepted.as_slice() {
+        [] => String::new(),
+        lost => format!("; {} fails, and no baseline accepts lost requests", lost.join(" ")),
+    };
     let run = &before.run;
-    writeln!(anstream::stderr(), "since {run}: {new} that gate got worse, {old} failed before too")?;
-    Ok(if new > 0 { Exit::NoGo } else { Exit::Success })
+    writeln!(anstream::stderr(), "since {run}: {new} that gate got worse, {old} failed before too{never}")?;
+    Ok(if difference.is_accepted() { Exit::Success } else { Exit::NoGo })
 }

@@ -17,6 +17,12 @@ pub(super) fn lint(args: &LintArgs) -> Result<Exit, Failure> {
     for path in &args.paths {
         sources.extend(read(path)?);
     }
+    if let Some(name) = &args.name {
+        sources
+            .iter_mut()
+            .filter(|source| source.name == "-")
+            .for_each(|source| name.clone_into(&mut source.name));
+    }
     let linted = lint::lint(&sources).map_err(|e| {
         Failure::usage(e.to_string())
             .hint("a chart is rendered first: helm template CHART | validator lint -")

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use http::{Request, header};
+use http::{Request, Uri, header};
 use http_body_util::Full;
 use hyper_util::rt::TokioIo;
 use prost::Message;
@@ -12,40 +12,51 @@ use tokio::time::timeout;
 
 use crate::cli::ReportArgs;
 use crate::failure::Failure;
-use crate::report::{Destination, Format, Report, ReportFile, trace};
+use crate::report::{Depth, Destination, Format, Report, ReportFile, trace};
 
 /// A collector that does not take a trace of some hundred spans within this time is told of.
 const SEND_WITHIN: Duration = Duration::from_secs(10);
 
-/// Writes the reports asked for; the terminal report goes to stdout unless one of them does. A reader that has seen
-/// enough (`| head -1`) changes neither: the verdict is the exit code.
+/// Writes the reports asked for, files first and a collector last; the terminal report goes to stdout unless one of them
+/// does. A reader that has seen enough (`| head -1`) changes nothing.
 ///
-/// # Errors
-/// Exit 2 for a file that cannot be written, exit 3 for a collector that does not take it.
-pub(super) async fn publish(report: &Report, args: &ReportArgs) -> Result<(), Failure> {
-    let mut is_taken = false;
+/// Returns what could not be delivered: exit 2 for a file that cannot be written, exit 3 for a collector that does not take
+/// it. None of them keeps another report back, and none is a verdict: whether it is the exit code is up to the caller.
+pub(super) async fn publish(report: &Report, args: &ReportArgs) -> Vec<Failure> {
+    let mut undelivered: Vec<Failure> =
+        args.report.iter().filter_map(|file| saved(report, file, args.depth()).err()).collect();
+    undelivered.extend(print(report, args).err());
     for file in &args.report {
-        match &file.to {
-            Destination::File(path) => {
-                let cannot =
-                    |e: std::io::Error| Failure::usage(format!("cannot write {}: {e}", path.display()));
-                std::fs::write(path, text(report, file).map_err(cannot)?).map_err(cannot)?;
-            }
-            Destination::Stdout => {
-                is_taken = true;
-                heard(anstream::stdout().lock().write_all(&text(report, file)?))?;
-            }
-            Destination::Collector(url) => send(report, url).await?,
+        if let Destination::Collector(url) = &file.to {
+            undelivered.extend(send(report, url).await.err());
         }
     }
-    if is_taken { Ok(()) } else { heard(report.print(args.depth(), &mut anstream::stdout().lock())) }
+    undelivered
+}
+
+fn saved(report: &Report, file: &ReportFile, depth: Depth) -> Result<(), Failure> {
+    let Destination::File(path) = &file.to else { return Ok(()) };
+    let written = text(report, file, depth).and_then(|text| std::fs::write(path, text));
+    written.map_err(|e| Failure::usage(format!("cannot write {}: {e}", path.display())))
+}
+
+fn print(report: &Report, args: &ReportArgs) -> Result<(), Failure> {
+    let mut out = anstream::stdout().lock();
+    match args.report.iter().find(|file| file.to == Destination::Stdout) {
+        Some(file) => heard(out.write_all(&text(report, file, args.depth())?)),
+        None => heard(report.print(args.depth(), &mut out)),
+    }
 }
 
 /// Colour is for a terminal alone.
-fn text(report: &Report, file: &ReportFile) -> std::io::Result<Vec<u8>> {
+fn text(report: &Report, file: &ReportFile, depth: Depth) -> std::io::Result<Vec<u8>> {
     let mut out = Vec::new();
-    report.write(file.format, &mut out)?;
-    if file.format != Format::Terminal || file.to == Destination::Stdout {
+    if file.format != Format::Terminal {
+        report.write(file.format, &mut out)?;
+        return Ok(out);
+    }
+    report.print(depth, &mut out)?;
+    if file.to == Destination::Stdout {
         return Ok(out);
     }
     let mut plain = anstream::StripStream::new(Vec::new());
@@ -61,7 +72,7 @@ fn heard(written: std::io::Result<()>) -> Result<(), Failure> {
 }
 
 /// One request of OTLP over HTTP (OpenTelemetry protocol specification); a base gets `/v1/traces`.
-async fn send(report: &Report, url: &str) -> Result<(), Failure> {
+async fn send(report: &Report, url: &Uri) -> Result<(), Failure> {
     let failed = |why: String| {
         Failure::environment(format!("--report otlp={url}: {why}"))
             .hint("expected a collector's port for OTLP over plain HTTP, such as http://localhost:4318")
@@ -75,17 +86,19 @@ async fn send(report: &Report, url: &str) -> Result<(), Failure> {
     }
 }
 
-async fn exported(report: &Report, url: &str) -> Result<u16, String> {
-    let uri: http::Uri = url.parse().map_err(|e| format!("{e}"))?;
-    let authority = uri.authority().ok_or("it names no host")?;
+async fn exported(report: &Report, url: &Uri) -> Result<u16, String> {
+    let authority = url.authority().ok_or("it names no host")?;
     let port = authority.port_u16().unwrap_or(80);
-    let stream = TcpStream::connect((authority.host(), port)).await.map_err(|e| e.to_string())?;
+    // A resolver knows an IPv6 address without its brackets alone (RFC 3986, 3.2.2).
+    let host = authority.host().trim_matches(['[', ']']);
+    let stream = TcpStream::connect((host, port)).await.map_err(|e| e.to_string())?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|e| e.to_string())?;
     // It ends with the sender.
     tokio::spawn(connection);
-    let path = if uri.path() == "/" { "/v1/traces" } else { uri.path() };
-    let request = Request::post(path)
+    let path = if url.path() == "/" { "/v1/traces" } else { url.path() };
+    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let request = Request::post(format!("{path}{query}"))
         .header(header::HOST, authority.as_str())
         .header(header::CONTENT_TYPE, "application/x-protobuf")
         .body(Full::new(bytes::Bytes::from(trace(report).encode_to_vec())))

@@ -2,6 +2,7 @@
 
 pub(super) mod signals;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -209,16 +210,26 @@ async fn prepare(
 
 /// An output that cannot be written is found out now, not after the run.
 pub(super) fn writable(reports: &ReportArgs, evidence: Option<&Path>) -> Result<(), Failure> {
-    let files = reports.report.iter().filter_map(ReportFile::path);
-    for path in files.chain(evidence) {
+    reports.check()?;
+    let files = reports.report.iter().filter_map(ReportFile::path).map(PathBuf::from);
+    for path in files.chain([evidence_file(evidence, "writable")]) {
+        let path = path.as_path();
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let made = folder.map_or(Ok(()), std::fs::create_dir_all);
         let there = path.exists();
         let opened = made.and_then(|()| std::fs::OpenOptions::new().append(true).create(true).open(path));
         let tried = opened.and_then(|_| if there { Ok(()) } else { std::fs::remove_file(path) });
-        tried.map_err(|e| Failure::usage(format!("cannot write {}: {e}", path.display())))?;
+        tried.map_err(|e| {
+            Failure::usage(format!("cannot write {}: {e}", path.display()))
+                .hint("name files in a folder that can be written: --evidence FILE, --report FORMAT=FILE")
+        })?;
     }
     Ok(())
+}
+
+/// Where the evidence of a run goes.
+fn evidence_file(given: Option<&Path>, run: &str) -> PathBuf {
+    given.map_or_else(|| PathBuf::from("golive-out").join(format!("{run}.evidence.zst")), Path::to_owned)
 }
 
 /// Saves the evidence before anything else can fail, then judges and tells.
@@ -229,9 +240,7 @@ pub(super) async fn conclude(
     failed: Option<Failure>,
     progress: &mut Progress,
 ) -> Result<Exit, Failure> {
-    let run = &evidence.plan().run;
-    let usual = || PathBuf::from("golive-out").join(format!("{run}.evidence.zst"));
-    let path = path.map_or_else(usual, Path::to_owned);
+    let path = evidence_file(path, &evidence.plan().run);
     write(&path, evidence).map_err(|e| Failure::environment(e.to_string()))?;
     progress.tell(&format!("evidence: {}", path.display()));
     if let Some(failure) = failed {
@@ -240,7 +249,10 @@ pub(super) async fn conclude(
     }
     let report = judge(evidence, ALL);
     progress.settle();
-    publish(&report, reports).await?;
+    // A report that does not arrive is no verdict: a candidate that passed is not taken back for it.
+    for undelivered in publish(&report, reports).await {
+        writeln!(anstream::stderr(), "{undelivered}").ok();
+    }
     Ok(report.verdict.exit())
 }
 
@@ -267,8 +279,61 @@ async fn leave(
 
 #[cfg(test)]
 mod tests {
-    use super::standing;
+    use std::path::Path;
+
+    use clap::Parser;
+
+    use super::{conclude, standing};
+    use crate::cli::{Cli, Command, RunArgs};
+    use crate::evidence::read;
     use crate::exit::Exit;
+    use crate::progress::Progress;
+
+    fn args(extra: &[&str]) -> RunArgs {
+        let line = ["validator", "run", "deployment/users", "--get", "/", "-q"];
+        match Cli::parse_from(line.iter().chain(extra)).command {
+            Command::Run(args) => *args,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_report_that_does_not_arrive_neither_changes_the_verdict_nor_keeps_another_back() {
+        let folder = std::env::temp_dir().join(format!("golive-conclude-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let at = |name: &str| folder.join(name).display().to_string();
+        // Bound and dropped: nobody listens there.
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let (otlp, lost, json) = (
+            format!("otlp=http://{closed}"),
+            format!("html={}", at("no/such/folder.html")),
+            format!("json={}", at("report.json")),
+        );
+        let text = format!("terminal={}", at("report.txt"));
+        let args = args(&[
+            "--evidence",
+            &at("e.zst"),
+            "--report",
+            &otlp,
+            "--report",
+            &lost,
+            "--report",
+            &json,
+            "--report",
+            &text,
+        ]);
+        let good = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/good.evidence.zst");
+        let (reports, file) = (&args.report, args.evidence.as_deref());
+        let ended = conclude(reports, file, &read(&good).unwrap(), None, &mut Progress::new(true)).await;
+        assert_eq!(ended.unwrap(), Exit::Success);
+        assert!(std::fs::read_to_string(at("report.json")).unwrap().contains("\"GO\""));
+        assert_eq!(
+            std::fs::read_to_string(at("report.txt")).unwrap().lines().count(),
+            3,
+            "-q holds for it too"
+        );
+        std::fs::remove_dir_all(folder).unwrap();
+    }
 
     #[test]
     fn a_go_whose_candidate_was_taken_back_is_not_exit_0() {

@@ -4,10 +4,12 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use serde_json::Value;
+
 use crate::checks::ALL;
 use crate::evidence;
 use crate::failure::Failure;
-use crate::report::Report;
+use crate::report::{Report, SCHEMA};
 
 /// What every zstd frame begins with (RFC 8878, 3.1.1).
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
@@ -26,8 +28,29 @@ pub(super) fn report(path: &Path) -> Result<Report, Failure> {
         return Ok(crate::judge::judge(&evidence, ALL));
     }
     let text = std::fs::read_to_string(path).map_err(cannot)?;
-    serde_json::from_str(&text).map_err(|e| {
-        Failure::usage(format!("{}: neither evidence nor a JSON report: {e}", path.display()))
+    parsed(&text).map_err(|why| {
+        Failure::usage(format!("{}: neither evidence nor a JSON report: {why}", path.display()))
             .hint("`validator run --report json=PATH` writes the one, `--evidence PATH` the other")
     })
+}
+
+fn parsed(text: &str) -> Result<Report, String> {
+    let value: Value = serde_json::from_str(text).map_err(|e| e.to_string())?;
+    match value["schema"].as_str() {
+        Some(SCHEMA) => serde_json::from_value(value).map_err(|e| e.to_string()),
+        other => Err(format!("its schema is {}, expected {SCHEMA}", other.unwrap_or("not named"))),
+    }
+}
+
+/// Two reports can be compared if they are about one deployment; its namespace may be that of a pull request.
+///
+/// # Errors
+/// Exit 2 if they are not.
+pub(super) fn of_one_target(before: &Report, after: &Report) -> Result<(), Failure> {
+    if before.deployment == after.deployment {
+        return Ok(());
+    }
+    let told =
+        format!("these are reports of two deployments: {} and {}", before.deployment, after.deployment);
+    Err(Failure::usage(told).hint("compare two runs of the same one"))
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Path;
+use super::{Asked, Path};
 use crate::failure::Failure;
 
 /// Paths that are taken at most.
@@ -12,16 +12,34 @@ const MAX_PATHS: usize = 20;
 ///
 /// # Errors
 /// Exit 2 for a text that is none.
-pub fn paths(document: &str) -> Result<Vec<Path>, Failure> {
+pub fn paths(document: &str) -> Result<Asked, Failure> {
     let wrong = |why: String| {
         Failure::usage(format!("the OpenAPI document: {why}"))
             .hint("expected OpenAPI 3 or Swagger 2, as JSON or YAML")
     };
     let document: Value = serde_saphyr::from_str(document).map_err(|e| wrong(e.to_string()))?;
     let all = document["paths"].as_object().ok_or_else(|| wrong("it has no `paths`".into()))?;
-    let base = document["basePath"].as_str().unwrap_or_default().trim_end_matches('/');
-    let gets = all.iter().filter_map(|(path, item)| asked(base, path, item, &document));
-    Ok(gets.take(MAX_PATHS).collect())
+    let base = base(&document);
+    let gets = all.iter().filter_map(|(path, item)| asked(&base, path, item, &document));
+    let mut paths: Vec<Path> = gets.collect();
+    let left_out = paths.len().saturating_sub(MAX_PATHS);
+    paths.truncate(MAX_PATHS);
+    Ok(Asked { paths, left_out })
+}
+
+/// What stands before every path: `basePath` of Swagger 2, the path of the first server of OpenAPI 3 (3.1, 4.8.5), with the
+/// defaults of its variables.
+fn base(document: &Value) -> String {
+    let server = &document["servers"][0];
+    let mut url = server["url"].as_str().or(document["basePath"].as_str()).unwrap_or_default().to_owned();
+    for (name, variable) in server["variables"].as_object().into_iter().flatten() {
+        url = url.replace(&format!("{{{name}}}"), variable["default"].as_str().unwrap_or_default());
+    }
+    let path = match url.split_once("://") {
+        Some((_, rest)) => rest.split_once('/').map(|(_, path)| format!("/{path}")).unwrap_or_default(),
+        None => url,
+    };
+    path.trim_end_matches('/').to_owned()
 }
 
 /// A GET whose every required parameter is known or can be guessed.

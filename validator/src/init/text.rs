@@ -56,27 +56,32 @@ fn depends(dependencies: &[Found]) -> String {
 "
         .to_owned();
     }
-    let mut text = String::from("  dependencies:\n");
+    let begin = if dependencies.iter().any(|found| found.is_sure) {
+        "  dependencies:\n"
+    } else {
+        "  dependencies: []\n"
+    };
+    let mut text = String::from(begin);
     for found in dependencies {
-        let at = match &found.at {
-            At::Service(service) => format!("service: {}", quoted(service)),
-            At::Host(host, port) => format!("host: {}, port: {port}", quoted(host)),
-        };
-        let guess = if found.guessed.is_some() { "guessed, " } else { "" };
-        let (name, protocol) = (quoted(&found.name), found.protocol.name());
-        let _ = writeln!(
-            text,
-            "    - {{ name: {name}, {at}, protocol: {protocol} }} # {guess}from {}",
-            found.from
-        );
-        if found.protocol == Protocol::Postgres {
-            text.push_str(BREAKER);
-        }
+        text.push_str(&entry(found));
     }
     if !dependencies.iter().any(|found| found.protocol == Protocol::Otlp) {
         text.push_str("    # No collector is named: without one tracing is not shown, and the verdict INCONCLUSIVE at best.\n    # - { name: traces, service: otel-collector.observability, protocol: otlp }\n");
     }
     text
+}
+
+/// What is not sure is for a person to take in: a run breaks what stands there.
+fn entry(found: &Found) -> String {
+    let at = match &found.at {
+        At::Service(service) => format!("service: {}", quoted(service)),
+        At::Host(host, port) => format!("host: {}, port: {port}", quoted(host)),
+    };
+    let mark = if found.is_sure { "" } else { "# " };
+    let guess = if found.guessed.is_some() { "guessed, " } else { "" };
+    let (name, protocol, from) = (quoted(&found.name), found.protocol.name(), &found.from);
+    let line = format!("    {mark}- {{ name: {name}, {at}, protocol: {protocol} }} # {guess}from {from}\n");
+    if found.is_sure && found.protocol == Protocol::Postgres { line + BREAKER } else { line }
 }
 
 const BREAKER: &str =

@@ -1,10 +1,9 @@
 //! All objects of the given manifests, and which belong together.
 
-use serde_json::Value;
-
 use super::Source;
 use super::manifest::{Manifest, ManifestError};
 use super::workload::Workload;
+use crate::selector::selects;
 
 /// Objects by what they are for.
 #[derive(Debug)]
@@ -39,8 +38,14 @@ impl Bundle {
 
     /// Services that select the pods of a workload.
     pub(super) fn services_of<'a>(&'a self, workload: &'a Workload) -> impl Iterator<Item = &'a Manifest> {
-        let selects = |service: &&Manifest| selects(service.get("/spec/selector"), workload);
+        let labels = workload.manifest.get("/spec/template/metadata/labels");
+        let selects = move |service: &&Manifest| selects(service.get("/spec/selector"), labels);
         self.services.iter().filter(|service| together(service, workload)).filter(selects)
+    }
+
+    /// Whether users come to a workload over the network, as far as it is declared.
+    pub(super) fn is_served(&self, workload: &Workload) -> bool {
+        workload.container()["ports"].is_array() || self.services_of(workload).next().is_some()
     }
 
     /// Disruption budgets of its namespace.
@@ -62,10 +67,4 @@ impl Bundle {
 fn together(one: &Manifest, workload: &Workload) -> bool {
     let (one, other) = (one.namespace(), workload.manifest.namespace());
     one == other || one.is_empty() || other.is_empty()
-}
-
-fn selects(selector: Option<&Value>, workload: &Workload) -> bool {
-    let labels = workload.manifest.get("/spec/template/metadata/labels");
-    let wanted = selector.and_then(Value::as_object).filter(|wanted| !wanted.is_empty());
-    wanted.is_some_and(|all| all.iter().all(|(key, value)| labels.and_then(|l| l.get(key)) == Some(value)))
 }

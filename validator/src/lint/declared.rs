@@ -29,18 +29,8 @@ const READ: [(&str, &str); 7] = [
 
 /// What they find.
 pub(super) fn hits(workload: &Workload, bundle: &Bundle) -> Vec<Hit> {
-    let probes = match Probes::read(workload) {
-        Ok(probes) => probes,
-        Err((at, text)) => {
-            let rule = (
-                "GL-H051",
-                "probe-port-exists",
-                Severity::Blocker,
-                "Name a port that the container declares.",
-            );
-            return vec![workload.hit(rule, said(at, text))];
-        }
-    };
+    // A rule of its own says why they cannot be read; nothing else can be said of the workload then.
+    let Ok(probes) = Probes::read(workload) else { return Vec::new() };
     let evidence = evidence(workload, bundle, probes);
     let timeline = Timeline::new(&evidence);
     let applies = |check: &&'static Check| applies(check.id, workload, bundle);
@@ -59,13 +49,18 @@ pub(super) fn hits(workload: &Workload, bundle: &Bundle) -> Vec<Hit> {
     .collect()
 }
 
+/// A probe that cannot be asked: where it stands, and why.
+pub(super) fn unreadable_probe(workload: &Workload) -> Option<(String, String)> {
+    Probes::read(workload).err()
+}
+
 /// What nobody asks for needs no probe; what an autoscaler counts, `replicas` does not say; only a Deployment surges.
 fn applies(id: &str, workload: &Workload, bundle: &Bundle) -> bool {
     match id {
-        "GL-H001" => workload.serves(bundle),
+        "GL-H001" => bundle.is_served(workload),
         "GL-R001" => workload.is_deployment(),
         "GL-R002" => workload.is_counted() && bundle.autoscaler_of(workload).is_none(),
-        "GL-R003" => workload.is_counted() && workload.serves(bundle),
+        "GL-R003" => workload.is_counted() && bundle.is_served(workload),
         _ => true,
     }
 }

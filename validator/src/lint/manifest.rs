@@ -15,7 +15,7 @@ use super::Source;
 pub struct ManifestError {
     /// The file.
     pub file: String,
-    /// What is wrong, with line and column, and the line itself.
+    /// What is wrong, with line and column, and nothing of what stands there.
     pub reason: String,
 }
 
@@ -34,8 +34,8 @@ impl Manifest {
     /// All objects of a source; those of a `kind: List` each by itself.
     pub(super) fn read(source: &Source) -> Result<Vec<Self>, ManifestError> {
         let wrong = |e: serde_saphyr::Error| {
-            // The parser names its input by a word of its own.
-            let reason = e.to_string().trim_start_matches("error: ").replace("<input>", &source.name);
+            // Without the lines around it: a folder of manifests holds Secrets, and this goes into the log of a pipeline.
+            let reason = e.without_snippet().to_string().trim_start_matches("error: ").to_owned();
             ManifestError { file: source.name.clone(), reason }
         };
         let trees: Vec<Spanned<Tree>> = serde_saphyr::from_multiple(&source.text).map_err(wrong)?;

@@ -1,6 +1,8 @@
 //! What was found, for people and for programs.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 use serde_sarif::sarif::{ResultKind, ResultLevel};
@@ -8,6 +10,7 @@ use serde_sarif::sarif::{ResultKind, ResultLevel};
 use super::{Hit, Linted, rules};
 use crate::check::Severity;
 use crate::checks;
+use crate::report::legible;
 use crate::report::sarif::{Place, Rule, found, write_log};
 
 /// How it is written.
@@ -54,6 +57,7 @@ fn terminal(linted: &Linted, out: &mut dyn Write) -> io::Result<()> {
         };
         let bold = Style::new().bold();
         let Hit { file, line, rule, slug, severity, object, text, remedy } = hit;
+        let (file, object, text) = (legible(file), legible(object), legible(text));
         writeln!(
             out,
             "{bold}{file}:{line}{bold:#}: {style}{severity}{style:#} {rule} {slug}: {object}: {text}"
@@ -82,7 +86,23 @@ fn result(hit: &Hit) -> serde_sarif::sarif::Result {
         Severity::Minor => ResultLevel::Warning,
     };
     let text = format!("{}: {}", hit.object, hit.text);
-    found(hit.rule, ResultKind::Fail, level, &text, Place::File(hit.file.clone(), hit.line))
+    found(hit.rule, ResultKind::Fail, level, &text, Place::File(uri(&hit.file), hit.line))
+}
+
+/// A relative reference (RFC 3986, 4.2) as code scanning can place it: from the working folder, with blanks encoded.
+fn uri(path: &str) -> String {
+    let here = std::env::current_dir().ok();
+    let inside = here.and_then(|here| Some(Path::new(path).strip_prefix(here).ok()?.display().to_string()));
+    let path = inside.unwrap_or_else(|| path.to_owned());
+    let mut uri = String::with_capacity(path.len());
+    for byte in path.trim_start_matches("./").bytes() {
+        if byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte) {
+            uri.push(char::from(byte));
+        } else {
+            let _ = write!(uri, "%{byte:02X}");
+        }
+    }
+    uri
 }
 
 /// Those that were met.

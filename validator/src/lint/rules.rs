@@ -13,27 +13,28 @@ use super::workload::{Said, Workload};
 use crate::check::Severity;
 
 /// One rule.
-pub(super) struct Rule {
+pub(crate) struct Rule {
     /// Its code.
-    pub(super) id: &'static str,
+    pub(crate) id: &'static str,
     /// The property that should hold.
-    pub(super) slug: &'static str,
+    pub(crate) slug: &'static str,
     /// What it means if it does not.
-    pub(super) severity: Severity,
+    pub(crate) severity: Severity,
     /// Why it matters.
-    pub(super) why: &'static str,
+    pub(crate) why: &'static str,
     /// What to change.
-    pub(super) remedy: &'static str,
+    pub(crate) remedy: &'static str,
     /// What it has to say.
     pub(super) find: fn(&Workload, &Bundle) -> Vec<Said>,
 }
 
 /// All of them.
-pub(super) const ALL: &[&Rule] = &[
+pub(crate) const ALL: &[&Rule] = &[
     &environment::OTLP_ENDPOINT,
     &environment::TRACING_ON,
     &environment::SERVICE_NAME,
     &environment::SECRETS,
+    &probes::PORT_EXISTS,
     &probes::ROOM,
     &probes::STARTUP,
     &shutdown::PRE_STOP_FITS,

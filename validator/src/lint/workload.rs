@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use super::Hit;
 use super::manifest::Manifest;
-use super::{Hit, bundle::Bundle};
 use crate::check::Severity;
 
 /// Its pods come from a template.
@@ -53,11 +53,6 @@ impl Workload {
     /// Whether its pods are counted by `replicas`.
     pub(super) fn is_counted(&self) -> bool {
         self.manifest.kind() != "DaemonSet"
-    }
-
-    /// Whether users come to it over the network, as far as it is declared.
-    pub(super) fn serves(&self, bundle: &Bundle) -> bool {
-        self.container()["ports"].is_array() || bundle.services_of(self).next().is_some()
     }
 
     /// Pointer of the container that serves.

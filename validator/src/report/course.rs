@@ -1,4 +1,5 @@
-//! What happened, on one axis of time: the data of the picture. Bounded, whatever the length of the run.
+//! What happened, on one axis of time: the data of the picture. Curves, marks, requests and the lanes of pods are bounded,
+//! whatever the length of the run; what is left out is counted.
 
 mod dependencies;
 mod load;
@@ -34,8 +35,12 @@ pub struct Course {
     pub endpoints: Vec<(f64, usize, usize)>,
     /// Endpoints that the strategy promises.
     pub promise: usize,
-    /// Each pod from its first sight to its end.
+    /// Each pod from its first sight to its end, of each generation so many.
     pub pods: Vec<PodLane>,
+    /// All pods of the run, also those without a lane.
+    pub pods_seen: usize,
+    /// Of these, those that were seen to end.
+    pub pods_ended: usize,
     /// Each dependency: calls, faults, circuits.
     pub dependencies: Vec<DependencyTrack>,
     /// When the run itself was disturbed, and why.
@@ -69,9 +74,7 @@ struct Axis {
 impl Axis {
     fn new(timeline: &Timeline) -> Self {
         let started = timeline.evidence.header.started;
-        let ends = timeline.steps.iter().filter_map(|step| step.end).max();
-        let last = timeline.evidence.facts.last().map(crate::evidence::Fact::at);
-        let end = ends.or(last).unwrap_or(started).max(started + 1_000);
+        let end = timeline.ended().max(started + 1_000);
         let length_s = (end - started) as f64 / 1000.0;
         let column_s = (length_s / MAX_COLUMNS as f64).ceil().max(1.0);
         Self { started, length_s, column_s, columns: (length_s / column_s).ceil() as usize }
@@ -94,6 +97,12 @@ impl Axis {
 }
 
 impl Course {
+    /// That some pods have no lane, if so.
+    pub fn without_lane(&self) -> Option<String> {
+        let more = self.pods_seen.saturating_sub(self.pods.len());
+        (more > 0).then(|| format!("{more} more pods have no lane: of each template the first are drawn."))
+    }
+
     /// Puts a run on its axis; the marks are those of the judged lines.
     pub fn new(timeline: &Timeline, lines: &[CheckLine]) -> Self {
         let axis = Axis::new(timeline);
@@ -117,6 +126,8 @@ impl Course {
             endpoints: timeline.endpoints.iter().map(endpoint).collect(),
             promise: (timeline.workload.replicas() - unavailable).max(0) as usize,
             pods: pods::lanes(timeline, axis),
+            pods_seen: timeline.pods.len(),
+            pods_ended: timeline.pods.iter().filter(|pod| pods::end(pod).is_some()).count(),
             dependencies: dependencies::tracks(timeline, axis),
             disturbances,
             marks: marks::marks(lines, &requests, axis),

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use http::Uri;
+
 /// A format a report can be written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -29,8 +31,8 @@ pub enum Destination {
     Stdout,
     /// A file.
     File(PathBuf),
-    /// A collector's URL; of a trace alone.
-    Collector(String),
+    /// A collector's URL, of plain HTTP and without user and password; of a trace alone.
+    Collector(Uri),
 }
 
 /// `FORMAT=PATH` of the command line.
@@ -84,10 +86,26 @@ impl FromStr for ReportFile {
         let to = match path {
             "" => return Err(format!("`{text}`: expected a path after `=`, or - for stdout")),
             "-" => Destination::Stdout,
-            url if format == Format::Otlp && url.contains("://") => Destination::Collector(url.to_owned()),
+            url if format == Format::Otlp && url.contains("://") => Destination::Collector(collector(url)?),
             path => Destination::File(path.into()),
         };
         Ok(Self { format, to })
+    }
+}
+
+/// What would go out unencrypted in place of encrypted is refused here, before a run begins; no message repeats a password.
+fn collector(url: &str) -> Result<Uri, String> {
+    let uri: Uri = url.parse().map_err(|e| format!("the URL of otlp=: {e}"))?;
+    let authority = uri.authority().ok_or("the URL of otlp= names no host")?;
+    match uri.scheme_str() {
+        _ if authority.as_str().contains('@') => {
+            Err("the URL of otlp= holds a user: expected a collector that takes traces without one".into())
+        }
+        Some("http") => Ok(uri),
+        other => Err(format!(
+            "otlp= over {}: expected plain http, such as a collector of one's own at http://localhost:4318",
+            other.unwrap_or("nothing")
+        )),
     }
 }
 
@@ -102,12 +120,22 @@ mod tests {
             assert_eq!(parsed, ReportFile { format, to: Destination::Stdout });
         }
         let sent: ReportFile = "otlp=http://localhost:4318".parse().unwrap();
-        assert_eq!(sent.to, Destination::Collector("http://localhost:4318".into()));
+        assert_eq!(sent.to, Destination::Collector("http://localhost:4318".parse().unwrap()));
         assert_eq!("html=a=b".parse::<ReportFile>().unwrap().path().unwrap().to_str(), Some("a=b"));
         for (wrong, told) in
             [("html", "FORMAT=PATH"), ("html=", "a path after"), ("pdf=x", "one of terminal, html")]
         {
             assert!(wrong.parse::<ReportFile>().unwrap_err().contains(told), "{wrong}");
+        }
+    }
+    #[test]
+    fn a_trace_is_never_sent_in_clear_text_to_where_tls_was_asked_for() {
+        for url in ["https://collector:4318", "grpc://collector:4317", "http://me:hunter2@collector:4318"] {
+            let told = format!("otlp={url}").parse::<ReportFile>().unwrap_err();
+            assert!(told.contains("expected") && !told.contains("hunter2"), "{told}");
+        }
+        for url in ["http://[::1]:4318", "http://collector/v1/traces?tenant=a"] {
+            assert!(format!("otlp={url}").parse::<ReportFile>().is_ok(), "{url}");
         }
     }
 }

@@ -5,20 +5,19 @@ mod checklist;
 mod curve;
 mod lanes;
 mod requests;
+mod row;
 mod tables;
-
-use std::io::{self, Write};
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::Report;
+use super::{Lost, Report};
 use crate::check::Outcome;
 
 const STYLE: &str = include_str!("html/report.css");
 const SCRIPT: &str = include_str!("html/report.js");
 
-pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    out.write_all(page(report).into_string().as_bytes())
+pub(super) fn text(report: &Report) -> String {
+    page(report).into_string()
 }
 
 fn page(report: &Report) -> Markup {
@@ -31,7 +30,7 @@ fn page(report: &Report) -> Markup {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 // Nothing in this page may reach the network, whatever a service has put into its errors.
-                meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
+                meta http-equiv="Content-Security-Policy" content="default-src 'none'; base-uri 'none'; form-action 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
                 link rel="icon" href="data:,";
                 title { (title) }
                 style { (PreEscaped(STYLE)) }
@@ -103,19 +102,29 @@ fn tiles(report: &Report) -> Vec<(&'static str, String, String)> {
     let load = &report.course.load;
     let sum =
         |of: fn(&super::course::ClassTrack) -> &Vec<u64>| -> u64 { load.classes.iter().flat_map(of).sum() };
-    let ended = report.course.pods.iter().filter(|pod| pod.end.is_some()).count();
     let faults: usize = report.course.dependencies.iter().map(|dependency| dependency.faults.len()).sum();
-    let losses = report.checks.iter().filter(|line| line.slug == "no-request-lost-during-rollout");
-    let lost: u64 = losses.flat_map(|line| &line.finding.cases).map(|case| case.count).sum();
+    let (lost, of) = lost(report);
     let passed = report.counts().iter().find(|(outcome, _)| *outcome == Outcome::Pass).map_or(0, |(_, n)| *n);
     vec![
         ("Pillars", format!("{} of 4", report.passing()), "pass".into()),
         ("Checks", format!("{passed} of {}", report.checks.len()), "pass".into()),
-        ("Lost while rolling", grouped(lost), format!("of {} requests", grouped(load.while_rolling))),
+        ("Lost while rolling", lost, of),
         ("Sent in all", grouped(sum(|track| &track.due)), "requests, faults included".into()),
         ("Faults injected", faults.to_string(), "for this target alone".into()),
-        ("Pods seen to end", ended.to_string(), format!("in {}", minutes(report.duration.took_s))),
+        (
+            "Pods seen to end",
+            report.course.pods_ended.to_string(),
+            format!("in {}", minutes(report.duration.took_s)),
+        ),
     ]
+}
+
+/// A number only where the run knows it: a zero that nobody measured is the worst that a page can say in large letters.
+fn lost(report: &Report) -> (String, String) {
+    let Lost { known, struck } = report.lost_while_rolling();
+    let of = format!("of {} requests", grouped(report.course.load.while_rolling));
+    let of = if struck > 0 { format!("{of}; {} struck, the run was disturbed", grouped(struck)) } else { of };
+    known.map_or_else(|| ("not known".to_owned(), "GL-S201 says why".to_owned()), |lost| (grouped(lost), of))
 }
 
 /// `27 074`, with a thin space that does not break.

@@ -23,14 +23,14 @@ pub struct Identity {
     pub policy: String,
     /// When the run began, RFC 3339.
     pub began: String,
-    /// When its last step ended, RFC 3339.
+    /// When its last step ended, or the last that is known of it, RFC 3339.
     pub ended: String,
 }
 
 impl Identity {
     pub(super) fn new(timeline: &Timeline) -> Self {
         let (plan, started) = (timeline.plan(), timeline.evidence.header.started);
-        let ended = timeline.steps.iter().filter_map(|step| step.end).max().unwrap_or(started);
+        let ended = timeline.ended();
         let (digest, template_hash) = candidate(timeline);
         let policy = if plan.policy == Policy::default() { "default" } else { "custom" };
         Self {

@@ -9,13 +9,14 @@ use super::Report;
 use crate::check::Finding;
 
 /// Version of the JSON report; a reader may rely on fields staying within one version.
-const SCHEMA: &str = "golive.dev/report/v1";
+pub const SCHEMA: &str = "golive.dev/report/v1";
 
 /// The report of one run of the gate.
 #[derive(JsonSchema, Serialize)]
 #[schemars(title = "Golive report")]
 struct Document<'a> {
-    /// Version of this format: `golive.dev/report/v1`.
+    /// Version of this format.
+    #[schemars(extend("const" = SCHEMA))]
     schema: &'static str,
     /// Pillars that pass, of four.
     passing: usize,

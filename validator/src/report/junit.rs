@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestSuite};
 
+use super::legible::legible;
 use super::{CheckLine, Report};
 use crate::check::{Area, Outcome};
 
@@ -17,8 +18,8 @@ pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         suite.add_test_cases(report.checks.iter().filter(|line| line.area == area).map(case));
         document.add_test_suite(suite);
     }
-    document.serialize(&mut *out).map_err(io::Error::other)?;
-    out.write_all(b"\n")
+    let text = document.to_string().map_err(io::Error::other)?;
+    writeln!(out, "{}", legible(&text))
 }
 
 fn properties(report: &Report) -> Vec<Property> {
@@ -36,17 +37,18 @@ fn properties(report: &Report) -> Vec<Property> {
     properties
 }
 
-/// Inconclusive is an error, a warning and a failed minor a success that says so: neither blocks a release.
+/// As the verdict counts: a blocker without an answer is an error, any other check without one is skipped; a warning and a failed
+/// minor are successes that say so. Else a CI system would call a GO unstable.
 fn case(line: &CheckLine) -> TestCase {
     let finding = &line.finding;
     let mut status = match finding.outcome {
         Outcome::Fail if line.is_gating_failure() => TestCaseStatus::non_success(NonSuccessKind::Failure),
         Outcome::Pass | Outcome::Warn | Outcome::Fail => TestCaseStatus::success(),
-        Outcome::Inconclusive => TestCaseStatus::non_success(NonSuccessKind::Error),
-        Outcome::Skipped => TestCaseStatus::skipped(),
+        Outcome::Inconclusive if line.is_open_blocker() => TestCaseStatus::non_success(NonSuccessKind::Error),
+        Outcome::Inconclusive | Outcome::Skipped => TestCaseStatus::skipped(),
     };
     status.set_message(&finding.summary).set_type(line.severity.to_string());
-    if matches!(finding.outcome, Outcome::Fail | Outcome::Inconclusive) {
+    if line.is_gating_failure() || line.is_open_blocker() {
         status.set_description(told(line));
     }
     let mut case = TestCase::new(format!("{} {}", line.id, line.slug), status);

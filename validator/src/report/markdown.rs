@@ -1,7 +1,6 @@
 //! The report as a comment on a pull request: the checklist on top, everything else folded.
 
 use std::fmt::Write as _;
-use std::io::{self, Write};
 
 use super::{AreaLine, CheckLine, Report};
 use crate::check::Outcome;
@@ -12,11 +11,12 @@ const MAX_CHARS: usize = 65_000;
 /// Cases of one check that are told.
 const MAX_CASES: usize = 5;
 
-pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn text(report: &Report) -> String {
     let mut text = head(report);
     let mut left_out = 0;
     let foot = foot(report);
-    for line in failures_first(report) {
+    // What passed is a number.
+    for line in report.failures_first().into_iter().filter(|line| line.is_noted()) {
         let section = section(line);
         if text.chars().count() + section.chars().count() + foot.chars().count() + 200 > MAX_CHARS {
             left_out += 1;
@@ -28,7 +28,7 @@ pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         let _ = writeln!(text, "\n{left_out} more checks had no room here; they are in the other reports.");
     }
     text.push_str(&foot);
-    out.write_all(text.as_bytes())
+    text
 }
 
 fn head(report: &Report) -> String {
@@ -43,12 +43,8 @@ fn head(report: &Report) -> String {
     for line in &report.areas {
         let _ = writeln!(text, "| {} | **{}** | {} |", mark_of(line.outcome), line.area.name(), reason(line));
     }
-    let not_tested = &report.not_tested;
-    let systems = (!not_tested.systems.is_empty())
-        .then(|| format!("called but not declared: {}", not_tested.systems.join(", ")));
-    let told: Vec<String> = systems.into_iter().chain(not_tested.left_out.iter().cloned()).collect();
-    if !told.is_empty() {
-        let _ = writeln!(text, "| ➖ | not tested | {} |", plain(&told.join("; ")));
+    if let Some(told) = report.not_tested.told() {
+        let _ = writeln!(text, "| ➖ | not tested | {} |", plain(&told));
     }
     text.push('\n');
     text
@@ -68,14 +64,6 @@ fn mark_of(outcome: Outcome) -> &'static str {
         Outcome::Inconclusive => "❔ INCONCLUSIVE",
         Outcome::Skipped => "➖ SKIPPED",
     }
-}
-
-/// Failures, open questions and warnings; what passed is a number.
-fn failures_first(report: &Report) -> Vec<&CheckLine> {
-    let of = |outcome| report.checks.iter().filter(move |line| line.finding.outcome == outcome);
-    let mut failed: Vec<&CheckLine> = of(Outcome::Fail).collect();
-    failed.sort_by_key(|line| !line.is_gating_failure());
-    failed.into_iter().chain(of(Outcome::Inconclusive)).chain(of(Outcome::Warn)).collect()
 }
 
 fn section(line: &CheckLine) -> String {
@@ -109,12 +97,13 @@ fn foot(report: &Report) -> String {
     let identity = &report.identity;
     let digest = identity.digest.as_deref().unwrap_or(&identity.image);
     format!(
-        "\n{}. Run `{}` of {:.0} s, ended {}; `{}`; policy {}; validator {}.\n",
+        "\n{}. Run `{}` of {:.0} s, ended {}; <code>{}</code>; policy {}; validator {}.\n",
         counts.join(", "),
         report.run,
         report.duration.took_s,
         identity.ended,
-        plain(digest),
+        // Nobody is called out of code (cmark-gfm leaves it alone), and a digest has to be copied as it is.
+        escaped(&entities(digest)),
         identity.policy,
         report.validator
     )
@@ -122,15 +111,35 @@ fn foot(report: &Report) -> String {
 
 /// Text that stays text inside of HTML, where Markdown is none.
 fn inside(text: &str) -> String {
+    entities(&unlinked(text))
+}
+
+/// The same where Markdown is read, also within a table.
+fn plain(text: &str) -> String {
+    escaped(&inside(text))
+}
+
+/// GitHub looks for mentions, references and addresses in what is rendered, so that no escape hides them: a space of no width
+/// does. They would notify people who have nothing to do with it.
+fn unlinked(text: &str) -> String {
+    const APART: &str = "\u{200b}";
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        safe.push(c);
+        if matches!(c, '@' | '#') {
+            safe.push_str(APART);
+        }
+    }
+    safe.replace("://", &format!(":{APART}//")).replace("www.", &format!("www{APART}."))
+}
+
+fn entities(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
             '<' => safe.push_str("&lt;"),
             '>' => safe.push_str("&gt;"),
             '&' => safe.push_str("&amp;"),
-            // Mentions and references would notify people who have nothing to do with it.
-            '@' => safe.push_str("&#64;"),
-            '#' => safe.push_str("&#35;"),
             '\n' | '\r' => safe.push(' '),
             other => safe.push(other),
         }
@@ -138,10 +147,10 @@ fn inside(text: &str) -> String {
     safe
 }
 
-/// Text that stays text: no markup of GitHub's Markdown and no HTML comes out of a pod's name or an error. Within a table.
-fn plain(text: &str) -> String {
+/// No markup of GitHub's Markdown comes out of a pod's name or an error.
+fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
-    for c in inside(text).chars() {
+    for c in text.chars() {
         if "|*_`[]\\~!".contains(c) {
             safe.push('\\');
         }
@@ -157,6 +166,7 @@ mod tests {
     #[test]
     fn what_a_service_says_is_no_markup_and_calls_nobody() {
         assert_eq!(plain("<b>*a*|b</b>"), r"&lt;b&gt;\*a\*\|b&lt;/b&gt;");
-        assert_eq!(plain("@oncall #1\n`x`"), r"&#64;oncall &#35;1 \`x\`");
+        assert_eq!(plain("@oncall #1\n`x`"), "@\u{200b}oncall #\u{200b}1 \\`x\\`");
+        assert_eq!(plain("http://a www.b.c"), "http:\u{200b}//a www\u{200b}.b.c");
     }
 }

@@ -1,5 +1,6 @@
 //! The report as SARIF 2.1.0 (OASIS), for code scanning. What a run found is about an object of the cluster, so that its
-//! results have logical locations; `validator lint` adds files and lines.
+//! results have logical locations; they point at the target file beside it, since GitHub refuses a log in which a result has no
+//! physical location. `validator lint` names the manifest and its line.
 
 use std::io::{self, Write};
 
@@ -12,6 +13,9 @@ use serde_sarif::sarif::{
 use super::{CheckLine, Report};
 use crate::check::{Outcome, Severity};
 use crate::checks;
+
+/// What declares the run, by its usual name: the report does not know how the file was called.
+const TARGET_FILE: &str = "golive.yaml";
 
 /// One rule.
 pub(crate) struct Rule {
@@ -29,7 +33,7 @@ pub(crate) struct Rule {
 pub(crate) enum Place {
     /// An object of a cluster.
     Object(String),
-    /// A file and a line of it, from 1.
+    /// A file, as a URI reference, and a line of it, from 1.
     File(String, usize),
 }
 
@@ -57,17 +61,18 @@ fn result(line: &CheckLine, place: Place) -> Option<Found> {
 
 /// One result.
 pub(crate) fn found(rule: &str, kind: ResultKind, level: ResultLevel, text: &str, place: Place) -> Found {
+    let physical = |path: String, line: usize| {
+        let file = ArtifactLocation::builder().uri(path).build();
+        let region = Region::builder().start_line(line.max(1) as i64).build();
+        PhysicalLocation::builder().artifact_location(file).region(region).build()
+    };
     let location = match place {
         Place::Object(name) => {
             let object = LogicalLocation::builder().fully_qualified_name(name).kind("resource").build();
-            Location::builder().logical_locations(vec![object]).build()
+            let beside = physical(TARGET_FILE.to_owned(), 1);
+            Location::builder().physical_location(beside).logical_locations(vec![object]).build()
         }
-        Place::File(path, line) => {
-            let file = ArtifactLocation::builder().uri(path).build();
-            let region = Region::builder().start_line(line.max(1) as i64).build();
-            let place = PhysicalLocation::builder().artifact_location(file).region(region).build();
-            Location::builder().physical_location(place).build()
-        }
+        Place::File(path, line) => Location::builder().physical_location(physical(path, line)).build(),
     };
     let message = Message::builder().text(text).build();
     Found::builder().rule_id(rule).kind(kind).level(level).message(message).locations(vec![location]).build()

@@ -13,7 +13,7 @@ pub struct StepLine {
     pub name: String,
     /// When it began, in seconds since the start of the run.
     pub from_s: f64,
-    /// How long it took, in seconds; 0 if it did not end.
+    /// How long it took, in seconds; one that did not end lasts as long as anything is known of the run.
     pub took_s: f64,
     /// What held before it.
     pub given: String,
@@ -40,7 +40,7 @@ pub(super) fn lines(timeline: &Timeline) -> Vec<StepLine> {
 }
 
 fn line(timeline: &Timeline, span: &StepSpan) -> StepLine {
-    let end = span.end.unwrap_or(span.begin);
+    let end = span.end.unwrap_or_else(|| timeline.ended());
     let load = timeline.load.all((span.begin, (end - 1).max(span.begin)));
     let (given, when, then) = story(span.step);
     let answers = load.times.0.iter().any(|count| *count > 0);

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
+use super::legible::legible;
 use super::wrap::wrap;
 use super::{AreaLine, CheckLine, NotTested, Report, RunTime, Verdict};
 use crate::check::{Area, Finding, Outcome, Struck};
@@ -46,7 +47,7 @@ pub(super) fn render(report: &Report, depth: Depth, out: &mut dyn Write) -> io::
     let counts: Vec<String> = report.counts().iter().map(|(outcome, n)| format!("{n} {outcome}")).collect();
     writeln!(out, "\nVERDICT: {} ({})", report.verdict, counts.join(", "))?;
     let RunTime { took_s, least_s } = report.duration;
-    writeln!(out, "run {}, validator {}", report.run, report.validator)?;
+    writeln!(out, "run {}, validator {}", legible(&report.run), legible(&report.validator))?;
     match least_s {
         0.0 => writeln!(out, "took {took_s:.0} s"),
         _ => writeln!(
@@ -59,28 +60,24 @@ pub(super) fn render(report: &Report, depth: Depth, out: &mut dyn Write) -> io::
 
 fn title(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let Report { deployment, version, namespace, .. } = report;
-    writeln!(out, "DEPLOY REQUEST: {deployment} {version} -> {namespace}")?;
+    writeln!(out, "DEPLOY REQUEST: {}", legible(&format!("{deployment} {version} -> {namespace}")))?;
     writeln!(out, "STATUS: {}", status(report.verdict))?;
     writeln!(out, "SRE go-live checklist: {}/4 passing", report.passing())
 }
 
 /// Failures, then open questions, then warnings; what passed and what does not apply on demand.
 fn checks(report: &Report, depth: Depth, out: &mut dyn Write) -> io::Result<()> {
-    let told =
-        |outcome: &Outcome| depth == Depth::All || !matches!(outcome, Outcome::Pass | Outcome::Skipped);
-    let order = [Outcome::Fail, Outcome::Inconclusive, Outcome::Warn, Outcome::Pass, Outcome::Skipped];
-    let of = |outcome| report.checks.iter().filter(move |line| line.finding.outcome == outcome);
-    let mut lines = order.into_iter().filter(told).flat_map(of).peekable();
-    if lines.peek().is_some() {
+    let lines = report.failures_first();
+    let told: Vec<&CheckLine> =
+        lines.iter().copied().filter(|line| depth == Depth::All || line.is_noted()).collect();
+    if !told.is_empty() {
         writeln!(out, "\nCHECKS")?;
     }
-    lines.try_for_each(|line| check(line, out))?;
-    let folded: usize =
-        order.into_iter().filter(|outcome| !told(outcome)).map(|outcome| of(outcome).count()).sum();
-    if folded > 0 {
-        writeln!(out, "\n{folded} checks passed or do not apply; --all shows them")?;
+    told.iter().try_for_each(|line| check(line, out))?;
+    match lines.len() - told.len() {
+        0 => Ok(()),
+        folded => writeln!(out, "\n{folded} checks passed or do not apply; --all shows them"),
     }
-    Ok(())
 }
 
 fn status(verdict: Verdict) -> String {
@@ -89,10 +86,11 @@ fn status(verdict: Verdict) -> String {
 }
 
 fn area(line: &AreaLine, out: &mut dyn Write) -> io::Result<()> {
-    let (mark, word, style) = match line.outcome {
-        Outcome::Pass => ("[x]", "PASS", green()),
-        Outcome::Fail => ("[ ]", "FAIL", red()),
-        _ => ("[?]", "INCONCLUSIVE", yellow()),
+    let (mark, word) = line.mark();
+    let style = match line.outcome {
+        Outcome::Pass => green(),
+        Outcome::Fail => red(),
+        _ => yellow(),
     };
     let more = if line.more > 0 { format!(" (and {} more)", line.more) } else { String::new() };
     let head = format!("{mark} {word:<12} {:<9} ", line.area.name());
@@ -104,15 +102,10 @@ fn area(line: &AreaLine, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn not_tested(NotTested { systems, left_out }: &NotTested, out: &mut dyn Write) -> io::Result<()> {
-    let undeclared =
-        (!systems.is_empty()).then(|| format!("called but not declared: {}", systems.join(", ")));
-    let told: Vec<String> = undeclared.into_iter().chain(left_out.iter().cloned()).collect();
-    if told.is_empty() {
-        return Ok(());
-    }
-    let (word, style) = ("NOT TESTED", if systems.is_empty() { Style::new() } else { yellow() });
-    let text = wrap(&format!("[-] {word:<22} "), &told.join("; "), TEXT);
+fn not_tested(not_tested: &NotTested, out: &mut dyn Write) -> io::Result<()> {
+    let Some(told) = not_tested.told() else { return Ok(()) };
+    let (word, style) = ("NOT TESTED", if not_tested.systems.is_empty() { Style::new() } else { yellow() });
+    let text = wrap(&format!("[-] {word:<22} "), &told, TEXT);
     writeln!(out, "{}", text.replacen(word, &styled(style, word), 1))
 }
 

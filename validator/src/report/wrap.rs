@@ -1,14 +1,17 @@
 //! Breaks text into lines of a width.
 
+use super::legible::legible;
+
 /// Width of every line of the terminal report.
 pub(super) const WIDTH: usize = 80;
 
-/// Lines of at most `WIDTH` columns, each after the first indented; words longer than a line stay whole.
+/// Lines of at most `WIDTH` columns, each after the first indented; words longer than a line stay whole. Nothing in the text
+/// reaches the terminal but as text; what stands `first` is the caller's.
 pub(crate) fn wrap(first: &str, text: &str, indent: usize) -> String {
     let mut lines = String::from(first);
     let mut column = first.chars().count();
     let mut at_start = true;
-    for word in text.split_whitespace() {
+    for word in legible(text).split_whitespace() {
         let length = word.chars().count();
         let space = usize::from(!at_start);
         if column + space + length > WIDTH && !at_start {

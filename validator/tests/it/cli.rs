@@ -4,6 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
+use serde_json::Value;
+
 fn validator(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_validator"))
         .args(args)
@@ -115,6 +117,21 @@ fn every_check_can_be_explained() {
 }
 
 #[test]
+fn every_rule_of_lint_that_the_docs_list_can_be_explained_as_they_list_it() {
+    let docs = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/lint.md")).unwrap();
+    let rows = docs.lines().filter(|line| line.starts_with("| GL-"));
+    let mut listed = 0;
+    for row in rows {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let explained = validator(&["explain", cells[0]]);
+        let text = String::from_utf8_lossy(&explained.stdout).into_owned();
+        assert!(text.contains(&format!("(lint, {})", cells[2])) && text.contains("remedy:"), "{row}: {text}");
+        listed += 1;
+    }
+    assert_eq!(listed, 15);
+}
+
+#[test]
 fn a_check_that_does_not_exist_leads_to_the_nearest_one() {
     let output = validator(&["explain", "no-restarts"]);
     assert_eq!(output.status.code(), Some(2));
@@ -132,24 +149,61 @@ fn completions_and_the_manual_page_know_every_command() {
     assert!(man.contains(".TH validator") && man.contains("validator\\-lint"), "{man}");
 }
 
+fn evidence(name: &str) -> String {
+    format!("{}/tests/fixtures/{name}.evidence.zst", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The JSON report of a fixture as one of deployment `users`, after a change.
+fn saved(fixture: &str, name: &str, change: impl Fn(&mut Value)) -> String {
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    validator(&["judge", &evidence(fixture), "-q", "--report", &format!("json={}", file.display())]);
+    let mut value: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    value["deployment"] = "users".into();
+    change(&mut value);
+    fs::write(&file, value.to_string()).unwrap();
+    file.display().to_string()
+}
+
+fn line<'a>(report: &'a mut Value, id: &str) -> &'a mut Value {
+    report["checks"].as_array_mut().unwrap().iter_mut().find(|line| line["id"] == id).unwrap()
+}
+
 #[test]
 fn diff_ends_with_1_for_what_got_worse_and_reads_reports_as_well_as_evidence() {
-    let file = |name: &str| format!("{}/tests/fixtures/{name}.evidence.zst", env!("CARGO_MANIFEST_DIR"));
-    let report = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("before.json");
-    let judged =
-        validator(&["judge", &file("good"), "-q", "--report", &format!("json={}", report.display())]);
-    assert_eq!(judged.status.code(), Some(0));
-    assert_eq!(String::from_utf8_lossy(&judged.stdout).lines().count(), 3);
-    let worse = validator(&["diff", report.to_str().unwrap(), &file("bare")]);
-    assert_eq!(worse.status.code(), Some(1));
+    let bare = saved("bare", "diff-bare.json", |_| {});
+    let worse = validator(&["diff", &evidence("good"), &bare]);
+    assert_eq!(worse.status.code(), Some(1), "{}", stderr(&worse));
     let text = String::from_utf8_lossy(&worse.stdout).into_owned();
     assert!(text.starts_with("GO -> NO-GO") && text.contains("GL-S201 pass -> fail"), "{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
-    assert_eq!(validator(&["diff", &file("bare"), &file("good")]).status.code(), Some(0));
-    assert_eq!(validator(&["diff", &file("bare"), &file("bare")]).status.code(), Some(0));
-    let neither = scratch("neither.json", b"{}");
-    let output = validator(&["diff", neither.to_str().unwrap(), &file("good")]);
-    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert_eq!(validator(&["diff", &bare, &evidence("good")]).status.code(), Some(0));
+    assert_eq!(validator(&["diff", &bare, &bare]).status.code(), Some(0));
+}
+
+#[test]
+fn diff_sees_what_got_worse_though_no_outcome_changed() {
+    let good = saved("good", "same-good.json", |_| {});
+    let fell = saved("good", "same-fell.json", |report| report["verdict"] = "NO-GO".into());
+    let told = validator(&["diff", &good, &fell]);
+    assert_eq!(told.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&told.stdout).contains("the verdict fell"), "{told:?}");
+    let lost = |name: &str, requests: &str| {
+        saved("bare", name, |report| line(report, "GL-S201")["measured"] = requests.into())
+    };
+    let more = validator(&["diff", &lost("same-few.json", "1"), &lost("same-more.json", "9000")]);
+    assert_eq!(more.status.code(), Some(1), "{}", String::from_utf8_lossy(&more.stdout));
+}
+
+#[test]
+fn diff_compares_nothing_that_cannot_be_compared() {
+    let neither = scratch("neither.json", b"{}").display().to_string();
+    let newer = saved("good", "newer.json", |report| report["schema"] = "golive.dev/report/v99".into());
+    let other = saved("good", "other.json", |report| report["deployment"] = "orders".into());
+    for (file, told) in [(neither, "schema"), (newer, "v99"), (other, "two deployments")] {
+        let output = validator(&["diff", &evidence("good"), &file]);
+        assert_eq!(output.status.code(), Some(2), "{file}");
+        assert!(stderr(&output).contains(told), "{}", stderr(&output));
+    }
 }
 
 #[test]
@@ -161,6 +215,31 @@ fn several_reports_come_from_one_run_and_one_of_them_may_take_stdout() {
     assert_eq!(output.status.code(), Some(0));
     assert!(output.stdout.starts_with(b"<?xml"), "the terminal report makes room");
     assert!(fs::read_to_string(page).unwrap().starts_with("<!DOCTYPE html>"));
+}
+
+#[test]
+fn two_reports_on_stdout_are_refused_and_the_terminal_report_obeys_its_depth() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/good.evidence.zst");
+    let two = validator(&["judge", file, "--report", "json=-", "--report", "junit=-"]);
+    assert_eq!((two.status.code(), two.stdout.len()), (Some(2), 0), "{}", stderr(&two));
+    let all = validator(&["judge", file, "--all", "--report", "terminal=-"]);
+    assert!(!String::from_utf8_lossy(&all.stdout).contains("--all shows them"));
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_found_out_before_anything_is_asked_of_a_cluster() {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("full");
+    fs::create_dir_all(&folder).unwrap();
+    // A file stands where the folder for the evidence would be: not even root can write there.
+    fs::write(folder.join("golive-out"), "").unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_validator"))
+        .args(["run", "deployment/users", "--get", "/"])
+        .env("KUBECONFIG", "/nonexistent/kubeconfig")
+        .current_dir(&folder)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("cannot write golive-out/"), "{}", stderr(&output));
 }
 
 #[test]
@@ -191,8 +270,11 @@ fn a_run_is_sent_to_a_collector_and_one_that_does_not_take_it_is_told_of() {
             std::io::copy(&mut stream, &mut std::io::sink()).ok();
             String::from_utf8_lossy(&begin[..read]).into_owned()
         });
-        let output = validator(&["judge", file, "-q", "--report", &url]);
+        let json = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("beside-{code}.json"));
+        let beside = format!("json={}", json.display());
+        let output = validator(&["judge", file, "-q", "--report", &url, "--report", &beside]);
         assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
+        assert!(json.exists() && !output.stdout.is_empty(), "no report waits for the collector");
         let request = collector.join().unwrap();
         assert!(request.starts_with("POST /v1/traces HTTP/1.1"), "{request}");
         assert!(request.contains("application/x-protobuf"), "{request}");
@@ -200,13 +282,21 @@ fn a_run_is_sent_to_a_collector_and_one_that_does_not_take_it_is_told_of() {
 }
 
 #[test]
-fn with_a_baseline_only_what_is_new_fails() {
-    let file = |name: &str| format!("{}/tests/fixtures/{name}.evidence.zst", env!("CARGO_MANIFEST_DIR"));
+fn with_a_baseline_only_what_is_new_fails_and_lost_requests_always() {
     let judged =
-        |name: &str, baseline: &str| validator(&["judge", &file(name), "-q", "--baseline", &file(baseline)]);
-    let same = judged("bare", "bare");
-    assert_eq!(same.status.code(), Some(0));
+        |name: &str, baseline: &str| validator(&["judge", &evidence(name), "-q", "--baseline", baseline]);
+    // The foreign service fails in tracing and loses nothing.
+    let same = judged("foreign", &evidence("foreign"));
+    assert_eq!(same.status.code(), Some(0), "{}", stderr(&same));
     assert!(String::from_utf8_lossy(&same.stdout).contains("BLOCKED (NO-GO)"), "the report stays whole");
     assert!(stderr(&same).contains("0 that gate got worse, "), "{}", stderr(&same));
-    assert_eq!(judged("bare", "good").status.code(), Some(1));
+    let lost = judged("bare", &evidence("bare"));
+    assert_eq!(lost.status.code(), Some(1));
+    assert!(stderr(&lost).contains("no baseline accepts lost requests"), "{}", stderr(&lost));
+    let clean = saved("foreign", "clean.json", |report| {
+        report["deployment"] = "foreign".into();
+        line(report, "GL-T201")["outcome"] = "pass".into();
+    });
+    let new = judged("foreign", &clean);
+    assert_eq!(new.status.code(), Some(1), "{}", stderr(&new));
 }

@@ -91,6 +91,17 @@ fn lint_ends_with_1_for_what_gates_and_reads_rendered_charts_from_stdin() {
 }
 
 #[test]
+fn what_is_wrong_with_a_manifest_is_told_without_the_secrets_beside_it() {
+    for broken in ["  labels: [", "  a: b: c", "\tx: 1", "  password: hunter3-very-secret"] {
+        let secret = format!("kind: Secret\nstringData:\n  password: hunter2-very-secret\n{broken}\n");
+        let output = validator(&["lint", "-"], &secret);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains("line ") && !told.contains("very-secret"), "{told}");
+    }
+}
+
+#[test]
 fn sarif_of_lint_keeps_to_its_schema_and_names_files_and_lines() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/manifests");
     let output = validator(&["lint", folder.to_str().unwrap(), "--format", "sarif"], "");
@@ -107,6 +118,17 @@ fn sarif_of_lint_keeps_to_its_schema_and_names_files_and_lines() {
         assert!(Path::new(place["artifactLocation"]["uri"].as_str().unwrap()).exists());
         assert!(place["region"]["startLine"].as_u64().unwrap() > 2);
     }
+}
+
+#[test]
+fn sarif_of_a_rendered_chart_names_the_file_that_stands_for_it() {
+    let bad = fs::read_to_string(manifests().into_iter().find(|p| p.ends_with("shell-entry.yaml")).unwrap())
+        .unwrap();
+    let output =
+        validator(&["lint", "-", "--name", "./charts/my service/values.yaml", "--format", "sarif"], &bad);
+    let value: Value = from_slice(&output.stdout).unwrap();
+    let place = &value["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "charts/my%20service/values.yaml");
 }
 
 #[test]

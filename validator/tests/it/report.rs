@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use golive_validator::check::{Case, Finding, Outcome};
 use golive_validator::checks::ALL;
-use golive_validator::evidence;
+use golive_validator::config;
+use golive_validator::evidence::{self, Evidence};
 use golive_validator::judge::judge;
 use golive_validator::report::{Depth, Format, Report, schema};
+use pulldown_cmark::Event;
 use serde_json::{Value, from_str};
 
 use crate::harness::six_million;
@@ -34,6 +36,85 @@ fn rendered(report: &Report, format: Format) -> String {
 /// Checks that gate and failed.
 fn failures(report: &Report) -> usize {
     report.checks.iter().filter(|line| line.is_gating_failure()).count()
+}
+
+/// The same run, of which nothing is known after so many seconds.
+fn cut(run: Evidence, after_s: i64) -> Evidence {
+    let end = run.header.started + after_s * 1_000;
+    let facts = run.facts.into_iter().filter(|fact| fact.at() <= end).collect();
+    Evidence::new(run.header, facts)
+}
+
+#[test]
+fn a_run_that_was_cut_off_has_its_last_moment_on_the_axis_and_claims_no_zero() {
+    let run = evidence::read(&fixture("good.evidence.zst")).unwrap();
+    let started = run.header.started;
+    let run = cut(run, 110);
+    let until = (run.facts.last().unwrap().at() - started) as f64 / 1000.0;
+    let report = judge(&run, ALL);
+    assert!(until > 100.0, "{until}");
+    assert!((report.course.length_s - until).abs() < 0.01, "{} of {until}", report.course.length_s);
+    assert!((report.duration.took_s - until).abs() < 0.01, "{:?}", report.duration);
+    let step = report.steps.last().unwrap();
+    assert!((step.from_s + step.took_s - until).abs() < 0.01 && step.took_s > 1.0, "{step:?}");
+    assert_eq!(report.lost_while_rolling().known, None);
+    let page = rendered(&report, Format::Html);
+    assert!(page.contains("Lost while rolling</dt><dd>not known"), "no zero that nobody measured");
+    let known = judge(&evidence::read(&fixture("bare.evidence.zst")).unwrap(), ALL).lost_while_rolling();
+    assert!(known.known.unwrap() > 0, "{known:?}");
+}
+
+#[test]
+fn nothing_that_a_service_says_reaches_the_terminal_or_turns_a_line_around() {
+    let mut report = report("bare");
+    let forged = "x \u{1b}]0;t\u{7}\u{1b}[2J\u{1b}[1;32mSTATUS: APPROVED \u{202e}desrever \u{9b}2J";
+    for line in &mut report.checks {
+        let cases = [Case::at(1, forged, 2), Case::at(2, forged, 3)];
+        line.finding = Finding::unless(cases, "").counted(forged).details([forged.to_owned()]);
+    }
+    report.areas.iter_mut().for_each(|area| area.reason = forged.into());
+    report.not_tested.systems.push(forged.into());
+    report.version = forged.into();
+    let mut printed = Vec::new();
+    report.print(Depth::All, &mut printed).unwrap();
+    let printed = String::from_utf8(printed).unwrap();
+    assert!(!printed.contains("\u{1b}[2J") && !printed.contains("\u{1b}]0") && !printed.contains('\u{7}'));
+    for format in [Format::Terminal, Format::Html, Format::Markdown, Format::Junit] {
+        let text = rendered(&report, format);
+        assert!(text.contains("desrever"), "{format:?}");
+        assert!(!text.contains('\u{202e}') && !text.contains('\u{9b}'), "{format:?}");
+    }
+}
+
+#[test]
+fn the_page_has_lanes_for_the_pods_that_stay_however_many_there_were() {
+    let page = |pods_seen: usize| {
+        let mut report = report("good");
+        report.course.pods_seen = pods_seen;
+        rendered(&report, Format::Html)
+    };
+    let drawn = report("good").course.pods.len();
+    assert!(
+        page(drawn + 7).contains("7 more pods have no lane")
+            && page(drawn + 7).contains(&format!("Pods ({})", drawn + 7))
+    );
+    assert!(!page(drawn).contains("have no lane"));
+}
+
+#[test]
+fn a_comment_names_the_digest_as_it_can_be_copied() {
+    let report = report("good");
+    let digest = report.identity.digest.clone().unwrap();
+    let text = rendered(&report, Format::Markdown);
+    let mut read = String::new();
+    for event in pulldown_cmark::Parser::new(&text) {
+        match event {
+            Event::Text(text) | Event::Code(text) => read.push_str(&text),
+            Event::SoftBreak | Event::End(_) => read.push('\n'),
+            _ => {}
+        }
+    }
+    assert!(digest.contains("@sha256:") && read.contains(&digest), "{digest} is not in {read}");
 }
 
 /// A report whose every check failed in a thousand ways, with markup and control characters in what services say.
@@ -86,6 +167,14 @@ fn sarif_keeps_to_its_schema_and_tells_failures_as_errors() {
         assert!(wrong.is_empty(), "{wrong:?}");
         let run = &value["runs"][0];
         assert_eq!(run["tool"]["driver"]["rules"].as_array().unwrap().len(), ALL.len());
+        for result in run["results"].as_array().unwrap() {
+            let place = &result["locations"][0]["physicalLocation"];
+            assert_eq!(
+                place["artifactLocation"]["uri"], "golive.yaml",
+                "GitHub refuses a log without: {result}"
+            );
+            assert!(place["region"]["startLine"].as_u64().unwrap() > 0);
+        }
         let level = |result: &&Value| result["level"] == "error";
         let found = run["results"].as_array().unwrap().iter().filter(level).count();
         assert_eq!(found, failures(&report));
@@ -94,10 +183,13 @@ fn sarif_keeps_to_its_schema_and_tells_failures_as_errors() {
 
 #[test]
 fn junit_has_a_case_per_check_and_counts_as_the_verdict_does() {
-    for report in [report("good"), report("bare")] {
+    let minor =
+        report("foreign").checks.into_iter().filter(|line| line.finding.outcome == Outcome::Inconclusive);
+    assert!(minor.filter(|line| !line.is_open_blocker()).count() > 0, "or this test tells nothing of them");
+    for report in [report("good"), report("bare"), report("foreign")] {
         let read = quick_junit::Report::deserialize_from_str(&rendered(&report, Format::Junit)).unwrap();
         let sum = |of: fn(&quick_junit::TestSuite) -> usize| read.test_suites.iter().map(of).sum::<usize>();
-        let open = report.checks.iter().filter(|line| line.finding.outcome == Outcome::Inconclusive).count();
+        let open = report.checks.iter().filter(|line| line.is_open_blocker()).count();
         assert_eq!(read.test_suites.len(), 6);
         assert_eq!(
             (sum(|s| s.tests), sum(|s| s.failures), sum(|s| s.errors)),
@@ -113,7 +205,7 @@ fn a_comment_fits_a_pull_request_and_begins_with_the_checklist() {
     let text = rendered(&worst(), Format::Markdown);
     assert!(text.chars().count() <= 65_000, "{}", text.chars().count());
     assert!(text.contains("more checks had no room here"));
-    assert!(!text.contains("<script>") && !text.contains("@everyone"));
+    assert!(!text.contains("<script>") && !text.contains("@everyone") && !text.contains("&#64;"));
     assert_eq!(text.matches("<details>").count(), text.matches("</details>").count());
     let bare = rendered(&report("bare"), Format::Markdown);
     assert!(bare.starts_with("## ⛔ BLOCKED: `users-bare`"), "{bare}");
@@ -161,6 +253,9 @@ fn every_link_of_the_page_leads_to_something_in_it_and_none_leaves_it() {
             !page.contains("http://") && !page.contains("https://") && !page.contains(" src="),
             "it would use the network"
         );
+        for closed in ["default-src 'none'", "base-uri 'none'", "form-action 'none'"] {
+            assert!(page.contains(closed), "{closed}");
+        }
         assert!(page.len() < 2_000_000, "{}", page.len());
     }
 }
@@ -210,4 +305,20 @@ fn the_page_of_six_million_requests_is_no_larger_than_that_of_a_few() {
     let page = rendered(&report, Format::Html);
     assert!(page.len() < 1_000_000, "{}", page.len());
     assert!(rendered(&report, Format::Json).len() < 1_000_000);
+}
+
+#[test]
+fn target_files_are_what_the_published_schema_says_and_a_wrong_key_is_not() {
+    let text = fs::read_to_string(root().join("docs/golive.schema.json")).unwrap();
+    let published: Value = from_str(&text).unwrap();
+    assert_eq!(published, serde_json::to_value(config::schema()).unwrap(), "run `make generate`");
+    let validator = jsonschema::draft202012::new(&published).unwrap();
+    for file in ["golive.yaml", "cluster/bare.golive.yaml", "validator/tests/foreign/base/golive.yaml"] {
+        let mut value: Value =
+            serde_saphyr::from_str(&fs::read_to_string(root().join(file)).unwrap()).unwrap();
+        let wrong: Vec<String> = validator.iter_errors(&value).map(|e| e.to_string()).collect();
+        assert!(wrong.is_empty(), "{file}: {wrong:?}");
+        value["spec"]["traffic"]["rait"] = 200.into();
+        assert!(!validator.is_valid(&value), "{file}");
+    }
 }

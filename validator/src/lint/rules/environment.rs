@@ -76,8 +76,10 @@ fn endpoint(name: &str, value: &str, protocol: Option<&str>) -> Option<String> {
         return None;
     }
     let Some((_, rest)) = value.split_once("://").filter(|(scheme, _)| scheme.starts_with("http")) else {
+        // A user and a password may stand before the host.
+        let host = value.rsplit('@').next().unwrap_or(value);
         return Some(format!(
-            "{name}: `{value}` has no http:// or https://, which most SDKs refuse or misread"
+            "{name}: `{host}` has no http:// or https://, which most SDKs refuse or misread"
         ));
     };
     let (host, path) =
@@ -130,18 +132,32 @@ fn secrets(workload: &Workload, _: &Bundle) -> Vec<Said> {
     found.map(|(at, name, _)| said(at, format!("`{name}` holds a secret in the clear"))).collect()
 }
 
-/// By its name, or a URL with a password in it; references to other variables and files are none.
+/// By how its name ends, or a URL with a password in it; references to other variables and files are none, and neither is what
+/// only tells of a secret (`TOKEN_ISSUER`, `PASSWORD_HASH`).
 fn is_secret(name: &str, value: &str) -> bool {
-    const WORDS: [&str; 7] = ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "API_KEY", "APIKEY", "PRIVATE_KEY"];
-    const REFERENCES: [&str; 5] = ["_FILE", "_PATH", "_NAME", "_URL", "_TTL"];
-    let upper = name.to_uppercase();
+    const ENDS: [&str; 9] = [
+        "PASSWORD",
+        "PASSWD",
+        "PASSPHRASE",
+        "SECRET",
+        "TOKEN",
+        "APIKEY",
+        "API_KEY",
+        "PRIVATE_KEY",
+        "ACCESS_KEY",
+    ];
+    const WORDS: [&str; 5] = ["PASS", "PWD", "AUTH", "CREDENTIAL", "CREDENTIALS"];
+    // Ways to authenticate, and switches.
+    const NONE: [&str; 9] = ["true", "false", "basic", "bearer", "digest", "ldap", "none", "oauth2", "oidc"];
     if value.is_empty() || value.contains("$(") || value.starts_with('/') {
         return false;
     }
-    let named =
-        WORDS.iter().any(|word| upper.contains(word)) && !REFERENCES.iter().any(|end| upper.ends_with(end));
-    let number_or_flag = value.parse::<f64>().is_ok() || matches!(value, "true" | "false");
-    named && !number_or_flag || has_password(value)
+    let upper = name.to_uppercase();
+    let last = upper.rsplit('_').next().unwrap_or_default();
+    let named = ENDS.iter().any(|end| upper.ends_with(end))
+        || upper.ends_with("SECRET_KEY")
+        || (WORDS.contains(&last) && upper != last);
+    named && !NONE.contains(&value.to_lowercase().as_str()) || has_password(value)
 }
 
 fn has_password(value: &str) -> bool {
@@ -159,6 +175,7 @@ mod tests {
         for (value, protocol, told) in [
             ("http://otel:4318/v1/traces", None, "once more"),
             ("otel:4317", None, "no http://"),
+            ("user:hunter3@otel:4317", None, "`otel:4317` has no http://"),
             ("http://otel:4317", Some("http/protobuf"), "port of gRPC"),
             ("http://otel:4318", Some("grpc"), "http/protobuf"),
         ] {
@@ -171,7 +188,17 @@ mod tests {
 
     #[test]
     fn secrets_are_known_by_name_and_by_the_password_in_a_url() {
-        assert!(is_secret("DB_PASSWORD", "hunter2") && is_secret("DATABASE_URL", "postgres://u:p@db/x"));
+        for (name, value) in [
+            ("DB_PASSWORD", "hunter2"),
+            ("DATABASE_URL", "postgres://u:p@db/x"),
+            ("DB_PASS", "hunter2"),
+            ("REDIS_AUTH", "hunter2"),
+            ("GCP_CREDENTIALS", "{}"),
+            ("PIN_PASSWORD", "123456"),
+            ("AWS_SECRET_ACCESS_KEY", "x"),
+        ] {
+            assert!(is_secret(name, value), "{name}");
+        }
         for (name, value) in [
             ("DB_PASSWORD_FILE", "/run/x"),
             ("TOKEN_TTL", "30s"),
@@ -179,6 +206,11 @@ mod tests {
             ("MAX_TOKENS", "100"),
             ("API_KEY", "$(KEY)"),
             ("USE_SECRET", "true"),
+            ("TOKEN_ISSUER", "https://id.example.com"),
+            ("TOKEN_AUDIENCE", "shop"),
+            ("PASSWORD_HASH", "bcrypt"),
+            ("COMPASS", "north"),
+            ("PROXY_AUTH", "basic"),
         ] {
             assert!(!is_secret(name, value), "{name}");
         }

@@ -1,11 +1,21 @@
-//! Probes that the container has no room to answer.
+//! Probes that cannot be asked, and those that the container has no room to answer.
 
 use serde_json::Value;
 
 use super::Rule;
 use crate::check::Severity;
 use crate::lint::bundle::Bundle;
+use crate::lint::declared::unreadable_probe;
 use crate::lint::workload::{Said, Workload, said};
+
+pub(super) const PORT_EXISTS: Rule = Rule {
+    id: "GL-H051",
+    slug: "probe-port-exists",
+    severity: Severity::Blocker,
+    why: "A probe that asks a port by a name that nobody declares fails for ever: the pod never becomes Ready, or is restarted.",
+    remedy: "Name a port that the container declares.",
+    find: port_exists,
+};
 
 pub(super) const ROOM: Rule = Rule {
     id: "GL-H052",
@@ -30,6 +40,10 @@ const THROTTLED_M: u64 = 200;
 
 /// A start that takes longer than this is slow.
 const SLOW_START_S: u64 = 30;
+
+fn port_exists(workload: &Workload, _: &Bundle) -> Vec<Said> {
+    unreadable_probe(workload).map(|(at, text)| said(at, text)).into_iter().collect()
+}
 
 fn room(workload: &Workload, _: &Bundle) -> Vec<Said> {
     let container = workload.container();

@@ -62,10 +62,10 @@ fn is_shell(container: &Value) -> bool {
     let words = |field: &str| container[field].as_array().into_iter().flatten().filter_map(Value::as_str);
     let line: Vec<&str> = words("command").chain(words("args")).collect();
     let [shell, flags, script, ..] = line[..] else { return false };
-    let is_shell = ["sh", "bash", "ash", "dash"].contains(&shell.rsplit('/').next().unwrap_or(shell));
+    // bash hands over by itself to the last simple command; dash does not, and what `sh` is depends on the image.
+    let is_shell = ["sh", "ash", "dash"].contains(&shell.rsplit('/').next().unwrap_or(shell));
     let last =
         script.trim().rsplit(['\n', ';']).map(str::trim).find(|part| !part.is_empty()).unwrap_or_default();
-    // A shell that runs a single simple command replaces itself in bash, and does not everywhere else.
     is_shell
         && flags.starts_with('-')
         && flags.ends_with('c')
@@ -82,7 +82,8 @@ mod tests {
     fn a_shell_that_hands_over_is_none() {
         let runs = |command: &[&str]| is_shell(&json!({ "command": command }));
         assert!(runs(&["sh", "-c", "migrate && node server.js"]));
-        assert!(runs(&["/bin/bash", "-ec", "node server.js"]));
+        assert!(runs(&["/bin/dash", "-ec", "node server.js"]));
+        assert!(!runs(&["/bin/bash", "-c", "migrate && node server.js"]), "bash 5.2 execs its last command");
         assert!(!runs(&["sh", "-c", "migrate; exec node server.js"]));
         assert!(!runs(&["sh", "-c", "migrate && exec node server.js"]));
         assert!(!runs(&["sh", "-c", "trap 'kill 0' TERM; node x & wait"]));

@@ -2,7 +2,7 @@
 
 use super::{Axis, Stretch};
 use crate::evidence::{Millis, Step};
-use crate::timeline::{PodLife, Termination, Timeline};
+use crate::timeline::{ContainerExit, PodLife, Termination, Timeline};
 
 /// One pod.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,30 +69,44 @@ impl Phase {
     }
 }
 
-/// Lanes of a run at most.
-const MAX_LANES: usize = 60;
+/// Lanes of a generation at most: those that serve now are not to be crowded out by those that are gone.
+const MAX_LANES: usize = 25;
 
 pub(super) fn lanes(timeline: &Timeline, axis: Axis) -> Vec<PodLane> {
-    timeline.pods.iter().take(MAX_LANES).map(|pod| lane(timeline, pod, axis)).collect()
+    let mut lanes: Vec<PodLane> = Vec::new();
+    for pod in &timeline.pods {
+        let generation = generation(timeline, pod);
+        if lanes.iter().filter(|lane| lane.generation == generation).count() < MAX_LANES {
+            lanes.push(lane(pod, generation, axis));
+        }
+    }
+    lanes
 }
 
-fn lane(timeline: &Timeline, pod: &PodLife, axis: Axis) -> PodLane {
+fn generation(timeline: &Timeline, pod: &PodLife) -> Generation {
     let began = |step| timeline.step(step).map_or(Millis::MAX, |span| span.begin);
-    let generation = if pod.first_seen < began(Step::RollIn) {
+    if pod.first_seen < began(Step::RollIn) {
         Generation::Found
     } else if pod.first_seen < began(Step::RollOut) {
         Generation::Candidate
     } else {
         Generation::ToStay
-    };
-    let end = pod.termination.as_ref().and_then(|t| t.exit.as_ref());
+    }
+}
+
+fn lane(pod: &PodLife, generation: Generation, axis: Axis) -> PodLane {
     PodLane {
         name: pod.name.clone(),
         node: pod.node.clone(),
         generation,
         phases: phases(pod, axis),
-        end: end.map(|exit| format!("exit {} {}", exit.code, exit.reason).trim_end().to_owned()),
+        end: end(pod).map(|exit| format!("exit {} {}", exit.code, exit.reason).trim_end().to_owned()),
     }
+}
+
+/// How it ended, if it was seen to.
+pub(super) fn end(pod: &PodLife) -> Option<&ContainerExit> {
+    pod.termination.as_ref()?.exit.as_ref()
 }
 
 fn phases(pod: &PodLife, axis: Axis) -> Vec<(Phase, Stretch)> {
@@ -119,4 +133,30 @@ fn ends(termination: &Termination, changes: &mut Vec<(Millis, Phase)>, last: Mil
         changes.push((exit.at, Phase::Ended));
     }
     termination.gone.unwrap_or(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Generation, MAX_LANES, lanes};
+    use crate::evidence::read;
+    use crate::report::course::Axis;
+    use crate::timeline::Timeline;
+
+    #[test]
+    fn pods_that_are_gone_crowd_out_none_that_serves() {
+        let good = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/good.evidence.zst");
+        let evidence = read(&good).unwrap();
+        let mut timeline = Timeline::new(&evidence);
+        let of = |timeline: &Timeline, generation: Generation| {
+            let lanes = lanes(timeline, Axis::new(timeline));
+            lanes.iter().filter(|lane| lane.generation == generation).count()
+        };
+        let staying = of(&timeline, Generation::ToStay);
+        let found = timeline.pods[0].clone();
+        timeline.pods.splice(0..0, std::iter::repeat_n(found, 70));
+        assert_eq!(of(&timeline, Generation::Found), MAX_LANES);
+        assert!(staying > 0 && of(&timeline, Generation::ToStay) == staying);
+    }
 }

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use maud::{Markup, PreEscaped, html};
 
 use super::curve::{HEIGHT, band, line, round_up, staircase};
+use super::row::{place, row};
 use super::{clock, lanes};
 use crate::report::course::{Course, DependencyTrack, LoadTrack, Stretch};
 use crate::report::{Report, StepLine};
@@ -18,7 +19,7 @@ pub(super) fn section(report: &Report) -> Markup {
     html! {
         section #timeline aria-labelledby="timeline-title" {
             h2 #timeline-title { "The whole run on one axis" }
-            p.hint { "Time since the start of the run, in minutes. Tables below tell the same." }
+            p.hint { "Time since the start of the run, in minutes. Tables below tell the same." @if let Some(more) = course.without_lane() { " " (more) } }
             (controls())
             figure.axis tabindex="0" role="group" aria-label="Time line of the run" {
                 div.tracks {
@@ -55,31 +56,6 @@ fn controls() -> Markup {
             } }
         }
     }
-}
-
-/// One row of the axis: a label, and a drawing in seconds.
-pub(super) fn row(
-    group: &str,
-    label: &Markup,
-    height_px: usize,
-    course: &Course,
-    drawn: &Markup,
-    top: &str,
-) -> Markup {
-    html! {
-        div.row data-group=(group) {
-            div.label { (label) }
-            div.plot style=(format!("height:{height_px}px")) {
-                svg viewBox=(format!("0 0 {:.1} {HEIGHT}", course.length_s)) preserveAspectRatio="none" aria-hidden="true" focusable="false" { (drawn) }
-                @if !top.is_empty() { span.scale { (top) } }
-            }
-        }
-    }
-}
-
-pub(super) fn place(course: &Course, from_s: f64, to_s: f64) -> String {
-    let share = |seconds: f64| 100.0 * seconds / course.length_s;
-    format!("left:{:.3}%;width:{:.3}%", share(from_s), share((to_s - from_s).max(0.0)))
 }
 
 fn bands(steps: &[StepLine], course: &Course) -> Markup {

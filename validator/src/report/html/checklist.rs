@@ -18,13 +18,10 @@ pub(super) fn section(report: &Report) -> Markup {
 }
 
 fn area(report: &Report, line: &AreaLine) -> Markup {
-    let mine: Vec<&CheckLine> = report.checks.iter().filter(|check| check.area == line.area).collect();
+    let mine: Vec<&CheckLine> =
+        report.failures_first().into_iter().filter(|check| check.area == line.area).collect();
     let passed = mine.iter().filter(|check| check.finding.outcome == Outcome::Pass).count();
-    let (mark, word) = match line.outcome {
-        Outcome::Pass => ("[x]", "PASS"),
-        Outcome::Fail => ("[ ]", "FAIL"),
-        _ => ("[?]", "INCONCLUSIVE"),
-    };
+    let (mark, word) = line.mark();
     html! {
         details.area.(tone(line.outcome)) id=(format!("area-{}", line.area.name())) {
             summary {
@@ -34,22 +31,9 @@ fn area(report: &Report, line: &AreaLine) -> Markup {
                     @if let Some(remedy) = &line.remedy { span.remedy { "→ " (remedy) } } }
                 span.count { (passed) " of " (mine.len()) " pass" }
             }
-            @for check in sorted(&mine) { (one(report, check)) }
+            @for check in &mine { (one(report, check)) }
         }
     }
-}
-
-/// Failures first; within an outcome the order of the catalogue.
-fn sorted<'a>(lines: &[&'a CheckLine]) -> Vec<&'a CheckLine> {
-    let mut lines = lines.to_vec();
-    lines.sort_by_key(|line| match line.finding.outcome {
-        Outcome::Fail => 0,
-        Outcome::Inconclusive => 1,
-        Outcome::Warn => 2,
-        Outcome::Pass => 3,
-        Outcome::Skipped => 4,
-    });
-    lines
 }
 
 fn one(report: &Report, line: &CheckLine) -> Markup {
@@ -109,15 +93,10 @@ fn cases(report: &Report, line: &CheckLine) -> Markup {
     }
 }
 
-fn not_tested(NotTested { systems, left_out }: &NotTested) -> Markup {
-    let undeclared =
-        (!systems.is_empty()).then(|| format!("called but not declared: {}", systems.join(", ")));
-    let told: Vec<String> = undeclared.into_iter().chain(left_out.iter().cloned()).collect();
-    html! {
-        @if !told.is_empty() {
-            div.area.none { p { span.mark { span.box { "[-]" } " NOT TESTED" } span.reason { (told.join("; ")) } } }
-        }
-    }
+fn not_tested(not_tested: &NotTested) -> Markup {
+    html! { @if let Some(told) = not_tested.told() {
+        div.area.none { p { span.mark { span.box { "[-]" } " NOT TESTED" } span.reason { (told) } } }
+    } }
 }
 
 fn title(area: Area) -> &'static str {

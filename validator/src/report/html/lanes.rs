@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::axis::row;
 use super::curve::HEIGHT;
+use super::row::row;
 use super::{checklist::tone, clock};
 use crate::report::Report;
 use crate::report::course::{

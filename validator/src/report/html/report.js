@@ -70,7 +70,8 @@
     show(at);
   };
   addEventListener("hashchange", arrive);
-  addEventListener("beforeprint", () => { all(".area").forEach((area) => { area.open = true; }); });
+  // Paper shows the whole run: what was zoomed and scrolled would leave the labels behind.
+  addEventListener("beforeprint", () => { zoomTo(1, 0); $(".axis").scrollLeft = 0; all(".area").forEach((area) => { area.open = true; }); });
   $(".controls").hidden = false;
   document.documentElement.dataset.ready = "true";
   arrive();

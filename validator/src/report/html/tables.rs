@@ -41,7 +41,7 @@ pub(super) fn section(report: &Report) -> Markup {
     html! {
         section #tables aria-labelledby="tables-title" {
             h2 #tables-title { "The same as tables" }
-            details { summary { "Pods (" (course.pods.len()) ")" } (pods(course)) }
+            details { summary { "Pods (" (course.pods_seen) ")" } (pods(course)) @if let Some(more) = course.without_lane() { p { (more) } } }
             details { summary { "Faults (" (course.dependencies.iter().map(|d| d.faults.len()).sum::<usize>()) ")" } (faults(course)) }
             details { summary { "Circuits (" (course.dependencies.iter().map(|d| d.circuits.len()).sum::<usize>()) ")" } (circuits(course)) }
             details { summary { "Seconds with losses" } (losses(course)) }
