@@ -45,7 +45,7 @@ images: ## Build our images and load them into the cluster
 
 lint: ## Formatting, clippy without warnings, generated files up to date
 	cargo fmt --all --check
-	cargo clippy --locked --workspace --all-targets --features golive-service/flawed -- -D warnings
+	cargo clippy --locked --workspace --all-targets -- -D warnings
 	$(MAKE) --no-print-directory generate
 	git diff --exit-code -- docs/checks.md
 
@@ -66,9 +66,9 @@ fuzz: ## Fuzz what strangers send, to the service and past the agents; RUNS inpu
 
 soak: ## The long tests (about 35 min and the build), in release builds
 	service/tests/backends.sh
-	ulimit -n "$$(ulimit -Hn)"; timeout 6000 cargo test --locked --release -p golive-service --features golive-service/flawed --test it -- --ignored --nocapture --test-threads 1
+	ulimit -n "$$(ulimit -Hn)"; timeout 6000 cargo test --locked --release -p golive-service --test it -- --ignored --nocapture --test-threads 1
 
 generate: ## Write generated files (docs/checks.md)
-	cargo build --quiet --locked --workspace --bins --features golive-service/flawed
+	cargo build --quiet --locked --workspace --bins
 	"$${CARGO_TARGET_DIR:-target}/debug/validator" checks --markdown > docs/checks.md.new
 	mv docs/checks.md.new docs/checks.md

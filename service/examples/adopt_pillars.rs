@@ -5,10 +5,11 @@ use std::error::Error;
 
 use axum::{Router, routing::get};
 use clap::Parser as _;
-use golive_service::breaker::{self, Breaker, Class, Classify};
-use golive_service::health::{self, Health, Probe};
-use golive_service::shutdown::{self, Phase, Shutdown};
-use golive_service::telemetry::{self, Telemetry, TraceLayer};
+use golive_pillars::breaker::{self, Breaker, Class, Classify};
+use golive_pillars::flags::{Prefix, Prefixed};
+use golive_pillars::health::{self, Health, Probe};
+use golive_pillars::shutdown::{self, Phase, Shutdown};
+use golive_pillars::telemetry::{self, Telemetry, TraceLayer, logs};
 use prometheus_client::registry::Registry;
 
 #[derive(clap::Parser)]
@@ -18,7 +19,7 @@ struct Args {
     #[arg(long, env = "MANAGEMENT_PORT", default_value = "8081")]
     management_port: u16,
     #[command(flatten)]
-    breaker: breaker::Args,
+    quotes: Prefixed<Quotes, breaker::Args>,
     #[command(flatten)]
     health: health::Args,
     #[command(flatten)]
@@ -30,6 +31,10 @@ struct Args {
 /// The dependency of this service, and how it fails.
 #[derive(Clone)]
 struct Quotes;
+
+impl Prefix for Quotes {
+    const NAME: &'static str = "quotes";
+}
 
 struct NoQuote;
 
@@ -47,36 +52,35 @@ impl Probe for Quotes {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
-    let mut registry = Registry::default();
-    let (breakers, vitals, exits, traces) =
-        <(breaker::Metrics, health::Metrics, shutdown::Metrics, telemetry::Metrics)>::default();
-    breakers.register(&mut registry);
-    vitals.register(&mut registry);
-    exits.register(&mut registry);
-    traces.register(&mut registry);
-
-    telemetry::logs::init(args.telemetry.log_format, args.telemetry.log_filter().parse()?)?;
-    let shutdown = Shutdown::install(&args.shutdown, &exits)?;
-    let telemetry = Telemetry::start(&args.telemetry, &traces)?;
+    logs::init(args.telemetry.log_format, args.telemetry.log_filter().parse()?)?;
+    let shutdown = Shutdown::install(args.shutdown.config())?;
+    let telemetry = Telemetry::start(&args.telemetry.config("prices", env!("CARGO_PKG_VERSION")))?;
     tokio::runtime::Runtime::new()?.block_on(async {
+        let mut registry = Registry::default();
+        let (breaker, breakers) =
+            (Breaker::new("quotes", args.quotes.args.config())?, breaker::Metrics::default());
         let clock = shutdown.clone();
-        let health = Health::builder(&args.health, &vitals)
+        let health = Health::builder(args.health.config())?
             .dependency("quotes", Quotes)
             .leaving(move || clock.phase() != Phase::Running)
             .start();
+        breakers.watch(&breaker);
+        breakers.register(&mut registry);
+        health.register(&mut registry);
+        shutdown.register(&mut registry);
+        telemetry.register(&mut registry);
         let probes =
-            health::management_routes(health.clone()).merge(golive_service::metrics::routes(registry));
+            health::management_routes(health.clone()).merge(golive_pillars::metrics::routes(registry));
         health::spawn_management(std::net::TcpListener::bind(("0.0.0.0", args.management_port))?, probes)?;
 
-        let breaker = Breaker::new("quotes", &args.breaker, &breakers);
         let price = async move || breaker.call(async { Ok::<_, NoQuote>("42") }).await.unwrap_or("no price");
         let app = Router::new()
             .route("/price", get(price))
             .layer(TraceLayer::new(telemetry.clone()))
             .merge(health::routes(health));
         let listener = tokio::net::TcpListener::bind(("0.0.0.0", args.port)).await?;
-        shutdown::serve(listener, app, &shutdown, &exits).await.finished().await;
-        Ok::<_, std::io::Error>(())
+        shutdown::serve(listener, app, &shutdown).await.finished().await;
+        Ok::<_, Box<dyn Error>>(())
     })?;
     telemetry.flush(shutdown.flush_budget());
     Ok(())

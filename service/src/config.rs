@@ -2,6 +2,7 @@
 
 mod secret;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use clap::ArgAction;
@@ -12,8 +13,11 @@ use tracing_subscriber::EnvFilter;
 
 pub use secret::Secret;
 
+use crate::http::REQUEST_LIMIT;
+use crate::users;
 use crate::users::{CacheArgs, DatabaseArgs};
-use crate::{breaker, duration, health, shutdown, telemetry, users};
+use golive_pillars::flags::{Prefix, Prefixed, duration};
+use golive_pillars::{Invalid, breaker, health, shutdown, telemetry};
 
 /// A users service that is ready for production: tracing, health, graceful shutdown, circuit breaker.
 #[derive(Debug, clap::Parser)]
@@ -36,6 +40,13 @@ Exit codes:
   0  finished after SIGTERM or SIGINT; for `probe`, a 2xx answer
   1  could not start or did not finish in time; for `probe`, anything else
   2  configuration";
+
+/// `--breaker-window` is `BREAKER_WINDOW`, and so on.
+pub struct BreakerFlags;
+
+impl Prefix for BreakerFlags {
+    const NAME: &'static str = "breaker";
+}
 
 /// What to do instead of serving.
 #[derive(Debug, clap::Subcommand)]
@@ -94,7 +105,7 @@ pub struct Config {
     pub cache: CacheArgs,
     /// Settings of the breaker pillar
     #[command(flatten)]
-    pub breaker: breaker::Args,
+    pub breaker: Prefixed<BreakerFlags, breaker::Args>,
     /// Settings of the health pillar
     #[command(flatten)]
     pub health: health::Args,
@@ -113,15 +124,12 @@ pub enum ConfigError {
     #[error("{variable}: read {read}, expected {expected}")]
     Value {
         /// Name of the environment variable.
-        variable: &'static str,
+        variable: Cow<'static, str>,
         /// What was read, or a description of it.
         read: String,
         /// What would be right.
         expected: String,
     },
-    /// The steps of the shutdown clock are out of order.
-    #[error(transparent)]
-    Shutdown(#[from] shutdown::Error),
 }
 
 /// What [`Config`] says, understood.
@@ -134,6 +142,10 @@ pub struct Settings {
     pub orders: Option<Uri>,
     /// What is logged.
     pub log_filter: EnvFilter,
+    /// Whether readiness asks Redis, where there is one.
+    pub readiness_asks_redis: bool,
+    /// How long Postgres has to answer, if it is not the deadline of its circuit that says so.
+    pub answer_within: Option<Duration>,
     /// All the rest, valid by itself.
     pub config: Config,
 }
@@ -141,7 +153,13 @@ pub struct Settings {
 impl Config {
     /// Checks what the parser of the command line cannot.
     pub fn validate(self) -> Result<Settings, ConfigError> {
-        self.shutdown.validate()?;
+        self.shutdown.config().validate().map_err(clock)?;
+        if self.breaker.args.deadline >= REQUEST_LIMIT {
+            let expected = format!(
+                "below {REQUEST_LIMIT:?}, the limit of a request: a call that it cuts is not counted"
+            );
+            return Err(value("BREAKER_DEADLINE", format!("{:?}", self.breaker.args.deadline), expected));
+        }
         if self.port == self.management_port {
             let expected = format!("another port than PORT, which is {}", self.port);
             return Err(value("MANAGEMENT_PORT", self.management_port.to_string(), expected));
@@ -154,6 +172,8 @@ impl Config {
             redis: self.redis()?,
             orders: self.orders()?,
             log_filter: self.log_filter()?,
+            readiness_asks_redis: true,
+            answer_within: None,
             config: self,
         })
     }
@@ -218,6 +238,16 @@ fn present(secret: Option<&Secret>) -> Option<&Secret> {
     secret.filter(|secret| !secret.expose().is_empty())
 }
 
+/// The variable of a step of the clock.
+fn clock(invalid: Invalid) -> ConfigError {
+    let name = |step: &str| format!("SHUTDOWN_{}", step.to_uppercase());
+    let expected = match invalid.expected.rsplit_once(' ') {
+        Some((text, step)) if text.ends_with("the value of") => format!("{text} {}", name(step)),
+        _ => invalid.expected,
+    };
+    ConfigError::Value { variable: name(invalid.setting).into(), read: invalid.read, expected }
+}
+
 fn value(variable: &'static str, read: String, expected: impl Into<String>) -> ConfigError {
-    ConfigError::Value { variable, read, expected: expected.into() }
+    ConfigError::Value { variable: variable.into(), read, expected: expected.into() }
 }

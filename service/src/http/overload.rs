@@ -10,7 +10,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 
 use super::Problem;
-use crate::telemetry::Untold;
+use golive_pillars::telemetry::Untold;
 
 /// Advice to those who are turned away: another instance, or this one a moment later, can answer.
 const SOON: Duration = Duration::from_secs(1);

@@ -30,6 +30,7 @@ fn each_wrong_setting_is_named_with_what_was_read_and_what_is_expected() {
         ("PORT", "0", "a port from 1 to 65535"),
         ("MANAGEMENT_PORT", "8080", "another port than PORT"),
         ("BREAKER_DEADLINE", "3", "a whole number and a unit"),
+        ("BREAKER_DEADLINE", "10s", "below 10s, the limit of a request"),
         ("BREAKER_WINDOW", "0s", "above zero"),
         ("BREAKER_ERROR_RATE", "50", "above 0, up to 1"),
         ("BREAKER_MIN_CALLS", "0", "1.."),

@@ -1,6 +1,6 @@
 //! The service as its users meet it: the real binary, a real Postgres, a real Redis.
 //!
-//! Needs the feature `flawed` (for handlers that get stuck) and the programs that `tests/backends.sh` installs.
+//! Needs the programs that `tests/backends.sh` installs.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
