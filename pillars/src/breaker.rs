@@ -45,6 +45,7 @@ mod sync;
 mod tally;
 mod window;
 
+use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
@@ -59,7 +60,7 @@ pub use args::Args;
 use circuit::Circuit;
 pub use config::Config;
 #[cfg(feature = "tower")]
-pub use layer::{BreakerLayer, Protected};
+pub use layer::{BreakerLayer, BreakerService};
 #[cfg(feature = "metrics")]
 pub use metrics::Metrics;
 #[cfg(feature = "axum")]
@@ -86,6 +87,7 @@ pub trait Classify {
 
 /// Why a protected call has no value.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CallError<E> {
     /// The call was not made.
     #[error("the circuit is open for another {retry_after:?}")]
@@ -105,6 +107,12 @@ pub enum CallError<E> {
 #[derive(Clone)]
 pub struct Breaker {
     circuit: Arc<Circuit>,
+}
+
+impl fmt::Debug for Breaker {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Breaker").field("name", &self.name()).field("state", &self.state()).finish()
+    }
 }
 
 impl Breaker {

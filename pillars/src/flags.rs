@@ -21,12 +21,12 @@
 //!     stock: Prefixed<Stock, breaker::Args>,
 //! }
 //! let cli = Cli::parse_from(["shop", "--stock-open-for=5s"]);
-//! let breaker = breaker::Breaker::new("stock", cli.stock.args.config()).unwrap();
-//! assert_eq!(breaker.name(), "stock");
+//! assert_eq!(cli.stock.args.config(), breaker::Config::default().open_for(std::time::Duration::from_secs(5)));
 //! # }
 //! ```
 
 pub mod duration;
+pub mod port;
 mod prefixed;
 pub mod ratio;
 

@@ -22,6 +22,7 @@ mod report;
 #[cfg(feature = "axum")]
 mod routes;
 
+use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,6 +55,12 @@ pub trait Probe: Send + 'static {
 #[derive(Clone)]
 pub struct Health {
     vitals: Arc<Vitals>,
+}
+
+impl fmt::Debug for Health {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Health").field(&self.readiness()).finish()
+    }
 }
 
 struct Vitals {
@@ -94,9 +101,7 @@ impl Health {
         let observations = vitals.dependencies.iter().map(Dependency::status).collect();
         Readiness::judge(vitals.config.policy, &vitals.latch, observations)
     }
-}
 
-impl Health {
     /// Time since the start.
     pub fn uptime(&self) -> Duration {
         self.vitals.started.elapsed()

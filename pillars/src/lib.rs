@@ -7,8 +7,10 @@ pub mod flags;
 #[cfg(feature = "health")]
 pub mod health;
 mod invalid;
-#[cfg(all(feature = "axum", feature = "metrics"))]
+#[cfg(feature = "metrics")]
 pub mod metrics;
+#[cfg(feature = "service")]
+pub mod service;
 #[cfg(feature = "shutdown")]
 pub mod shutdown;
 #[cfg(feature = "telemetry")]

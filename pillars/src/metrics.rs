@@ -1,30 +1,13 @@
-//! `/metrics` in the text format of Prometheus.
+//! Metrics in the text format of Prometheus.
 //!
 //! `prometheus-client`, because the pillars then share plain atomics with an explicit registry; the OpenTelemetry
 //! bridge would bring a second aggregation and rename what it exports.
 
-use std::sync::Arc;
+#[cfg(feature = "axum")]
+mod routes;
 
-use axum::Router;
-use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use http::StatusCode;
-use http::header::CONTENT_TYPE;
-use prometheus_client::encoding::text::encode;
-use prometheus_client::registry::Registry;
+#[cfg(feature = "axum")]
+pub use routes::routes;
 
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
-/// Serves `registry` at `/metrics`.
-pub fn routes(registry: Registry) -> Router {
-    Router::new().route("/metrics", get(render)).with_state(Arc::new(registry))
-}
-
-async fn render(State(registry): State<Arc<Registry>>) -> Response {
-    let mut text = String::new();
-    match encode(&mut text, &registry) {
-        Ok(()) => ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
-    }
-}
+/// The crate of the registry: families of an application have to come from this version of it.
+pub use prometheus_client;

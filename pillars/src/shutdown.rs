@@ -27,9 +27,9 @@ mod server;
 mod signal;
 mod work;
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
@@ -41,6 +41,10 @@ pub use config::Config;
 #[cfg(feature = "axum")]
 pub use server::{Server, serve};
 pub use work::Work;
+
+/// For the connections that wait for nothing but their client to be closed.
+#[cfg(feature = "axum")]
+const ABANDON_MARGIN: Duration = Duration::from_millis(100);
 
 /// How far a process is on its way out. Phases only ever advance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,8 +70,15 @@ pub struct Shutdown {
     work: Work,
 }
 
+impl fmt::Debug for Shutdown {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Shutdown").field(&self.phase()).finish()
+    }
+}
+
 /// Why the clock does not run.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// A setting cannot be used.
     #[error(transparent)]
@@ -142,6 +153,14 @@ impl Shutdown {
     /// The background work that hangs on this clock.
     pub fn work(&self) -> &Work {
         &self.work
+    }
+
+    /// Waits for the end of the time that requests in flight and background work have.
+    #[cfg(feature = "axum")]
+    pub(crate) async fn out_of_time(&self) {
+        self.reached(Phase::Closing).await;
+        // A moment more than the connections themselves take to give up.
+        tokio::time::sleep(self.closing_grace() + ABANDON_MARGIN).await;
     }
 
     /// How long requests in flight may go on in [`Phase::Closing`]: a third of the time up to the flush deadline.

@@ -35,6 +35,7 @@ pub mod semconv;
 mod span;
 mod tracecontext;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,8 +52,11 @@ pub use args::Args;
 pub use config::Config;
 use edge::{Edge, Verdict};
 #[cfg(feature = "axum")]
-pub use layer::{Answering, TraceLayer, Traced, Untold};
+pub use layer::{NotLogged, TraceFuture, TraceLayer, TraceService};
 use metrics::Metrics;
+/// The API that spans are made of. Take it from here: with a second version of it in the process, spans would vanish
+/// without an error.
+pub use opentelemetry;
 use propagation::Propagators;
 pub use span::{ClientSpan, annotate, is_sampled};
 
@@ -60,6 +64,12 @@ pub use span::{ClientSpan, annotate, is_sampled};
 #[derive(Clone)]
 pub struct Telemetry {
     traces: Arc<Traces>,
+}
+
+impl fmt::Debug for Telemetry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Telemetry").field("exports", &self.traces.recorder.is_some()).finish()
+    }
 }
 
 struct Traces {
@@ -79,7 +89,7 @@ impl Telemetry {
     /// Starts the export thread, if there is somewhere to export to.
     ///
     /// Must be called outside of any async runtime, since the exporter's HTTP client is a blocking one (an async one
-    /// has no reactor on the export thread).
+    /// has no reactor on the export thread); with an endpoint, it panics inside of one.
     pub fn start(config: &Config) -> Result<Self, Error> {
         config.validate()?;
         let metrics = Metrics::default();
@@ -157,12 +167,13 @@ impl Telemetry {
 
 /// Why telemetry cannot start.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// A setting cannot be used.
     #[error(transparent)]
     Config(#[from] Invalid),
     /// The exporter refuses its settings.
-    #[error("OTEL_ENDPOINT or OTEL_EXPORTER_OTLP_*: {0}")]
+    #[error("endpoint or OTEL_EXPORTER_OTLP_*: {0}")]
     Exporter(#[from] ExporterBuildError),
     /// A subscriber for logs is already set in this process.
     #[error("logs: {0}")]

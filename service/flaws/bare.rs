@@ -32,7 +32,7 @@ pub(crate) fn run(settings: &Settings) -> io::Result<()> {
             .route("/api/users", get(list).post(create))
             .route("/api/users/{id}", get(find))
             .with_state(pool);
-        let listener = tokio::net::TcpListener::bind(("0.0.0.0", settings.config.port)).await?;
+        let listener = tokio::net::TcpListener::bind(("0.0.0.0", settings.config.service.port)).await?;
         axum::serve(listener, app).await
     })
 }

@@ -11,7 +11,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser as _;
-use golive_service::app::{self, AppError, Wiring};
+use golive_pillars::service::Error;
+use golive_service::app::{self, Wiring};
 use golive_service::config::{Cli, Settings};
 
 /// The variable that selects a mistake.
@@ -73,7 +74,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(flaw: Option<Flaw>, mut settings: Settings) -> Result<ExitCode, AppError> {
+fn run(flaw: Option<Flaw>, mut settings: Settings) -> Result<ExitCode, Error> {
     match flaw {
         None => app::run(&settings),
         Some(Flaw::Bare) => Ok(bare::run(&settings).map(|()| ExitCode::SUCCESS)?),
@@ -82,7 +83,7 @@ fn run(flaw: Option<Flaw>, mut settings: Settings) -> Result<ExitCode, AppError>
             app::run_with(&settings, spoil)
         }
         Some(Flaw::Deaf) => {
-            settings.config.shutdown.shutdown_lameduck = Duration::ZERO;
+            settings.config.service.shutdown.shutdown_lameduck = Duration::ZERO;
             app::run(&settings)
         }
         Some(Flaw::HalfReady) => {

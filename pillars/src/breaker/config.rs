@@ -17,6 +17,9 @@ pub struct Config {
 /// Of the deadline: users give up after a second or two, and an answer that works comes far sooner.
 const SLOW_SHARE: u32 = 6;
 
+/// Its ten buckets are a millisecond each then.
+const SHORTEST_WINDOW: Duration = Duration::from_millis(10);
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -37,7 +40,7 @@ impl Config {
         Self { error_rate: share, ..self }
     }
 
-    /// Time over which calls are counted.
+    /// Time over which calls are counted: at least 10 ms.
     #[must_use]
     pub fn window(self, time: Duration) -> Self {
         Self { window: time, ..self }
@@ -55,7 +58,8 @@ impl Config {
         Self { deadline: time, ..self }
     }
 
-    /// Time from which on a call that its caller gave up counts as failed; a sixth of the deadline if not set.
+    /// Time from which on a call that its caller gave up counts as failed; a sixth of the deadline if not set. At
+    /// zero every such call is one, and above the deadline none.
     #[must_use]
     pub fn slow_after(self, time: Duration) -> Self {
         Self { slow_after: Some(time), ..self }
@@ -75,11 +79,11 @@ impl Config {
         if self.min_calls == 0 {
             return Err(Invalid::new("min_calls", self.min_calls, "at least 1"));
         }
-        let times = [("window", self.window), ("deadline", self.deadline), ("open_for", self.open_for)];
-        match times.into_iter().find(|(_, time)| time.is_zero()) {
-            Some((setting, time)) => Err(Invalid::new(setting, time, "a time above zero")),
-            None => Ok(()),
+        if self.window < SHORTEST_WINDOW {
+            return Err(Invalid::new("window", self.window, format!("at least {SHORTEST_WINDOW:?}")));
         }
+        let times = [("window", self.window), ("deadline", self.deadline), ("open_for", self.open_for)];
+        times.into_iter().try_for_each(|(setting, time)| Invalid::unless_usable(setting, time))
     }
 
     /// When a call that nobody waits for any more says that the dependency does not work.
@@ -100,5 +104,8 @@ mod tests {
         assert_eq!(setting(Config::default().error_rate(f64::NAN)), Err("error_rate"));
         assert_eq!(setting(Config::default().min_calls(0)), Err("min_calls"));
         assert_eq!(setting(Config::default().deadline(Duration::ZERO)), Err("deadline"));
+        assert_eq!(setting(Config::default().deadline(Duration::MAX)), Err("deadline"));
+        assert_eq!(setting(Config::default().open_for(Duration::MAX)), Err("open_for"));
+        assert_eq!(setting(Config::default().window(Duration::from_millis(9))), Err("window"));
     }
 }

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -36,10 +37,16 @@ pub struct BreakerLayer<F, R> {
 
 /// A service behind a circuit; see [`BreakerLayer`].
 #[derive(Clone)]
-pub struct Protected<S, F> {
+pub struct BreakerService<S, F> {
     inner: S,
     breaker: Breaker,
     classify: F,
+}
+
+impl<F, R> fmt::Debug for BreakerLayer<F, R> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("BreakerLayer").field(&self.breaker).finish()
+    }
 }
 
 impl<F: Fn(&R) -> Class + Clone, R> BreakerLayer<F, R> {
@@ -56,16 +63,16 @@ impl<F: Clone, R> Clone for BreakerLayer<F, R> {
 }
 
 impl<S, F: Clone, R> Layer<S> for BreakerLayer<F, R> {
-    type Service = Protected<S, F>;
+    type Service = BreakerService<S, F>;
 
-    fn layer(&self, inner: S) -> Protected<S, F> {
-        Protected { inner, breaker: self.breaker.clone(), classify: self.classify.clone() }
+    fn layer(&self, inner: S) -> BreakerService<S, F> {
+        BreakerService { inner, breaker: self.breaker.clone(), classify: self.classify.clone() }
     }
 }
 
 type Answer<T, E> = Pin<Box<dyn Future<Output = Result<T, CallError<E>>> + Send>>;
 
-impl<S, F, Q> Service<Q> for Protected<S, F>
+impl<S, F, Q> Service<Q> for BreakerService<S, F>
 where
     S: Service<Q, Response: Send, Error: Send, Future: Send> + Clone + Send + 'static,
     F: Fn(&Result<S::Response, S::Error>) -> Class + Clone + Send + 'static,

@@ -17,7 +17,8 @@ use super::{Breaker, State};
 pub struct Metrics(Arc<Mutex<Vec<Arc<Circuit>>>>);
 
 impl Metrics {
-    /// Adds a circuit. Its name is its label, so that two of the same name would be one series.
+    /// Adds a circuit. Its name is its label, so that two of the same name would be one series. It is kept as long
+    /// as the families are: this is for circuits that live as long as the process.
     pub fn watch(&self, breaker: &Breaker) {
         self.circuits().push(Arc::clone(&breaker.circuit));
     }

@@ -2,6 +2,7 @@ use super::sync::{AtomicU64, Ordering};
 
 /// State of a circuit. The last three are set by hand, for drills, and left by hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum State {
     /// Calls pass and are counted.
     Closed,
@@ -18,8 +19,7 @@ pub enum State {
 }
 
 impl State {
-    /// Every state.
-    pub const ALL: [Self; 6] =
+    pub(super) const ALL: [Self; 6] =
         [Self::Closed, Self::Open, Self::HalfOpen, Self::ForcedOpen, Self::Disabled, Self::MetricsOnly];
 
     #[cfg_attr(not(feature = "metrics"), allow(dead_code, reason = "for the metrics"))]

@@ -3,7 +3,6 @@ use super::sync::{AtomicU64, Ordering};
 const BUCKETS: u64 = 10;
 const COUNT_BITS: u32 = 24;
 const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
-const SHORTEST: u64 = 1_000_000;
 
 /// Calls and failures of the ten newest buckets of time, counted without a lock.
 ///
@@ -25,10 +24,9 @@ pub(super) struct Counts {
 }
 
 impl Window {
-    /// `length` in nanoseconds.
+    /// `length` in nanoseconds, at least one a bucket.
     pub(super) fn new(length: u64) -> Self {
-        let width = (length / BUCKETS).max(SHORTEST);
-        Self { width, calls: Bucket::row(), failures: Bucket::row() }
+        Self { width: length / BUCKETS, calls: Bucket::row(), failures: Bucket::row() }
     }
 
     /// Counts one outcome of `generation` at `now`, in nanoseconds since the start of the clock.

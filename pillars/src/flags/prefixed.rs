@@ -2,6 +2,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::marker::PhantomData;
 
+use clap::builder::Resettable;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 
 /// What flags and variables begin with, in lower case and with dashes: `stock` gives `--stock-window` and `STOCK_WINDOW`.
@@ -10,7 +11,10 @@ pub trait Prefix {
     const NAME: &'static str;
 }
 
-/// The flags of `A`, each behind the prefix `P`.
+/// The flags of `A`, each behind the prefix `P`: its long name, its variable and its name in errors.
+///
+/// For flags as those of the pillars are, each with a long name and a value; the variables that `A` names itself are not
+/// read.
 pub struct Prefixed<P, A> {
     /// What was read.
     pub args: A,
@@ -19,7 +23,9 @@ pub struct Prefixed<P, A> {
 
 impl<P: Prefix, A: Args> Prefixed<P, A> {
     fn inner() -> Command {
-        A::augment_args(Command::new(P::NAME).no_binary_name(true).disable_help_flag(true))
+        let inner = A::augment_args(Command::new(P::NAME).no_binary_name(true).disable_help_flag(true));
+        // Without a value behind the prefix it would read the variable that has none.
+        inner.mut_args(|argument| argument.env(Resettable::Reset))
     }
 
     fn rename(argument: &Arg) -> Arg {
@@ -74,5 +80,58 @@ impl<P, A: Clone> Clone for Prefixed<P, A> {
 impl<P, A: fmt::Debug> fmt::Debug for Prefixed<P, A> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.args.fmt(formatter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    struct Stock;
+    impl Prefix for Stock {
+        const NAME: &'static str = "stock";
+    }
+
+    struct Price;
+    impl Prefix for Price {
+        const NAME: &'static str = "price-list";
+    }
+
+    #[derive(clap::Args)]
+    struct Settings {
+        /// Set in every process that cargo runs
+        #[arg(long, env = "CARGO_PKG_NAME")]
+        window: Option<String>,
+        #[arg(long, default_value = "7")]
+        calls: u32,
+    }
+
+    #[derive(clap::Parser)]
+    struct Cli {
+        #[command(flatten)]
+        stock: Prefixed<Stock, Settings>,
+        #[command(flatten)]
+        price: Prefixed<Price, Settings>,
+    }
+
+    #[test]
+    fn two_of_the_same_kind_are_set_apart() {
+        let cli = Cli::parse_from(["shop", "--stock-calls=1", "--price-list-window=2s"]);
+        assert_eq!((cli.stock.args.calls, cli.price.args.calls), (1, 7));
+        assert_eq!(cli.price.args.window.as_deref(), Some("2s"));
+    }
+
+    #[test]
+    fn a_variable_without_the_prefix_is_not_read() {
+        assert!(std::env::var_os("CARGO_PKG_NAME").is_some(), "or this shows nothing");
+        assert_eq!(Cli::parse_from(["shop"]).stock.args.window, None);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_prefix() {
+        let Err(error) = Cli::try_parse_from(["shop", "--stock-calls=many"]) else { panic!("read") };
+        assert!(error.to_string().contains("--stock-calls <STOCK_CALLS>"), "{error}");
     }
 }

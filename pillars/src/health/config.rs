@@ -14,6 +14,7 @@ pub struct Config {
 
 /// What readiness asks of the dependencies that are required.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 #[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 pub enum Policy {
     /// Ready only while every dependency is confirmed.
@@ -71,9 +72,6 @@ impl Config {
             return Err(Invalid::new("failures", self.failures, "at least 1"));
         }
         let times = [("interval", self.interval), ("timeout", self.timeout), ("stall", self.stall)];
-        match times.into_iter().find(|(_, time)| time.is_zero()) {
-            Some((setting, time)) => Err(Invalid::new(setting, time, "a time above zero")),
-            None => Ok(()),
-        }
+        times.into_iter().try_for_each(|(setting, time)| Invalid::unless_usable(setting, time))
     }
 }

@@ -74,7 +74,7 @@ async fn observe(
     let mut failures = 0;
     loop {
         let began = Instant::now();
-        let result = timeout(config.timeout, unpanicked(probe.ping()))
+        let result = timeout(config.timeout, unpanicked(async { probe.ping().await }))
             .await
             .unwrap_or_else(|_| Err(format!("no answer within {:?}", config.timeout)));
         failures = if result.is_ok() { 0 } else { failures + 1 };

@@ -5,6 +5,7 @@ use super::dependency::{Standing, Status};
 
 /// Whether a process wants traffic.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Readiness {
     /// Everything is confirmed.
     Ready,

@@ -5,6 +5,7 @@ use super::dependency::{Standing, Status};
 
 /// What `/ready` answers.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Report {
     /// Whether the answer is 200; otherwise it is 503.
     pub is_ready: bool,

@@ -68,9 +68,8 @@ impl Config {
 
     /// Says which setting cannot be used: the steps of the clock have to be in order.
     pub fn validate(&self) -> Result<(), Invalid> {
-        if self.idle_timeout.is_zero() {
-            return Err(Invalid::new("idle_timeout", self.idle_timeout, "a time above zero"));
-        }
+        Invalid::unless_usable("idle_timeout", self.idle_timeout)?;
+        Invalid::unless_usable("force", self.force)?;
         if self.max_connections == 0 {
             return Err(Invalid::new("max_connections", self.max_connections, "at least 1"));
         }
@@ -100,6 +99,12 @@ mod tests {
     #[test]
     fn the_defaults_are_in_order() {
         assert_eq!(Config::default().validate(), Ok(()));
+    }
+
+    #[test]
+    fn a_clock_that_never_ends_is_refused() {
+        let refused = Config::default().force(Duration::MAX).validate().unwrap_err();
+        assert_eq!(refused.setting, "force");
     }
 
     #[test]

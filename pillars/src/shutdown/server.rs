@@ -23,8 +23,6 @@ const BACKLOG_QUIET: Duration = Duration::from_millis(20);
 const BACKLOG_LIMIT: Duration = Duration::from_millis(500);
 /// Pause after an accept error, which mostly means that no file descriptor is left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// For the connections that wait for nothing but their client to be closed.
-const ABANDON_MARGIN: Duration = Duration::from_millis(100);
 /// A dead HTTP/2 peer is noticed within the sum of both.
 const H2_PING_INTERVAL: Duration = Duration::from_secs(20);
 const H2_PING_TIMEOUT: Duration = Duration::from_secs(10);
@@ -73,14 +71,9 @@ pub async fn serve(listener: TcpListener, app: Router, shutdown: &Shutdown) -> S
     drop(listener);
     let connections = acceptor.connections;
     connections.close();
-    let out_of_time = async {
-        shutdown.reached(Phase::Closing).await;
-        // A moment more than the connections themselves take to give up.
-        sleep(shutdown.closing_grace() + ABANDON_MARGIN).await;
-    };
     tokio::select! {
         () = connections.wait() => {}
-        () = out_of_time => tracing::warn!(left = connections.len(), "connections left at the end of the drain"),
+        () = shutdown.out_of_time() => tracing::warn!(left = connections.len(), "connections left at the end of the drain"),
     }
     Server { connections }
 }

@@ -67,28 +67,29 @@ pub struct Args {
     pub rust_log: Option<String>,
 }
 
+type Setter = fn(Config, String) -> Config;
+
 const FALLBACK_INSTANCE: &str = "unknown";
 
 impl Args {
     /// The same as a [`Config`], for a program with this name and version where nothing else is said.
     pub fn config(&self, name: &str, version: &str) -> Config {
+        let endpoint = self.traces_endpoint();
+        let texts: [(Option<&String>, Setter); 5] = [
+            (endpoint.as_ref(), Config::endpoint),
+            (self.otel_propagators.as_ref(), Config::propagators),
+            (self.otel_traces_sampler.as_ref(), Config::sampler),
+            (self.otel_traces_sampler_arg.as_ref(), Config::sampler_arg),
+            (self.otel_service_name.as_ref(), Config::name),
+        ];
         let config = Config::new(name, self.version(version))
-            .sampler(owned(self.otel_traces_sampler.as_ref()), owned(self.otel_traces_sampler_arg.as_ref()))
             .sample_ratio(self.sample_ratio)
             .remote_sampled_per_second(self.remote_sampled_per_second)
             .attribute(semconv::SERVICE_INSTANCE_ID, self.instance());
-        let config = match self.traces_endpoint() {
-            Some(endpoint) => config.endpoint(endpoint),
+        let config = texts.into_iter().fold(config, |config, (text, setter)| match set(text) {
+            Some(text) => setter(config, text.to_owned()),
             None => config,
-        };
-        let config = match set(self.otel_propagators.as_ref()) {
-            Some(list) => config.propagators(list),
-            None => config,
-        };
-        let config = match set(self.otel_service_name.as_ref()) {
-            Some(name) => config.name(name),
-            None => config,
-        };
+        });
         let known = [
             (semconv::K8S_POD_NAME, &self.pod_name),
             (semconv::K8S_NAMESPACE_NAME, &self.pod_namespace),
@@ -135,10 +136,6 @@ fn set(value: Option<&String>) -> Option<&str> {
     value.map(|text| text.trim()).filter(|text| !text.is_empty())
 }
 
-fn owned(value: Option<&String>) -> Option<String> {
-    set(value).map(str::to_owned)
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
@@ -162,6 +159,30 @@ mod tests {
         assert_eq!(endpoint(&["--otel-endpoint="]), None);
         assert_eq!(endpoint(&[base]).as_deref(), Some("http://base:4318/v1/traces"));
         assert_eq!(endpoint(&[base, "--otel-endpoint=http://own/x"]).as_deref(), Some("http://own/x"));
+    }
+
+    #[test]
+    fn what_is_set_reaches_the_config_and_an_empty_variable_is_none() {
+        let config = |flags: &[&str]| Cli::parse_from([&["users"], flags].concat()).args.config("users", "1");
+        let instance = |config: Config| config.attribute(semconv::K8S_POD_NAME, "users-1");
+        assert_eq!(
+            config(&[
+                "--otel-traces-sampler=always_on",
+                "--otel-traces-sampler-arg=0.5",
+                "--otel-propagators=none",
+                "--otel-service-name=other",
+                "--pod-name=users-1",
+                "--otel-endpoint= "
+            ]),
+            instance(
+                Config::new("users", "1")
+                    .attribute(semconv::SERVICE_INSTANCE_ID, "users-1")
+                    .sampler("always_on")
+                    .sampler_arg("0.5")
+                    .propagators("none")
+                    .name("other")
+            )
+        );
     }
 
     #[test]

@@ -53,10 +53,18 @@ impl Config {
         Self { propagators: Some(list.into()), ..self }
     }
 
-    /// One of the six standard samplers, by its name, and the argument of those that have one.
+    /// One of the six standard samplers, by its name; `parentbased_traceidratio` if not set. A name that is none of
+    /// them is warned of and passed over, as the specification asks.
     #[must_use]
-    pub fn sampler(self, name: Option<String>, argument: Option<String>) -> Self {
-        Self { sampler: name, sampler_arg: argument, ..self }
+    pub fn sampler(self, name: impl Into<String>) -> Self {
+        Self { sampler: Some(name.into()), ..self }
+    }
+
+    /// The ratio of a sampler that has one, as text, above [`Config::sample_ratio`]. What is no number from 0 to 1 is
+    /// warned of and passed over.
+    #[must_use]
+    pub fn sampler_arg(self, argument: impl Into<String>) -> Self {
+        Self { sampler_arg: Some(argument.into()), ..self }
     }
 
     /// Share of requests traced that carry no decision of their own, from 0 to 1.
@@ -90,5 +98,18 @@ impl Config {
             return Err(Invalid::new("sample_ratio", self.sample_ratio, "a share from 0 to 1"));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_that_is_none_is_named() {
+        let setting =
+            |ratio| Config::new("test", "1").sample_ratio(ratio).validate().map_err(|error| error.setting);
+        assert_eq!((setting(0.0), setting(1.0)), (Ok(()), Ok(())));
+        assert_eq!((setting(1.1), setting(f64::NAN)), (Err("sample_ratio"), Err("sample_ratio")));
     }
 }

@@ -146,7 +146,10 @@ mod tests {
     }
 
     fn sampler(name: &str, argument: Option<&str>) -> Edge {
-        edge(|config| config.sampler(Some(name.to_owned()), argument.map(str::to_owned)))
+        edge(|config| match argument {
+            Some(argument) => config.sampler(name).sampler_arg(argument),
+            None => config.sampler(name),
+        })
     }
 
     fn remote(flags: TraceFlags) -> Context {

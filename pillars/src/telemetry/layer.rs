@@ -25,18 +25,18 @@ pub struct TraceLayer {
 
 /// A service whose requests are traced; see [`TraceLayer`].
 #[derive(Clone)]
-pub struct Traced<S> {
+pub struct TraceService<S> {
     inner: S,
     telemetry: Telemetry,
 }
 
 /// On a response: a failure that is told elsewhere, as by a counter, and is not to be a line in the log as well.
 #[derive(Clone, Copy, Debug)]
-pub struct Untold;
+pub struct NotLogged;
 
 pin_project! {
-    /// The answer of a [`Traced`] service. Dropped before its end, it ends the span and is counted with the status 499.
-    pub struct Answering<F> {
+    /// The answer of a [`TraceService`] service. Dropped before its end, it ends the span and is counted with the status 499.
+    pub struct TraceFuture<F> {
         #[pin]
         answer: F,
         exchange: Exchange,
@@ -61,29 +61,29 @@ impl TraceLayer {
 }
 
 impl<S> Layer<S> for TraceLayer {
-    type Service = Traced<S>;
+    type Service = TraceService<S>;
 
-    fn layer(&self, inner: S) -> Traced<S> {
-        Traced { inner, telemetry: self.telemetry.clone() }
+    fn layer(&self, inner: S) -> TraceService<S> {
+        TraceService { inner, telemetry: self.telemetry.clone() }
     }
 }
 
-impl<S: Service<Request, Response = Response>> Service<Request> for Traced<S> {
+impl<S: Service<Request, Response = Response>> Service<Request> for TraceService<S> {
     type Response = Response;
     type Error = S::Error;
-    type Future = Answering<S::Future>;
+    type Future = TraceFuture<S::Future>;
 
     fn poll_ready(&mut self, wake: &mut Wake<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(wake)
     }
 
-    fn call(&mut self, request: Request) -> Answering<S::Future> {
+    fn call(&mut self, request: Request) -> TraceFuture<S::Future> {
         let exchange = Exchange::begin(&self.telemetry, &request);
-        Answering { answer: self.inner.call(request), exchange }
+        TraceFuture { answer: self.inner.call(request), exchange }
     }
 }
 
-impl<F: Future<Output = Result<Response, E>>, E> Future for Answering<F> {
+impl<F: Future<Output = Result<Response, E>>, E> Future for TraceFuture<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, wake: &mut Wake<'_>) -> Poll<F::Output> {
@@ -121,7 +121,7 @@ impl Exchange {
         http::finish(&self.context, status);
         let metrics = &self.telemetry.traces.metrics;
         metrics.request(self.method, self.route.as_ref(), status.as_u16(), self.since.elapsed());
-        if status.is_server_error() && response.extensions().get::<Untold>().is_none() {
+        if status.is_server_error() && response.extensions().get::<NotLogged>().is_none() {
             // Attached so that the line carries the ids of the trace.
             let _current = self.context.clone().attach();
             let route = self.route.as_ref().map_or("", MatchedPath::as_str);

@@ -98,6 +98,7 @@ impl Orders {
             }
             CallError::Deadline(limit) => OrdersError::Deadline(limit),
             CallError::Inner(error) => error,
+            _ => OrdersError::Unavailable { retry_after: None },
         })
     }
 

@@ -228,12 +228,12 @@ struct Retry(Duration);
 fn unavailable(error: CallError<PostgresError>) -> Result<Retry, StoreError> {
     match error {
         CallError::NotPermitted { retry_after } => Ok(Retry(retry_after)),
-        CallError::Deadline(_) => Ok(Retry(SOON)),
         CallError::Inner(error) if error.class() == Class::Success => Err(StoreError::Refused(error)),
         CallError::Inner(error) => {
             tracing::debug!(%error, "Postgres failed");
             Ok(Retry(SOON))
         }
+        _ => Ok(Retry(SOON)),
     }
 }
 
