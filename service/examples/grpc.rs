@@ -20,10 +20,14 @@ struct Cli {
 
 /// Says over gRPC what `/ready` says over HTTP.
 async fn follow(health: Health, reporter: HealthReporter) {
+    let mut told = None;
     loop {
         let ready = health.readiness().is_ready();
-        let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
-        reporter.set_service_status("", status).await;
+        // Whoever watches hears of changes alone.
+        if told.replace(ready) != Some(ready) {
+            let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
+            reporter.set_service_status("", status).await;
+        }
         sleep(Duration::from_millis(250)).await;
     }
 }

@@ -12,7 +12,8 @@ use super::{Breaker, CallError, Class};
 /// Puts a circuit before any tower service, such as an HTTP client.
 ///
 /// The service is cloned for each call, as clients are made for; readiness is waited for inside of the call, so that a
-/// pool without a free connection falls under the deadline.
+/// pool without a free connection falls under the deadline. Put it right around the client: [`CallError`] is an error where
+/// the one within is, which the `BoxError` of tower's own layers is not.
 ///
 /// ```
 /// use golive_pillars::breaker::{Breaker, BreakerLayer, Class, Config};

@@ -1,11 +1,11 @@
 use bytes::Bytes;
 use http::Request;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::{BodyExt as _, Collected, Full};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
 
-use super::harness::{Service, eventually};
+use super::harness::{Service, eventually, seconds};
 
 /// A frame of gRPC without a message: "the whole server" as far as `HealthCheckRequest` goes.
 const EMPTY: &[u8] = &[0; 5];
@@ -30,10 +30,10 @@ fn call(method: &str) -> Request<Full<Bytes>> {
         .unwrap()
 }
 
-async fn says(service: &Service, expected: &[u8]) -> bool {
-    let Some(mut sender) = connect(service).await else { return false };
-    let Ok(answer) = sender.send_request(call("Check")).await else { return false };
-    answer.into_body().collect().await.is_ok_and(|body| body.to_bytes() == expected)
+async fn check(service: &Service) -> Result<Bytes, String> {
+    let mut sender = connect(service).await.ok_or("no connection")?;
+    let answer = sender.send_request(call("Check")).await.map_err(|error| format!("{error:?}"))?;
+    answer.into_body().collect().await.map(Collected::to_bytes).map_err(|error| format!("{error:?}"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -45,16 +45,16 @@ async fn a_grpc_service_says_that_it_leaves_and_ends_with_a_watcher_on_it() {
         ("SHUTDOWN_FORCE", "30s"),
     ];
     let mut service = Service::example("grpc", Vec::new(), &fast);
-    eventually("serving", async || says(&service, SERVING).await).await;
+    eventually("serving", async || check(&service).await.is_ok_and(|answer| answer == SERVING)).await;
     let mut sender = connect(&service).await.expect("a connection");
     let mut watch = sender.send_request(call("Watch")).await.unwrap().into_body();
     let first = watch.frame().await.unwrap().unwrap().into_data().unwrap();
     assert_eq!(first, SERVING);
     service.signal("TERM");
     // On the stream that is open, and to those who connect while it still listens.
-    let second = watch.frame().await.unwrap().unwrap().into_data().unwrap();
-    assert_eq!(second, NOT_SERVING);
-    assert!(says(&service, NOT_SERVING).await);
+    let told = async { while watch.frame().await.unwrap().unwrap().into_data().unwrap() != NOT_SERVING {} };
+    tokio::time::timeout(seconds(2), told).await.expect("told that it leaves");
+    assert_eq!(check(&service).await.as_deref(), Ok(NOT_SERVING));
     let (status, _) = service.ended().await;
     assert_eq!(status.code(), Some(0), "a stream without an end is not waited for: {}", service.log());
 }
