@@ -1,6 +1,6 @@
 /// Counts nothing: the feature `metrics` is off.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Metrics;
+pub(super) struct Metrics {}
 
 /// Why a span never arrived.
 #[derive(Clone, Copy, Debug)]
