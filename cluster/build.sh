@@ -19,11 +19,9 @@ put() { # BINARY FOLDER
 }
 
 build_binaries() {
-  # First the flawed build, so that what is left in the target folder is the release one.
-  cargo_static -p golive-service --features flawed
-  put users users-flawed
   cargo_static -p golive-service
   put users users
+  put users-flawed users-flawed
   cargo_static -p golive-validator
   put validator validator
 }
@@ -34,7 +32,7 @@ image() { # DOCKERFILE-TARGET NAME [BUILD-ARG]
 
 build_images() {
   image users users
-  image users users-flawed USERS=users-flawed/users
+  image users users-flawed USERS=users-flawed/users-flawed
   image validator validator
 }
 

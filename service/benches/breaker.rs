@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use failsafe::futures::CircuitBreaker as _;
 use futures_util::FutureExt as _;
-use golive_service::breaker::{Args, Breaker, Class, Classify, Metrics, State};
+use golive_pillars::breaker::{Breaker, Class, Classify, Config, State};
 use tower_service::Service as _;
 
 #[derive(Clone, Debug)]
@@ -124,7 +124,7 @@ fn once(breaker: &Breaker, result: Result<u64, Fault>) {
 }
 
 fn breaker() -> Breaker {
-    Breaker::new("bench", &Args::default(), &Metrics::default())
+    Breaker::new("bench", Config::default()).unwrap()
 }
 
 fn recloser() -> recloser::AsyncRecloser {

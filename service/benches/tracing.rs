@@ -6,25 +6,18 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::routing::get;
-use clap::Parser as _;
 use criterion::{Criterion, criterion_group, criterion_main};
 use futures_util::FutureExt as _;
-use golive_service::telemetry::{Args, Metrics, Telemetry, TraceLayer};
+use golive_pillars::telemetry::{Config, Telemetry, TraceLayer};
 use tower::ServiceExt as _;
 use tower::layer::util::Identity;
-
-#[derive(clap::Parser)]
-struct Cli {
-    #[command(flatten)]
-    args: Args,
-}
 
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
 
 fn unsampled(c: &mut Criterion) {
     // Nobody listens there, and nothing is sampled.
-    let flags = ["bench", "--otel-endpoint=http://127.0.0.1:9/v1/traces", "--sample-ratio=0"];
-    let telemetry = Telemetry::start(&Cli::parse_from(flags).args, &Metrics::default()).unwrap();
+    let config = Config::new("bench", "1").endpoint("http://127.0.0.1:9/v1/traces").sample_ratio(0.0);
+    let telemetry = Telemetry::start(&config).unwrap();
     let app = || Router::new().route("/users/{id}", get(async || "fine"));
     let nothing = app().layer(Identity::new());
     let traced = app().layer(TraceLayer::new(telemetry));

@@ -1,43 +1,20 @@
 //! A service that is not ours takes all four pillars: `cargo run --example adopt_pillars`, then
 //! `curl localhost:8080/price`, `curl localhost:8081/ready`, `curl localhost:8081/metrics`.
 
-use std::error::Error;
-
 use axum::{Router, routing::get};
 use clap::Parser as _;
-use golive_service::breaker::{self, Breaker, Class, Classify};
-use golive_service::health::{self, Health, Probe};
-use golive_service::shutdown::{self, Phase, Shutdown};
-use golive_service::telemetry::{self, Telemetry, TraceLayer};
-use prometheus_client::registry::Registry;
+use golive_pillars::breaker::{Breaker, Class, Config};
+use golive_pillars::health::{self, Probe};
+use golive_pillars::service::{self, Error};
+use golive_pillars::telemetry::TraceLayer;
 
 #[derive(clap::Parser)]
-struct Args {
-    #[arg(long, env = "PORT", default_value = "8080")]
-    port: u16,
-    #[arg(long, env = "MANAGEMENT_PORT", default_value = "8081")]
-    management_port: u16,
+struct Cli {
     #[command(flatten)]
-    breaker: breaker::Args,
-    #[command(flatten)]
-    health: health::Args,
-    #[command(flatten)]
-    shutdown: shutdown::Args,
-    #[command(flatten)]
-    telemetry: telemetry::Args,
+    service: service::Args,
 }
 
-/// The dependency of this service, and how it fails.
-#[derive(Clone)]
 struct Quotes;
-
-struct NoQuote;
-
-impl Classify for NoQuote {
-    fn class(&self) -> Class {
-        Class::Failure
-    }
-}
 
 impl Probe for Quotes {
     async fn ping(&mut self) -> Result<(), String> {
@@ -45,39 +22,18 @@ impl Probe for Quotes {
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let args = Args::parse();
-    let mut registry = Registry::default();
-    let (breakers, vitals, exits, traces) =
-        <(breaker::Metrics, health::Metrics, shutdown::Metrics, telemetry::Metrics)>::default();
-    breakers.register(&mut registry);
-    vitals.register(&mut registry);
-    exits.register(&mut registry);
-    traces.register(&mut registry);
+async fn price(quotes: Breaker) -> &'static str {
+    let class = |answer: &Result<_, Error>| if answer.is_ok() { Class::Success } else { Class::Failure };
+    quotes.call_classified(async { Ok("42") }, class).await.unwrap_or("no price")
+}
 
-    telemetry::logs::init(args.telemetry.log_format, args.telemetry.log_filter().parse()?)?;
-    let shutdown = Shutdown::install(&args.shutdown, &exits)?;
-    let telemetry = Telemetry::start(&args.telemetry, &traces)?;
-    tokio::runtime::Runtime::new()?.block_on(async {
-        let clock = shutdown.clone();
-        let health = Health::builder(&args.health, &vitals)
-            .dependency("quotes", Quotes)
-            .leaving(move || clock.phase() != Phase::Running)
-            .start();
-        let probes =
-            health::management_routes(health.clone()).merge(golive_service::metrics::routes(registry));
-        health::spawn_management(std::net::TcpListener::bind(("0.0.0.0", args.management_port))?, probes)?;
-
-        let breaker = Breaker::new("quotes", &args.breaker, &breakers);
-        let price = async move || breaker.call(async { Ok::<_, NoQuote>("42") }).await.unwrap_or("no price");
-        let app = Router::new()
-            .route("/price", get(price))
-            .layer(TraceLayer::new(telemetry.clone()))
-            .merge(health::routes(health));
-        let listener = tokio::net::TcpListener::bind(("0.0.0.0", args.port)).await?;
-        shutdown::serve(listener, app, &shutdown, &exits).await.finished().await;
-        Ok::<_, std::io::Error>(())
-    })?;
-    telemetry.flush(shutdown.flush_budget());
-    Ok(())
+fn main() -> Result<std::process::ExitCode, Error> {
+    Cli::parse().service.builder("prices", env!("CARGO_PKG_VERSION"))?.run(async |mut start| {
+        let quotes = start.breaker("quotes", Config::default())?;
+        let traced = TraceLayer::new(start.telemetry().clone());
+        let prices = Router::new().route("/price", get(move || price(quotes))).layer(traced);
+        Ok::<_, Error>(
+            start.dependency("quotes", Quotes).serve(|health| prices.merge(health::routes(health))),
+        )
+    })
 }

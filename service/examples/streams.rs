@@ -11,7 +11,7 @@ use axum::response::sse::{Event, Sse};
 use axum::routing::{get, post};
 use clap::Parser as _;
 use futures_util::stream::{self, Stream};
-use golive_service::shutdown::{self, Metrics, Phase, Shutdown};
+use golive_pillars::shutdown::{self, Phase, Shutdown};
 
 #[derive(clap::Parser)]
 struct Args {
@@ -23,8 +23,7 @@ struct Args {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args = Args::parse();
-    let metrics = Metrics::default();
-    let shutdown = Shutdown::install(&args.shutdown, &metrics)?;
+    let shutdown = Shutdown::install(args.shutdown.config())?;
     tokio::runtime::Runtime::new()?.block_on(async {
         let clock = shutdown.clone();
         let app = Router::new()
@@ -36,7 +35,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 get(async |upgrade: WebSocketUpgrade| upgrade.on_upgrade(|socket| echo(socket, clock))),
             );
         let listener = tokio::net::TcpListener::bind(("0.0.0.0", args.port)).await?;
-        shutdown::serve(listener, app, &shutdown, &metrics).await.finished().await;
+        shutdown::serve(listener, app, &shutdown).await.finished().await;
         Ok(())
     })
 }

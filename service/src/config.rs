@@ -2,18 +2,25 @@
 
 mod secret;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use clap::ArgAction;
 use fred::types::config::Config as RedisConfig;
 use http::Uri;
 use sqlx::postgres::PgConnectOptions;
-use tracing_subscriber::EnvFilter;
 
 pub use secret::Secret;
 
+use crate::http::REQUEST_LIMIT;
+use crate::users;
 use crate::users::{CacheArgs, DatabaseArgs};
-use crate::{breaker, duration, health, shutdown, telemetry, users};
+use golive_pillars::flags::{Prefix, Prefixed, duration};
+use golive_pillars::{Invalid, breaker, service};
+
+/// The service's name in traces where nothing else is set.
+const NAME: &str = "users";
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// A users service that is ready for production: tracing, health, graceful shutdown, circuit breaker.
 #[derive(Debug, clap::Parser)]
@@ -37,6 +44,13 @@ Exit codes:
   1  could not start or did not finish in time; for `probe`, anything else
   2  configuration";
 
+/// `--breaker-window` is `BREAKER_WINDOW`, and so on.
+pub struct BreakerFlags;
+
+impl Prefix for BreakerFlags {
+    const NAME: &'static str = "breaker";
+}
+
 /// What to do instead of serving.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
@@ -57,12 +71,6 @@ pub struct Config {
     /// and readiness asks Postgres alone
     #[arg(long, env = "REDIS_URL", hide_env_values = true)]
     pub redis_url: Option<Secret>,
-    /// Port for users
-    #[arg(long, env = "PORT", default_value = "8080", value_parser = port)]
-    pub port: u16,
-    /// Port for probes and metrics
-    #[arg(long, env = "MANAGEMENT_PORT", default_value = "8081", value_parser = port)]
-    pub management_port: u16,
     /// Base URL of the orders service, as in http://orders:8080; none, and orders come from our own table
     #[arg(long, env = "ORDERS_URL")]
     pub orders_url: Option<String>,
@@ -79,13 +87,6 @@ pub struct Config {
     /// Whether answers carry `x-` headers (x-served-by, x-version, x-cache)
     #[arg(long, env = "IDENTITY_HEADERS", default_value_t = true, action = ArgAction::Set)]
     pub identity_headers: bool,
-    /// Whether /metrics is served
-    #[arg(long, env = "METRICS", default_value_t = true, action = ArgAction::Set)]
-    pub metrics: bool,
-    /// Whether circuits can be forced open, closed or to metrics only at /breakers of the management port, which asks
-    /// nobody who they are; for drills
-    #[arg(long, env = "DRILLS", default_value_t = false, action = ArgAction::Set)]
-    pub drills: bool,
     /// Settings of the connections to Postgres
     #[command(flatten)]
     pub database: DatabaseArgs,
@@ -94,16 +95,10 @@ pub struct Config {
     pub cache: CacheArgs,
     /// Settings of the breaker pillar
     #[command(flatten)]
-    pub breaker: breaker::Args,
-    /// Settings of the health pillar
+    pub breaker: Prefixed<BreakerFlags, breaker::Args>,
+    /// Ports, and settings of the other pillars
     #[command(flatten)]
-    pub health: health::Args,
-    /// Settings of the shutdown pillar
-    #[command(flatten)]
-    pub shutdown: shutdown::Args,
-    /// Settings of the telemetry pillar
-    #[command(flatten)]
-    pub telemetry: telemetry::Args,
+    pub service: service::Args,
 }
 
 /// A setting that cannot be used. Says which variable, what was read (a secret is never shown) and what is expected.
@@ -113,15 +108,12 @@ pub enum ConfigError {
     #[error("{variable}: read {read}, expected {expected}")]
     Value {
         /// Name of the environment variable.
-        variable: &'static str,
+        variable: Cow<'static, str>,
         /// What was read, or a description of it.
         read: String,
         /// What would be right.
         expected: String,
     },
-    /// The steps of the shutdown clock are out of order.
-    #[error(transparent)]
-    Shutdown(#[from] shutdown::Error),
 }
 
 /// What [`Config`] says, understood.
@@ -132,8 +124,10 @@ pub struct Settings {
     pub redis: Option<RedisConfig>,
     /// The orders service, if there is one.
     pub orders: Option<Uri>,
-    /// What is logged.
-    pub log_filter: EnvFilter,
+    /// Whether readiness asks Redis, where there is one.
+    pub readiness_asks_redis: bool,
+    /// How long Postgres has to answer, if it is not the deadline of its circuit that says so.
+    pub answer_within: Option<Duration>,
     /// All the rest, valid by itself.
     pub config: Config,
 }
@@ -141,21 +135,44 @@ pub struct Settings {
 impl Config {
     /// Checks what the parser of the command line cannot.
     pub fn validate(self) -> Result<Settings, ConfigError> {
-        self.shutdown.validate()?;
-        if self.port == self.management_port {
-            let expected = format!("another port than PORT, which is {}", self.port);
-            return Err(value("MANAGEMENT_PORT", self.management_port.to_string(), expected));
+        self.breaker.args.config().validate().map_err(|invalid| of_pillar("BREAKER", invalid))?;
+        let Self { service, .. } = &self;
+        service.health.config().validate().map_err(|invalid| of_pillar("HEALTH", invalid))?;
+        service.shutdown.config().validate().map_err(|invalid| of_pillar("SHUTDOWN", invalid))?;
+        if let Err(invalid) = self.builder() {
+            return Err(value("LOG_LEVEL or RUST_LOG", invalid.read, invalid.expected));
         }
-        if let Some(endpoint) = self.telemetry.traces_endpoint() {
+        if self.breaker.args.deadline >= REQUEST_LIMIT {
+            let expected = format!(
+                "below {REQUEST_LIMIT:?}, the limit of a request: a call that it cuts is not counted"
+            );
+            return Err(value("BREAKER_DEADLINE", format!("{:?}", self.breaker.args.deadline), expected));
+        }
+        if service.port == service.management_port {
+            let expected = format!("another port than PORT, which is {}", service.port);
+            return Err(value("MANAGEMENT_PORT", service.management_port.to_string(), expected));
+        }
+        if let Some(endpoint) = service.telemetry.traces_endpoint() {
             plain_http("OTEL_ENDPOINT or OTEL_EXPORTER_OTLP_*", &endpoint)?;
         }
         Ok(Settings {
             database: self.database()?,
             redis: self.redis()?,
             orders: self.orders()?,
-            log_filter: self.log_filter()?,
+            readiness_asks_redis: true,
+            answer_within: None,
             config: self,
         })
+    }
+
+    /// The process that this is a part of.
+    pub(crate) fn builder(&self) -> Result<service::Builder, Invalid> {
+        self.service.builder(NAME, VERSION)
+    }
+
+    /// The version of the service.
+    pub(crate) fn version(&self) -> &str {
+        self.service.telemetry.version(VERSION)
     }
 
     fn database(&self) -> Result<PgConnectOptions, ConfigError> {
@@ -178,17 +195,6 @@ impl Config {
         let url = self.orders_url.as_deref().map(str::trim).filter(|url| !url.is_empty());
         url.map(|url| plain_http("ORDERS_URL", url)).transpose()
     }
-
-    fn log_filter(&self) -> Result<EnvFilter, ConfigError> {
-        let filter = self.telemetry.log_filter();
-        EnvFilter::try_new(filter).map_err(|_| {
-            value(
-                "LOG_LEVEL or RUST_LOG",
-                format!("{filter:?}"),
-                "a filter such as info,golive_service=debug",
-            )
-        })
-    }
 }
 
 fn plain_http(variable: &'static str, text: &str) -> Result<Uri, ConfigError> {
@@ -206,10 +212,6 @@ fn plain_http(variable: &'static str, text: &str) -> Result<Uri, ConfigError> {
     })
 }
 
-fn port(text: &str) -> Result<u16, String> {
-    text.parse().ok().filter(|port| *port > 0).ok_or_else(|| "expected a port from 1 to 65535".to_owned())
-}
-
 fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|count| *count > 0).ok_or_else(|| "expected a whole number from 1".to_owned())
 }
@@ -218,6 +220,19 @@ fn present(secret: Option<&Secret>) -> Option<&Secret> {
     secret.filter(|secret| !secret.expose().is_empty())
 }
 
+/// The variable of a setting of a pillar; those of its server have no prefix.
+fn of_pillar(prefix: &str, invalid: Invalid) -> ConfigError {
+    let name = |setting: &str| match setting {
+        "idle_timeout" | "max_connections" => setting.to_uppercase(),
+        setting => format!("{prefix}_{}", setting.to_uppercase()),
+    };
+    let expected = match invalid.expected.rsplit_once(' ') {
+        Some((text, step)) if text.ends_with("the value of") => format!("{text} {}", name(step)),
+        _ => invalid.expected,
+    };
+    ConfigError::Value { variable: name(invalid.setting).into(), read: invalid.read, expected }
+}
+
 fn value(variable: &'static str, read: String, expected: impl Into<String>) -> ConfigError {
-    ConfigError::Value { variable, read, expected: expected.into() }
+    ConfigError::Value { variable: variable.into(), read, expected: expected.into() }
 }

@@ -4,6 +4,7 @@ mod deadline;
 mod identity;
 mod orders;
 mod overload;
+mod panic;
 mod problem;
 mod users;
 
@@ -15,13 +16,14 @@ use axum::handler::Handler as _;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 
+pub use deadline::REQUEST_LIMIT;
 pub use identity::Identity;
 pub use overload::{Metrics, Room};
 pub use problem::Problem;
 
-use crate::health::{self, Health};
-use crate::telemetry::{Telemetry, TraceLayer};
 use crate::users::{Orders, Users};
+use golive_pillars::health::{self, Health};
+use golive_pillars::telemetry::{Telemetry, TraceLayer};
 
 /// Longest request body, far above any valid one.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -47,6 +49,7 @@ pub fn router(api: Api, telemetry: Telemetry, health: Health, identity: Identity
         .layer((
             TraceLayer::new(telemetry),
             from_fn_with_state(room, overload::shed),
+            from_fn(panic::answer),
             from_fn(deadline::limit),
         ))
         .merge(health::routes(health))

@@ -3,7 +3,7 @@
 # one without reason: up to three that failed run once more, one at a time, and are named. What fails twice fails.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-features=(--locked --workspace --features golive-service/flawed)
+features=(--locked --workspace)
 most=3
 
 log=$(mktemp)

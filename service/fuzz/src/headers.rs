@@ -11,7 +11,7 @@ use opentelemetry_http::HeaderInjector;
 
 // The files of the service themselves: of its whole library only these few crates are built, and nothing is public
 // for the sake of this.
-#[path = "../../src/telemetry"]
+#[path = "../../../pillars/src/telemetry"]
 mod telemetry {
     mod baggage;
     mod combined;

@@ -10,7 +10,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 
 use super::Problem;
-use crate::telemetry::Untold;
+use golive_pillars::telemetry::NotLogged;
 
 /// Advice to those who are turned away: another instance, or this one a moment later, can answer.
 const SOON: Duration = Duration::from_secs(1);
@@ -49,7 +49,7 @@ pub(super) async fn shed(State(room): State<Room>, request: Request, next: Next)
         let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many requests are under way");
         let mut response = problem.retry_after(SOON).into_response();
         // A line for each would leave less for those inside.
-        response.extensions_mut().insert(Untold);
+        response.extensions_mut().insert(NotLogged);
         return response;
     };
     next.run(request).await

@@ -63,7 +63,7 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(delay) = self.retry_after {
-            headers.insert(RETRY_AFTER, whole_seconds(delay).into());
+            headers.insert(RETRY_AFTER, jittered(whole_seconds(delay)).into());
         }
         response
     }
@@ -118,6 +118,11 @@ fn whole_seconds(delay: Duration) -> u64 {
     (delay.as_millis().div_ceil(1_000) as u64).max(1)
 }
 
+/// Up to a tenth more, so that those who were refused together do not come back together.
+fn jittered(seconds: u64) -> u64 {
+    seconds + fastrand::u64(0..=seconds / 10)
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u16(status.as_u16())
@@ -131,5 +136,12 @@ mod tests {
     fn advice_is_rounded_up_to_whole_seconds() {
         let seconds = |milliseconds| whole_seconds(Duration::from_millis(milliseconds));
         assert_eq!([seconds(0), seconds(1), seconds(1_000), seconds(29_001)], [1, 1, 1, 30]);
+    }
+
+    #[test]
+    fn advice_differs_between_those_who_get_it_together() {
+        let given: std::collections::BTreeSet<_> = (0..1_000).map(|_| jittered(30)).collect();
+        assert_eq!(given.into_iter().collect::<Vec<_>>(), [30, 31, 32, 33]);
+        assert_eq!(jittered(1), 1);
     }
 }

@@ -2,19 +2,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{AGE, HeaderName, HeaderValue, LOCATION};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Api, Problem};
+use super::{Api, Problem, deadline};
 use crate::users::{Listing, Lookup, NewUser, User};
 
 const CACHE: HeaderName = HeaderName::from_static("x-cache");
+/// RFC 9211: whoever hides the `x-` headers still tells an answer that is none of Postgres.
+const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const LARGEST_PAGE: i64 = 100;
 
 /// A page of the list, by the last id that was seen.
@@ -57,15 +58,15 @@ pub(super) async fn list(
     }
     Ok(match api.users.list(after, limit).await? {
         Listing::Live(users) => Json(users).into_response(),
-        Listing::Empty => ([(CACHE, "empty")], Json(Vec::<User>::new())).into_response(),
+        Listing::Empty => {
+            let told = [(CACHE, "empty"), (CACHE_STATUS, "users; fwd=bypass; detail=unavailable")];
+            (told, Json(Vec::<User>::new())).into_response()
+        }
     })
 }
 
-pub(super) async fn create(
-    State(api): State<Arc<Api>>,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Response, Problem> {
-    let body = body.map_err(|error| Problem::new(error.status(), error.body_text()))?;
+pub(super) async fn create(State(api): State<Arc<Api>>, request: Request) -> Result<Response, Problem> {
+    let body = deadline::body(request).await?;
     let draft: Draft = serde_json::from_slice(&body)
         .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))?;
     let (name, email) = (text("name", draft.name)?, text("email", draft.email)?);
@@ -96,5 +97,6 @@ fn stale(user: User, age: Duration) -> Response {
     let mut response = Json(user).into_response();
     response.headers_mut().insert(AGE, age.as_secs().into());
     response.headers_mut().insert(CACHE, HeaderValue::from_static("stale"));
+    response.headers_mut().insert(CACHE_STATUS, HeaderValue::from_static("users; hit; detail=stale"));
     response
 }

@@ -12,9 +12,9 @@ use tokio_util::task::TaskTracker;
 
 use super::User;
 use super::metrics::{CopyFate, Metrics};
-use crate::duration;
-use crate::telemetry::Telemetry;
 use commands::Commands;
+use golive_pillars::flags::duration;
+use golive_pillars::telemetry::Telemetry;
 use refresh::Refresh;
 
 /// Settings of the fallback copies in Redis.

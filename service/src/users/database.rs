@@ -4,7 +4,7 @@ use std::time::Duration;
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnectOptions;
 
-use crate::duration;
+use golive_pillars::flags::duration;
 
 /// Settings of the connections to Postgres.
 #[derive(Clone, Debug, clap::Args)]
@@ -25,10 +25,6 @@ pub struct Args {
     pub database_statement_timeout: Duration,
 }
 
-/// How long sqlx waits for a connection where nobody sets it.
-#[cfg(feature = "flawed")]
-const SQLX_DEFAULT: Duration = Duration::from_secs(30);
-
 /// Parses the URL of a database; `None` if it is none.
 pub(crate) fn parse(url: &str) -> Option<PgConnectOptions> {
     let scheme_known = ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
@@ -42,14 +38,5 @@ impl Args {
     pub(super) fn bounded(&self, options: &PgConnectOptions) -> PgConnectOptions {
         let milliseconds = self.database_statement_timeout.as_millis().to_string();
         options.clone().options([("statement_timeout", milliseconds)])
-    }
-
-    /// Whoever forgets the deadline forgets this one too. Below the deadline, its time-outs would tell the breaker.
-    pub(super) fn acquire_timeout(&self) -> Duration {
-        #[cfg(feature = "flawed")]
-        if crate::flaw::Flaw::LateDeadline.is_selected() {
-            return SQLX_DEFAULT;
-        }
-        self.database_acquire_timeout
     }
 }

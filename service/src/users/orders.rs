@@ -1,6 +1,8 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use golive_pillars::breaker::{Breaker, CallError, Class, Classify};
 use http::header::{ACCEPT, RETRY_AFTER};
 use http::{HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Empty, Limited};
@@ -8,11 +10,14 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use opentelemetry::KeyValue;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use crate::telemetry::{ClientSpan, Telemetry, semconv};
+use golive_pillars::telemetry::{ClientSpan, Telemetry, semconv};
 
 const BODY_LIMIT: usize = 1024 * 1024;
+/// An eighth of the room for requests (`MAX_IN_FLIGHT`).
+const MOST_CALLS: usize = 128;
 /// Shorter than any server keeps an idle connection, so that we never use one that is just being closed.
 const POOL_IDLE: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -27,6 +32,9 @@ pub struct Orders {
     host: String,
     port: i64,
     deadline: Duration,
+    breaker: Breaker,
+    /// Calls at a time: while the service is slow, it is not to take all the room that there is for requests.
+    places: Arc<Semaphore>,
     client: Client<HttpConnector, Empty<Bytes>>,
     telemetry: Telemetry,
 }
@@ -53,7 +61,7 @@ pub enum OrdersError {
 
 impl Orders {
     /// Prepares a client for the service at `base`; connects when first used.
-    pub fn new(base: &Uri, deadline: Duration, telemetry: Telemetry) -> Self {
+    pub fn new(base: &Uri, deadline: Duration, breaker: Breaker, telemetry: Telemetry) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
         connector.set_nodelay(true);
@@ -67,13 +75,34 @@ impl Orders {
             host: base.host().unwrap_or_default().to_owned(),
             port: base.port_u16().map_or(80, i64::from),
             deadline,
+            breaker,
+            places: Arc::new(Semaphore::new(MOST_CALLS)),
             client,
             telemetry,
         }
     }
 
+    /// The circuit before the service.
+    pub fn breaker(&self) -> &Breaker {
+        &self.breaker
+    }
+
     /// The body that the service has for this user, as it is.
     pub async fn of_user(&self, id: i64) -> Result<Bytes, OrdersError> {
+        let Ok(_place) = self.places.try_acquire() else {
+            return Err(OrdersError::Unavailable { retry_after: None });
+        };
+        self.breaker.call(self.ask(id)).await.map_err(|error| match error {
+            CallError::NotPermitted { retry_after } => {
+                OrdersError::Unavailable { retry_after: Some(retry_after) }
+            }
+            CallError::Deadline(limit) => OrdersError::Deadline(limit),
+            CallError::Inner(error) => error,
+            _ => OrdersError::Unavailable { retry_after: None },
+        })
+    }
+
+    async fn ask(&self, id: i64) -> Result<Bytes, OrdersError> {
         let url = format!("{}/api/users/{id}/orders", self.base);
         let span = self.telemetry.client_span("GET", || self.attributes(&url));
         timeout(self.deadline, self.exchange(&url, &span)).await.unwrap_or_else(|_| {
@@ -111,6 +140,15 @@ impl Orders {
             KeyValue::new(semconv::SERVER_PORT, self.port),
             KeyValue::new(semconv::URL_FULL, url.to_owned()),
         ]
+    }
+}
+
+impl Classify for OrdersError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Unknown => Class::Success,
+            Self::Unavailable { .. } | Self::Deadline(_) | Self::Failed(_) => Class::Failure,
+        }
     }
 }
 

@@ -9,8 +9,8 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use super::database::Args;
 use super::statement::{FIND_USER, INSERT, INSERT_USER, LIST_ORDERS, LIST_USERS, Statement};
 use super::{NewUser, Order, User};
-use crate::telemetry::{ClientSpan, Telemetry, semconv};
 pub use error::PostgresError;
+use golive_pillars::telemetry::{ClientSpan, Telemetry, semconv};
 use pool::{Fate, Lease, Pool, Trust};
 pub use probe::PostgresProbe;
 

@@ -7,7 +7,7 @@ use fred::types::Builder;
 use fred::types::config::{Config, ReconnectError, ReconnectPolicy, TlsConnector, UnresponsiveConfig};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 
-use crate::health::Probe;
+use golive_pillars::health::Probe;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Without this, a server that keeps its connections open but says nothing is never given up.

@@ -1,10 +1,14 @@
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::Either;
+use tokio::time::timeout;
+
 use super::flights::{Flights, Part};
 use super::metrics::{Fallback, Metrics};
 use super::{Cache, NewUser, Order, Postgres, PostgresError, User};
-use crate::breaker::{Breaker, CallError, Class, Classify as _};
-use crate::telemetry::{annotate, is_sampled};
+use golive_pillars::breaker::{Breaker, CallError, Class, Classify as _};
+use golive_pillars::telemetry::{annotate, is_sampled};
 
 /// Users: Postgres behind the breaker, else what the fallback of each question is.
 #[derive(Clone)]
@@ -12,6 +16,7 @@ pub struct Users {
     postgres: Postgres,
     cache: Option<Cache>,
     breaker: Breaker,
+    answer_within: Option<Duration>,
     flights: Flights<Read>,
     metrics: Metrics,
 }
@@ -69,7 +74,12 @@ const FALLBACK: &str = "app.fallback";
 impl Users {
     /// Puts the parts together; without a cache, lookups have no fallback.
     pub fn new(postgres: Postgres, cache: Option<Cache>, breaker: Breaker, metrics: Metrics) -> Self {
-        Self { postgres, cache, breaker, flights: Flights::new(), metrics }
+        Self { postgres, cache, breaker, answer_within: None, flights: Flights::new(), metrics }
+    }
+
+    /// Gives Postgres so long to answer, whatever the deadline of its circuit; then the fallback is answered.
+    pub fn answering_within(self, limit: Option<Duration>) -> Self {
+        Self { answer_within: limit, ..self }
     }
 
     /// One user, or else the copy in the cache.
@@ -117,7 +127,7 @@ impl Users {
     }
 
     async fn ask(&self, id: i64) -> Result<Read, StoreError> {
-        match self.breaker.call(self.postgres.find(id)).await {
+        match self.call(self.postgres.find(id)).await {
             Ok(Some(user)) => {
                 self.keep(&user);
                 Ok(Read::User(user))
@@ -129,7 +139,7 @@ impl Users {
 
     /// Up to `limit` users after `after`, or else none.
     pub async fn list(&self, after: i64, limit: i64) -> Result<Listing, StoreError> {
-        match self.breaker.call(self.postgres.list(after, limit)).await {
+        match self.call(self.postgres.list(after, limit)).await {
             Ok(users) => Ok(Listing::Live(users)),
             Err(error) => {
                 unavailable(error)?;
@@ -141,7 +151,7 @@ impl Users {
 
     /// Stores a user. Not retried: an answer that was lost does not say that nothing was stored.
     pub async fn create(&self, user: &NewUser) -> Result<User, StoreError> {
-        match self.breaker.call(self.postgres.insert(user)).await {
+        match self.call(self.postgres.insert(user)).await {
             Ok(user) => {
                 annotate("app.user.id", user.id);
                 self.keep(&user);
@@ -155,7 +165,7 @@ impl Users {
     /// The orders of a user in our own table; `None` if there is no such user.
     pub async fn orders(&self, id: i64) -> Result<Option<Vec<Order>>, StoreError> {
         annotate("app.user.id", id);
-        match self.breaker.call(self.postgres.orders(id)).await {
+        match self.call(self.postgres.orders(id)).await {
             Ok(orders) => Ok(orders),
             Err(error) => Err(self.give_up(unavailable(error)?)),
         }
@@ -168,6 +178,21 @@ impl Users {
             cache.close(limit).await;
         }
         postgres.close();
+    }
+
+    /// No `async` function, which would hold the call twice: before it is polled, and while it is.
+    fn call<T>(
+        &self,
+        work: impl Future<Output = Result<T, PostgresError>>,
+    ) -> impl Future<Output = Result<T, CallError<PostgresError>>> {
+        let call = self.breaker.call(work);
+        match self.answer_within {
+            None => Either::Left(call),
+            Some(limit) => {
+                let late = move |_| Err(CallError::Deadline(limit));
+                Either::Right(timeout(limit, call).map(move |answer| answer.unwrap_or_else(late)))
+            }
+        }
     }
 
     fn keep(&self, user: &User) {
@@ -203,12 +228,12 @@ struct Retry(Duration);
 fn unavailable(error: CallError<PostgresError>) -> Result<Retry, StoreError> {
     match error {
         CallError::NotPermitted { retry_after } => Ok(Retry(retry_after)),
-        CallError::Deadline(_) => Ok(Retry(SOON)),
         CallError::Inner(error) if error.class() == Class::Success => Err(StoreError::Refused(error)),
         CallError::Inner(error) => {
             tracing::debug!(%error, "Postgres failed");
             Ok(Retry(SOON))
         }
+        _ => Ok(Retry(SOON)),
     }
 }
 

@@ -30,7 +30,11 @@ fn each_wrong_setting_is_named_with_what_was_read_and_what_is_expected() {
         ("PORT", "0", "a port from 1 to 65535"),
         ("MANAGEMENT_PORT", "8080", "another port than PORT"),
         ("BREAKER_DEADLINE", "3", "a whole number and a unit"),
+        ("BREAKER_DEADLINE", "10s", "below 10s, the limit of a request"),
         ("BREAKER_WINDOW", "0s", "above zero"),
+        ("BREAKER_WINDOW", "5ms", "at least 10ms"),
+        ("HEALTH_INTERVAL", "32400000s", "up to a year"),
+        ("IDLE_TIMEOUT", "32400000s", "up to a year"),
         ("BREAKER_ERROR_RATE", "50", "above 0, up to 1"),
         ("BREAKER_MIN_CALLS", "0", "1.."),
         ("SAMPLE_RATIO", "2", "from 0 to 1"),
@@ -79,7 +83,7 @@ async fn a_taken_port_is_named_and_the_exit_code_is_1() {
     let mut service = world.start(&[("PORT", &port)]);
     let (status, _) = service.ended().await;
     assert_eq!(status.code(), Some(1));
-    assert!(service.log().contains(&format!("PORT: cannot listen on {port}")), "{}", service.log());
+    assert!(service.log().contains(&format!("port: cannot listen on {port}")), "{}", service.log());
 }
 
 #[tokio::test(flavor = "multi_thread")]

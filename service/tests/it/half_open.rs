@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use golive_service::breaker::{Args, Breaker, CallError, Class, Classify, Metrics, State};
+use golive_pillars::breaker::{Breaker, CallError, Class, Classify, Config, State};
 use tokio::sync::Semaphore;
 
 use super::harness::World;
@@ -52,9 +52,8 @@ async fn one_of_ten_thousand_callers_reaches_the_database_a_thousand_times() {
     sqlx::query("CREATE SEQUENCE trials").execute(&database).await.unwrap();
     let open_for = Duration::from_millis(10);
     // The trial waits for 10,000 refusals, which may take a slow build longer than the usual 3 s.
-    let breaker_deadline = Duration::from_mins(1);
-    let args = Args { breaker_min_calls: 1, breaker_open_for: open_for, breaker_deadline, ..Args::default() };
-    let breaker = Breaker::new("test", &args, &Metrics::default());
+    let config = Config::default().min_calls(1).open_for(open_for).deadline(Duration::from_mins(1));
+    let breaker = Breaker::new("test", config).unwrap();
     let _ = breaker.call(async { Err::<(), _>(Fault) }).await;
     for round in 1..=ROUNDS {
         assert_eq!(breaker.state(), State::Open);

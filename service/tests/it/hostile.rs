@@ -19,6 +19,7 @@ async fn malformed_and_oversized_input_is_refused_with_a_4xx() {
         ("an escape that is not UTF-8", b"GET /api/users/%ff HTTP/1.1\r\nhost: u\r\n\r\n".to_vec()),
         ("200 headers", format!("GET / HTTP/1.1\r\n{many}\r\n").into_bytes()),
         ("a header of 600 kB", format!("GET / HTTP/1.1\r\n{long}\r\n").into_bytes()),
+        ("a header of 40 kB", format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", "y".repeat(40_000)).into_bytes()),
         ("a path of 70 kB", format!("GET {path} HTTP/1.1\r\nhost: u\r\n\r\n").into_bytes()),
         ("two lengths", b"POST /api/users HTTP/1.1\r\nhost: u\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nxx".to_vec()),
         ("a length that is no number", b"POST /api/users HTTP/1.1\r\nhost: u\r\ncontent-length: -1\r\n\r\n".to_vec()),

@@ -1,6 +1,6 @@
 //! The service as its users meet it: the real binary, a real Postgres, a real Redis.
 //!
-//! Needs the feature `flawed` (for handlers that get stuck) and the programs that `tests/backends.sh` installs.
+//! Needs the programs that `tests/backends.sh` installs.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
@@ -10,6 +10,7 @@ mod config;
 mod drops;
 mod failover;
 mod flaw;
+mod grpc;
 mod half_open;
 mod harness;
 mod health;
@@ -24,3 +25,4 @@ mod shutdown;
 mod soak;
 mod streams;
 mod telemetry;
+mod worker;

@@ -9,8 +9,8 @@ use opentelemetry::{Context, KeyValue};
 use serde::{Deserialize, Serialize};
 
 use super::{Args, Cached, Snapshot};
-use crate::telemetry::{ClientSpan, Telemetry, semconv};
 use crate::users::{User, redis};
+use golive_pillars::telemetry::{ClientSpan, Telemetry, semconv};
 
 /// The two commands, each with its span. Futures of fred are large; boxed, they do not make those around them so.
 #[derive(Clone)]

@@ -1,8 +1,8 @@
 use std::borrow::Cow;
 
 use super::pool::Fate;
-use crate::breaker::{Class, Classify};
-use crate::telemetry::{ClientSpan, semconv};
+use golive_pillars::breaker::{Class, Classify};
+use golive_pillars::telemetry::{ClientSpan, semconv};
 
 /// Why a statement has no result.
 #[derive(Debug, thiserror::Error)]

@@ -47,7 +47,7 @@ impl Pool {
     /// Opens the fewest connections in the background, and more when they are needed.
     pub(super) fn new(options: PgConnectOptions, args: &DatabaseArgs) -> Self {
         let most = args.database_max_connections as usize;
-        let acquire_timeout = args.acquire_timeout();
+        let acquire_timeout = args.database_acquire_timeout;
         let connections = managed::Pool::builder(Connector::new(options, acquire_timeout))
             .max_size(most)
             .queue_mode(QueueMode::Lifo)

@@ -2,8 +2,8 @@ use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use tokio::sync::watch;
 
-use crate::health::Probe;
 use crate::users::DatabaseArgs;
+use golive_pillars::health::Probe;
 
 /// Confirms Postgres over a connection of its own.
 pub struct PostgresProbe {

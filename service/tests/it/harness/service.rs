@@ -118,7 +118,9 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn start(environment: Vec<(String, String)>, settings: &[(&str, &str)]) -> Self {
-        Self::run(Command::new(Self::program(None)), environment, settings)
+        let flawed = settings.iter().any(|(name, _)| *name == "FLAW");
+        let program = if flawed { env!("CARGO_BIN_EXE_users-flawed").into() } else { Self::program(None) };
+        Self::run(Command::new(program), environment, settings)
     }
 
     /// One of the examples.

@@ -1,0 +1,111 @@
+use std::time::Duration;
+
+use crate::Invalid;
+
+/// Settings of a circuit. The defaults are those of the contract: 50 % of the calls of 10 s, ten of them at least, a
+/// deadline of 3 s, 30 s open.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    pub(super) error_rate: f64,
+    pub(super) window: Duration,
+    pub(super) min_calls: u64,
+    pub(super) deadline: Duration,
+    slow_after: Option<Duration>,
+    pub(super) open_for: Duration,
+}
+
+/// Of the deadline: users give up after a second or two, and an answer that works comes far sooner.
+const SLOW_SHARE: u32 = 6;
+
+/// Its ten buckets are a millisecond each then.
+const SHORTEST_WINDOW: Duration = Duration::from_millis(10);
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            error_rate: 0.5,
+            window: Duration::from_secs(10),
+            min_calls: 10,
+            deadline: Duration::from_secs(3),
+            slow_after: None,
+            open_for: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Config {
+    /// Share of failed calls in the window at which the circuit opens: above 0, up to 1.
+    #[must_use]
+    pub fn error_rate(self, share: f64) -> Self {
+        Self { error_rate: share, ..self }
+    }
+
+    /// Time over which calls are counted: at least 10 ms.
+    #[must_use]
+    pub fn window(self, time: Duration) -> Self {
+        Self { window: time, ..self }
+    }
+
+    /// Calls in the window below which the circuit never opens: at least 1.
+    #[must_use]
+    pub fn min_calls(self, count: u64) -> Self {
+        Self { min_calls: count, ..self }
+    }
+
+    /// Time after which a call is dropped and counts as failed, waiting for a connection included.
+    #[must_use]
+    pub fn deadline(self, time: Duration) -> Self {
+        Self { deadline: time, ..self }
+    }
+
+    /// Time from which on a call that its caller gave up counts as failed; a sixth of the deadline if not set. At
+    /// zero every such call is one, and above the deadline none.
+    #[must_use]
+    pub fn slow_after(self, time: Duration) -> Self {
+        Self { slow_after: Some(time), ..self }
+    }
+
+    /// Time without calls before the one trial.
+    #[must_use]
+    pub fn open_for(self, time: Duration) -> Self {
+        Self { open_for: time, ..self }
+    }
+
+    /// Says which setting cannot be used.
+    pub fn validate(&self) -> Result<(), Invalid> {
+        if !(self.error_rate > 0.0 && self.error_rate <= 1.0) {
+            return Err(Invalid::new("error_rate", self.error_rate, "a share above 0, up to 1"));
+        }
+        if self.min_calls == 0 {
+            return Err(Invalid::new("min_calls", self.min_calls, "at least 1"));
+        }
+        if self.window < SHORTEST_WINDOW {
+            return Err(Invalid::new("window", self.window, format!("at least {SHORTEST_WINDOW:?}")));
+        }
+        let times = [("window", self.window), ("deadline", self.deadline), ("open_for", self.open_for)];
+        times.into_iter().try_for_each(|(setting, time)| Invalid::unless_usable(setting, time))
+    }
+
+    /// When a call that nobody waits for any more says that the dependency does not work.
+    pub(super) fn given_up_after(&self) -> Duration {
+        self.slow_after.unwrap_or(self.deadline / SLOW_SHARE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_used_is_named() {
+        let setting = |config: Config| config.validate().map_err(|invalid| invalid.setting);
+        assert_eq!(setting(Config::default()), Ok(()));
+        assert_eq!(setting(Config::default().error_rate(0.0)), Err("error_rate"));
+        assert_eq!(setting(Config::default().error_rate(f64::NAN)), Err("error_rate"));
+        assert_eq!(setting(Config::default().min_calls(0)), Err("min_calls"));
+        assert_eq!(setting(Config::default().deadline(Duration::ZERO)), Err("deadline"));
+        assert_eq!(setting(Config::default().deadline(Duration::MAX)), Err("deadline"));
+        assert_eq!(setting(Config::default().open_for(Duration::MAX)), Err("open_for"));
+        assert_eq!(setting(Config::default().window(Duration::from_millis(9))), Err("window"));
+    }
+}

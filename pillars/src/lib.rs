@@ -1,0 +1,19 @@
+#![doc = include_str!("../README.md")]
+
+#[cfg(feature = "breaker")]
+pub mod breaker;
+#[cfg(feature = "clap")]
+pub mod flags;
+#[cfg(feature = "health")]
+pub mod health;
+mod invalid;
+#[cfg(feature = "metrics")]
+pub mod metrics;
+#[cfg(feature = "service")]
+pub mod service;
+#[cfg(feature = "shutdown")]
+pub mod shutdown;
+#[cfg(feature = "telemetry")]
+pub mod telemetry;
+
+pub use invalid::Invalid;

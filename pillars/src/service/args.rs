@@ -1,0 +1,51 @@
+use super::{Builder, Service};
+use crate::flags::port;
+use crate::telemetry::logs::EnvFilter;
+use crate::{Invalid, health, shutdown, telemetry};
+
+/// Settings of a service: ports, and those of its pillars.
+#[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
+pub struct Args {
+    /// Port for users
+    #[arg(long, env = "PORT", default_value = "8080", value_parser = port::parse)]
+    pub port: u16,
+    /// Port for probes and metrics
+    #[arg(long, env = "MANAGEMENT_PORT", default_value = "8081", value_parser = port::parse)]
+    pub management_port: u16,
+    /// Whether /metrics is served
+    #[arg(long, env = "METRICS", default_value_t = true, action = clap::ArgAction::Set)]
+    pub metrics: bool,
+    /// Whether circuits can be forced open, closed or to metrics only at /breakers of the management port, which asks
+    /// nobody who they are; for drills
+    #[arg(long, env = "DRILLS", default_value_t = false, action = clap::ArgAction::Set)]
+    pub drills: bool,
+    /// Settings of the health pillar
+    #[command(flatten)]
+    pub health: health::Args,
+    /// Settings of the shutdown pillar
+    #[command(flatten)]
+    pub shutdown: shutdown::Args,
+    /// Settings of the telemetry pillar
+    #[command(flatten)]
+    pub telemetry: telemetry::Args,
+}
+
+impl Args {
+    /// The same as a [`Builder`], for a program with this name and version where nothing else is said. Fails if what is
+    /// to be logged cannot be read.
+    pub fn builder(&self, name: &str, version: &str) -> Result<Builder, Invalid> {
+        let filter = self.telemetry.log_filter();
+        let read = EnvFilter::try_new(filter);
+        let expected = "a filter such as info,golive_pillars=debug";
+        let filter = read.map_err(|_| Invalid::new("log_level", filter, expected))?;
+        Ok(Service::builder(self.telemetry.config(name, version))
+            .health(self.health.config())
+            .shutdown(self.shutdown.config())
+            .logs(self.telemetry.log_format, filter)
+            .port(self.port)
+            .management_port(self.management_port)
+            .metrics(self.metrics)
+            .drills(self.drills))
+    }
+}

@@ -1,0 +1,173 @@
+use std::convert::Infallible;
+use std::future::pending;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::response::Response;
+use http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, Request, StatusCode, Version};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
+use super::server::answer;
+use super::{Phase, Shutdown};
+
+/// One accepted connection and what the shutdown clock needs to know of it.
+pub(super) struct Connection {
+    peer: SocketAddr,
+    app: Router,
+    shutdown: Shutdown,
+    protocol: Arc<Protocol>,
+}
+
+/// What the requests so far have shown. Until the first one a connection may be anything.
+#[derive(Default)]
+struct Protocol {
+    began: AtomicBool,
+    is_h2: AtomicBool,
+    became_h2: Notify,
+    /// Requests whose response head is not there yet.
+    handling: AtomicUsize,
+    handled: Notify,
+}
+
+/// One request being handled, for as long as it lives.
+struct Handling(Arc<Protocol>);
+
+impl Handling {
+    fn begin(protocol: &Arc<Protocol>) -> Self {
+        protocol.handling.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(protocol))
+    }
+}
+
+impl Drop for Handling {
+    fn drop(&mut self) {
+        if self.0.handling.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.handled.notify_one();
+        }
+    }
+}
+
+impl Connection {
+    pub(super) fn new(peer: SocketAddr, app: Router, shutdown: Shutdown) -> Self {
+        Self { peer, app, shutdown, protocol: Arc::default() }
+    }
+
+    /// Serves requests until the connection ends.
+    ///
+    /// hyper's own graceful shutdown closes an idle HTTP/1 connection at once, even with a request on its way. So
+    /// HTTP/1 learns of the end through `Connection: close` on its next answer; only HTTP/2, where GOAWAY says which
+    /// streams still count, is told by hyper at the signal.
+    pub(super) async fn drive(self, builder: &Builder<TokioExecutor>, stream: TcpStream) {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "no TCP_NODELAY");
+        }
+        let Self { peer, app, shutdown, protocol } = self;
+        let service = {
+            let (shutdown, protocol) = (shutdown.clone(), Arc::clone(&protocol));
+            service_fn(move |request| {
+                respond(request, peer, app.clone(), shutdown.clone(), Arc::clone(&protocol))
+            })
+        };
+        let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = retired(&shutdown, &protocol) => {
+                connection.as_mut().graceful_shutdown();
+                tokio::select! {
+                    ended = connection => ended,
+                    () = abandoned(&shutdown, &protocol) => Ok(()),
+                }
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a connection ended with an error");
+        }
+    }
+}
+
+async fn retired(shutdown: &Shutdown, protocol: &Protocol) {
+    let going_away = async {
+        shutdown.reached(Phase::Lameduck).await;
+        loop {
+            let next = protocol.became_h2.notified();
+            if protocol.is_h2.load(Ordering::Acquire) {
+                return;
+            }
+            next.await;
+        }
+    };
+    let silent = async {
+        sleep(shutdown.config.idle_timeout).await;
+        if protocol.began.load(Ordering::Relaxed) {
+            pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = going_away => {}
+        () = shutdown.reached(Phase::Closing) => {}
+        // hyper's own timer only starts once the first bytes have told the protocol.
+        () = silent => {}
+    }
+}
+
+/// The end of the time for requests in flight, once none is being handled: what is left then waits for the client, who
+/// does not finish a head, does not read, or reads a stream without end.
+async fn abandoned(shutdown: &Shutdown, protocol: &Protocol) {
+    shutdown.reached(Phase::Closing).await;
+    sleep(shutdown.closing_grace()).await;
+    loop {
+        let next = protocol.handled.notified();
+        if protocol.handling.load(Ordering::Acquire) == 0 {
+            return;
+        }
+        next.await;
+    }
+}
+
+async fn respond(
+    request: Request<Incoming>,
+    peer: SocketAddr,
+    app: Router,
+    shutdown: Shutdown,
+    protocol: Arc<Protocol>,
+) -> Result<Response, Infallible> {
+    protocol.began.store(true, Ordering::Relaxed);
+    let _handling = Handling::begin(&protocol);
+    let is_h2 = request.version() == Version::HTTP_2;
+    if is_h2 && !protocol.is_h2.swap(true, Ordering::AcqRel) {
+        protocol.became_h2.notify_one();
+    }
+    let mut response = if shutdown.phase() == Phase::Closing {
+        refusal()
+    } else {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        answer(app, request).await
+    };
+    if !is_h2 && shutdown.phase() != Phase::Running {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(response)
+}
+
+fn refusal() -> Response {
+    const PROBLEM: &str = r#"{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"this instance is shutting down"}"#;
+    let mut response = Response::new(Body::from(PROBLEM));
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    // Another instance can answer right away.
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}

@@ -1,0 +1,157 @@
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
+use http::Request;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+use tokio_util::task::TaskTracker;
+use tower_service::Service as _;
+
+use super::connection::Connection;
+use super::{Counts, Phase, Shutdown};
+
+/// Silence on the listener after which its backlog counts as empty.
+const BACKLOG_QUIET: Duration = Duration::from_millis(20);
+/// Longest time for the backlog, should somebody never stop connecting.
+const BACKLOG_LIMIT: Duration = Duration::from_millis(500);
+/// Pause after an accept error, which mostly means that no file descriptor is left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// A dead HTTP/2 peer is noticed within the sum of both.
+const H2_PING_INTERVAL: Duration = Duration::from_secs(20);
+const H2_PING_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Longest request head: with 400 kB of them on some hundred connections, a pod would be out of memory.
+const HEAD_LIMIT: usize = 32 * 1024;
+
+/// What is left after [`serve`].
+#[must_use]
+pub struct Server {
+    connections: TaskTracker,
+}
+
+impl Server {
+    /// Whether every connection has ended.
+    pub fn is_finished(&self) -> bool {
+        self.connections.is_empty()
+    }
+
+    /// Waits for the connections that are left, without limit. Cancel safe.
+    pub async fn finished(&self) {
+        self.connections.wait().await;
+    }
+}
+
+/// Serves `app` over HTTP/1 and HTTP/2 (prior knowledge) until the shutdown clock says otherwise.
+///
+/// Returns when the listener is closed and either every connection has ended or the time for requests in flight is
+/// over. Each request carries axum's `ConnectInfo` as an extension.
+pub async fn serve(listener: TcpListener, app: Router, shutdown: &Shutdown) -> Server {
+    let connections = TaskTracker::new();
+    let acceptor = Acceptor { app, shutdown: shutdown.clone(), connections };
+    tokio::select! {
+        () = acceptor.accept(&listener) => {}
+        () = shutdown.reached(Phase::Draining) => {}
+    }
+    // Connections that the kernel has already made are somebody's request.
+    let backlog = async {
+        while let Ok(accepted) = timeout(BACKLOG_QUIET, listener.accept()).await {
+            acceptor.take(accepted).await;
+        }
+    };
+    if timeout(BACKLOG_LIMIT, backlog).await.is_err() {
+        tracing::warn!("new connections were still coming when the listener closed");
+    }
+    drop(listener);
+    let connections = acceptor.connections;
+    connections.close();
+    tokio::select! {
+        () = connections.wait() => {}
+        () = shutdown.out_of_time() => tracing::warn!(left = connections.len(), "connections left at the end of the drain"),
+    }
+    Server { connections }
+}
+
+struct Acceptor {
+    app: Router,
+    shutdown: Shutdown,
+    connections: TaskTracker,
+}
+
+impl Acceptor {
+    async fn accept(&self, listener: &TcpListener) {
+        loop {
+            self.take(listener.accept().await).await;
+        }
+    }
+
+    async fn take(&self, accepted: std::io::Result<(TcpStream, std::net::SocketAddr)>) {
+        match accepted {
+            Ok((stream, _)) if self.connections.len() >= self.shutdown.config.max_connections => {
+                self.shutdown.counts.refused.fetch_add(1, Ordering::Relaxed);
+                turn_away(&stream);
+            }
+            Ok((stream, address)) => {
+                let connection = Connection::new(address, self.app.clone(), self.shutdown.clone());
+                let open = Open::new(&self.shutdown);
+                let builder = builder(self.shutdown.config.idle_timeout);
+                self.connections.spawn(async move {
+                    let _open = open;
+                    connection.drive(&builder, stream).await;
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection was not accepted");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// An open connection in the metrics, also if its task panics.
+struct Open(Arc<Counts>);
+
+impl Open {
+    fn new(shutdown: &Shutdown) -> Self {
+        let counts = Arc::clone(&shutdown.counts);
+        counts.open.fetch_add(1, Ordering::Relaxed);
+        Self(counts)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Says why, as far as the empty buffer of a new socket takes it, and hangs up.
+fn turn_away(stream: &TcpStream) {
+    const ANSWER: &[u8] =
+        b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    // The client meets a closed connection otherwise, which says the same.
+    let _ = stream.try_write(ANSWER);
+}
+
+fn builder(idle_timeout: Duration) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(idle_timeout).max_buf_size(HEAD_LIMIT);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(HEAD_LIMIT as u32)
+        .keep_alive_interval(H2_PING_INTERVAL)
+        .keep_alive_timeout(H2_PING_TIMEOUT);
+    builder
+}
+
+/// Hands one request to the router; axum's routers never fail and are always ready.
+pub(super) async fn answer(mut app: Router, request: Request<Body>) -> Response {
+    app.call(request).await.unwrap_or_else(|never: Infallible| match never {})
+}

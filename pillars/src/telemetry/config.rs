@@ -1,0 +1,115 @@
+use opentelemetry::KeyValue;
+
+use super::semconv;
+use crate::Invalid;
+
+/// Settings of traces.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    pub(super) endpoint: Option<String>,
+    pub(super) propagators: Option<String>,
+    pub(super) sampler: Option<String>,
+    pub(super) sampler_arg: Option<String>,
+    pub(super) sample_ratio: f64,
+    pub(super) remote_sampled_per_second: u32,
+    pub(super) name: Name,
+    pub(super) attributes: Vec<KeyValue>,
+}
+
+/// What the service is called in traces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Name {
+    /// So, whatever the environment says.
+    Set(String),
+    /// So, unless `OTEL_RESOURCE_ATTRIBUTES` says otherwise.
+    Default(String),
+}
+
+impl Config {
+    /// Traces of a service with this name and version, exported nowhere until there is an endpoint; 1 % of them, and 20
+    /// a second that callers ask for.
+    pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
+        Self {
+            endpoint: None,
+            propagators: None,
+            sampler: None,
+            sampler_arg: None,
+            sample_ratio: 0.01,
+            remote_sampled_per_second: 20,
+            name: Name::Default(name.into()),
+            attributes: vec![KeyValue::new(semconv::SERVICE_VERSION, version.into())],
+        }
+    }
+
+    /// Full URL that spans are sent to, OTLP over HTTP, as in `http://collector:4318/v1/traces`.
+    #[must_use]
+    pub fn endpoint(self, url: impl Into<String>) -> Self {
+        Self { endpoint: Some(url.into()), ..self }
+    }
+
+    /// Comma-separated list of `tracecontext`, `baggage`, `none`.
+    #[must_use]
+    pub fn propagators(self, list: impl Into<String>) -> Self {
+        Self { propagators: Some(list.into()), ..self }
+    }
+
+    /// One of the six standard samplers, by its name; `parentbased_traceidratio` if not set. A name that is none of
+    /// them is warned of and passed over, as the specification asks.
+    #[must_use]
+    pub fn sampler(self, name: impl Into<String>) -> Self {
+        Self { sampler: Some(name.into()), ..self }
+    }
+
+    /// The ratio of a sampler that has one, as text, above [`Config::sample_ratio`]. What is no number from 0 to 1 is
+    /// warned of and passed over.
+    #[must_use]
+    pub fn sampler_arg(self, argument: impl Into<String>) -> Self {
+        Self { sampler_arg: Some(argument.into()), ..self }
+    }
+
+    /// Share of requests traced that carry no decision of their own, from 0 to 1.
+    #[must_use]
+    pub fn sample_ratio(self, share: f64) -> Self {
+        Self { sample_ratio: share, ..self }
+    }
+
+    /// Traces per second that callers may ask for by `sampled=01`; the excess falls to the ratio.
+    #[must_use]
+    pub fn remote_sampled_per_second(self, count: u32) -> Self {
+        Self { remote_sampled_per_second: count, ..self }
+    }
+
+    /// The name of the service, above what the environment says.
+    #[must_use]
+    pub fn name(self, name: impl Into<String>) -> Self {
+        Self { name: Name::Set(name.into()), ..self }
+    }
+
+    /// A further attribute of everything that this process sends.
+    #[must_use]
+    pub fn attribute(mut self, key: &'static str, value: impl Into<String>) -> Self {
+        self.attributes.push(KeyValue::new(key, value.into()));
+        self
+    }
+
+    /// Says which setting cannot be used.
+    pub fn validate(&self) -> Result<(), Invalid> {
+        if !(0.0..=1.0).contains(&self.sample_ratio) {
+            return Err(Invalid::new("sample_ratio", self.sample_ratio, "a share from 0 to 1"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_that_is_none_is_named() {
+        let setting =
+            |ratio| Config::new("test", "1").sample_ratio(ratio).validate().map_err(|error| error.setting);
+        assert_eq!((setting(0.0), setting(1.0)), (Ok(()), Ok(())));
+        assert_eq!((setting(1.1), setting(f64::NAN)), (Err("sample_ratio"), Err("sample_ratio")));
+    }
+}

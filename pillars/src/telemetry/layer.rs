@@ -1,0 +1,149 @@
+use std::pin::Pin;
+use std::task::{Context as Wake, Poll, ready};
+
+use axum::extract::{MatchedPath, Request};
+use axum::response::Response;
+use opentelemetry::Context;
+use opentelemetry::trace::TraceContextExt as _;
+use pin_project_lite::pin_project;
+use tokio::time::Instant;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::edge::Verdict;
+use super::{Telemetry, http};
+
+/// Takes the trace context in, decides, makes the server span and measures the duration.
+///
+/// Put on the routes of users with `Router::layer(TraceLayer::new(telemetry))`; routes added after it, such as probes,
+/// are not traced. While the request is handled its context is the current one. A future and no `async` middleware,
+/// since a request that is not sampled is to pay for as little as possible.
+#[derive(Clone)]
+pub struct TraceLayer {
+    telemetry: Telemetry,
+}
+
+/// A service whose requests are traced; see [`TraceLayer`].
+#[derive(Clone)]
+pub struct TraceService<S> {
+    inner: S,
+    telemetry: Telemetry,
+}
+
+/// On a response: a failure that is told elsewhere, as by a counter, and is not to be a line in the log as well.
+#[derive(Clone, Copy, Debug)]
+pub struct NotLogged;
+
+pin_project! {
+    /// The answer of a [`TraceService`] service. Dropped before its end, it ends the span and is counted with the status 499.
+    pub struct TraceFuture<F> {
+        #[pin]
+        answer: F,
+        exchange: Exchange,
+    }
+}
+
+/// A request whose answer is not there yet.
+struct Exchange {
+    telemetry: Telemetry,
+    context: Context,
+    method: &'static str,
+    route: Option<MatchedPath>,
+    since: Instant,
+    answered: bool,
+}
+
+impl TraceLayer {
+    /// Traces with `telemetry`.
+    pub fn new(telemetry: Telemetry) -> Self {
+        Self { telemetry }
+    }
+}
+
+impl<S> Layer<S> for TraceLayer {
+    type Service = TraceService<S>;
+
+    fn layer(&self, inner: S) -> TraceService<S> {
+        TraceService { inner, telemetry: self.telemetry.clone() }
+    }
+}
+
+impl<S: Service<Request, Response = Response>> Service<Request> for TraceService<S> {
+    type Response = Response;
+    type Error = S::Error;
+    type Future = TraceFuture<S::Future>;
+
+    fn poll_ready(&mut self, wake: &mut Wake<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(wake)
+    }
+
+    fn call(&mut self, request: Request) -> TraceFuture<S::Future> {
+        let exchange = Exchange::begin(&self.telemetry, &request);
+        TraceFuture { answer: self.inner.call(request), exchange }
+    }
+}
+
+impl<F: Future<Output = Result<Response, E>>, E> Future for TraceFuture<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, wake: &mut Wake<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let response = {
+            let _current = this.exchange.context.clone().attach();
+            ready!(this.answer.poll(wake))?
+        };
+        this.exchange.finish(&response);
+        Poll::Ready(Ok(response))
+    }
+}
+
+impl Exchange {
+    fn begin(telemetry: &Telemetry, request: &Request) -> Self {
+        let since = Instant::now();
+        let method = http::known_method(request.method());
+        let route = request.extensions().get::<MatchedPath>().cloned();
+        let traces = &telemetry.traces;
+        let incoming = traces.propagators.extract(request.headers());
+        let context = match telemetry.tracer() {
+            // Without a recorder we are no part of the trace: what came in goes out as it is.
+            None => incoming,
+            Some(tracer) => match traces.edge.decide(incoming) {
+                Verdict::PassOn(context) => context,
+                Verdict::Record(parent) => http::start(tracer, &parent, request, method, route.as_ref()),
+            },
+        };
+        Self { telemetry: telemetry.clone(), context, method, route, since, answered: false }
+    }
+
+    fn finish(&mut self, response: &Response) {
+        self.answered = true;
+        let status = response.status();
+        http::finish(&self.context, status);
+        let metrics = &self.telemetry.traces.metrics;
+        metrics.request(self.method, self.route.as_ref(), status.as_u16(), self.since.elapsed());
+        if status.is_server_error() && response.extensions().get::<NotLogged>().is_none() {
+            // Attached so that the line carries the ids of the trace.
+            let _current = self.context.clone().attach();
+            let route = self.route.as_ref().map_or("", MatchedPath::as_str);
+            tracing::warn!(method = self.method, route, status = status.as_u16(), "request failed");
+        }
+    }
+}
+
+/// The status of requests that their clients gave up, as nginx has it: no client ever sees it.
+const CLIENT_GONE: u16 = 499;
+
+/// Ends the span of a request whose client went away, whoever else still holds the context, and counts it.
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        if self.answered {
+            return;
+        }
+        self.context.span().end();
+        let metrics = &self.telemetry.traces.metrics;
+        metrics.request(self.method, self.route.as_ref(), CLIENT_GONE, self.since.elapsed());
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,37 @@
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::routing::get;
+use tower::ServiceExt as _;
+use tower::layer::util::Identity;
+
+use crate::telemetry::{Config, Telemetry, TraceLayer};
+
+fn app() -> Router {
+    Router::new().route("/users/{id}", get(async || "fine"))
+}
+
+/// Exports to a port where nobody listens, at the least ratio there is.
+fn telemetry() -> Telemetry {
+    let config = Config::new("test", "1").endpoint("http://127.0.0.1:9/v1/traces").sample_ratio(0.0);
+    Telemetry::start(&config).unwrap()
+}
+
+fn allocations(app: &Router) -> u64 {
+    let once = || {
+        let request = Request::builder().uri("/users/7").body(Body::empty()).unwrap();
+        let mut waker = std::task::Context::from_waker(std::task::Waker::noop());
+        let answer = std::pin::pin!(app.clone().oneshot(request)).poll(&mut waker);
+        assert!(answer.is_ready(), "there is nothing to wait for");
+    };
+    (0..100).for_each(|_| once());
+    allocation_counter::measure(|| (0..100).for_each(|_| once())).count_total / 100
+}
+
+#[test]
+fn a_request_that_is_not_sampled_costs_few_allocations() {
+    let traced = app().layer(TraceLayer::new(telemetry()));
+    let nothing = app().layer(Identity::new());
+    let (traced, nothing) = (allocations(&traced), allocations(&nothing));
+    assert!(traced <= nothing + 3, "{traced} allocations, {nothing} with a layer that does nothing");
+}
