@@ -19,15 +19,15 @@ service/tests/backends.sh || missing "Postgres and Redis are missing" "as root: 
 command -v cargo >/dev/null || missing "cargo is missing" "install Rust: https://rustup.rs"
 took packages
 
-features=()
-if [ "$case" = try-bare ]; then features=(--features golive-service/flawed); fi
-cargo build --locked -p golive-validator -p golive-service --bins "${features[@]}"
+service=users
+if [ "$case" = try-bare ]; then service=users-flawed; fi
+cargo build --locked -p golive-validator -p golive-service --bin validator --bin "$service"
 took build
 
 mkdir -p golive-out
 code=0
 "$target/debug/validator" local -f "examples/$case.yaml" --report "terminal=golive-out/$case.txt" \
-  --report "json=golive-out/$case.json" --evidence "golive-out/$case.evidence.zst" -- "$target/debug/users" || code=$?
+  --report "json=golive-out/$case.json" --evidence "golive-out/$case.evidence.zst" -- "$target/debug/$service" || code=$?
 took gate
 echo "report: golive-out/$case.txt, golive-out/$case.json; again: validator judge golive-out/$case.evidence.zst"
 exit "$code"

@@ -107,6 +107,7 @@ fn evidence(workload: &Workload, bundle: &Bundle, probes: Probes) -> Evidence {
         liveness,
         pre_stop,
         nodes: 0,
+        assumed: Vec::new(),
     };
     let ports = BTreeMap::new();
     let traffic =

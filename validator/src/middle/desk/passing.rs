@@ -47,18 +47,18 @@ impl Desk {
     }
 
     /// Whether a connection that was opened then leads to what has become a replica.
-    pub(in crate::middle) fn is_replica(&self, ip: IpAddr, opened: Instant) -> bool {
-        self.in_force(ip, |fault| fault.is_replica(opened))
+    pub(in crate::middle) fn is_replica(&self, origin: Origin, opened: Instant) -> bool {
+        self.in_force(origin, |fault| fault.is_replica(opened))
     }
 
     /// Whether a connection that was opened then is cut.
-    pub(in crate::middle) fn cuts(&self, ip: IpAddr, opened: Instant) -> bool {
-        self.in_force(ip, |fault| fault.cuts(opened))
+    pub(in crate::middle) fn cuts(&self, origin: Origin, opened: Instant) -> bool {
+        self.in_force(origin, |fault| fault.cuts(opened))
     }
 
-    fn in_force(&self, ip: IpAddr, is: impl Fn(&InForce) -> bool) -> bool {
+    fn in_force(&self, origin: Origin, is: impl Fn(&InForce) -> bool) -> bool {
         let state = self.lock();
-        state.targets.get(&ip).and_then(|pod| state.faults.get(pod)).is_some_and(is)
+        state.targets.get(&origin).and_then(|pod| state.faults.get(pod)).is_some_and(is)
     }
 
     /// A connection of the target was heard: marks of the calls that came only at its begin.
