@@ -87,10 +87,11 @@ fn watch(settings: &Settings, start: Start) -> Start {
     let config = &settings.config;
     let migrated = Schema::apply(&settings.database, config.seed_users);
     let postgres = PostgresProbe::new(&settings.database, &config.database, migrated);
-    let start = start.dependency("postgres", postgres);
+    let start = start.dependency("postgres", config.readiness_postgres, postgres);
     match settings.redis.as_ref().filter(|_| settings.readiness_asks_redis) {
         Some(redis) => {
-            start.dependency("redis", RedisProbe::new(redis, config.service.health.health_timeout))
+            let redis = RedisProbe::new(redis, config.service.health.health_timeout);
+            start.dependency("redis", config.readiness_redis, redis)
         }
         None => start,
     }

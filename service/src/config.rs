@@ -16,6 +16,7 @@ use crate::http::REQUEST_LIMIT;
 use crate::users;
 use crate::users::{CacheArgs, DatabaseArgs};
 use golive_pillars::flags::{Prefix, Prefixed, duration};
+use golive_pillars::health::Need;
 use golive_pillars::{Invalid, breaker, service};
 
 /// The service's name in traces where nothing else is set.
@@ -36,7 +37,7 @@ pub struct Cli {
 
 const EXAMPLES: &str = "Examples:
   DATABASE_URL=postgres://app:secret@db/users REDIS_URL=redis://cache users
-  users --readiness degraded-ok --log-format text
+  users --readiness-redis optional --log-format text
   users probe http://users:8080/ready
 
 Exit codes:
@@ -84,6 +85,12 @@ pub struct Config {
     /// Demo users to insert if there are none; for demonstrations only
     #[arg(long, env = "SEED_USERS", default_value = "0", value_parser = clap::value_parser!(u32).range(..=100_000))]
     pub seed_users: u32,
+    /// Whether a pod is ready while Postgres is away; before it was there once, it never is
+    #[arg(long, env = "READINESS_POSTGRES", value_enum, default_value_t = Need::Required)]
+    pub readiness_postgres: Need,
+    /// The same of Redis
+    #[arg(long, env = "READINESS_REDIS", value_enum, default_value_t = Need::Required)]
+    pub readiness_redis: Need,
     /// Whether answers carry `x-` headers (x-served-by, x-version, x-cache)
     #[arg(long, env = "IDENTITY_HEADERS", default_value_t = true, action = ArgAction::Set)]
     pub identity_headers: bool,

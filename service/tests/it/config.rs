@@ -38,7 +38,7 @@ fn each_wrong_setting_is_named_with_what_was_read_and_what_is_expected() {
         ("BREAKER_ERROR_RATE", "50", "above 0, up to 1"),
         ("BREAKER_MIN_CALLS", "0", "1.."),
         ("SAMPLE_RATIO", "2", "from 0 to 1"),
-        ("READINESS", "maybe", "strict, degraded-ok"),
+        ("READINESS_REDIS", "maybe", "required, optional"),
         ("SHUTDOWN_DRAIN", "3s", "at least 5s, the value of SHUTDOWN_LAMEDUCK"),
         ("SHUTDOWN_FORCE", "22s", "at least 23s"),
         ("ORDERS_URL", "https://orders", "a plain HTTP URL"),
@@ -71,7 +71,7 @@ fn secrets_are_required_and_never_shown() {
 async fn redis_may_be_missing_and_is_then_no_dependency() {
     let world = World::new().await;
     let environment = world.environment().into_iter().filter(|(name, _)| name != "REDIS_URL").collect();
-    let service = Service::start(environment, &[("READINESS", "strict")]);
+    let service = Service::start(environment, &[("READINESS_REDIS", "required")]);
     service.until_ready().await;
 }
 
