@@ -9,6 +9,7 @@ use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::SdkTracer;
 
 use super::semconv;
+use super::span::RootSpan;
 
 /// Starts the server span of a request that is sampled.
 pub(super) fn start(
@@ -27,7 +28,7 @@ pub(super) fn start(
         .span_builder(name)
         .with_kind(SpanKind::Server)
         .with_attributes(attributes(request, method, route));
-    parent.with_span(tracer.build_with_context(builder, parent))
+    RootSpan::enter(parent.with_span(tracer.build_with_context(builder, parent)))
 }
 
 fn attributes(request: &Request, method: &'static str, route: Option<&MatchedPath>) -> Vec<KeyValue> {
