@@ -81,6 +81,8 @@ struct Traces {
     recorder: Option<Recorder>,
     edge: Edge,
     propagators: Propagators,
+    #[cfg(feature = "axum")]
+    query: http::Query,
     #[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "counts requests"))]
     metrics: Metrics,
     #[cfg(feature = "axum")]
@@ -108,6 +110,8 @@ impl Telemetry {
             recorder,
             edge: Edge::new(config, &metrics),
             propagators: Propagators::named(config.propagators.as_deref()),
+            #[cfg(feature = "axum")]
+            query: http::Query::of(config),
             metrics,
             #[cfg(feature = "axum")]
             warnings: warnings::Warnings::default(),

@@ -37,3 +37,6 @@ where
 fn is_shown(metadata: &Metadata<'_>) -> bool {
     metadata.is_span() && *metadata.level() <= Level::INFO
 }
+
+#[cfg(test)]
+mod tests;

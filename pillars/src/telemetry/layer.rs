@@ -109,7 +109,9 @@ impl Exchange {
             None => incoming,
             Some(tracer) => match traces.edge.decide(incoming) {
                 Verdict::PassOn(context) => context,
-                Verdict::Record(parent) => http::start(tracer, &parent, request, method, route.as_ref()),
+                Verdict::Record(parent) => {
+                    http::start(tracer, &parent, traces.query, request, method, route.as_ref())
+                }
             },
         };
         Self { telemetry: telemetry.clone(), context, method, route, since, answered: false }

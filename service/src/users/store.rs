@@ -3,6 +3,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::Either;
 use tokio::time::timeout;
+use tracing::instrument;
 
 use super::flights::{Flights, Part};
 use super::metrics::{Fallback, Metrics};
@@ -86,6 +87,7 @@ impl Users {
     }
 
     /// One user, or else the copy in the cache.
+    #[instrument(name = "find user", skip_all)]
     pub async fn find(&self, id: i64) -> Result<Lookup, StoreError> {
         annotate("app.user.id", id);
         let failure = match self.read(id).await? {
