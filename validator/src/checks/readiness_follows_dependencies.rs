@@ -2,7 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{FaultFact, Millis, ProbeTarget, Step};
-use crate::plan::Probe;
+use crate::plan::{Part, Probe};
 use crate::timeline::{Act, Kind, Loss, Timeline, Unmeasured};
 
 /// The check.
@@ -25,6 +25,7 @@ pub(super) const CHECK: Check = Check {
         Kind::Target,
         Kind::Clock,
     ],
+    needs: &[Part::Loss],
     judge,
 };
 
