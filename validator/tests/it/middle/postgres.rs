@@ -60,6 +60,8 @@ async fn while_statements_hang_pings_and_others_pass_and_who_gives_up_never_reac
     before.fault(Fault::Hang, LONG).await;
     assert!(hangs(given_up.run("INSERT INTO notes VALUES ('given up')")).await);
     drop(given_up);
+    // Its side of the database is not over yet, and it is gone all the same.
+    before.until("who has given up is gone", |pod| pod.open == 2).await;
     let patience = patient.run("INSERT INTO notes VALUES ('patient')");
     tokio::pin!(patience);
     assert!(hangs(&mut patience).await);
