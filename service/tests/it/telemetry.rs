@@ -7,7 +7,9 @@ use http::{HeaderMap, Method};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 
-use super::harness::{Answer, Collector, Mode, Service, World, eventually, free_port, request, seconds};
+use super::harness::{
+    Answer, Collector, Mode, Service, World, encrypted, eventually, free_port, request, seconds,
+};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const CALLER: &str = "b7ad6b7169203331";
@@ -161,6 +163,30 @@ async fn the_last_spans_are_flushed_before_the_exit() {
     assert!(collector.all().is_empty(), "the batch is not due for a minute");
     assert_eq!(users.ended().await.0.code(), Some(0));
     assert_eq!(collector.trace(TRACE, 3).await.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn spans_are_sent_over_http_and_grpc_plain_and_encrypted() {
+    let (world, servers) = (World::new().await, encrypted());
+    for certificate in [None, Some(servers)] {
+        let collector = Collector::of_every_protocol(certificate).await;
+        for (number, protocol) in ["http/protobuf", "grpc"].into_iter().enumerate() {
+            let settings = [
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.base.as_str()),
+                ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
+                ("OTEL_EXPORTER_OTLP_CERTIFICATE", servers.authority.to_str().unwrap()),
+                // What is there at the end is flushed.
+                ("OTEL_BSP_SCHEDULE_DELAY", "3600000"),
+                ("SEED_USERS", "5"),
+            ];
+            let mut service = world.ready(&settings).await;
+            assert_eq!(get_in_trace(&service, "/api/users/1", "01").await.status, 200);
+            service.signal("TERM");
+            assert_eq!(service.ended().await.0.code(), Some(0), "{protocol}: {}", service.log());
+            // The request, the look-up and its statement, of each protocol so far.
+            assert!(collector.all().len() >= 3 * (number + 1), "{protocol}: {}", service.log());
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
