@@ -2,7 +2,6 @@
 
 mod part;
 mod pre_stop;
-mod probe;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,10 +9,8 @@ use serde::{Deserialize, Serialize};
 
 pub use part::{Part, Reach};
 pub use pre_stop::PreStop;
-pub(crate) use probe::without_query;
-pub use probe::{Handler, Header, Probe, Scheme};
 
-use crate::config::{Dependency, GoLiveCheck, Policy, RequestSpec};
+use crate::config::{Dependency, GoLiveCheck, Policy, Probe, RequestSpec};
 
 /// The plan of one run; it stands in the header of the evidence.
 #[derive(Clone, Debug, Deserialize, Serialize)]

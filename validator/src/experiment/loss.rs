@@ -6,10 +6,10 @@ use tokio::time::sleep;
 
 use super::circuit::Circuit;
 use super::context::RunContext;
-use crate::config::Need;
+use crate::config::{Need, Probe};
 use crate::evidence::{Fault, Step};
 use crate::failure::Failure;
-use crate::plan::{Part, Plan, Probe};
+use crate::plan::{Part, Plan};
 
 /// Ways to be gone; pods next to each other meet different ones.
 const MODES: [Fault; 3] = [Fault::Refuse, Fault::Reset, Fault::Silence];
