@@ -143,7 +143,7 @@ impl Telemetry {
         match self.traces.edge.decide(incoming) {
             Verdict::PassOn(context) => context,
             Verdict::Record(parent) => {
-                RootSpan::enter(parent.with_span(tracer.start_with_context(name, &parent)))
+                RootSpan::enter(&parent.with_span(tracer.start_with_context(name, &parent)))
             }
         }
     }

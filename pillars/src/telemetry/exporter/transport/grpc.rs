@@ -14,7 +14,9 @@ pub(in crate::telemetry::exporter) struct Driver(Option<Runtime>);
 impl Drop for Driver {
     fn drop(&mut self) {
         // Wherever that happens, it waits for nothing.
-        self.0.take().map(Runtime::shutdown_background);
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
