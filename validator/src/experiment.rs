@@ -103,11 +103,11 @@ impl<P: Platform> Experiment<'_, P> {
     pub async fn run(&self, events: &Events) -> Result<Ran, Failure> {
         let started = now();
         events.expect(self.estimate());
-        events.tell(&format!("starting {} load agents", self.plan.traffic.agents));
+        events.tell(format!("starting {} load agents", self.plan.traffic.agents));
         let agents = self.platform.agents(self.plan).await?;
         let collector = self.platform.collect(self.plan).await?;
         let before = self.plan.dependencies.len();
-        events.tell(&format!("starting the guardian, and middle agents before {before} dependencies"));
+        events.tell(format!("starting the guardian, and middle agents before {before} dependencies"));
         let (middle, lead) = self.platform.interpose(self.plan, collector.pods()).await?;
         let prober = agents.probe(self.target.probes.clone(), collector.pods());
         agents.start(self.plan, self.target, LOAD_AT_MOST).await?;
@@ -138,7 +138,7 @@ impl<P: Platform> Experiment<'_, P> {
         Own { started, step_log, pulse }: &Own,
         events: &Events,
     ) -> Result<Ended, Failure> {
-        events.tell(&format!("baseline: load for {} s, nothing else", QUIET.as_secs()));
+        events.tell(format!("baseline: load for {} s, nothing else", QUIET.as_secs()));
         step_log.begin(Step::Baseline, QUIET);
         sleep(QUIET).await;
         step_log.end(Step::Baseline);
@@ -184,7 +184,7 @@ impl<P: Platform> Experiment<'_, P> {
         } else {
             let (stays, why) = interim::stays(context, self.header(started)).await;
             let what = if stays == Stays::Old { "the old template" } else { "the candidate's" };
-            events.tell(&format!("the roll out brings {what}: {why}"));
+            events.tell(format!("the roll out brings {what}: {why}"));
             (stays, why)
         };
         let complete = Box::pin(rolls::roll_out(context, rollout, stays, self.deadline, events)).await?;
@@ -221,7 +221,7 @@ impl<P: Platform> Experiment<'_, P> {
         let back = if self.keep { Back::Clean } else { Back::Old };
         match self.platform.go_back(self.plan, back).await {
             Ok(done) => done.iter().for_each(|line| events.tell(line)),
-            Err(failure) => events.tell(&format!("the way back: {failure}")),
+            Err(failure) => events.tell(format!("the way back: {failure}")),
         }
         middle.calm().await;
         ran.map(|_| None)

@@ -24,14 +24,12 @@ fn line(timeline: &Timeline, check: &Check) -> CheckLine {
         return CheckLine::new(check, finding(timeline, check), missing);
     }
     let shown = (missing.len() < check.needs.len()).then(|| finding(timeline, check));
-    match shown.filter(|found| found.outcome == Outcome::Fail) {
-        Some(failed) => CheckLine::new(check, failed, Vec::new()),
-        None => {
-            let names: Vec<&str> = missing.iter().map(|part| part.name()).collect();
-            let told = format!("not selected: it needs {}", names.join(" and "));
-            CheckLine::new(check, Finding::skipped(told), missing)
-        }
+    if let Some(failed) = shown.filter(|found| found.outcome == Outcome::Fail) {
+        return CheckLine::new(check, failed, Vec::new());
     }
+    let names: Vec<&str> = missing.iter().map(|part| part.name()).collect();
+    let told = format!("not selected: it needs {}", names.join(" and "));
+    CheckLine::new(check, Finding::skipped(told), missing)
 }
 
 /// What a check found, without what falls into a disturbance of something that it rests on.

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import time
 from contextlib import asynccontextmanager
 
 import asyncpg
@@ -25,7 +26,8 @@ from pydantic import BaseModel
 
 DEADLINE_S = 1.0
 PING_S = 0.5
-CACHE_S = 0.2
+CACHE_S = 0.1
+LEFT_ALONE_S = 5.0
 
 
 class NewItem(BaseModel):
@@ -68,11 +70,19 @@ async def row(statement: str, argument):
     return await breaker.call(ask)
 
 
-async def cached(command):
-    """What the cache says, or nothing: it may be late, gone or read-only, and nobody is worse off."""
+left_alone_until = 0.0
+
+
+async def cached(command, *arguments, **options):
+    """What the cache says, or nothing: it may be late, gone or read-only, and nobody is worse off. Nobody waits for it either
+    while it has just let somebody down."""
+    global left_alone_until
+    if time.monotonic() < left_alone_until:
+        return None
     try:
-        return await asyncio.wait_for(command, CACHE_S)
+        return await asyncio.wait_for(command(*arguments, **options), CACHE_S)
     except (redis.RedisError, OSError, TimeoutError):
+        left_alone_until = time.monotonic() + LEFT_ALONE_S
         return None
 
 
@@ -137,13 +147,13 @@ async def unavailable(request, error: Exception):
 @app.get("/items/{number}")
 async def read(number: int):
     key = f"item:{number}"
-    if known := await cached(app.state.cache.get(key)):
+    if known := await cached(app.state.cache.get, key):
         return json.loads(known)
     found = await row("SELECT id, name FROM items WHERE id = $1", number)
     if found is None:
         raise HTTPException(404)
     item = dict(found)
-    await cached(app.state.cache.set(key, json.dumps(item), ex=5))
+    await cached(app.state.cache.set, key, json.dumps(item), ex=5)
     return item
 
 

@@ -45,7 +45,7 @@ pub(super) async fn run(context: &RunContext<'_>, events: &Events) -> Result<(),
             all_closed(context, &pods).await;
         }
         let assigned = assignment(round, pods.len());
-        events.tell(&format!("{} is degraded: errors in part, slow, or not waited for", round.name()));
+        events.tell(format!("{} is degraded: errors in part, slow, or not waited for", round.name()));
         context.step_log.begin(Step::Degraded, least(round, &assigned));
         let each = pods.iter().zip(&assigned).map(|(pod, injections)| apply(context, round, pod, injections));
         try_join_all(each).await?;

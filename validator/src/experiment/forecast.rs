@@ -257,7 +257,7 @@ mod tests {
     fn a_quick_run_takes_five_minutes_at_most_and_says_what_it_leaves_out() {
         let quick = told(200.0, |plan| plan.parts = Part::QUICK.into());
         assert!(quick.about() <= Duration::from_mins(5), "{:?}", quick.about());
-        assert!(quick.about() < told(200.0, |_| {}).about() - Duration::from_mins(1));
+        assert!(quick.about() + Duration::from_mins(1) < told(200.0, |_| {}).about());
         assert!(quick.steps.iter().all(|step| step.name != Step::Degraded.name()));
         let text = quick.to_string();
         assert!(text.contains("hiccups          not selected, so no GL-B208"), "{text}");

@@ -33,7 +33,7 @@ pub(super) async fn run(context: &RunContext<'_>, pods: &[String], events: &Even
             vec![vec![Injection::GoodTrial]; pods.len()]
         };
         sleep(until_clean(number, &circuit)).await;
-        events.tell(&format!("{dependency} hangs, health pings are answered: circuits should open"));
+        events.tell(format!("{dependency} hangs, health pings are answered: circuits should open"));
         hang(context, dependency, &circuit, &pods).await?;
         events.tell("trials: one call each; then hiccups, a restart, the collector gone");
         context.step_log.begin(Step::Trials, trials::least(&circuit, &injections));

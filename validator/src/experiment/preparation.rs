@@ -36,7 +36,7 @@ pub(super) async fn run(context: &RunContext<'_>, events: &Events) -> Result<(),
         events.tell("learning the health pings: no load for some seconds");
         learn(context).await?;
     }
-    events.tell(&format!("quiet phase of {} s under load, through the agents", QUIET.as_secs()));
+    events.tell(format!("quiet phase of {} s under load, through the agents", QUIET.as_secs()));
     // Each pod is met, however the Service spreads: one that nobody asks anything connects to nothing.
     context.meet(&context.serving()).await?;
     context.step_log.begin(Step::Quiet, QUIET);

@@ -42,7 +42,7 @@ pub(super) async fn roll_in(
     events: &Events,
 ) -> Result<bool, Failure> {
     context.step_log.begin(Step::RollIn, context.target.least_roll);
-    let told = |gone: usize, all: usize| events.tell(&count(Step::RollIn, gone, all));
+    let told = |gone: usize, all: usize| events.tell(count(Step::RollIn, gone, all));
     let rolled = tokio::select! {
         rolled = rollout.roll_in(deadline, told) => rolled?,
         failed = keep_cold(context) => return Err(failed),
@@ -73,7 +73,7 @@ pub(super) async fn roll_out(
     context.direct_to_the_end(&leaving).await?;
     sleep(BEFORE).await;
     hold_some(context, &leaving).await?;
-    let told = |gone: usize, all: usize| events.tell(&count(Step::RollOut, gone, all));
+    let told = |gone: usize, all: usize| events.tell(count(Step::RollOut, gone, all));
     let rolled = tokio::select! {
         rolled = rollout.roll_out(stays, deadline, told) => rolled?,
         failed = follow(context, &leaving) => return Err(failed),

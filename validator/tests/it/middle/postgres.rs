@@ -97,6 +97,18 @@ async fn no_more_statements_are_held_than_was_said() {
 }
 
 #[tokio::test]
+async fn of_statements_one_after_the_other_over_one_connection_the_first_is_held() {
+    let (before, name) = before().await;
+    let mut pod = Postgres::connect(before.address, &name).await.unwrap();
+    before.fault(Fault::Hold { hold_ms: HOLD, at_most: 2 }, LONG).await;
+    for _ in 0..3 {
+        pod.run("SELECT 5").await.unwrap();
+    }
+    let held = before.only_fault().await.held.len();
+    assert_eq!(held, 1, "a call of three statements is late by one hold");
+}
+
+#[tokio::test]
 async fn a_trial_holds_the_first_statement_and_counts_those_that_come_meanwhile() {
     let (before, name) = before().await;
     let mut first = Postgres::connect(before.address, &name).await.unwrap();
