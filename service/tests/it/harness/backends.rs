@@ -4,12 +4,6 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{OnceLock, mpsc};
 use std::time::Duration;
 
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-
 use super::free_port;
 
 /// One Postgres for all tests; each takes a database of its own.
@@ -38,22 +32,7 @@ pub(crate) struct Encrypted {
     /// The certificate of the authority, as PEM.
     pub(crate) authority: PathBuf,
     /// Where their certificate and its key are.
-    directory: PathBuf,
-}
-
-impl Encrypted {
-    /// For a server of the test's own with the same certificate.
-    pub(crate) fn acceptor(&self) -> TlsAcceptor {
-        let chain = CertificateDer::pem_file_iter(self.directory.join("server.pem")).unwrap();
-        let chain = chain.collect::<Result<Vec<_>, _>>().unwrap();
-        let key = PrivateKeyDer::from_pem_file(self.directory.join("server.key")).unwrap();
-        let provider = std::sync::Arc::new(ring::default_provider());
-        let config =
-            ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-        let mut config = config.with_no_client_auth().with_single_cert(chain, key).unwrap();
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        TlsAcceptor::from(std::sync::Arc::new(config))
-    }
+    pub(crate) directory: PathBuf,
 }
 
 /// The same for all tests; the names that they certify are 127.0.0.1 alone.

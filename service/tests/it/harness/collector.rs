@@ -21,6 +21,10 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::{Encrypted, eventually};
 
@@ -73,7 +77,7 @@ impl Collector {
                 "http"
             }
             Some(servers) => {
-                tokio::spawn(serve_encrypted(listener, servers.acceptor(), app));
+                tokio::spawn(serve_encrypted(listener, acceptor(servers), app));
                 "https"
             }
         };
@@ -169,4 +173,17 @@ fn text(attributes: &[KeyValue], key: &str) -> Option<String> {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+/// For a collector with the certificate of these servers.
+fn acceptor(servers: &Encrypted) -> TlsAcceptor {
+    let chain = CertificateDer::pem_file_iter(servers.directory.join("server.pem")).unwrap();
+    let chain = chain.collect::<Result<Vec<_>, _>>().unwrap();
+    let key = PrivateKeyDer::from_pem_file(servers.directory.join("server.key")).unwrap();
+    let provider = Arc::new(ring::default_provider());
+    let config =
+        ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let mut config = config.with_no_client_auth().with_single_cert(chain, key).unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    TlsAcceptor::from(Arc::new(config))
 }
