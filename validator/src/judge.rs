@@ -2,17 +2,34 @@
 
 use crate::check::{Area, Case, Check, Finding, Outcome, Severity};
 use crate::evidence::Evidence;
+use crate::plan::Part;
 use crate::report::{AreaLine, CheckLine, NotTested, Report, Verdict};
 use crate::timeline::Timeline;
 
 /// Judges the evidence by these checks.
 pub fn judge(evidence: &Evidence, checks: &[&Check]) -> Report {
     let timeline = Timeline::new(evidence);
-    let lines: Vec<CheckLine> =
-        checks.iter().map(|check| CheckLine::new(check, finding(&timeline, check))).collect();
+    let lines: Vec<CheckLine> = checks.iter().map(|check| line(&timeline, check)).collect();
     let areas: Vec<AreaLine> = Area::ALL.into_iter().map(|area| area_line(area, &lines)).collect();
     let verdict = verdict(&lines, &NotTested::new(&timeline));
     Report::new(&timeline, verdict, areas, lines)
+}
+
+/// What a check found. What rests on parts of the experiment that were not done proves nothing; only a failure that showed
+/// without them is one.
+fn line(timeline: &Timeline, check: &Check) -> CheckLine {
+    let is_missing = |part: &Part| !timeline.plan().does(*part);
+    let missing: Vec<Part> = check.needs.iter().copied().filter(is_missing).collect();
+    if missing.is_empty() {
+        return CheckLine::new(check, finding(timeline, check), missing);
+    }
+    let shown = (missing.len() < check.needs.len()).then(|| finding(timeline, check));
+    if let Some(failed) = shown.filter(|found| found.outcome == Outcome::Fail) {
+        return CheckLine::new(check, failed, Vec::new());
+    }
+    let names: Vec<&str> = missing.iter().map(|part| part.name()).collect();
+    let told = format!("not selected: it needs {}", names.join(" and "));
+    CheckLine::new(check, Finding::skipped(told), missing)
 }
 
 /// What a check found, without what falls into a disturbance of something that it rests on.
@@ -24,14 +41,16 @@ fn finding(timeline: &Timeline, check: &Check) -> Finding {
     (check.judge)(timeline).strike(disturbed)
 }
 
-/// Severity decides: a failed blocker or major is NO-GO; a blocker without an answer is INCONCLUSIVE. What is called and
-/// not declared is a warning.
+/// Severity decides: a failed blocker or major is NO-GO; a blocker without an answer is INCONCLUSIVE. What was not selected
+/// is never GO as a whole. What is called and not declared is a warning.
 fn verdict(lines: &[CheckLine], not_tested: &NotTested) -> Verdict {
     let any = |wanted: &dyn Fn(&CheckLine) -> bool| lines.iter().any(wanted);
     if any(&|line| line.is_gating_failure()) {
         Verdict::NoGo
     } else if any(&|line| line.is_open_blocker()) {
         Verdict::Inconclusive
+    } else if any(&|line| !line.unselected.is_empty()) {
+        Verdict::GoInPart
     } else if !not_tested.systems.is_empty()
         || any(&|line| matches!(line.finding.outcome, Outcome::Fail | Outcome::Warn | Outcome::Inconclusive))
     {
@@ -48,14 +67,20 @@ fn area_line(area: Area, lines: &[CheckLine]) -> AreaLine {
         .find(|line| line.is_gating_failure() && line.severity == Severity::Blocker)
         .or_else(|| mine.iter().find(|line| line.is_gating_failure()))
         .or_else(|| mine.iter().find(|line| line.is_open_blocker()));
+    let gates = |line: &&&CheckLine| !line.unselected.is_empty() && line.severity != Severity::Minor;
+    let unselected = mine.iter().filter(gates).count();
     let outcome = match decisive {
         Some(line) if line.is_gating_failure() => Outcome::Fail,
         Some(_) => Outcome::Inconclusive,
+        None if unselected > 0 => Outcome::Skipped,
         None => Outcome::Pass,
     };
-    let (reason, remedy) = match decisive {
-        Some(line) => (format!("{}: {}", line.id, line.finding.summary), Some(line.remedy.clone())),
-        None => (headline(&mine), None),
+    let (reason, remedy) = match (decisive, unselected) {
+        (Some(line), _) => (format!("{}: {}", line.id, line.finding.summary), Some(line.remedy.clone())),
+        (None, 0) => (headline(&mine), None),
+        (None, _) => {
+            (format!("{unselected} of {} checks were not selected; {}", mine.len(), headline(&mine)), None)
+        }
     };
     let more = mine.iter().filter(|line| line.is_gating_failure() || line.is_open_blocker()).count();
     AreaLine { area, outcome, reason, remedy, more: more.saturating_sub(1) }
@@ -79,13 +104,14 @@ fn headline(mine: &[&CheckLine]) -> String {
 }
 
 impl CheckLine {
-    fn new(check: &Check, finding: Finding) -> Self {
+    fn new(check: &Check, finding: Finding, unselected: Vec<Part>) -> Self {
         Self {
             id: check.id.to_owned(),
             slug: check.slug.to_owned(),
             area: check.area,
             severity: check.severity,
             remedy: check.remedy.to_owned(),
+            unselected,
             finding,
         }
     }
@@ -100,7 +126,18 @@ mod tests {
 
     const fn check(rests_on: &'static [Kind], judge: fn(&Timeline) -> Finding) -> Check {
         let (area, severity) = (Area::Shutdown, Severity::Blocker);
-        Check { id: "GL-S999", slug: "s", area, severity, why: "", how: "", remedy: "", rests_on, judge }
+        Check {
+            id: "GL-S999",
+            slug: "s",
+            area,
+            severity,
+            why: "",
+            how: "",
+            remedy: "",
+            rests_on,
+            needs: &[],
+            judge,
+        }
     }
 
     const BRIEF: Check = check(&[Kind::Validator], |_| brief());

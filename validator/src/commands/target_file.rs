@@ -1,11 +1,9 @@
 //! What is to be gated, from a file or from arguments.
 
-use crate::cli::TargetArgs;
+use crate::cli::{HeaderArg, TargetArgs};
 use crate::cluster::deployment_name;
 use crate::config::{GoLiveCheck, RequestSpec};
 use crate::failure::Failure;
-use crate::plan::Plan;
-use crate::steer::Target;
 
 /// The target file, or what the arguments say in its place.
 pub(super) fn read(args: &TargetArgs) -> Result<GoLiveCheck, Failure> {
@@ -24,28 +22,12 @@ pub(super) fn read(args: &TargetArgs) -> Result<GoLiveCheck, Failure> {
 }
 
 /// Headers that the command line adds to every request.
-pub(super) fn given(args: &TargetArgs) -> Result<Vec<(String, String)>, Failure> {
+pub(super) fn given(headers: &[HeaderArg]) -> Result<Vec<(String, String)>, Failure> {
     let mut given = Vec::new();
-    for header in &args.header {
+    for header in headers {
         given.extend(header.read().map_err(Failure::usage)?);
     }
     Ok(given)
-}
-
-/// The plan of a run; values of headers go to the target, that is in no file, and only their names into the plan.
-pub(super) fn plan(
-    check: &GoLiveCheck,
-    target: &mut Target,
-    given: &[(String, String)],
-    run: &str,
-) -> Result<Plan, Failure> {
-    for request in 0..check.spec.traffic.requests.len() {
-        for (name, value) in given {
-            target.headers.add(request, name, value).map_err(Failure::usage)?;
-        }
-    }
-    let names = given.iter().map(|(name, _)| name.clone()).collect();
-    Ok(Plan::new(check, target.plan.clone(), target.ports.clone(), names, run))
 }
 
 fn from_arguments(target: &str, args: &TargetArgs) -> Result<GoLiveCheck, Failure> {

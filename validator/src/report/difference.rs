@@ -226,7 +226,7 @@ mod tests {
             Outcome::Skipped => Finding::skipped("s"),
         };
         let (id, slug, remedy) = ("GL-S999".into(), "s".into(), "r".into());
-        CheckLine { id, slug, area: Area::Shutdown, severity, remedy, finding }
+        CheckLine { id, slug, area: Area::Shutdown, severity, remedy, unselected: Vec::new(), finding }
     }
 
     fn change(was: Outcome, is: Outcome, severity: Severity) -> Option<(Direction, bool)> {
