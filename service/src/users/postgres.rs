@@ -3,6 +3,7 @@ mod pool;
 mod probe;
 
 use futures_util::FutureExt as _;
+use futures_util::future::{Either, ready};
 use opentelemetry::KeyValue;
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
@@ -47,8 +48,12 @@ impl Postgres {
     /// The user with this id.
     pub async fn find(&self, id: i64) -> Result<Option<User>, PostgresError> {
         let mut call = self.begin(&FIND_USER).await?;
-        let query = sqlx::query_as(FIND_USER.text).persistent(self.keeps_statements()).bind(id);
-        let row = query.fetch_optional(call.connection()).boxed().await;
+        let row = sqlx::query_as(FIND_USER.text)
+            .persistent(self.keeps_statements())
+            .bind(id)
+            .fetch_optional(call.connection())
+            .boxed()
+            .await;
         call.finish(row).await
     }
 
@@ -82,8 +87,12 @@ impl Postgres {
     pub async fn orders(&self, user: i64) -> Result<Option<Vec<Order>>, PostgresError> {
         type Row = (Option<i64>, Option<String>, Option<i64>);
         let mut call = self.begin(&LIST_ORDERS).await?;
-        let query = sqlx::query_as(LIST_ORDERS.text).persistent(self.keeps_statements()).bind(user);
-        let rows = query.fetch_all(call.connection()).boxed().await;
+        let rows = sqlx::query_as(LIST_ORDERS.text)
+            .persistent(self.keeps_statements())
+            .bind(user)
+            .fetch_all(call.connection())
+            .boxed()
+            .await;
         let rows: Vec<Row> = call.finish(rows).await?;
         let orders = rows.iter().filter_map(|row| match row {
             (Some(id), Some(item), Some(total_cents)) => {
@@ -107,13 +116,20 @@ impl Postgres {
     async fn begin(&self, statement: &'static Statement) -> Result<Call, PostgresError> {
         let span = self.telemetry.client_span(statement.summary, || self.endpoint.attributes(statement));
         let trust = if statement.operation == INSERT { Trust::Asked } else { Trust::Recent };
+        let mut call = Call { lease: None, in_transaction: false, span };
         match self.pool.acquire(trust).await {
-            Ok(lease) => Call { lease: Some(lease), in_transaction: false, span }.open(&self.session).await,
+            Ok(lease) => call.lease = Some(lease),
             Err(error) => {
-                error.mark(&span);
-                Err(error)
+                error.mark(&call.span);
+                return Err(error);
             }
         }
+        if let Session::Lent { begin } = &self.session
+            && let Err(error) = call.open(begin).boxed().await
+        {
+            return call.settle(Err(error));
+        }
+        Ok(call)
     }
 }
 
@@ -145,25 +161,29 @@ impl Call {
         self.lease.as_mut().expect("taken only by finish, which consumes the call").connection()
     }
 
-    /// Takes a session, where it is not the connection's own.
-    async fn open(mut self, session: &Session) -> Result<Self, PostgresError> {
-        let Session::Lent { begin } = session else { return Ok(self) };
-        let begin = AssertSqlSafe(begin.to_string());
-        match sqlx::raw_sql(begin).execute(self.connection()).boxed().await {
-            Ok(_) => {
-                self.in_transaction = true;
-                Ok(self)
-            }
-            Err(error) => self.settle(Err(error)),
+    /// Takes a session that is not the connection's own.
+    async fn open(&mut self, begin: &str) -> sqlx::Result<()> {
+        sqlx::raw_sql(AssertSqlSafe(begin.to_owned())).execute(self.connection()).await?;
+        self.in_transaction = true;
+        Ok(())
+    }
+
+    /// No `async` function, which would hold the call twice.
+    fn finish<'a, T: Send + 'a>(
+        self,
+        result: sqlx::Result<T>,
+    ) -> impl Future<Output = Result<T, PostgresError>> + Send + 'a {
+        if self.in_transaction {
+            Either::Right(self.give_back(result).boxed())
+        } else {
+            Either::Left(ready(self.settle(result)))
         }
     }
 
-    async fn finish<T>(mut self, result: sqlx::Result<T>) -> Result<T, PostgresError> {
-        if !self.in_transaction {
-            return self.settle(result);
-        }
+    /// Ends the transaction, and with it the loan of its session.
+    async fn give_back<T>(mut self, result: sqlx::Result<T>) -> Result<T, PostgresError> {
         let end = if result.is_ok() { "COMMIT" } else { "ROLLBACK" };
-        let ended = sqlx::raw_sql(end).execute(self.connection()).boxed().await;
+        let ended = sqlx::raw_sql(end).execute(self.connection()).await;
         // What did not end is told even of a statement that failed: its connection is of no use.
         self.settle(ended.and(result))
     }

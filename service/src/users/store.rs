@@ -95,7 +95,7 @@ impl Users {
             Read::Nobody => return Ok(Lookup::Unknown),
             Read::Unavailable(retry) => retry,
         };
-        let Some(cached) = self.copy(id).await else {
+        let Some(cached) = self.copy(id).boxed().await else {
             annotate(CACHE_OUTCOME, "miss");
             return Err(self.give_up(failure));
         };
