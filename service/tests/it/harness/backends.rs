@@ -43,6 +43,7 @@ pub(crate) struct Encrypted {
 
 impl Encrypted {
     /// For a server of the test's own with the same certificate.
+    #[allow(dead_code, reason = "for the service's own tests alone")]
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
         let chain = CertificateDer::pem_file_iter(self.directory.join("server.pem")).unwrap();
         let chain = chain.collect::<Result<Vec<_>, _>>().unwrap();
