@@ -24,12 +24,12 @@ const BREAKS: [Part; 6] = [
 /// What every pod met shows in these as well, and without its steps nothing explains it.
 const LEFT_BEHIND: [&str; 5] = ["GL-T201", "GL-T202", "GL-H101", "GL-H102", "GL-H201"];
 
-/// The part that a fault of one pod was made for, in a run that began to degrade dependencies at this time.
+/// The part that a fault of one pod was made for, in a run that began to degrade dependencies at this time. Two parts make
+/// calls slow.
 fn part_of(fact: &FaultFact, degraded: Millis) -> Option<Part> {
     match &fact.fault {
         Fault::Stall if fact.began < degraded => Some(Part::Hiccups),
         Fault::Hang if fact.began >= degraded => Some(Part::HangUps),
-        Fault::Slow { .. } => Some(Part::SlowCalls),
         Fault::Fail { with: Failure::FailOver, .. } => Some(Part::FailOver),
         Fault::Fail { with: Failure::Startup(_), .. } => Some(Part::ConnectionLimit),
         Fault::Fail { with: Failure::ReadOnly, .. } => Some(Part::ReadOnlyCache),
