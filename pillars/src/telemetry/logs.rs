@@ -21,8 +21,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use super::{Error, Telemetry};
 use line::{JsonLine, TextLine};
 
-/// Lines that wait to be written, about half a MiB of them.
-const QUEUE: usize = 2_048;
+/// Lines that wait to be written, about a quarter of a MiB of them.
+const QUEUE: usize = 1_024;
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

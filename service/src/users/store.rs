@@ -5,6 +5,7 @@ use futures_util::future::Either;
 use tokio::time::timeout;
 use tracing::instrument;
 
+use super::cache::Cached;
 use super::flights::{Flights, Part};
 use super::metrics::{Fallback, Metrics};
 use super::outage::Outage;
@@ -87,7 +88,6 @@ impl Users {
     }
 
     /// One user, or else the copy in the cache.
-    #[instrument(name = "find user", skip_all)]
     pub async fn find(&self, id: i64) -> Result<Lookup, StoreError> {
         annotate("app.user.id", id);
         let failure = match self.read(id).await? {
@@ -95,17 +95,19 @@ impl Users {
             Read::Nobody => return Ok(Lookup::Unknown),
             Read::Unavailable(retry) => retry,
         };
-        let cached = match &self.cache {
-            Some(cache) => cache.read(id).await,
-            None => None,
-        };
-        let Some(cached) = cached else {
+        let Some(cached) = self.copy(id).await else {
             annotate(CACHE_OUTCOME, "miss");
             return Err(self.give_up(failure));
         };
         annotate(CACHE_OUTCOME, "hit");
         self.fall_back(Fallback::cached, "cached");
         Ok(Lookup::Stale { user: cached.user, age: cached.age })
+    }
+
+    /// What there is instead of an answer of Postgres.
+    #[instrument(name = "fall back on the copy", skip_all)]
+    async fn copy(&self, id: i64) -> Option<Cached> {
+        self.cache.as_ref()?.read(id).await
     }
 
     /// Right after the circuit has closed, when everybody comes at once, a user is read once at a time. Not always: the

@@ -39,9 +39,12 @@ async fn a_service_that_does_not_migrate_waits_for_the_one_who_does() {
     let world = World::new().await;
     let service = world.start(&[("MIGRATE", "false"), ("SEED_USERS", "5")]);
     eventually("told", async || service.log().contains("database not migrated")).await;
-    let answer = service.readiness().await.unwrap();
-    assert_eq!(answer.status, 503);
-    assert!(answer.text().contains("not migrated yet"), "{}", answer.text());
+    eventually("unready for that reason", async || {
+        let answer = service.readiness().await.unwrap();
+        assert_eq!(answer.status, 503);
+        answer.text().contains("not migrated yet")
+    })
+    .await;
     let migrated = migrate(&world, &[("SEED_USERS", "3")]).await;
     assert_eq!(migrated.status.code(), Some(0), "{migrated:?}");
     service.until_ready().await;
