@@ -47,6 +47,6 @@ app.use((error, request, answer, next) => {
 });
 
 const server = app.listen(process.env.PORT, '127.0.0.1');
-server.keepAliveTimeout = 75_000;
+server.keepAliveTimeout = 6000; // what is idle for longer than the drain cannot be told of the end
 onTerm(server, () => provider.shutdown());
 database.watch();

@@ -75,7 +75,7 @@ impl LoadView<'_> {
 
 impl Timeline<'_> {
     /// Templates of the chosen seconds inside a window of which 99 % took longer than this limit, and than twice what
-    /// is usual for them. A few answers decide about 99 %: seconds in which the run itself was disturbed are left out,
+    /// is usual for them: longer than the next bound of the histogram, since of what lies between two bounds no more is known. A few answers decide about 99 %: seconds in which the run itself was disturbed are left out,
     /// unless they are so many that the rest tells nothing; then the judge strikes the whole.
     pub fn slower(
         &self,
@@ -96,6 +96,6 @@ impl Timeline<'_> {
             let (p99_ms, limit_ms) = (times.quantile_ms(0.99), load.at_least_usual_ms(template, floor_ms));
             Slower { template, p99_ms, limit_ms }
         });
-        slower.filter(|one| one.p99_ms >= one.limit_ms).collect()
+        slower.filter(|one| one.p99_ms >= Histogram::bound_from(one.limit_ms)).collect()
     }
 }
