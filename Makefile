@@ -63,7 +63,7 @@ lint: ## Formatting, clippy without warnings, each feature of the pillars alone,
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	pillars/features.sh
 	$(MAKE) --no-print-directory generate
-	git diff --exit-code -- docs/checks.md docs/report.schema.json docs/golive.schema.json
+	git diff --exit-code -- docs/checks.md docs/report.schema.json docs/golive.schema.json docs/policy.schema.json docs/org-checklist.md
 
 fmt: ## Format the code
 	cargo fmt --all
@@ -84,7 +84,7 @@ soak: ## The long tests (about 35 min and the build), in release builds
 	service/tests/backends.sh
 	ulimit -n "$$(ulimit -Hn)"; timeout 6000 cargo test --locked --release -p golive-service --test it -- --ignored --nocapture --test-threads 1
 
-generate: ## Write generated files: the catalogue of checks, JSON Schemas
+generate: ## Write generated files: the catalogue of checks, JSON Schemas, the organisation's checklist
 	cargo build --quiet --locked --workspace --bins
-	for made in "checks.md checks --format markdown" "report.schema.json schema report" "golive.schema.json schema target"; do \
+	for made in "checks.md checks --format markdown" "report.schema.json schema report" "golive.schema.json schema target" "policy.schema.json schema policy" "org-checklist.md policy checklist examples/policy.yaml"; do \
 	  set -- $$made; file=docs/$$1; shift; "$${CARGO_TARGET_DIR:-target}/debug/validator" "$$@" > $$file.new; mv $$file.new $$file; done

@@ -2,6 +2,7 @@
 
 mod header;
 mod local;
+mod policy;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use header::HeaderArg;
 pub use local::{LocalArgs, LocalGuardianArgs};
+pub use policy::{PolicyArgs, PolicyCheckArgs, PolicyCommand};
 
 use crate::config::{Protocol, Rate, Seconds, Template};
 use crate::explain::Language;
@@ -64,6 +66,13 @@ const INIT_EXAMPLES: &str = "Examples:
 
 It reads the deployment and the Services, and no Secret; it asks nothing, and says what it guessed.";
 
+const POLICY_EXAMPLES: &str = "Examples:
+  validator policy print > policy.yaml
+  validator policy check policy.yaml -f golive.yaml
+  validator policy lint policy.yaml
+
+A run is judged by it with `--policy policy.yaml`, and a saved one again: validator judge FILE --policy policy.yaml.";
+
 const LINT_EXAMPLES: &str = "Examples:
   validator lint manifests/
   helm template charts/service | validator lint -
@@ -96,6 +105,13 @@ pub enum Command {
     /// Look at manifests without a cluster, as a reviewer would
     #[command(after_help = LINT_EXAMPLES)]
     Lint(LintArgs),
+    /// Print, check and review the organisation's policy
+    #[command(after_help = POLICY_EXAMPLES)]
+    Policy {
+        /// What to do
+        #[command(subcommand)]
+        command: PolicyCommand,
+    },
     /// Remove what an interrupted run left behind, and undo its rolls
     #[command(after_help = "Examples:\n  validator cleanup -n demo\n  validator cleanup -f golive.yaml")]
     Cleanup(CleanupArgs),
@@ -113,7 +129,7 @@ pub enum Command {
     /// Print the manual page
     #[command(after_help = "Example:\n  validator man > /usr/local/share/man/man1/validator.1")]
     Man,
-    /// Print a JSON Schema: of the JSON report, or of the target file, for editors
+    /// Print a JSON Schema: of the JSON report, or of the target file and the policy, for editors
     #[command(
         after_help = "Example:\n  validator schema target > golive.schema.json\n\nWith `# yaml-language-server: $schema=golive.schema.json` as its first line editors complete and check a target file."
     )]
@@ -201,6 +217,9 @@ pub struct TargetArgs {
     /// Requests per second, all connection classes together [default: the target file's, else 200]
     #[arg(long)]
     pub rate: Option<Rate>,
+    /// The rules
+    #[command(flatten)]
+    pub rules: PolicyArgs,
 }
 
 /// `validator plan`.
@@ -285,6 +304,9 @@ pub struct JudgeArgs {
     /// An earlier report or evidence file: the exit code is about what got worse since; the report stays whole
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
+    /// The rules, in place of those of the run
+    #[command(flatten)]
+    pub rules: PolicyArgs,
     /// The reports
     #[command(flatten)]
     pub report: ReportArgs,
@@ -336,6 +358,9 @@ pub struct LintArgs {
     /// What stdin is called in the findings: code scanning needs a file of the repository
     #[arg(long, value_name = "PATH")]
     pub name: Option<String>,
+    /// The rules
+    #[command(flatten)]
+    pub rules: PolicyArgs,
     /// How it is told
     #[arg(long, value_enum, default_value_t)]
     pub format: crate::lint::Format,
@@ -396,6 +421,8 @@ pub enum SchemaOf {
     Report,
     /// The target file
     Target,
+    /// The policy
+    Policy,
 }
 
 /// `validator explain`.

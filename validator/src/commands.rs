@@ -12,8 +12,10 @@ mod lint;
 mod local;
 mod middle;
 mod plan;
+mod policy;
 mod publish;
 mod rbac;
+mod rules;
 mod run;
 mod saved;
 mod schema;
@@ -38,6 +40,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Diff(args) => diff::diff(&args),
         Command::Init(args) => Box::pin(init::init(&args)).await,
         Command::Lint(args) => lint::lint(&args),
+        Command::Policy { command } => policy::policy(&command),
         Command::Cleanup(args) => cleanup::cleanup(&args).await,
         Command::Checks(args) => checks::list(&args),
         Command::Explain(args) => checks::explain(&args),

@@ -2,6 +2,8 @@
 
 mod body;
 mod breaker;
+mod check_code;
+mod day;
 mod dependency;
 mod header;
 mod local;
@@ -13,6 +15,7 @@ mod port;
 mod quantity;
 mod request;
 mod template;
+mod words;
 
 use std::path::Path;
 
@@ -21,15 +24,18 @@ use serde::{Deserialize, Serialize};
 
 pub use body::Body;
 pub use breaker::{Breaker, Opens, Pace, of_each_call};
+pub use check_code::CheckCode;
+pub use day::Day;
 pub use dependency::{Dependency, Need, Protocol, Upstream};
 pub use header::{HeaderText, Headers, SecretKey, checked_name, text_of};
 pub use local::{Local, LocalDependency, LocalProbe, MANAGEMENT_PORT, PORT};
 pub use method::Method;
-pub use policy::Policy;
+pub use policy::{Answer, Defaults, GoLivePolicy, Limits, Policy, ProbeTimings, Question, Scope, Waiver};
 pub use port::PortRef;
 pub use quantity::{Rate, Seconds};
 pub use request::RequestSpec;
 pub use template::Template;
+pub use words::Words;
 
 use crate::failure::Failure;
 
@@ -84,9 +90,12 @@ pub struct Spec {
     /// What the service calls.
     #[serde(default, deserialize_with = "dependency::distinct")]
     pub dependencies: Vec<Dependency>,
-    /// The organisation's rules; only `default` exists so far.
-    #[serde(default)]
-    pub policy: PolicyName,
+    /// The organisation's rules by name: `default` is built in, any other comes with `--policy FILE`.
+    #[serde(default = "default_policy")]
+    pub policy: String,
+    /// Answers to what the policy asks of humans.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<Answer>,
     /// How it runs on this machine, for `validator local`.
     #[serde(default)]
     pub local: Local,
@@ -120,17 +129,12 @@ pub struct Traffic {
     pub requests: Vec<RequestSpec>,
 }
 
-/// A known set of rules.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum PolicyName {
-    /// The limits of [`Policy::default`].
-    #[default]
-    Default,
-}
-
 fn default_namespace() -> String {
     "default".to_owned()
+}
+
+fn default_policy() -> String {
+    GoLivePolicy::BUILT_IN.to_owned()
 }
 
 fn default_rate() -> Rate {
@@ -193,7 +197,8 @@ impl GoLiveCheck {
                 target: Target { deployment: deployment.to_owned(), service: None, port: None },
                 traffic: Traffic { rate: default_rate(), sampled: default_sampled(), requests },
                 dependencies: Vec::new(),
-                policy: PolicyName::default(),
+                policy: default_policy(),
+                answers: Vec::new(),
                 local: Local::default(),
             },
         }

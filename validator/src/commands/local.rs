@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
+use super::rules;
 use super::run::signals::Signals;
 use super::run::{conclude, writable};
 use crate::cli::{LocalArgs, LocalGuardianArgs};
@@ -19,6 +20,7 @@ use crate::failure::Failure;
 use crate::load::{SecretHeaders, requests_at_a_time};
 use crate::local::{Guardian, Machine, Root, RunFolder, guard, planned, raise_limit};
 use crate::plan::{Place, Plan};
+use crate::policy::Rules;
 use crate::progress::Progress;
 
 /// Runs the gate on this machine.
@@ -28,6 +30,7 @@ pub(super) async fn local(args: LocalArgs) -> Result<Exit, Failure> {
     for header in &args.header {
         given.extend(header.read().map_err(Failure::usage)?);
     }
+    let rules = rules::read(&args.rules, &check.spec.policy)?;
     writable(&args.report, args.evidence.as_deref())?;
     raise_limit(requests_at_a_time(check.spec.traffic.rate.per_second()))?;
     let mut progress = Progress::new(args.report.quiet);
@@ -41,7 +44,7 @@ pub(super) async fn local(args: LocalArgs) -> Result<Exit, Failure> {
     let folder = root.create(&run)?;
     let guardian = Guardian::start(&program, &folder)?;
     let mut signals = Signals::listen()?;
-    let gate = Gate { args: &args, check: &check, given: &given, folder: &folder };
+    let gate = Gate { args: &args, check: &check, given: &given, rules: &rules, folder: &folder };
     let ended = signals.unless(Box::pin(gate.run(&run, &mut progress))).await;
     let removed = spawn_blocking(move || folder.remove()).await;
     if let Err(failure) = removed.unwrap_or_else(|e| Err(Failure::internal(e.to_string()))) {
@@ -62,6 +65,7 @@ struct Gate<'a> {
     args: &'a LocalArgs,
     check: &'a GoLiveCheck,
     given: &'a [(String, String)],
+    rules: &'a Rules,
     folder: &'a RunFolder,
 }
 
@@ -102,6 +106,7 @@ impl Gate<'_> {
         let names = self.given.iter().map(|(name, _)| name.clone()).collect();
         let target = planned(self.check, version);
         let mut plan = Plan::new(self.check, target, BTreeMap::new(), names, run);
+        self.rules.govern(&mut plan);
         plan.place = Place::Machine;
         // One machine is one vantage point.
         plan.traffic.agents = 1;

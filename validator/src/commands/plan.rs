@@ -16,7 +16,7 @@ use crate::moment::now;
 /// Exit 2 or 3 for what would end the run before anything was touched.
 pub(super) async fn plan(args: PlanArgs) -> Result<Exit, Failure> {
     let check = target_file::read(&args.target)?;
-    let given = target_file::given(&args.target)?;
+    let given = target_file::given(&args.target, &check)?;
     let context = args.target.cluster.context.as_deref();
     let cluster = Cluster::connect(context, &check.metadata.namespace).await?;
     let (mut target, _) = discover(&cluster, &check, args.image.as_deref(), now()).await?;

@@ -35,7 +35,7 @@ const REST: Duration = Duration::from_mins(5);
 /// Runs the gate.
 pub(super) async fn run(args: RunArgs) -> Result<Exit, Failure> {
     let check = target_file::read(&args.target)?;
-    let given = target_file::given(&args.target)?;
+    let given = target_file::given(&args.target, &check)?;
     writable(&args.report, args.evidence.as_deref())?;
     let mut progress = Progress::new(args.report.quiet);
     let cluster = Cluster::connect(args.target.cluster.context.as_deref(), &check.metadata.namespace).await?;
@@ -93,8 +93,8 @@ enum Left {
 /// One run that holds the Lease.
 struct Gate<'a> {
     args: &'a RunArgs,
-    /// Headers of the command line, with their values.
-    given: Vec<(String, String)>,
+    /// Headers of the command line, with their values, and the rules.
+    given: target_file::Given,
     cluster: &'a Cluster,
     lease: &'a HeldLease,
     signals: Signals,
@@ -184,7 +184,7 @@ struct Prepared {
 async fn prepare(
     args: &RunArgs,
     check: &GoLiveCheck,
-    given: &[(String, String)],
+    given: &target_file::Given,
     cluster: &Cluster,
     run: &str,
     progress: &mut Progress,

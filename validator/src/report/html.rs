@@ -40,6 +40,7 @@ fn page(report: &Report) -> Markup {
                 header.top { (banner(report)) }
                 main {
                     (checklist::section(report))
+                    (tables::waivers(&report.waivers))
                     (axis::section(report))
                     (tables::steps(&report.steps))
                     (requests::section(&report.course))

@@ -9,6 +9,7 @@ mod lint;
 mod local;
 mod middle;
 mod mutations;
+mod policy;
 mod purity;
 mod readme;
 mod report;

@@ -118,5 +118,6 @@ pub(super) fn tone(outcome: Outcome) -> &'static str {
         Outcome::Warn => "warn",
         Outcome::Inconclusive => "open",
         Outcome::Skipped => "skip",
+        Outcome::Waived => "warn",
     }
 }
