@@ -3,6 +3,7 @@
 mod header;
 mod local;
 mod policy;
+mod verify;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand};
 pub use header::HeaderArg;
 pub use local::{LocalArgs, LocalGuardianArgs};
 pub use policy::{PolicyArgs, PolicyCheckArgs, PolicyCommand};
+pub use verify::{AttestArgs, VerifyArgs};
 
 use crate::config::{Protocol, Rate, Seconds, Template};
 use crate::explain::Language;
@@ -73,6 +75,12 @@ const POLICY_EXAMPLES: &str = "Examples:
 
 A run is judged by it with `--policy policy.yaml`, and a saved one again: validator judge FILE --policy policy.yaml.";
 
+const VERIFY_EXAMPLES: &str = "Examples:
+  validator verify registry.example.com/users@sha256:HEX --policy policy.yaml --report report.json
+  validator verify users@sha256:HEX --policy policy.yaml --attestation report.intoto.json --key cosign.pub
+
+Exit codes: 0 there is a GO, and it is not too old; 1 the last run says NO-GO; 3 nothing tells.";
+
 const LINT_EXAMPLES: &str = "Examples:
   validator lint manifests/
   helm template charts/service | validator lint -
@@ -112,6 +120,14 @@ pub enum Command {
         #[command(subcommand)]
         command: PolicyCommand,
     },
+    /// Say whether there is a valid GO for an image
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(VerifyArgs),
+    /// Sign a report, as an in-toto statement in a DSSE envelope
+    #[command(
+        after_help = "Example:\n  validator attest report.json --key key.pem -o report.intoto.json\n\ndocs/attestation.md tells how cosign reads it, and makes one."
+    )]
+    Attest(AttestArgs),
     /// Remove what an interrupted run left behind, and undo its rolls
     #[command(after_help = "Examples:\n  validator cleanup -n demo\n  validator cleanup -f golive.yaml")]
     Cleanup(CleanupArgs),

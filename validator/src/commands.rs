@@ -20,6 +20,7 @@ mod run;
 mod saved;
 mod schema;
 mod target_file;
+mod verify;
 
 use std::io::Write;
 
@@ -41,6 +42,8 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Init(args) => Box::pin(init::init(&args)).await,
         Command::Lint(args) => lint::lint(&args),
         Command::Policy { command } => policy::policy(&command),
+        Command::Verify(args) => verify::verify(&args),
+        Command::Attest(args) => verify::attest(&args),
         Command::Cleanup(args) => cleanup::cleanup(&args).await,
         Command::Checks(args) => checks::list(&args),
         Command::Explain(args) => checks::explain(&args),

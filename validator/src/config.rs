@@ -30,7 +30,9 @@ pub use dependency::{Dependency, Need, Protocol, Upstream};
 pub use header::{HeaderText, Headers, SecretKey, checked_name, text_of};
 pub use local::{Local, LocalDependency, LocalProbe, MANAGEMENT_PORT, PORT};
 pub use method::Method;
-pub use policy::{Answer, Defaults, GoLivePolicy, Limits, Policy, ProbeTimings, Question, Scope, Waiver};
+pub use policy::{
+    Answer, Defaults, GoLivePolicy, Limits, Policy, ProbeTimings, Question, Scope, Validity, Waiver,
+};
 pub use port::PortRef;
 pub use quantity::{Rate, Seconds};
 pub use request::RequestSpec;

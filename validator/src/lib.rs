@@ -3,6 +3,7 @@
 //! Data flows one way: argv or file -> [`plan`] -> [`cluster`] and [`load`] -> [`evidence`] ->
 //! [`judge`] -> [`report`]. What judges ([`check`], [`checks`], [`judge`], [`timeline`], [`report`])
 //! knows no cluster, no runtime and no clock; a test holds that.
+pub mod attestation;
 pub mod check;
 pub mod checks;
 pub mod cli;
@@ -31,3 +32,4 @@ mod selector;
 pub mod severity;
 pub mod steer;
 pub mod timeline;
+pub mod verify;

@@ -60,8 +60,11 @@ struct Wrong {
 /// What the types cannot say; also for a policy that came from a cluster.
 fn wrong(policy: &GoLivePolicy) -> Option<Wrong> {
     let name = &policy.metadata.name;
-    if name == GoLivePolicy::BUILT_IN || name.trim().is_empty() {
-        let why = format!("`{name}`: expected a name of its own; `default` is the built-in policy");
+    let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+    if name == GoLivePolicy::BUILT_IN || name.is_empty() || !name.chars().all(is_name) {
+        let why = format!(
+            "`{name}`: expected a name of a-z, 0-9, `-` and `.` that is not `default`, the built-in policy"
+        );
         return Some(Wrong { field: "metadata.name".into(), section: "metadata:", word: name.clone(), why });
     }
     let spec = &policy.spec;

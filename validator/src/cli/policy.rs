@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 #[derive(Args, Debug, Default)]
 pub struct PolicyArgs {
     /// The organisation's policy (kind GoLivePolicy) [default: the built-in one]
-    #[arg(long, value_name = "FILE", env = "GOLIVE_POLICY")]
+    #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
     /// Judge as if the policy had no waivers; they are told as ignored
     #[arg(long)]

@@ -4,6 +4,7 @@ mod defaults;
 mod limits;
 mod question;
 mod scope;
+mod validity;
 mod waiver;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ pub use defaults::{Defaults, ProbeTimings};
 pub use limits::Limits;
 pub use question::{Answer, Question};
 pub use scope::Scope;
+pub use validity::Validity;
 pub use waiver::Waiver;
 
 use super::{ApiVersion, CheckCode, nearest};
@@ -69,6 +71,8 @@ pub struct Policy {
     /// What only a human can answer, in the target file (GL-R006).
     #[serde(deserialize_with = "distinct")]
     pub questions: Vec<Question>,
+    /// How long a verdict is believed.
+    pub verdict: Validity,
 }
 
 impl Default for GoLivePolicy {

@@ -34,6 +34,8 @@ fn a_policy_may_not_decide_what_nobody_may() {
     let mut built_in = policy(&json!({}));
     built_in.metadata.name = GoLivePolicy::BUILT_IN.into();
     assert!(wrong(&built_in).unwrap().why.contains("the built-in policy"));
+    built_in.metadata.name = "Ac me".into();
+    assert!(wrong(&built_in).is_some());
 }
 
 #[test]

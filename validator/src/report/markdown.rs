@@ -93,6 +93,13 @@ fn section(line: &CheckLine) -> String {
     text
 }
 
+/// Enough to know what it is about; the other reports have all of it.
+fn brief(text: &str) -> String {
+    const MAX: usize = 300;
+    let cut: String = text.chars().take(MAX).collect();
+    if cut.len() < text.len() { format!("{cut}...") } else { cut }
+}
+
 /// Every waiver that names the service, also one that did nothing. A policy with more than fit has them in the other reports.
 fn waivers(report: &Report) -> String {
     /// Waivers that are told.
@@ -103,7 +110,7 @@ fn waivers(report: &Report) -> String {
     }
     let mut text = format!("\n**Waivers: {}**\n\n", all.len());
     for line in all.iter().take(MAX) {
-        let _ = writeln!(text, "- `{}` **{}**: {}", line.waiver.check, line.state, plain(&line.told()));
+        let _ = writeln!(text, "- `{}` **{}**: {}", line.waiver.check, line.state, plain(&brief(&line.told())));
     }
     if all.len() > MAX {
         let _ = writeln!(text, "- {} more", all.len() - MAX);
@@ -123,7 +130,7 @@ fn foot(report: &Report) -> String {
         identity.ended,
         // Nobody is called out of code (cmark-gfm leaves it alone), and a digest has to be copied as it is.
         escaped(&entities(digest)),
-        identity.policy,
+        plain(&identity.policy),
         report.validator
     )
 }

@@ -25,7 +25,8 @@ impl Scope {
 
     /// Whether it leaves nobody out.
     pub fn is_everybody(&self) -> bool {
-        self.namespaces.is_empty() && self.deployments.is_empty()
+        let all = |names: &[String]| names.is_empty() || names.iter().any(|name| name == "*");
+        all(&self.namespaces) && all(&self.deployments)
     }
 }
 
@@ -63,6 +64,7 @@ mod tests {
                 && Scope::default().is_everybody()
                 && !scope.is_everybody()
         );
+        assert!(Scope { namespaces: names(&["*"]), deployments: names(&[]) }.is_everybody());
         assert_eq!(
             (scope.to_string().as_str(), Scope::default().to_string().as_str()),
             ("demo,pr-*/users", "*/*")

@@ -26,7 +26,7 @@ fn what_is_wrong_is_named_with_its_field_and_its_line() {
         (with("2026-12-31", "2026-13-31"), "expected a day", "line 11"),
         (with("reason: r", "reason: \"  \""), "it is empty", "line 8"),
         (with("owner: o", "ownr: o"), "did you mean `owner`", "line 9"),
-        (with("\n      approver: a", ""), "missing field `approver`", "line 6"),
+        (with("\n      approver: a", ""), "missing field `approver`", "line 10"),
         (policy("  limits: { maxHiccupS: -1 }"), "maxHiccupS -1: expected a number from 0 on", "line 5"),
         (policy("  limits: { maxHiccupS: .inf }"), "maxHiccupS NaN: expected a number", "line 5"),
         (policy("  limits: { minOnTimeShare: 1.5 }"), "minOnTimeShare 1.5: expected a share", "line 5"),
