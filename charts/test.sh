@@ -155,7 +155,7 @@ service_environment() {
   render service
   it 'DATABASE_URL comes from a Secret that must exist' 'env("DATABASE_URL").valueFrom.secretKeyRef == {name: "users-database", key: "DATABASE_URL"}'
   it 'REDIS_URL comes from the same Secret, which may lack it' 'env("REDIS_URL").valueFrom.secretKeyRef == {name: "users-database", key: "REDIS_URL", optional: true}'
-  it 'ports, readiness and sampling are said explicitly' '[env("PORT", "MANAGEMENT_PORT", "READINESS", "SAMPLE_RATIO", "SEED_USERS", "LOG_LEVEL").value] == ["8080", "8081", "strict", "0.01", "0", "info"]'
+  it 'ports, readiness and sampling are said explicitly' '[env("PORT", "MANAGEMENT_PORT", "READINESS_POSTGRES", "READINESS_REDIS", "SAMPLE_RATIO", "SEED_USERS", "LOG_LEVEL").value] == ["8080", "8081", "required", "required", "0.01", "0", "info"]'
   it 'the service name is that of the Deployment' 'env("OTEL_SERVICE_NAME").value == deployment.metadata.name'
   it 'without an endpoint there is no OTEL_ENDPOINT' 'has_env("OTEL_ENDPOINT") | not'
   it 'without an orders service there is no ORDERS_URL' 'has_env("ORDERS_URL") | not'
@@ -164,9 +164,9 @@ service_environment() {
   it 'no variable appears twice' 'container.env | map(.name) | length == (unique | length)'
 
   render service --set database.existingSecret=pg,database.key=url,redis.existingSecret=cache,redis.key=url,redis.optional=false \
-    --set otel.endpoint=http://c:4318/v1/traces,orders.url=http://orders,readiness=degraded-ok,otel.sampleRatio=0.05,demo.seedUsers=1000000,logLevel=debug
+    --set otel.endpoint=http://c:4318/v1/traces,orders.url=http://orders,readiness.postgres=optional,otel.sampleRatio=0.05,demo.seedUsers=1000000,logLevel=debug
   it 'Secrets and their keys can be named' '[env("DATABASE_URL", "REDIS_URL").valueFrom.secretKeyRef] == [{name: "pg", key: "url"}, {name: "cache", key: "url", optional: false}]'
-  it 'settings reach their variables' '[env("OTEL_ENDPOINT", "ORDERS_URL", "READINESS", "SAMPLE_RATIO", "SEED_USERS", "LOG_LEVEL").value] == ["http://c:4318/v1/traces", "http://orders", "degraded-ok", "0.05", "1000000", "debug"]'
+  it 'settings reach their variables' '[env("OTEL_ENDPOINT", "ORDERS_URL", "READINESS_POSTGRES", "SAMPLE_RATIO", "SEED_USERS", "LOG_LEVEL").value] == ["http://c:4318/v1/traces", "http://orders", "optional", "0.05", "1000000", "debug"]'
 
   render service --set 'extraEnv[0].name=FLAW,extraEnv[0].value=bare'
   it 'further variables are appended' 'container.env[-1] == {name: "FLAW", value: "bare"}'
@@ -231,14 +231,14 @@ service_variants() {
 service_schema() {
   rejects 'an unknown value is refused' service --set replicaCount=3
   local section
-  for section in image database redis otel orders demo service probes probes.liveness probes.readiness probes.startup rollout resources \
+  for section in image database redis readiness otel orders demo service probes probes.liveness probes.readiness probes.startup rollout resources \
     resources.requests resources.limits podDisruptionBudget autoscaling networkPolicy monitoring monitoring.serviceMonitor monitoring.rules monitoring.dashboard topologySpread serviceAccount podSecurityContext securityContext securityContext.capabilities affinity; do
     rejects "an unknown value below $section is refused" service --set "$section.typo=1"
   done
   rejects 'an unknown field of a variable is refused' service --set 'extraEnv[0].name=A,extraEnv[0].valeu=b'
   rejects 'a wrong type is refused' service --set-string replicas=three
   rejects 'a pool without connections is refused' service --set database.maxConnections=0
-  rejects 'an unknown readiness is refused' service --set readiness=lenient
+  rejects 'an unknown readiness is refused' service --set readiness.redis=lenient
   rejects 'a sampling ratio above one is refused' service --set otel.sampleRatio=1.5
   rejects 'an endpoint that is no URL is refused' service --set otel.endpoint=jaeger:4318
   rejects 'a probe on an unknown port is refused' service --set probes.liveness.port=https

@@ -33,7 +33,7 @@ use crate::Invalid;
 
 #[cfg(feature = "clap")]
 pub use args::Args;
-pub use config::{Config, Policy};
+pub use config::{Config, Need};
 use dependency::Dependency;
 use heartbeat::Heartbeat;
 #[cfg(feature = "axum")]
@@ -70,7 +70,6 @@ struct Vitals {
     dependencies: Vec<Dependency>,
     leaving: Box<dyn Fn() -> bool + Send + Sync>,
     details: Vec<(&'static str, Detail)>,
-    latch: readiness::Latch,
 }
 
 type Detail = Box<dyn Fn() -> serde_json::Value + Send + Sync>;
@@ -98,8 +97,7 @@ impl Health {
         if (vitals.leaving)() {
             return Readiness::Draining;
         }
-        let observations = vitals.dependencies.iter().map(Dependency::status).collect();
-        Readiness::judge(vitals.config.policy, &vitals.latch, observations)
+        Readiness::judge(vitals.dependencies.iter().map(Dependency::status))
     }
 
     /// Time since the start.
@@ -117,8 +115,8 @@ impl Health {
 
 impl Builder {
     /// Adds a dependency and starts to ping it.
-    pub fn dependency(mut self, name: &'static str, probe: impl Probe) -> Self {
-        self.dependencies.push(Dependency::watch(name, probe, &self.config));
+    pub fn dependency(mut self, name: &'static str, need: Need, probe: impl Probe) -> Self {
+        self.dependencies.push(Dependency::watch(name, need, probe, &self.config));
         self
     }
 
@@ -147,7 +145,6 @@ impl Builder {
             dependencies: self.dependencies,
             leaving: self.leaving,
             details: self.details,
-            latch: readiness::Latch::default(),
         };
         Health { vitals: Arc::new(vitals) }
     }

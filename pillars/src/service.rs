@@ -1,6 +1,6 @@
 //! One process with the pillars in the order that matters.
 //!
-//! 1. Logs, and panics as lines of them; the shutdown clock; the export thread, outside of any runtime.
+//! 1. The export thread, outside of any runtime; logs, and panics as lines of them; the shutdown clock.
 //! 2. The application is put together on the runtime ([`Start`]): dependencies are pinged, circuits are watched.
 //! 3. The management port answers from a thread of its own: `/health`, `/ready`, `/metrics`.
 //! 4. The port of users is served until the clock says otherwise; background work has its time until then as well.

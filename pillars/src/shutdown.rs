@@ -23,6 +23,8 @@ mod connection;
 #[cfg(feature = "metrics")]
 mod metrics;
 #[cfg(feature = "axum")]
+mod reserve;
+#[cfg(feature = "axum")]
 mod server;
 mod signal;
 mod work;

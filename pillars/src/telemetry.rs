@@ -1,10 +1,11 @@
 //! Pillar: OpenTelemetry traces that cost nothing where nothing is sampled, and logs that share their ids.
 //!
 //! - **Decide first.** The sampler runs once, where a request comes in ([`TraceLayer`]). An unsampled request
-//!   creates no span at all; its context, flag 00, is passed on by [`Telemetry::inject`]. This is why spans are made
-//!   with the OpenTelemetry API: `tracing-opentelemetry` builds every attribute before anybody is asked, about 2.5 µs
-//!   a request whatever the ratio, and sends unsigned integers as strings. Log events are still `tracing`'s; the
-//!   [`logs`] formatter takes the ids from the current context.
+//!   creates no span at all; its context, flag 00, is passed on by [`Telemetry::inject`]. This is why the spans of
+//!   requests, databases and clients are made with the OpenTelemetry API: by way of `tracing` every attribute would be
+//!   built before anybody is asked. The spans of the application itself are `tracing`'s (`#[instrument]`), let through by
+//!   [`Telemetry::layer`] only inside of what is sampled. Log events are `tracing`'s as well; the [`logs`] formatter takes
+//!   the ids from the current context.
 //! - **A budget for the remote flag.** A caller's `sampled=01` is honoured up to a token bucket; what exceeds it is
 //!   sampled by the ratio like everything else, so nobody outside decides on our cost.
 //! - **Never in the way.** Spans go through a bounded queue to a thread of their own; a dead collector costs spans,
@@ -15,6 +16,7 @@
 #[cfg(feature = "clap")]
 mod args;
 mod baggage;
+mod bridge;
 mod combined;
 mod config;
 mod edge;
@@ -34,6 +36,8 @@ mod resource;
 pub mod semconv;
 mod span;
 mod tracecontext;
+#[cfg(feature = "axum")]
+mod warnings;
 
 use std::fmt;
 use std::sync::Arc;
@@ -58,6 +62,7 @@ use metrics::Metrics;
 /// without an error.
 pub use opentelemetry;
 use propagation::Propagators;
+use span::RootSpan;
 pub use span::{ClientSpan, annotate, is_sampled};
 
 /// A handle to the traces of this process. Clones share it.
@@ -76,8 +81,12 @@ struct Traces {
     recorder: Option<Recorder>,
     edge: Edge,
     propagators: Propagators,
+    #[cfg(feature = "axum")]
+    query: http::Query,
     #[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "counts requests"))]
     metrics: Metrics,
+    #[cfg(feature = "axum")]
+    warnings: warnings::Warnings,
 }
 
 struct Recorder {
@@ -101,7 +110,11 @@ impl Telemetry {
             recorder,
             edge: Edge::new(config, &metrics),
             propagators: Propagators::named(config.propagators.as_deref()),
+            #[cfg(feature = "axum")]
+            query: http::Query::of(config),
             metrics,
+            #[cfg(feature = "axum")]
+            warnings: warnings::Warnings::default(),
         };
         Ok(Self { traces: Arc::new(traces) })
     }
@@ -129,7 +142,9 @@ impl Telemetry {
         let Some(tracer) = self.tracer() else { return incoming };
         match self.traces.edge.decide(incoming) {
             Verdict::PassOn(context) => context,
-            Verdict::Record(parent) => parent.with_span(tracer.start_with_context(name, &parent)),
+            Verdict::Record(parent) => {
+                RootSpan::enter(parent.with_span(tracer.start_with_context(name, &parent)))
+            }
         }
     }
 

@@ -4,7 +4,7 @@
 use axum::{Router, routing::get};
 use clap::Parser as _;
 use golive_pillars::breaker::{Breaker, Class, Config};
-use golive_pillars::health::{self, Probe};
+use golive_pillars::health::{self, Need, Probe};
 use golive_pillars::service::{self, Error};
 use golive_pillars::telemetry::TraceLayer;
 
@@ -32,8 +32,7 @@ fn main() -> Result<std::process::ExitCode, Error> {
         let quotes = start.breaker("quotes", Config::default())?;
         let traced = TraceLayer::new(start.telemetry().clone());
         let prices = Router::new().route("/price", get(move || price(quotes))).layer(traced);
-        Ok::<_, Error>(
-            start.dependency("quotes", Quotes).serve(|health| prices.merge(health::routes(health))),
-        )
+        let start = start.dependency("quotes", Need::Required, Quotes);
+        Ok::<_, Error>(start.serve(|health| prices.merge(health::routes(health))))
     })
 }

@@ -25,7 +25,7 @@ type Answer<T> = Result<T, (StatusCode, String)>;
 pub(crate) fn run(settings: &Settings) -> io::Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
-        let mut migrated = Schema::apply(&settings.database, settings.config.seed_users);
+        let mut migrated = Schema::applied(&settings.database, settings.config.seed_users).start();
         migrated.wait_for(|done| *done).await.map_err(io::Error::other)?;
         let pool = PgPool::connect_lazy_with(settings.database.clone());
         let app = Router::new()

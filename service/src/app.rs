@@ -14,7 +14,7 @@ use prometheus_client::registry::Registry;
 
 use crate::config::{Config, Settings};
 use crate::http::{self, Api, Identity, Room};
-use crate::users::{self, Cache, Orders, Postgres, PostgresProbe, RedisProbe, Schema, Users};
+use crate::users::{self, Cache, Orders, Postgres, PostgresProbe, RedisProbe, Schema, SchemaError, Users};
 
 /// For copies on their way to the cache, and for connections to close.
 const CLOSE_LIMIT: Duration = Duration::from_millis(500);
@@ -35,6 +35,23 @@ pub fn run(settings: &Settings) -> Result<ExitCode, Error> {
 /// As [`run`], with a change of what was wired.
 pub fn run_with(settings: &Settings, change: impl FnOnce(Wiring) -> Wiring) -> Result<ExitCode, Error> {
     settings.config.builder()?.run(async |start| assemble(settings, start, change))
+}
+
+/// Brings the database to the schema of this build, once.
+pub fn migrate(settings: &Settings) -> Result<(), MigrateError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(Schema::applied(&settings.database, settings.config.seed_users).once())?)
+}
+
+/// Why [`migrate`] did not.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// Postgres, or the way to it.
+    #[error("not migrated: {0}")]
+    Schema(#[from] SchemaError),
+    /// The system refuses a runtime.
+    #[error("cannot start: {0}")]
+    System(#[from] std::io::Error),
 }
 
 fn assemble(
@@ -85,12 +102,17 @@ fn orders(config: &Config, base: &Uri, start: &mut Start) -> Result<Orders, Inva
 /// Adds what readiness asks for; the probe of Postgres waits for its migrations.
 fn watch(settings: &Settings, start: Start) -> Start {
     let config = &settings.config;
-    let migrated = Schema::apply(&settings.database, config.seed_users);
-    let postgres = PostgresProbe::new(&settings.database, &config.database, migrated);
-    let start = start.dependency("postgres", postgres);
+    let schema = if config.migrate {
+        Schema::applied(&settings.database, config.seed_users)
+    } else {
+        Schema::awaited(&settings.database, &config.database)
+    };
+    let postgres = PostgresProbe::new(&settings.database, &config.database, schema.start());
+    let start = start.dependency("postgres", config.readiness_postgres, postgres);
     match settings.redis.as_ref().filter(|_| settings.readiness_asks_redis) {
         Some(redis) => {
-            start.dependency("redis", RedisProbe::new(redis, config.service.health.health_timeout))
+            let redis = RedisProbe::new(redis, config.service.health.health_timeout);
+            start.dependency("redis", config.readiness_redis, redis)
         }
         None => start,
     }

@@ -1,21 +1,27 @@
 //! The command line and the environment of the service: every flag is also a variable.
 
+mod authority;
+mod error;
 mod secret;
 
-use std::borrow::Cow;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ArgAction;
 use fred::types::config::Config as RedisConfig;
 use http::Uri;
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
+use authority::Authority;
+pub use error::ConfigError;
+use error::{of_pillar, value};
 pub use secret::Secret;
 
 use crate::http::REQUEST_LIMIT;
 use crate::users;
-use crate::users::{CacheArgs, DatabaseArgs};
+use crate::users::{CacheArgs, DatabaseArgs, Pooler};
 use golive_pillars::flags::{Prefix, Prefixed, duration};
+use golive_pillars::health::Need;
 use golive_pillars::{Invalid, breaker, service};
 
 /// The service's name in traces where nothing else is set.
@@ -36,11 +42,11 @@ pub struct Cli {
 
 const EXAMPLES: &str = "Examples:
   DATABASE_URL=postgres://app:secret@db/users REDIS_URL=redis://cache users
-  users --readiness degraded-ok --log-format text
+  users --readiness-redis optional --log-format text
   users probe http://users:8080/ready
 
 Exit codes:
-  0  finished after SIGTERM or SIGINT; for `probe`, a 2xx answer
+  0  finished after SIGTERM or SIGINT; for `probe`, a 2xx answer; for `migrate`, done
   1  could not start or did not finish in time; for `probe`, anything else
   2  configuration";
 
@@ -59,6 +65,9 @@ pub enum Command {
         /// Plain HTTP, as in http://users:8080/ready
         url: Uri,
     },
+    /// Bring the database to the schema of this build, insert demo users if there are none (SEED_USERS), and exit; for a
+    /// Job, where the service itself runs with MIGRATE=false
+    Migrate,
 }
 
 /// Everything that can be set.
@@ -67,10 +76,23 @@ pub struct Config {
     /// Where users are kept, as in postgres://user:password@host:5432/database; required, secret
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<Secret>,
+    /// File that holds DATABASE_URL, instead of the variable
+    #[arg(long, env = "DATABASE_URL_FILE")]
+    pub database_url_file: Option<PathBuf>,
+    /// PEM file with authorities of your own that Postgres' certificate may be from; it is then verified in any case, as with
+    /// sslmode=verify-full
+    #[arg(long, env = "DATABASE_CA_FILE")]
+    pub database_ca_file: Option<PathBuf>,
     /// Where fallback copies are kept, as in redis://:password@host:6379/0; secret; without it there are no copies,
     /// and readiness asks Postgres alone
     #[arg(long, env = "REDIS_URL", hide_env_values = true)]
     pub redis_url: Option<Secret>,
+    /// File that holds REDIS_URL, instead of the variable
+    #[arg(long, env = "REDIS_URL_FILE")]
+    pub redis_url_file: Option<PathBuf>,
+    /// PEM file with authorities of your own that Redis' certificate may be from, with rediss://
+    #[arg(long, env = "REDIS_CA_FILE")]
+    pub redis_ca_file: Option<PathBuf>,
     /// Base URL of the orders service, as in http://orders:8080; none, and orders come from our own table
     #[arg(long, env = "ORDERS_URL")]
     pub orders_url: Option<String>,
@@ -81,9 +103,18 @@ pub struct Config {
     /// an outage is answered by this instead of by the fallbacks
     #[arg(long, env = "MAX_IN_FLIGHT", default_value = "1024", value_parser = at_least_one)]
     pub max_in_flight: usize,
+    /// Whether the service brings the database to its schema itself; else it waits until somebody has (`users migrate`)
+    #[arg(long, env = "MIGRATE", default_value_t = true, action = ArgAction::Set)]
+    pub migrate: bool,
     /// Demo users to insert if there are none; for demonstrations only
     #[arg(long, env = "SEED_USERS", default_value = "0", value_parser = clap::value_parser!(u32).range(..=100_000))]
     pub seed_users: u32,
+    /// Whether a pod is ready while Postgres is away; before it was there once, it never is
+    #[arg(long, env = "READINESS_POSTGRES", value_enum, default_value_t = Need::Required)]
+    pub readiness_postgres: Need,
+    /// The same of Redis
+    #[arg(long, env = "READINESS_REDIS", value_enum, default_value_t = Need::Required)]
+    pub readiness_redis: Need,
     /// Whether answers carry `x-` headers (x-served-by, x-version, x-cache)
     #[arg(long, env = "IDENTITY_HEADERS", default_value_t = true, action = ArgAction::Set)]
     pub identity_headers: bool,
@@ -99,21 +130,6 @@ pub struct Config {
     /// Ports, and settings of the other pillars
     #[command(flatten)]
     pub service: service::Args,
-}
-
-/// A setting that cannot be used. Says which variable, what was read (a secret is never shown) and what is expected.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// One value is wrong or missing.
-    #[error("{variable}: read {read}, expected {expected}")]
-    Value {
-        /// Name of the environment variable.
-        variable: Cow<'static, str>,
-        /// What was read, or a description of it.
-        read: String,
-        /// What would be right.
-        expected: String,
-    },
 }
 
 /// What [`Config`] says, understood.
@@ -148,6 +164,11 @@ impl Config {
             );
             return Err(value("BREAKER_DEADLINE", format!("{:?}", self.breaker.args.deadline), expected));
         }
+        if self.database.database_pooler == Pooler::Transaction && self.migrate {
+            let expected =
+                "false with DATABASE_POOLER=transaction: run `users migrate` against Postgres itself";
+            return Err(value("MIGRATE", "true".to_owned(), expected));
+        }
         if service.port == service.management_port {
             let expected = format!("another port than PORT, which is {}", service.port);
             return Err(value("MANAGEMENT_PORT", service.management_port.to_string(), expected));
@@ -177,18 +198,29 @@ impl Config {
 
     fn database(&self) -> Result<PgConnectOptions, ConfigError> {
         let expected = "postgres://user:password@host:5432/database";
-        let url = present(self.database_url.as_ref());
-        let parsed = url.and_then(|url| users::parse_database(url.expose()));
-        parsed.ok_or_else(|| value("DATABASE_URL", Secret::describe(url), expected))
+        let file = self.database_url_file.as_deref();
+        let url = Secret::found("DATABASE_URL", self.database_url.as_ref(), file)?;
+        let options = url.as_ref().and_then(|url| users::parse_database(url.expose()));
+        let options =
+            options.ok_or_else(|| value("DATABASE_URL", Secret::describe(url.as_ref()), expected))?;
+        Ok(match Authority::found("DATABASE_CA_FILE", self.database_ca_file.as_deref())? {
+            Some(Authority { pem, .. }) => {
+                options.ssl_mode(PgSslMode::VerifyFull).ssl_root_cert_from_pem(pem)
+            }
+            None => options,
+        })
     }
 
     fn redis(&self) -> Result<Option<RedisConfig>, ConfigError> {
         let expected = "redis://:password@host:6379/0, or nothing";
-        let Some(url) = present(self.redis_url.as_ref()) else {
+        let file = self.redis_url_file.as_deref();
+        let Some(url) = Secret::found("REDIS_URL", self.redis_url.as_ref(), file)? else {
             return Ok(None);
         };
-        let parsed = users::parse_redis(url.expose());
-        parsed.map(Some).ok_or_else(|| value("REDIS_URL", Secret::describe(Some(url)), expected))
+        let authority = Authority::found("REDIS_CA_FILE", self.redis_ca_file.as_deref())?;
+        let own = authority.map(|authority| authority.certificates).unwrap_or_default();
+        let parsed = users::parse_redis(url.expose(), own);
+        parsed.map(Some).ok_or_else(|| value("REDIS_URL", Secret::describe(Some(&url)), expected))
     }
 
     fn orders(&self) -> Result<Option<Uri>, ConfigError> {
@@ -214,25 +246,4 @@ fn plain_http(variable: &'static str, text: &str) -> Result<Uri, ConfigError> {
 
 fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|count| *count > 0).ok_or_else(|| "expected a whole number from 1".to_owned())
-}
-
-fn present(secret: Option<&Secret>) -> Option<&Secret> {
-    secret.filter(|secret| !secret.expose().is_empty())
-}
-
-/// The variable of a setting of a pillar; those of its server have no prefix.
-fn of_pillar(prefix: &str, invalid: Invalid) -> ConfigError {
-    let name = |setting: &str| match setting {
-        "idle_timeout" | "max_connections" => setting.to_uppercase(),
-        setting => format!("{prefix}_{}", setting.to_uppercase()),
-    };
-    let expected = match invalid.expected.rsplit_once(' ') {
-        Some((text, step)) if text.ends_with("the value of") => format!("{text} {}", name(step)),
-        _ => invalid.expected,
-    };
-    ConfigError::Value { variable: name(invalid.setting).into(), read: invalid.read, expected }
-}
-
-fn value(variable: &'static str, read: String, expected: impl Into<String>) -> ConfigError {
-    ConfigError::Value { variable: variable.into(), read, expected: expected.into() }
 }

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use golive_service::config::{Cli, Command};
+use golive_service::config::{Cli, Command, Config};
 use golive_service::{app, probe};
 
 const FAILED: u8 = 1;
@@ -15,10 +15,17 @@ fn main() -> ExitCode {
     if let Some(Command::Probe { url }) = command {
         return probe::probe(url).map_or_else(|error| complain(&error, FAILED), |_| ExitCode::SUCCESS);
     }
-    match config.validate() {
-        Ok(settings) => app::run(&settings).unwrap_or_else(|error| complain(&error, FAILED)),
-        Err(error) => complain(&error, USAGE),
+    let migrates = matches!(command, Some(Command::Migrate));
+    // Whoever migrates does so by himself, whatever the service does.
+    let settings = match (Config { migrate: config.migrate && !migrates, ..config }).validate() {
+        Ok(settings) => settings,
+        Err(error) => return complain(&error, USAGE),
+    };
+    if migrates {
+        let migrated = app::migrate(&settings);
+        return migrated.map_or_else(|error| complain(&error, FAILED), |()| ExitCode::SUCCESS);
     }
+    app::run(&settings).unwrap_or_else(|error| complain(&error, FAILED))
 }
 
 #[expect(clippy::print_stderr, reason = "what stops the start must be readable without any log format")]

@@ -12,6 +12,7 @@ mod method;
 mod nearest;
 mod policy;
 mod port;
+mod probe;
 mod quantity;
 mod request;
 mod template;
@@ -34,6 +35,8 @@ pub use policy::{
     Answer, Defaults, GoLivePolicy, Limits, Policy, ProbeTimings, Question, Scope, Validity, Waiver,
 };
 pub use port::PortRef;
+pub(crate) use probe::without_query;
+pub use probe::{Handler, Header, Probe, Scheme};
 pub use quantity::{Rate, Seconds};
 pub use request::RequestSpec;
 pub use template::Template;

@@ -25,9 +25,9 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::RequestSpec;
+use crate::config::{Probe, RequestSpec};
 use crate::evidence::Class;
-use crate::plan::{Probe, ServedPort, TrafficPlan};
+use crate::plan::{ServedPort, TrafficPlan};
 
 pub use clock::AgentClock;
 pub(crate) use prober::ask;
@@ -69,9 +69,9 @@ pub struct DirectPlan {
     pub pods: Vec<DirectPod>,
     /// Requests per second to each of them.
     pub rate: f64,
-    /// Whether it is their end that is watched: every request carries the sampled flag, and every other one goes on a
-    /// connection that is kept.
-    pub drain: bool,
+    /// With it, every request carries the sampled flag, and every other one goes on a connection that is kept. Of the
+    /// requests through the Service that would carry the flag too, this part does meanwhile (0 to 1).
+    pub traced: Option<f64>,
 }
 
 /// A pod that gets requests past the Service.

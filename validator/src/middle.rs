@@ -7,6 +7,8 @@
 mod agent;
 mod arrivals;
 mod call;
+mod carriage;
+mod context;
 mod counts;
 mod desk;
 mod downward;
@@ -33,7 +35,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 
-pub use agent::{Agent, listen, reach};
+pub use agent::Agent;
+pub use carriage::{listen, reach};
 pub use desk::{Desk, Limits};
 pub use origin::Origin;
 pub use server::serve;

@@ -1,17 +1,14 @@
 //! What a run is going to do, resolved from the target file and the objects found.
 
 mod pre_stop;
-mod probe;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub use pre_stop::PreStop;
-pub(crate) use probe::without_query;
-pub use probe::{Handler, Header, Probe, Scheme};
 
-use crate::config::{Answer, Dependency, GoLiveCheck, GoLivePolicy, Limits, RequestSpec};
+use crate::config::{Answer, Dependency, GoLiveCheck, GoLivePolicy, Limits, Probe, RequestSpec};
 
 /// The plan of one run; it stands in the header of the evidence.
 #[derive(Clone, Debug, Deserialize, Serialize)]

@@ -67,8 +67,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   value: {{ .Values.service.port | quote }}
 - name: MANAGEMENT_PORT
   value: {{ .Values.managementPort | quote }}
-- name: READINESS
-  value: {{ .Values.readiness }}
+- name: READINESS_POSTGRES
+  value: {{ .Values.readiness.postgres }}
+- name: READINESS_REDIS
+  value: {{ .Values.readiness.redis }}
 - name: LOG_LEVEL
   value: {{ .Values.logLevel | quote }}
 - name: OTEL_SERVICE_NAME

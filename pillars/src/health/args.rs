@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{Config, Policy};
+use super::Config;
 use crate::flags::duration;
 
 /// Settings of liveness and readiness.
@@ -8,9 +8,6 @@ use crate::flags::duration;
 #[command(next_help_heading = "Health")]
 #[group(skip)]
 pub struct Args {
-    /// When the process is ready: `strict` needs every dependency; `degraded-ok`, once all were confirmed, needs one
-    #[arg(long, env = "READINESS", value_enum, default_value_t = Policy::Strict)]
-    pub readiness: Policy,
     /// Time between two pings of a dependency
     #[arg(long, env = "HEALTH_INTERVAL", default_value = "1s", value_parser = duration::parse_positive)]
     pub health_interval: Duration,
@@ -29,7 +26,6 @@ impl Args {
     /// The same as a [`Config`].
     pub fn config(&self) -> Config {
         Config::default()
-            .policy(self.readiness)
             .interval(self.health_interval)
             .timeout(self.health_timeout)
             .failures(self.health_failures)

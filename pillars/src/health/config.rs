@@ -5,28 +5,26 @@ use crate::Invalid;
 /// Settings of liveness and readiness.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    pub(super) policy: Policy,
     pub(super) interval: Duration,
     pub(super) timeout: Duration,
     pub(super) failures: u32,
     pub(super) stall: Duration,
 }
 
-/// What readiness asks of the dependencies that are required.
+/// What readiness asks of a dependency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 #[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
-pub enum Policy {
-    /// Ready only while every dependency is confirmed.
-    Strict,
-    /// Ready while fallbacks can answer: at least one dependency is confirmed, and all have been since the start.
-    DegradedOk,
+pub enum Need {
+    /// Ready only while it is confirmed.
+    Required,
+    /// Ready without it, since there is a fallback; but not before it was confirmed once, or a process that looks for it
+    /// in the wrong place would go live.
+    Optional,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
-            policy: Policy::Strict,
             interval: Duration::from_secs(1),
             timeout: Duration::from_millis(500),
             failures: 2,
@@ -36,12 +34,6 @@ impl Default for Config {
 }
 
 impl Config {
-    /// When the process is ready.
-    #[must_use]
-    pub fn policy(self, policy: Policy) -> Self {
-        Self { policy, ..self }
-    }
-
     /// Time between two pings of a dependency.
     #[must_use]
     pub fn interval(self, time: Duration) -> Self {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::{Config, Probe};
+use super::{Config, Need, Probe};
 
 /// Until the first confirmation nobody is served, so it is asked for more often.
 const FIRST_INTERVAL: Duration = Duration::from_millis(250);
@@ -15,6 +15,7 @@ const FIRST_INTERVAL: Duration = Duration::from_millis(250);
 /// One watched dependency: the reading end of its loop.
 pub(super) struct Dependency {
     pub(super) name: &'static str,
+    need: Need,
     observed: watch::Receiver<Observation>,
     /// Age from which on an observation says nothing any more.
     stale_after: Duration,
@@ -39,19 +40,20 @@ struct Observation {
 #[derive(Clone, Debug)]
 pub(super) struct Status {
     pub(super) name: &'static str,
+    pub(super) need: Need,
     pub(super) standing: Standing,
     pub(super) age: Duration,
 }
 
 impl Dependency {
     /// Starts the ping loop, which ends when nobody reads it any more.
-    pub(super) fn watch(name: &'static str, probe: impl Probe, config: &Config) -> Self {
+    pub(super) fn watch(name: &'static str, need: Need, probe: impl Probe, config: &Config) -> Self {
         let first =
             Observation { standing: Standing::Unconfirmed("not yet asked".to_owned()), at: Instant::now() };
         let (sender, observed) = watch::channel(first);
         let stale_after = config.interval * 3 + config.timeout;
         tokio::spawn(observe(name, probe, config.clone(), sender));
-        Self { name, observed, stale_after }
+        Self { name, need, observed, stale_after }
     }
 
     pub(super) fn status(&self) -> Status {
@@ -61,7 +63,7 @@ impl Dependency {
             Standing::Up if age > self.stale_after => Standing::Down("no recent answer".to_owned()),
             standing => standing,
         };
-        Status { name: self.name, standing, age }
+        Status { name: self.name, need: self.need, standing, age }
     }
 }
 
@@ -157,7 +159,7 @@ mod tests {
                 Ok(())
             }
         }
-        let dependency = Dependency::watch("panicking", Panicking(0), &Config::default());
+        let dependency = Dependency::watch("panicking", Need::Required, Panicking(0), &Config::default());
         tokio::time::sleep(Duration::from_millis(100)).await;
         assert_eq!(dependency.status().standing, Standing::Up);
         tokio::time::sleep(Duration::from_secs(3)).await;
@@ -173,7 +175,7 @@ mod tests {
             }
         }
         let (works, probe) = watch::channel(true);
-        let dependency = Dependency::watch("flaky", Flaky(probe), &Config::default());
+        let dependency = Dependency::watch("flaky", Need::Required, Flaky(probe), &Config::default());
         tokio::time::sleep(Duration::from_millis(100)).await;
         assert_eq!(dependency.status().standing, Standing::Up);
         works.send_replace(false);

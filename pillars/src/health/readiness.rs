@@ -1,6 +1,4 @@
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use super::Policy;
+use super::Need;
 use super::dependency::{Standing, Status};
 
 /// Whether a process wants traffic.
@@ -9,12 +7,12 @@ use super::dependency::{Standing, Status};
 pub enum Readiness {
     /// Everything is confirmed.
     Ready,
-    /// Something is away, and the policy says that the rest can answer.
+    /// Something is away that is optional.
     Degraded {
         /// Which dependency is away, and why.
         error: String,
     },
-    /// Something is away.
+    /// Something is away that is required, or was never there.
     Unavailable {
         /// Which dependency is away, and why.
         error: String,
@@ -23,25 +21,14 @@ pub enum Readiness {
     Draining,
 }
 
-/// Remembers that every dependency has been confirmed at the same time once.
-#[derive(Default)]
-pub(super) struct Latch(AtomicBool);
-
 impl Readiness {
-    pub(super) fn judge(policy: Policy, latch: &Latch, dependencies: Vec<Status>) -> Self {
-        let (up, away): (Vec<_>, Vec<_>) =
-            dependencies.into_iter().partition(|status| status.standing == Standing::Up);
+    pub(super) fn judge(dependencies: impl Iterator<Item = Status>) -> Self {
+        let away: Vec<_> = dependencies.filter(|status| status.standing != Standing::Up).collect();
         if away.is_empty() {
-            latch.0.store(true, Ordering::Relaxed);
             return Self::Ready;
         }
         let error = away.iter().map(describe).collect::<Vec<_>>().join("; ");
-        match policy {
-            Policy::DegradedOk if latch.0.load(Ordering::Relaxed) && !up.is_empty() => {
-                Self::Degraded { error }
-            }
-            Policy::DegradedOk | Policy::Strict => Self::Unavailable { error },
-        }
+        if away.iter().all(is_dispensable) { Self::Degraded { error } } else { Self::Unavailable { error } }
     }
 
     /// Whether the answer is 200.
@@ -67,6 +54,10 @@ impl Readiness {
     }
 }
 
+fn is_dispensable(status: &Status) -> bool {
+    status.need == Need::Optional && matches!(status.standing, Standing::Down(_))
+}
+
 fn describe(status: &Status) -> String {
     match &status.standing {
         Standing::Up => format!("{}: up", status.name),
@@ -80,32 +71,35 @@ mod tests {
 
     use super::*;
 
-    fn status(name: &'static str, up: bool) -> Status {
-        let standing = if up { Standing::Up } else { Standing::Down("refused".to_owned()) };
-        Status { name, standing, age: Duration::ZERO }
+    fn judge(postgres: (Need, Standing), redis: (Need, Standing)) -> Readiness {
+        let both = [("postgres", postgres), ("redis", redis)];
+        Readiness::judge(both.into_iter().map(|(name, (need, standing))| Status {
+            name,
+            need,
+            standing,
+            age: Duration::ZERO,
+        }))
+    }
+
+    fn refused() -> Standing {
+        Standing::Down("refused".to_owned())
     }
 
     #[test]
-    fn strict_needs_every_dependency() {
-        let latch = Latch::default();
-        let both = vec![status("postgres", true), status("redis", true)];
-        assert_eq!(Readiness::judge(Policy::Strict, &latch, both), Readiness::Ready);
-        let one = vec![status("postgres", true), status("redis", false)];
+    fn what_is_required_is_needed() {
+        let required = |standing| (Need::Required, standing);
+        assert_eq!(judge(required(Standing::Up), required(Standing::Up)), Readiness::Ready);
         let error = "redis: refused".to_owned();
-        assert_eq!(Readiness::judge(Policy::Strict, &latch, one), Readiness::Unavailable { error });
+        assert_eq!(judge(required(Standing::Up), required(refused())), Readiness::Unavailable { error });
     }
 
     #[test]
-    fn degraded_is_ready_only_after_everything_was_confirmed_once() {
-        let latch = Latch::default();
-        let judge = |postgres, redis| {
-            let statuses = vec![status("postgres", postgres), status("redis", redis)];
-            Readiness::judge(Policy::DegradedOk, &latch, statuses).is_ready()
-        };
-        assert!(!judge(false, true), "never confirmed");
-        assert!(judge(true, true));
-        assert!(judge(false, true));
-        assert!(judge(true, false));
-        assert!(!judge(false, false));
+    fn what_is_optional_may_be_away_once_it_was_there() {
+        let redis = |standing| judge((Need::Required, Standing::Up), (Need::Optional, standing));
+        assert!(!redis(Standing::Unconfirmed("refused".to_owned())).is_ready(), "never confirmed");
+        let error = "redis: refused".to_owned();
+        assert_eq!(redis(refused()), Readiness::Degraded { error });
+        let postgres = judge((Need::Required, refused()), (Need::Optional, refused()));
+        assert!(!postgres.is_ready(), "one of the two is required");
     }
 }

@@ -1,7 +1,7 @@
 use serde_json::{Map, Value, json};
 
-use super::Health;
 use super::dependency::{Standing, Status};
+use super::{Health, Need};
 
 /// What `/ready` answers.
 #[derive(Clone, Debug)]
@@ -44,5 +44,6 @@ fn describe(status: &Status) -> Value {
         Standing::Unconfirmed(reason) => ("unconfirmed", Some(reason)),
         Standing::Down(reason) => ("down", Some(reason)),
     };
-    json!({ "status": standing, "error": error, "age_ms": status.age.as_millis() as u64 })
+    let required = status.need == Need::Required;
+    json!({ "status": standing, "required": required, "error": error, "age_ms": status.age.as_millis() as u64 })
 }

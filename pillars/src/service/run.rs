@@ -13,7 +13,8 @@ use super::{App, Builder, Error, Start};
 use crate::breaker::{self, Breaker};
 use crate::health::{self, Health};
 use crate::shutdown::{Server, Shutdown};
-use crate::telemetry::{Telemetry, logs};
+use crate::telemetry::Telemetry;
+use crate::telemetry::logs::Logs;
 use crate::{metrics, shutdown};
 
 /// Below this, one blocked worker would stop everything, and an export could wait for itself.
@@ -28,17 +29,19 @@ impl Builder {
     where
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        logs::init(self.log_format, self.log_filter.clone())?;
+        let logs = Logs::start(self.log_format, self.log_filter.clone());
+        let telemetry = logs.during(|| Telemetry::start(&self.telemetry))?;
+        logs.install(&telemetry)?;
         std::panic::set_hook(Box::new(tell_panic));
         let shutdown = Shutdown::install(self.shutdown.clone())?;
-        let telemetry = Telemetry::start(&self.telemetry)?;
         let management = listen("management_port", self.management_port)?;
         let workers = available_parallelism().map_or(FEWEST_WORKERS, |count| count.get().max(FEWEST_WORKERS));
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?;
         let left = runtime.block_on(async {
             let health = Health::builder(self.health.clone())?;
-            let start = Start::new(shutdown.clone(), telemetry.clone(), health);
+            let mut start = Start::new(shutdown.clone(), telemetry.clone(), health);
+            logs.register(start.registry());
             let app = application(start).await.map_err(|error| Error::Application(error.into()))?;
             self.serve(app, management, &shutdown).await
         })?;

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::Invalid;
 use crate::breaker::{self, Breaker};
-use crate::health::{self, Health, Probe};
+use crate::health::{self, Health, Need, Probe};
 use crate::shutdown::{Phase, Shutdown};
 use crate::telemetry::Telemetry;
 
@@ -60,8 +60,8 @@ impl Start {
     }
 
     /// Adds what readiness asks for, and starts to ping it.
-    pub fn dependency(self, name: &'static str, probe: impl Probe) -> Self {
-        Self { health: self.health.dependency(name, probe), ..self }
+    pub fn dependency(self, name: &'static str, need: Need, probe: impl Probe) -> Self {
+        Self { health: self.health.dependency(name, need, probe), ..self }
     }
 
     /// Makes a circuit that stands in the metrics, in `/ready?verbose` and in the drills. Fails if a setting cannot be

@@ -1,20 +1,23 @@
 use std::convert::Infallible;
 use std::future::pending;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context as Wake, Poll};
+use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::ConnectInfo;
 use axum::response::Response;
 use http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Request, StatusCode, Version};
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
+use pin_project_lite::pin_project;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::sleep;
@@ -33,7 +36,10 @@ pub(super) struct Connection {
 /// What the requests so far have shown. Until the first one a connection may be anything.
 #[derive(Default)]
 struct Protocol {
-    began: AtomicBool,
+    /// Requests begun and streams ended so far.
+    events: AtomicUsize,
+    /// Streams of HTTP/2 whose answer has not ended yet.
+    streams: AtomicUsize,
     is_h2: AtomicBool,
     became_h2: Notify,
     /// Requests whose response head is not there yet.
@@ -56,6 +62,52 @@ impl Drop for Handling {
         if self.0.handling.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.0.handled.notify_one();
         }
+    }
+}
+
+/// One stream of HTTP/2, until its answer has been sent or dropped.
+struct Stream(Arc<Protocol>);
+
+impl Stream {
+    fn begin(protocol: &Arc<Protocol>) -> Self {
+        protocol.streams.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(protocol))
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.0.events.fetch_add(1, Ordering::AcqRel);
+        self.0.streams.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+pin_project! {
+    /// The body of an answer, which keeps its stream in the books.
+    struct Streamed {
+        #[pin]
+        body: Body,
+        _stream: Option<Stream>,
+    }
+}
+
+impl HttpBody for Streamed {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        wake: &mut Wake<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        self.project().body.poll_frame(wake)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
@@ -108,17 +160,26 @@ async fn retired(shutdown: &Shutdown, protocol: &Protocol) {
             next.await;
         }
     };
-    let silent = async {
-        sleep(shutdown.config.idle_timeout).await;
-        if protocol.began.load(Ordering::Relaxed) {
-            pending::<()>().await;
-        }
-    };
     tokio::select! {
         () = going_away => {}
         () = shutdown.reached(Phase::Closing) => {}
-        // hyper's own timer only starts once the first bytes have told the protocol.
-        () = silent => {}
+        () = idle(shutdown.config.idle_timeout, protocol) => {}
+    }
+}
+
+/// Nothing at all for so long: a connection of HTTP/2 that has no stream, or one of either kind that never had a request.
+/// hyper's own timer is for heads of HTTP/1, and only starts once the first bytes have told the protocol.
+async fn idle(limit: Duration, protocol: &Protocol) {
+    loop {
+        let before = protocol.events.load(Ordering::Acquire);
+        sleep(limit).await;
+        let now = protocol.events.load(Ordering::Acquire);
+        if now > 0 && !protocol.is_h2.load(Ordering::Acquire) {
+            return pending().await;
+        }
+        if now == before && protocol.streams.load(Ordering::Acquire) == 0 {
+            return;
+        }
     }
 }
 
@@ -143,9 +204,10 @@ async fn respond(
     shutdown: Shutdown,
     protocol: Arc<Protocol>,
 ) -> Result<Response, Infallible> {
-    protocol.began.store(true, Ordering::Relaxed);
+    protocol.events.fetch_add(1, Ordering::AcqRel);
     let _handling = Handling::begin(&protocol);
     let is_h2 = request.version() == Version::HTTP_2;
+    let stream = is_h2.then(|| Stream::begin(&protocol));
     if is_h2 && !protocol.is_h2.swap(true, Ordering::AcqRel) {
         protocol.became_h2.notify_one();
     }
@@ -156,7 +218,9 @@ async fn respond(
         request.extensions_mut().insert(ConnectInfo(peer));
         answer(app, request).await
     };
-    if !is_h2 && shutdown.phase() != Phase::Running {
+    if is_h2 {
+        response = response.map(|body| Body::new(Streamed { body, _stream: stream }));
+    } else if shutdown.phase() != Phase::Running {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     Ok(response)

@@ -1,4 +1,5 @@
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use tokio_util::task::TaskTracker;
 use tower_service::Service as _;
 
 use super::connection::Connection;
+use super::reserve::{Reserve, is_probe};
 use super::{Counts, Phase, Shutdown};
 
 /// Silence on the listener after which its backlog counts as empty.
@@ -23,6 +25,8 @@ const BACKLOG_QUIET: Duration = Duration::from_millis(20);
 const BACKLOG_LIMIT: Duration = Duration::from_millis(500);
 /// Pause after an accept error, which mostly means that no file descriptor is left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Longest time for the head of a probe, once it has begun.
+const PROBE_LIMIT: Duration = Duration::from_secs(1);
 /// A dead HTTP/2 peer is noticed within the sum of both.
 const H2_PING_INTERVAL: Duration = Duration::from_secs(20);
 const H2_PING_TIMEOUT: Duration = Duration::from_secs(10);
@@ -51,10 +55,11 @@ impl Server {
 /// Serves `app` over HTTP/1 and HTTP/2 (prior knowledge) until the shutdown clock says otherwise.
 ///
 /// Returns when the listener is closed and either every connection has ended or the time for requests in flight is
-/// over. Each request carries axum's `ConnectInfo` as an extension.
+/// over. Each request carries axum's `ConnectInfo` as an extension. Beyond the limit of connections GET requests for
+/// `/health` and `/ready` are still answered, each on a connection of its own.
 pub async fn serve(listener: TcpListener, app: Router, shutdown: &Shutdown) -> Server {
     let connections = TaskTracker::new();
-    let acceptor = Acceptor { app, shutdown: shutdown.clone(), connections };
+    let acceptor = Acceptor { app, shutdown: shutdown.clone(), connections, reserve: Reserve::new() };
     tokio::select! {
         () = acceptor.accept(&listener) => {}
         () = shutdown.reached(Phase::Draining) => {}
@@ -82,6 +87,7 @@ struct Acceptor {
     app: Router,
     shutdown: Shutdown,
     connections: TaskTracker,
+    reserve: Reserve,
 }
 
 impl Acceptor {
@@ -91,26 +97,45 @@ impl Acceptor {
         }
     }
 
-    async fn take(&self, accepted: std::io::Result<(TcpStream, std::net::SocketAddr)>) {
+    async fn take(&self, accepted: std::io::Result<(TcpStream, SocketAddr)>) {
         match accepted {
-            Ok((stream, _)) if self.connections.len() >= self.shutdown.config.max_connections => {
-                self.shutdown.counts.refused.fetch_add(1, Ordering::Relaxed);
-                turn_away(&stream);
+            Ok((stream, address)) if self.connections.len() >= self.shutdown.config.max_connections => {
+                self.probe(stream, address);
             }
-            Ok((stream, address)) => {
-                let connection = Connection::new(address, self.app.clone(), self.shutdown.clone());
-                let open = Open::new(&self.shutdown);
-                let builder = builder(self.shutdown.config.idle_timeout);
-                self.connections.spawn(async move {
-                    let _open = open;
-                    connection.drive(&builder, stream).await;
-                });
-            }
+            Ok((stream, address)) => self.user(stream, address),
             Err(error) => {
                 tracing::warn!(%error, "a connection was not accepted");
                 sleep(ACCEPT_PAUSE).await;
             }
         }
+    }
+}
+
+impl Acceptor {
+    fn user(&self, stream: TcpStream, address: SocketAddr) {
+        let connection = Connection::new(address, self.app.clone(), self.shutdown.clone());
+        let open = Open::new(&self.shutdown);
+        let builder = builder(self.shutdown.config.idle_timeout);
+        self.connections.spawn(async move {
+            let _open = open;
+            connection.drive(&builder, stream).await;
+        });
+    }
+
+    /// One too many: answered if it is a probe, and once.
+    fn probe(&self, stream: TcpStream, address: SocketAddr) {
+        let counts = Arc::clone(&self.shutdown.counts);
+        let Some(place) = self.reserve.place() else { return turn_away(&stream, &counts) };
+        let connection = Connection::new(address, self.app.clone(), self.shutdown.clone());
+        self.connections.spawn(async move {
+            let _place = place;
+            if !is_probe(&stream).await {
+                return turn_away(&stream, &counts);
+            }
+            let mut builder = builder(PROBE_LIMIT);
+            builder.http1().keep_alive(false);
+            connection.drive(&builder, stream).await;
+        });
     }
 }
 
@@ -132,9 +157,10 @@ impl Drop for Open {
 }
 
 /// Says why, as far as the empty buffer of a new socket takes it, and hangs up.
-fn turn_away(stream: &TcpStream) {
+fn turn_away(stream: &TcpStream, counts: &Counts) {
     const ANSWER: &[u8] =
         b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    counts.refused.fetch_add(1, Ordering::Relaxed);
     // The client meets a closed connection otherwise, which says the same.
     let _ = stream.try_write(ANSWER);
 }

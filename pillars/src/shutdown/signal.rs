@@ -106,8 +106,14 @@ fn arm(after: Duration) {
     }
 }
 
-#[expect(clippy::exit, reason = "the one way out that needs nothing of a main runtime that may be blocked")]
+#[expect(
+    clippy::exit,
+    clippy::disallowed_methods,
+    reason = "the one way out that needs nothing of a main runtime"
+)]
 fn force(reason: &str, after: Duration) -> ! {
     tracing::error!(reason, after_ms = after.as_millis() as u64, "exit by force");
+    // The line may be written by a thread of its own.
+    std::thread::sleep(LOG_GRACE / 2);
     std::process::exit(FORCED)
 }

@@ -41,6 +41,9 @@ pub struct Args {
     /// Traces per second that callers may ask for by `sampled=01`; the excess falls to the ratio
     #[arg(long, env = "REMOTE_SAMPLED_PER_SECOND", default_value = "20")]
     pub remote_sampled_per_second: u32,
+    /// Whether spans show the values of a query (`?email=...`), and not its names alone
+    #[arg(long, env = "TRACE_QUERY_VALUES", default_value_t = false, action = clap::ArgAction::Set)]
+    pub trace_query_values: bool,
     /// Version of the service in traces [default: that of the build]
     #[arg(long, env = "SERVICE_VERSION")]
     pub service_version: Option<String>,
@@ -85,6 +88,7 @@ impl Args {
         let config = Config::new(name, self.version(version))
             .sample_ratio(self.sample_ratio)
             .remote_sampled_per_second(self.remote_sampled_per_second)
+            .query_values(self.trace_query_values)
             .attribute(semconv::SERVICE_INSTANCE_ID, self.instance());
         let config = texts.into_iter().fold(config, |config, (text, setter)| match set(text) {
             Some(text) => setter(config, text.to_owned()),

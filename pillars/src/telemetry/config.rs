@@ -12,6 +12,8 @@ pub struct Config {
     pub(super) sampler_arg: Option<String>,
     pub(super) sample_ratio: f64,
     pub(super) remote_sampled_per_second: u32,
+    #[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "for requests"))]
+    pub(super) query_values: bool,
     pub(super) name: Name,
     pub(super) attributes: Vec<KeyValue>,
 }
@@ -36,6 +38,7 @@ impl Config {
             sampler_arg: None,
             sample_ratio: 0.01,
             remote_sampled_per_second: 20,
+            query_values: false,
             name: Name::Default(name.into()),
             attributes: vec![KeyValue::new(semconv::SERVICE_VERSION, version.into())],
         }
@@ -77,6 +80,12 @@ impl Config {
     #[must_use]
     pub fn remote_sampled_per_second(self, count: u32) -> Self {
         Self { remote_sampled_per_second: count, ..self }
+    }
+
+    /// Whether spans of requests show what stands in a query (`?email=...`); by default they show its names alone.
+    #[must_use]
+    pub fn query_values(self, shown: bool) -> Self {
+        Self { query_values: shown, ..self }
     }
 
     /// The name of the service, above what the environment says.

@@ -1,3 +1,5 @@
+mod limit;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -12,6 +14,7 @@ use opentelemetry_sdk::trace::{
 
 use super::Error;
 use super::metrics::{DropReason, Metrics};
+use limit::Limit;
 
 /// Spans that may wait for the export thread, as in the SDK; `OTEL_BSP_MAX_QUEUE_SIZE` changes it.
 const DEFAULT_QUEUE: usize = 2_048;
@@ -33,7 +36,7 @@ pub(super) fn pipeline(endpoint: &str, metrics: &Metrics) -> Result<impl SpanPro
     let exporter = Counted { otlp: otlp.build()?, waiting: Arc::clone(&waiting), metrics: metrics.clone() };
     let config = BatchConfigBuilder::default().with_max_queue_size(queue_size).build();
     let batch = BatchSpanProcessor::builder(exporter).with_batch_config(config).build();
-    Ok(Bounded { batch, queue_size, waiting, metrics: metrics.clone() })
+    Ok(Bounded { batch, queue_size, waiting, limit: Limit::from_env(), metrics: metrics.clone() })
 }
 
 fn from_env(name: &str) -> Option<usize> {
@@ -46,6 +49,7 @@ struct Bounded {
     batch: BatchSpanProcessor,
     queue_size: usize,
     waiting: Arc<AtomicUsize>,
+    limit: Limit,
     metrics: Metrics,
 }
 
@@ -54,8 +58,9 @@ impl SpanProcessor for Bounded {
         self.batch.on_start(span, context);
     }
 
-    fn on_end(&self, span: SpanData) {
+    fn on_end(&self, mut span: SpanData) {
         if self.waiting.fetch_add(1, Ordering::AcqRel) < self.queue_size {
+            self.limit.keep(&mut span);
             self.batch.on_end(span);
         } else {
             self.waiting.fetch_sub(1, Ordering::AcqRel);

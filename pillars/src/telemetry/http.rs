@@ -8,12 +8,44 @@ use opentelemetry::trace::{SpanKind, Status, TraceContextExt as _, Tracer as _};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::SdkTracer;
 
-use super::semconv;
+use super::span::RootSpan;
+use super::{Config, semconv};
+
+/// What a span shows of a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Query {
+    /// All of it.
+    Whole,
+    /// Its names: values are what people typed, tokens and addresses among them.
+    Names,
+}
+
+impl Query {
+    pub(super) fn of(config: &Config) -> Self {
+        if config.query_values { Self::Whole } else { Self::Names }
+    }
+
+    fn write(self, query: &str) -> String {
+        match self {
+            Self::Whole => query.to_owned(),
+            Self::Names => query.split('&').map(name_of).collect::<Vec<_>>().join("&"),
+        }
+    }
+}
+
+/// `name=REDACTED`; what has no name may be a value as well.
+fn name_of(pair: &str) -> Cow<'_, str> {
+    match pair.split_once('=') {
+        Some((name, _)) => Cow::Owned(format!("{name}=REDACTED")),
+        None => Cow::Borrowed("REDACTED"),
+    }
+}
 
 /// Starts the server span of a request that is sampled.
 pub(super) fn start(
     tracer: &SdkTracer,
     parent: &Context,
+    query: Query,
     request: &Request,
     method: &'static str,
     route: Option<&MatchedPath>,
@@ -26,11 +58,16 @@ pub(super) fn start(
     let builder = tracer
         .span_builder(name)
         .with_kind(SpanKind::Server)
-        .with_attributes(attributes(request, method, route));
-    parent.with_span(tracer.build_with_context(builder, parent))
+        .with_attributes(attributes(request, query, method, route));
+    RootSpan::enter(parent.with_span(tracer.build_with_context(builder, parent)))
 }
 
-fn attributes(request: &Request, method: &'static str, route: Option<&MatchedPath>) -> Vec<KeyValue> {
+fn attributes(
+    request: &Request,
+    shown: Query,
+    method: &'static str,
+    route: Option<&MatchedPath>,
+) -> Vec<KeyValue> {
     let mut attributes = vec![
         KeyValue::new(semconv::HTTP_REQUEST_METHOD, method),
         KeyValue::new(semconv::URL_PATH, request.uri().path().to_owned()),
@@ -44,7 +81,7 @@ fn attributes(request: &Request, method: &'static str, route: Option<&MatchedPat
         attributes.push(KeyValue::new(semconv::HTTP_ROUTE, route.as_str().to_owned()));
     }
     if let Some(query) = request.uri().query() {
-        attributes.push(KeyValue::new(semconv::URL_QUERY, query.to_owned()));
+        attributes.push(KeyValue::new(semconv::URL_QUERY, shown.write(query)));
     }
     if let Some(agent) = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok()) {
         attributes.push(KeyValue::new(semconv::USER_AGENT_ORIGINAL, agent.to_owned()));
@@ -107,5 +144,17 @@ fn protocol_version(version: Version) -> &'static str {
         Version::HTTP_10 => "1.0",
         Version::HTTP_2 => "2",
         _ => "1.1",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_shows_its_names_alone() {
+        let query = "after=7&token=s3cr3t&s3cr3t&a=b=c";
+        assert_eq!(Query::Names.write(query), "after=REDACTED&token=REDACTED&REDACTED&a=REDACTED");
+        assert_eq!(Query::Whole.write(query), query);
     }
 }

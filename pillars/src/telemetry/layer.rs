@@ -109,7 +109,9 @@ impl Exchange {
             None => incoming,
             Some(tracer) => match traces.edge.decide(incoming) {
                 Verdict::PassOn(context) => context,
-                Verdict::Record(parent) => http::start(tracer, &parent, request, method, route.as_ref()),
+                Verdict::Record(parent) => {
+                    http::start(tracer, &parent, traces.query, request, method, route.as_ref())
+                }
             },
         };
         Self { telemetry: telemetry.clone(), context, method, route, since, answered: false }
@@ -122,16 +124,22 @@ impl Exchange {
         let metrics = &self.telemetry.traces.metrics;
         metrics.request(self.method, self.route.as_ref(), status.as_u16(), self.since.elapsed());
         if status.is_server_error() && response.extensions().get::<NotLogged>().is_none() {
-            // Attached so that the line carries the ids of the trace.
-            let _current = self.context.clone().attach();
-            let route = self.route.as_ref().map_or("", MatchedPath::as_str);
-            tracing::warn!(method = self.method, route, status = status.as_u16(), "request failed");
+            self.warn(status.as_u16());
         }
+    }
+
+    /// Once a second and route: a line for each would say no more, and leave less for those who are served.
+    fn warn(&self, status: u16) {
+        let route = self.route.as_ref().map_or("", MatchedPath::as_str);
+        let Some(left_out) = self.telemetry.traces.warnings.due(route) else { return };
+        // Attached so that the line carries the ids of the trace.
+        let _current = self.context.clone().attach();
+        tracing::warn!(method = self.method, route, status, left_out, "request failed");
     }
 }
 
 /// The status of requests that their clients gave up, as nginx has it: no client ever sees it.
-const CLIENT_GONE: u16 = 499;
+pub(super) const CLIENT_GONE: u16 = 499;
 
 /// Ends the span of a request whose client went away, whoever else still holds the context, and counts it.
 impl Drop for Exchange {

@@ -1,21 +1,28 @@
 //! Log lines on standard error, as JSON or text, with the ids of the current trace.
+//!
+//! They are written by a thread of their own: whoever reads them slowly, or not at all, costs lines, which are counted, and
+//! holds no request up.
+
+mod line;
+#[cfg(feature = "metrics")]
+mod metrics;
 
 use std::fmt;
 
-use opentelemetry::Context;
-use opentelemetry::trace::TraceContextExt as _;
-use serde_json::{Map, Value};
-use tracing::field::{Field, Visit};
-use tracing::{Event, Subscriber};
+use tracing::Subscriber;
+use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 pub use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{FilterExt as _, filter_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use super::Error;
+use super::{Error, Telemetry};
+use line::{JsonLine, TextLine};
+
+/// Lines that wait to be written, about half a MiB of them.
+const QUEUE: usize = 2_048;
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,74 +31,60 @@ use super::Error;
 pub enum LogFormat {
     /// One JSON object a line, with `trace_id` and `span_id`.
     Json,
-    /// For people.
+    /// For people, with the same ids at the end of a line.
     Text,
 }
 
-/// Sets the subscriber of this process. Fails if there is one.
-pub fn init(format: LogFormat, filter: EnvFilter) -> Result<(), Error> {
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    let registry = tracing_subscriber::registry().with(filter);
-    match format {
-        LogFormat::Json => registry.with(lines.event_format(JsonLine)).try_init()?,
-        LogFormat::Text => registry.with(lines.with_ansi(false)).try_init()?,
-    }
-    Ok(())
+/// The log of a process. When it is dropped, what waits is written, for a second at most; later lines are lost.
+#[must_use]
+pub struct Logs {
+    format: LogFormat,
+    filter: EnvFilter,
+    writer: NonBlocking,
+    _thread: WorkerGuard,
 }
 
-/// The formatter of `tracing-subscriber` has no place for ids that live in another context.
-struct JsonLine;
+impl Logs {
+    /// Starts the thread that writes; there are no lines yet.
+    pub fn start(format: LogFormat, filter: EnvFilter) -> Self {
+        let builder = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(QUEUE);
+        let (writer, thread) = builder.thread_name("log-writer").finish(std::io::stderr());
+        Self { format, filter, writer, _thread: thread }
+    }
 
-impl<S, N> FormatEvent<S, N> for JsonLine
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-{
-    fn format_event(
-        &self,
-        _: &FmtContext<'_, S, N>,
-        mut writer: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
-        let mut timestamp = String::new();
-        SystemTime.format_time(&mut Writer::new(&mut timestamp))?;
-        let mut line = Map::new();
-        line.insert("timestamp".to_owned(), timestamp.into());
-        line.insert("level".to_owned(), event.metadata().level().as_str().into());
-        line.insert("target".to_owned(), event.metadata().target().into());
-        event.record(&mut Fields(&mut line));
-        Context::map_current(|context| {
-            let span = context.span();
-            let ids = span.span_context();
-            if ids.is_valid() {
-                line.insert("trace_id".to_owned(), ids.trace_id().to_string().into());
-                line.insert("span_id".to_owned(), ids.span_id().to_string().into());
-            }
-        });
-        writeln!(writer, "{}", Value::Object(line))
+    /// Runs `work` with log lines on this thread: for what comes before [`Logs::install`].
+    pub fn during<T>(&self, work: impl FnOnce() -> T) -> T {
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(self.layer()), work)
+    }
+
+    /// Sets the subscriber of this process: lines, and the spans of `tracing` in the traces of `telemetry`
+    /// ([`Telemetry::layer`]). Fails if there is one.
+    pub fn install(&self, telemetry: &Telemetry) -> Result<(), Error> {
+        Ok(tracing_subscriber::registry().with(self.layer()).with(telemetry.layer()).try_init()?)
+    }
+
+    /// Lines for a subscriber of your own. The filter is theirs alone: it takes no span away from other layers.
+    pub fn layer<S>(&self) -> impl Layer<S> + Send + Sync + use<S>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let lines = tracing_subscriber::fmt::layer().with_writer(self.writer.clone());
+        let lines = match self.format {
+            LogFormat::Json => lines.event_format(JsonLine).boxed(),
+            LogFormat::Text => lines.with_ansi(false).map_event_format(TextLine).boxed(),
+        };
+        // Lines are made of events; a span that no layer wants is not even made.
+        lines.with_filter(self.filter.clone().and(filter_fn(|metadata| metadata.is_event())))
+    }
+
+    /// Lines that nobody took in time, so far.
+    pub fn dropped(&self) -> u64 {
+        self.writer.error_counter().dropped_lines() as u64
     }
 }
 
-struct Fields<'a>(&'a mut Map<String, Value>);
-
-impl Visit for Fields<'_> {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.0.insert(field.name().to_owned(), format!("{value:?}").into());
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.0.insert(field.name().to_owned(), value.into());
-    }
-
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.0.insert(field.name().to_owned(), value.into());
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.0.insert(field.name().to_owned(), value.into());
-    }
-
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.0.insert(field.name().to_owned(), value.into());
+impl fmt::Debug for Logs {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Logs").field("format", &self.format).finish_non_exhaustive()
     }
 }

@@ -43,12 +43,26 @@ impl ClientSpan {
     }
 }
 
-/// Adds a business attribute to the server span of the current request, if it is sampled.
+/// The span of a request, or of work without one, as a value of its context: inside of an inner span the current one is
+/// another.
+pub(super) struct RootSpan(Context);
+
+impl RootSpan {
+    /// The context of what happens inside of the span that `context` holds.
+    pub(super) fn enter(context: Context) -> Context {
+        let root = Self(context.clone());
+        context.with_value(root)
+    }
+}
+
+/// Adds a business attribute to the server span of the current request, or to the span of [`Telemetry::root`], if it is
+/// sampled; also from inside of inner spans.
+///
+/// [`Telemetry::root`]: super::Telemetry::root
 pub fn annotate(key: &'static str, value: impl Into<Value>) {
     Context::map_current(|context| {
-        let span = context.span();
-        if span.is_recording() {
-            span.set_attribute(KeyValue::new(key, value));
+        if let Some(RootSpan(root)) = context.get::<RootSpan>() {
+            root.span().set_attribute(KeyValue::new(key, value));
         }
     });
 }

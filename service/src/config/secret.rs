@@ -1,6 +1,10 @@
 use std::convert::Infallible;
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
+
+use super::ConfigError;
+use super::error::value;
 
 /// A value that no log, error or debug output shows.
 ///
@@ -12,6 +16,24 @@ impl Secret {
     /// The value itself.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// What the variable says, or else the file that `variable`_FILE names; nothing where both are empty.
+    pub(super) fn found(
+        variable: &'static str,
+        said: Option<&Self>,
+        file: Option<&Path>,
+    ) -> Result<Option<Self>, ConfigError> {
+        let said = said.filter(|secret| !secret.0.is_empty()).cloned();
+        let Some(path) = file.filter(|path| !path.as_os_str().is_empty()) else { return Ok(said) };
+        let refused = |read, expected| value(format!("{variable}_FILE"), read, expected);
+        if said.is_some() {
+            return Err(refused(format!("a file beside {variable}"), "one of the two"));
+        }
+        match std::fs::read_to_string(path) {
+            Ok(text) => Ok(Some(Self(text.trim().to_owned())).filter(|secret| !secret.0.is_empty())),
+            Err(error) => Err(refused(format!("{} ({error})", path.display()), "a file that can be read")),
+        }
     }
 
     /// What may be said of it: whether it is there and how long it is.

@@ -4,9 +4,10 @@ mod probe;
 
 use futures_util::FutureExt as _;
 use opentelemetry::KeyValue;
+use sqlx::AssertSqlSafe;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 
-use super::database::Args;
+use super::database::{Args, Session};
 use super::statement::{FIND_USER, INSERT, INSERT_USER, LIST_ORDERS, LIST_USERS, Statement};
 use super::{NewUser, Order, User};
 pub use error::PostgresError;
@@ -20,6 +21,7 @@ pub use probe::PostgresProbe;
 #[derive(Clone)]
 pub struct Postgres {
     pool: Pool,
+    session: Session,
     endpoint: Endpoint,
     telemetry: Telemetry,
 }
@@ -39,46 +41,50 @@ impl Postgres {
             port: i64::from(options.get_port()),
             namespace: options.get_database().unwrap_or_else(|| options.get_username()).to_owned(),
         };
-        Self { pool: Pool::new(args.bounded(options), args), endpoint, telemetry }
+        Self { pool: Pool::new(args.bounded(options), args), session: args.session(), endpoint, telemetry }
     }
 
     /// The user with this id.
     pub async fn find(&self, id: i64) -> Result<Option<User>, PostgresError> {
         let mut call = self.begin(&FIND_USER).await?;
-        let row = sqlx::query_as(FIND_USER.text).bind(id).fetch_optional(call.connection()).boxed().await;
-        call.finish(row)
+        let query = sqlx::query_as(FIND_USER.text).persistent(self.keeps_statements()).bind(id);
+        let row = query.fetch_optional(call.connection()).boxed().await;
+        call.finish(row).await
     }
 
     /// Up to `limit` users with ids above `after`, in the order of ids.
     pub async fn list(&self, after: i64, limit: i64) -> Result<Vec<User>, PostgresError> {
         let mut call = self.begin(&LIST_USERS).await?;
         let rows = sqlx::query_as(LIST_USERS.text)
+            .persistent(self.keeps_statements())
             .bind(after)
             .bind(limit)
             .fetch_all(call.connection())
             .boxed()
             .await;
-        call.finish(rows)
+        call.finish(rows).await
     }
 
     /// Stores a user. Not cancel safe: a dropped call may have stored it.
     pub async fn insert(&self, user: &NewUser) -> Result<User, PostgresError> {
         let mut call = self.begin(&INSERT_USER).await?;
         let row = sqlx::query_as(INSERT_USER.text)
+            .persistent(self.keeps_statements())
             .bind(&user.name)
             .bind(&user.email)
             .fetch_one(call.connection())
             .boxed()
             .await;
-        call.finish(row)
+        call.finish(row).await
     }
 
     /// Up to 100 orders of a user; `None` if there is no such user.
     pub async fn orders(&self, user: i64) -> Result<Option<Vec<Order>>, PostgresError> {
         type Row = (Option<i64>, Option<String>, Option<i64>);
         let mut call = self.begin(&LIST_ORDERS).await?;
-        let rows = sqlx::query_as(LIST_ORDERS.text).bind(user).fetch_all(call.connection()).boxed().await;
-        let rows: Vec<Row> = call.finish(rows)?;
+        let query = sqlx::query_as(LIST_ORDERS.text).persistent(self.keeps_statements()).bind(user);
+        let rows = query.fetch_all(call.connection()).boxed().await;
+        let rows: Vec<Row> = call.finish(rows).await?;
         let orders = rows.iter().filter_map(|row| match row {
             (Some(id), Some(item), Some(total_cents)) => {
                 Some(Order { id: *id, item: item.clone(), total_cents: *total_cents })
@@ -93,11 +99,16 @@ impl Postgres {
         self.pool.close();
     }
 
+    /// Whether the session will still know a statement when it is sent the next time.
+    fn keeps_statements(&self) -> bool {
+        matches!(self.session, Session::Own)
+    }
+
     async fn begin(&self, statement: &'static Statement) -> Result<Call, PostgresError> {
         let span = self.telemetry.client_span(statement.summary, || self.endpoint.attributes(statement));
         let trust = if statement.operation == INSERT { Trust::Asked } else { Trust::Recent };
         match self.pool.acquire(trust).await {
-            Ok(lease) => Ok(Call { lease: Some(lease), span }),
+            Ok(lease) => Call { lease: Some(lease), in_transaction: false, span }.open(&self.session).await,
             Err(error) => {
                 error.mark(&span);
                 Err(error)
@@ -125,6 +136,7 @@ impl Endpoint {
 /// and whoever gets that connection next would wait for it.
 struct Call {
     lease: Option<Lease>,
+    in_transaction: bool,
     span: ClientSpan,
 }
 
@@ -133,7 +145,30 @@ impl Call {
         self.lease.as_mut().expect("taken only by finish, which consumes the call").connection()
     }
 
-    fn finish<T>(mut self, result: sqlx::Result<T>) -> Result<T, PostgresError> {
+    /// Takes a session, where it is not the connection's own.
+    async fn open(mut self, session: &Session) -> Result<Self, PostgresError> {
+        let Session::Lent { begin } = session else { return Ok(self) };
+        let begin = AssertSqlSafe(begin.to_string());
+        match sqlx::raw_sql(begin).execute(self.connection()).boxed().await {
+            Ok(_) => {
+                self.in_transaction = true;
+                Ok(self)
+            }
+            Err(error) => self.settle(Err(error)),
+        }
+    }
+
+    async fn finish<T>(mut self, result: sqlx::Result<T>) -> Result<T, PostgresError> {
+        if !self.in_transaction {
+            return self.settle(result);
+        }
+        let end = if result.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        let ended = sqlx::raw_sql(end).execute(self.connection()).boxed().await;
+        // What did not end is told even of a statement that failed: its connection is of no use.
+        self.settle(ended.and(result))
+    }
+
+    fn settle<T>(mut self, result: sqlx::Result<T>) -> Result<T, PostgresError> {
         let result = result.map_err(PostgresError::from);
         if let Some(lease) = self.lease.take() {
             lease.end(result.as_ref().err().map_or(Fate::Usable, PostgresError::fate));

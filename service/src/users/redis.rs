@@ -5,6 +5,7 @@ use fred::clients::Client;
 use fred::interfaces::ClientLike as _;
 use fred::types::Builder;
 use fred::types::config::{Config, ReconnectError, ReconnectPolicy, TlsConnector, UnresponsiveConfig};
+use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 
 use golive_pillars::health::Probe;
@@ -20,8 +21,8 @@ const SHORTEST_PAUSE_MS: u32 = 100;
 const JITTER_MS: u32 = 900;
 const FOREVER: u32 = 0;
 
-/// Parses the URL of a Redis; `None` if it is none.
-pub(crate) fn parse(url: &str) -> Option<Config> {
+/// Parses the URL of a Redis; `None` if it is none. With TLS its certificate may also be from one of `authorities`.
+pub(crate) fn parse(url: &str, authorities: Vec<CertificateDer<'static>>) -> Option<Config> {
     let (plain, encrypted) = match url.strip_prefix("rediss://") {
         Some(rest) => (format!("redis://{rest}"), true),
         None => (url.to_owned(), false),
@@ -29,13 +30,14 @@ pub(crate) fn parse(url: &str) -> Option<Config> {
     let mut config = plain.starts_with("redis://").then(|| Config::from_url(&plain).ok()).flatten()?;
     // Otherwise the first failure to connect would be the last attempt.
     config.fail_fast = false;
-    config.tls = encrypted.then(tls).map(Into::into);
+    config.tls = encrypted.then(|| tls(authorities)).map(Into::into);
     Some(config)
 }
 
-/// The roots are compiled in: the image has no others.
-fn tls() -> TlsConnector {
-    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+/// The public roots are compiled in: the image has no others.
+fn tls(authorities: Vec<CertificateDer<'static>>) -> TlsConnector {
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    roots.add_parsable_certificates(authorities);
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("ring has the default protocol versions")

@@ -3,9 +3,11 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::Either;
 use tokio::time::timeout;
+use tracing::instrument;
 
 use super::flights::{Flights, Part};
 use super::metrics::{Fallback, Metrics};
+use super::outage::Outage;
 use super::{Cache, NewUser, Order, Postgres, PostgresError, User};
 use golive_pillars::breaker::{Breaker, CallError, Class, Classify as _};
 use golive_pillars::telemetry::{annotate, is_sampled};
@@ -19,6 +21,7 @@ pub struct Users {
     answer_within: Option<Duration>,
     flights: Flights<Read>,
     metrics: Metrics,
+    outage: Outage,
 }
 
 /// The answer to a question for one user.
@@ -74,7 +77,8 @@ const FALLBACK: &str = "app.fallback";
 impl Users {
     /// Puts the parts together; without a cache, lookups have no fallback.
     pub fn new(postgres: Postgres, cache: Option<Cache>, breaker: Breaker, metrics: Metrics) -> Self {
-        Self { postgres, cache, breaker, answer_within: None, flights: Flights::new(), metrics }
+        let (flights, outage) = (Flights::new(), Outage::default());
+        Self { postgres, cache, breaker, answer_within: None, flights, metrics, outage }
     }
 
     /// Gives Postgres so long to answer, whatever the deadline of its circuit; then the fallback is answered.
@@ -83,6 +87,7 @@ impl Users {
     }
 
     /// One user, or else the copy in the cache.
+    #[instrument(name = "find user", skip_all)]
     pub async fn find(&self, id: i64) -> Result<Lookup, StoreError> {
         annotate("app.user.id", id);
         let failure = match self.read(id).await? {
@@ -133,7 +138,7 @@ impl Users {
                 Ok(Read::User(user))
             }
             Ok(None) => Ok(Read::Nobody),
-            Err(error) => Ok(Read::Unavailable(unavailable(error)?)),
+            Err(error) => Ok(Read::Unavailable(self.unavailable(error)?)),
         }
     }
 
@@ -142,7 +147,7 @@ impl Users {
         match self.call(self.postgres.list(after, limit)).await {
             Ok(users) => Ok(Listing::Live(users)),
             Err(error) => {
-                unavailable(error)?;
+                self.unavailable(error)?;
                 self.fall_back(Fallback::empty, "empty");
                 Ok(Listing::Empty)
             }
@@ -158,7 +163,7 @@ impl Users {
                 Ok(user)
             }
             Err(CallError::Inner(error)) if error.is_duplicate() => Err(StoreError::Duplicate),
-            Err(error) => Err(self.give_up(unavailable(error)?)),
+            Err(error) => Err(self.give_up(self.unavailable(error)?)),
         }
     }
 
@@ -167,7 +172,7 @@ impl Users {
         annotate("app.user.id", id);
         match self.call(self.postgres.orders(id)).await {
             Ok(orders) => Ok(orders),
-            Err(error) => Err(self.give_up(unavailable(error)?)),
+            Err(error) => Err(self.give_up(self.unavailable(error)?)),
         }
     }
 
@@ -193,6 +198,19 @@ impl Users {
                 Either::Right(timeout(limit, call).map(move |answer| answer.unwrap_or_else(late)))
             }
         }
+    }
+
+    /// Tells an outage, which has a fallback, from a statement that Postgres refused, which is our bug.
+    fn unavailable(&self, error: CallError<PostgresError>) -> Result<Retry, StoreError> {
+        match error {
+            CallError::NotPermitted { retry_after } => return Ok(Retry(retry_after)),
+            CallError::Inner(error) if error.class() == Class::Success => {
+                return Err(StoreError::Refused(error));
+            }
+            CallError::Inner(error) => self.outage.tell(&error.kind(), &error),
+            late => self.outage.tell("deadline", &late),
+        }
+        Ok(Retry(SOON))
     }
 
     fn keep(&self, user: &User) {
@@ -223,19 +241,6 @@ enum Read {
 /// When it is worth to ask Postgres again.
 #[derive(Clone, Copy)]
 struct Retry(Duration);
-
-/// Tells an outage, which has a fallback, from a statement that Postgres refused, which is our bug.
-fn unavailable(error: CallError<PostgresError>) -> Result<Retry, StoreError> {
-    match error {
-        CallError::NotPermitted { retry_after } => Ok(Retry(retry_after)),
-        CallError::Inner(error) if error.class() == Class::Success => Err(StoreError::Refused(error)),
-        CallError::Inner(error) => {
-            tracing::debug!(%error, "Postgres failed");
-            Ok(Retry(SOON))
-        }
-        _ => Ok(Retry(SOON)),
-    }
-}
 
 #[cfg(test)]
 mod tests;

@@ -38,7 +38,7 @@ fn each_wrong_setting_is_named_with_what_was_read_and_what_is_expected() {
         ("BREAKER_ERROR_RATE", "50", "above 0, up to 1"),
         ("BREAKER_MIN_CALLS", "0", "1.."),
         ("SAMPLE_RATIO", "2", "from 0 to 1"),
-        ("READINESS", "maybe", "strict, degraded-ok"),
+        ("READINESS_REDIS", "maybe", "required, optional"),
         ("SHUTDOWN_DRAIN", "3s", "at least 5s, the value of SHUTDOWN_LAMEDUCK"),
         ("SHUTDOWN_FORCE", "22s", "at least 23s"),
         ("ORDERS_URL", "https://orders", "a plain HTTP URL"),
@@ -71,7 +71,7 @@ fn secrets_are_required_and_never_shown() {
 async fn redis_may_be_missing_and_is_then_no_dependency() {
     let world = World::new().await;
     let environment = world.environment().into_iter().filter(|(name, _)| name != "REDIS_URL").collect();
-    let service = Service::start(environment, &[("READINESS", "strict")]);
+    let service = Service::start(environment, &[("READINESS_REDIS", "required")]);
     service.until_ready().await;
 }
 
@@ -95,4 +95,50 @@ async fn the_probe_command_tells_good_from_bad() {
     assert_eq!(probe(format!("http://127.0.0.1:{}/ready", service.port)), Some(0));
     assert_eq!(probe(format!("http://127.0.0.1:{}/nothing", service.port)), Some(1));
     assert_eq!(probe(format!("http://127.0.0.1:{}/ready", free_port())), Some(1));
+}
+
+#[test]
+fn a_secret_may_stand_in_a_file_and_not_in_two_places() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(path("wrong"), "mysql://me:s3cr3t@db/users\n").unwrap();
+    let wrong = refused(&[("DATABASE_URL_FILE", &path("wrong"))]);
+    assert!(wrong.contains("DATABASE_URL: read 26 characters (secret, not shown)"), "{wrong}");
+    let missing = refused(&[("DATABASE_URL_FILE", &path("missing"))]);
+    assert!(missing.contains("DATABASE_URL_FILE: read ") && missing.contains("missing"), "{missing}");
+    let both = refused(&[DATABASE, ("DATABASE_URL_FILE", &path("wrong"))]);
+    assert!(both.contains("DATABASE_URL_FILE: read a file beside DATABASE_URL"), "{both}");
+    let redis = refused(&[DATABASE, ("REDIS_URL_FILE", &path("wrong"))]);
+    assert!(redis.contains("REDIS_URL: read 26 characters"), "{redis}");
+}
+
+#[test]
+fn authorities_that_are_none_are_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let empty = directory.path().join("empty.pem");
+    std::fs::write(&empty, "nothing").unwrap();
+    for name in ["DATABASE_CA_FILE", "REDIS_CA_FILE"] {
+        for path in [empty.to_str().unwrap(), "/nowhere.pem"] {
+            let text = refused(&[DATABASE, REDIS, (name, path)]);
+            assert!(text.contains(&format!("{name}: read {path}")), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_pooler_leaves_migrations_to_others() {
+    let text = refused(&[DATABASE, REDIS, ("DATABASE_POOLER", "transaction")]);
+    assert!(text.contains("MIGRATE: read true, expected false with DATABASE_POOLER=transaction"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_are_read_from_files() {
+    let (world, directory) = (World::new().await, tempfile::tempdir().unwrap());
+    let file = |(name, value): (String, String)| {
+        let path = directory.path().join(&name);
+        std::fs::write(&path, format!("{value}\n")).unwrap();
+        (format!("{name}_FILE"), path.to_str().unwrap().to_owned())
+    };
+    let service = Service::start(world.environment().into_iter().map(file).collect(), &[]);
+    service.until_ready().await;
 }

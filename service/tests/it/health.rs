@@ -55,15 +55,33 @@ async fn each_dependency_away_makes_unready_within_three_seconds_and_back_ready(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn degraded_ok_stays_ready_while_one_of_both_can_answer() {
+async fn what_is_optional_may_be_away_and_what_is_required_may_not() {
     let world = World::new().await;
-    let service = world.ready(&[("READINESS", "degraded-ok")]).await;
-    world.postgres.set(Mode::Refuse);
-    until("degraded", seconds(5), async || service.readiness().await.unwrap().text().contains("degraded"))
-        .await;
-    assert_eq!(service.readiness().await.unwrap().status, 200);
+    let service = world.ready(&[("READINESS_REDIS", "optional")]).await;
     world.redis.set(Mode::Refuse);
+    let text = async || service.readiness().await.unwrap().text();
+    eventually("degraded", async || text().await.contains("degraded")).await;
+    assert_eq!(service.readiness().await.unwrap().status, 200);
+    world.redis.set(Mode::Forward);
+    eventually("both are there", async || text().await.contains(r#""ready""#)).await;
+    world.postgres.set(Mode::Refuse);
     service.until_unready().await;
+    let verbose = get(service.management, "/ready?verbose").await.unwrap().json();
+    let required = |name: &str| verbose["dependencies"][name]["required"].clone();
+    assert_eq!((required("postgres"), required("redis")), (true.into(), false.into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_optional_is_waited_for_once() {
+    let world = World::with(Mode::Forward, Mode::Refuse).await;
+    let service = world.start(&[("READINESS_REDIS", "optional")]);
+    eventually("postgres is there", async || {
+        let answer = service.readiness().await;
+        answer.is_some_and(|answer| answer.status == 503 && !answer.text().contains("postgres"))
+    })
+    .await;
+    world.redis.set(Mode::Forward);
+    service.until_ready().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-use super::harness::World;
+use super::harness::{Mode, Service, World, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_replicas_that_start_together_migrate_and_seed_once() {
@@ -26,4 +26,33 @@ async fn an_older_build_starts_on_a_newer_schema() {
                  VALUES (99, 'from the future', true, '\\x00', 0)";
     sqlx::query(newer).execute(&mut connection).await.unwrap();
     world.ready(&[]).await;
+}
+
+async fn migrate(world: &World, settings: &[(&str, &str)]) -> std::process::Output {
+    let mut users = tokio::process::Command::new(Service::program(None));
+    users.arg("migrate").env_clear().envs(world.environment()).envs(settings.iter().copied());
+    users.output().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_does_not_migrate_waits_for_the_one_who_does() {
+    let world = World::new().await;
+    let service = world.start(&[("MIGRATE", "false"), ("SEED_USERS", "5")]);
+    eventually("told", async || service.log().contains("database not migrated")).await;
+    let answer = service.readiness().await.unwrap();
+    assert_eq!(answer.status, 503);
+    assert!(answer.text().contains("not migrated yet"), "{}", answer.text());
+    let migrated = migrate(&world, &[("SEED_USERS", "3")]).await;
+    assert_eq!(migrated.status.code(), Some(0), "{migrated:?}");
+    service.until_ready().await;
+    assert_eq!(service.get("/api/users").await.json().as_array().unwrap().len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_without_a_database_fails_and_says_why() {
+    let world = World::with(Mode::Refuse, Mode::Forward).await;
+    let refused = migrate(&world, &[]).await;
+    assert_eq!(refused.status.code(), Some(1));
+    let text = String::from_utf8(refused.stderr).unwrap();
+    assert!(text.contains("not migrated: "), "{text}");
 }

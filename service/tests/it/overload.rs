@@ -114,7 +114,51 @@ async fn connections_beyond_the_limit_are_told_and_closed_and_the_next_one_is_se
     assert_eq!(get(service.management, "/health").await.unwrap().status, 200);
     drop(idle);
     until("room again", seconds(5), async || {
-        get(service.port, "/health").await.is_some_and(|answer| answer.status == 200)
+        get(service.port, "/api/users").await.is_some_and(|answer| answer.status == 200)
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn probes_are_answered_where_there_is_no_room_for_users() {
+    let world = World::new().await;
+    let service = world.ready(&[("MAX_CONNECTIONS", "20")]).await;
+    let connect = async || TcpStream::connect(("127.0.0.1", service.port)).await.unwrap();
+    let mut idle = Vec::new();
+    for _ in 0..20 {
+        idle.push(connect().await);
+    }
+    let open = async || service.metric("http_server_connections").await;
+    eventually("all are open", async || open().await == 20).await;
+    for probe in ["/health", "/ready"] {
+        let answer = service.get(probe).await;
+        assert_eq!(answer.status, 200, "{probe}");
+        assert_eq!(answer.header("connection"), Some("close"), "it makes room for the next one");
+    }
+    assert!(is_shed(&service.get("/api/users/1").await));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_cannot_wait_for_a_connection_are_answered_at_once_and_are_no_failures() {
+    let world = World::new().await;
+    let few = [("DATABASE_MAX_CONNECTIONS", "1"), ("DATABASE_MAX_WAITING", "4"), ("HEALTH_TIMEOUT", "9s")];
+    let service = world.ready(&[&few[..], &PATIENT, &[("SEED_USERS", "30")]].concat()).await;
+    world.postgres.set(Mode::Hang);
+    let port = service.port;
+    let ask = |id: usize| async move { get(port, &format!("/api/users/{id}")).await.expect("an answer") };
+    let mut requests: JoinSet<_> = (1..=20).map(ask).collect();
+    let shed = async {
+        for _ in 0..15 {
+            assert!(is_shed(&requests.join_next().await.unwrap().unwrap()));
+        }
+    };
+    tokio::time::timeout(seconds(4), shed).await.expect("answers at once");
+    let outcome = async |name: &str| {
+        service.metric(&format!(r#"breaker_calls_total{{breaker="postgres",outcome="{name}"}}"#)).await
+    };
+    assert_eq!((outcome("not_counted").await, outcome("failure").await), (15, 0));
+    world.postgres.set(Mode::Forward);
+    for answer in requests.join_all().await {
+        assert_eq!(answer.status, 200);
+    }
 }

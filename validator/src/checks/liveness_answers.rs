@@ -1,8 +1,8 @@
 //! The liveness probe succeeds while the pod works.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
+use crate::config::Probe;
 use crate::evidence::ProbeTarget;
-use crate::plan::Probe;
 use crate::timeline::{Act, Kind, Timeline};
 
 use super::ready_means_answering::UNREACHABLE;

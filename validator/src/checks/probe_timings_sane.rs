@@ -1,7 +1,7 @@
 //! Probe timings neither react too late nor restart a healthy pod.
 
 use crate::check::{Area, Check, Finding, Severity};
-use crate::plan::Handler;
+use crate::config::Handler;
 use crate::timeline::Timeline;
 
 /// The check.

@@ -1,8 +1,8 @@
 //! Readiness says what was declared when a dependency is lost.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
+use crate::config::Probe;
 use crate::evidence::{FaultFact, Millis, ProbeTarget, Step};
-use crate::plan::Probe;
 use crate::timeline::{Act, Kind, Loss, Timeline, Unmeasured};
 
 /// The check.

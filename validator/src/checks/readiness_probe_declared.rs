@@ -1,7 +1,7 @@
 //! The serving container declares a readiness probe.
 
 use crate::check::{Area, Check, Finding, Severity};
-use crate::plan::Probe;
+use crate::config::Probe;
 use crate::timeline::Timeline;
 
 /// The check.

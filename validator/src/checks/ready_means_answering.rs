@@ -1,8 +1,8 @@
 //! While a pod is Ready, its readiness probe succeeds.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
+use crate::config::Probe;
 use crate::evidence::ProbeTarget;
-use crate::plan::Probe;
 use crate::timeline::{Act, Kind, PodLife, Timeline};
 
 /// The check.

@@ -4,7 +4,8 @@ use serde_json::{Value, to_value};
 
 use crate::check::{Area, Check, Finding, Severity};
 use crate::config::{Defaults, ProbeTimings};
-use crate::plan::{Place, Probe};
+use crate::config::Probe;
+use crate::plan::Place;
 use crate::timeline::Timeline;
 
 /// The check.

@@ -15,6 +15,9 @@ use serde_json::{Value, json};
 
 use super::Cluster;
 
+/// The deployment that tests roll: what is steered while it leads to agents is told apart.
+pub(crate) const TARGET: &str = "/apis/apps/v1/namespaces/demo/deployments/users";
+
 /// Shared with the server; every method holds the lock for one look.
 #[derive(Clone, Default)]
 pub(crate) struct Fake {
@@ -100,7 +103,7 @@ impl Fake {
 impl Kept {
     /// Notes a request that steers something; says whether it is to fail.
     fn hear(&mut self, what: String) -> bool {
-        let target = self.objects.get(super::rolled::Rolled::PATH).map(Value::to_string);
+        let target = self.objects.get(TARGET).map(Value::to_string);
         let led = target.is_some_and(|target| target.contains("agent.golive.invalid"));
         let failed = self.failing == Some(self.heard.len());
         self.heard.push(Heard { what, led, failed });

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::fake::Fake;
+use super::fake::{Fake, TARGET};
 use crate::load::SecretHeaders;
 use crate::plan::TargetPlan;
 use crate::steer::{Probes, Target};
@@ -17,7 +17,7 @@ pub(crate) struct Rolled {
 }
 
 impl Rolled {
-    pub(crate) const PATH: &'static str = "/apis/apps/v1/namespaces/demo/deployments/users";
+    pub(crate) const PATH: &'static str = TARGET;
 
     /// The replica set of the template before.
     pub(crate) const SET: &'static str = "/apis/apps/v1/namespaces/demo/replicasets/users-4";

@@ -19,10 +19,10 @@ use kube::{Api, ResourceExt};
 
 use self::pace::Pace;
 use super::Cluster;
-use crate::config::{GoLiveCheck, RequestSpec};
+use crate::config::{GoLiveCheck, Probe, RequestSpec};
 use crate::evidence::{Change, Fact, Millis, ObjectFact, ObjectKind};
 use crate::failure::Failure;
-use crate::plan::{Probe, ServedPort, TargetPlan};
+use crate::plan::{ServedPort, TargetPlan};
 use crate::steer::{Probes, Target};
 
 pub use kind::deployment_name;

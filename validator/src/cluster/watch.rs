@@ -13,9 +13,9 @@ use serde_json::{Map, Value};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
+use crate::config::without_query;
 use crate::evidence::{Change, Fact, Gap, Millis, ObjectFact, ObjectKind};
 use crate::moment::now;
-use crate::plan::without_query;
 
 /// Pause before a broken watch is tried again.
 const RETRY: Duration = Duration::from_millis(500);

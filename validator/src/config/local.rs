@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Seconds;
-use crate::plan::{Handler, Header, Probe, Scheme};
+use super::{Handler, Header, Probe, Scheme, Seconds};
 
 /// Where copies listen, as far as probes name it: each copy has numbers of its own in its variables.
 pub const PORT: u16 = 8080;

@@ -21,9 +21,13 @@ use crate::steer::{Agents, Collector, Interposition, PodBrief, PodTable, Target}
 /// Requests per second to each pod past the Service.
 const DIRECT_RATE: f64 = 10.0;
 
-/// The same when each has its trace: with its share of the others it stays below what services take from a caller
-/// that wants everything traced (20 per second and pod in ours).
+/// The same when each has its trace: with the others below it stays below what services take from a caller that wants
+/// everything traced (20 per second and pod in ours).
 const TRACED_RATE: f64 = 6.0;
+
+/// Of the traced requests through the Service beside those: kept connections may gather on one pod, such as the first
+/// that was back after an outage, and all of them with it.
+const BESIDE_TRACED: f64 = 0.25;
 
 /// The same in the quiet phase, where the requests through the Service are what is looked at.
 const MET_RATE: f64 = 1.0;
@@ -131,21 +135,21 @@ impl RunContext<'_> {
 
     /// Sends requests past the Service to these pods from now on.
     pub(super) async fn direct(&self, pods: &[String]) -> Result<(), Failure> {
-        self.ask(pods, DIRECT_RATE, false).await
+        self.ask(pods, DIRECT_RATE, None).await
     }
 
     /// The same, with a trace of each: it is the pods' end that is watched.
     pub(super) async fn direct_to_the_end(&self, pods: &[String]) -> Result<(), Failure> {
-        self.ask(pods, TRACED_RATE, true).await
+        self.ask(pods, TRACED_RATE, Some(BESIDE_TRACED)).await
     }
 
     /// So few that no pod is without a trace, and none has more of them to make because of us.
     pub(super) async fn meet(&self, pods: &[String]) -> Result<(), Failure> {
-        self.ask(pods, MET_RATE, true).await
+        self.ask(pods, MET_RATE, Some(1.0)).await
     }
 
-    async fn ask(&self, pods: &[String], rate: f64, drain: bool) -> Result<(), Failure> {
-        self.agents.direct(&DirectPlan { pods: self.aimed(pods), rate, drain }).await
+    async fn ask(&self, pods: &[String], rate: f64, traced: Option<f64>) -> Result<(), Failure> {
+        self.agents.direct(&DirectPlan { pods: self.aimed(pods), rate, traced }).await
     }
 
     /// Those of the pods that are there, with their addresses.

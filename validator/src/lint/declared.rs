@@ -11,9 +11,9 @@ use super::workload::{Workload, said};
 use crate::check::{Check, Outcome, Severity};
 use crate::checks;
 use crate::cluster::{declared_pre_stop, declared_probe};
-use crate::config::GoLivePolicy;
+use crate::config::{GoLivePolicy, Probe};
 use crate::evidence::{Change, Evidence, Fact, Header, ObjectFact, ObjectKind, SCHEMA};
-use crate::plan::{Place, Plan, PreStop, Probe, TargetPlan, TrafficPlan, Waivers};
+use crate::plan::{Place, Plan, PreStop, TargetPlan, TrafficPlan, Waivers};
 use crate::timeline::Timeline;
 
 /// Codes, and where in the manifest their answer stands.

@@ -40,11 +40,12 @@ pub(super) async fn run(
     let aims = shooter.at_service(Class::Direct);
     let mut keeps = false;
     while stop.run_until_cancelled(sleep_until(due)).await.is_some() {
-        let DirectPlan { pods, rate, drain } = plan.borrow().clone();
+        let DirectPlan { pods, rate, traced } = plan.borrow().clone();
+        shooter.sampling.thin(traced.unwrap_or(1.0));
         kept.retain(|address, _| pods.iter().any(|listed| listed.ip == address.ip()));
-        keeps = drain && !keeps;
+        keeps = traced.is_some() && !keeps;
         let aimed = pods.into_iter().filter_map(|pod| past_the_service(&aims, pod));
-        for aim in aimed.map(|aim| Aim { sampled: drain, keeps, ..aim }) {
+        for aim in aimed.map(|aim| Aim { sampled: traced.is_some(), keeps, ..aim }) {
             let link = if keeps { Arc::clone(kept.entry(aim.address).or_default()) } else { Arc::default() };
             let turn = aim.turn(due);
             shooter.recorder.due(&turn);

@@ -32,6 +32,13 @@ impl Patience {
             .filter(|impatient| Instant::now() < impatient.until)
             .map(|impatient| impatient.gives_up_after)
     }
+
+    /// Whether clients were impatient after a connection was opened then, and are so no longer. Those that gave up have
+    /// left the pod that was slow: unless all begin anew, hardly any would come back to it.
+    pub(super) fn has_passed_since(&self, opened: Instant) -> bool {
+        let impatient = *self.impatient.lock().unwrap_or_else(PoisonError::into_inner);
+        impatient.is_some_and(|impatient| opened < impatient.until && impatient.until <= Instant::now())
+    }
 }
 
 #[cfg(test)]
@@ -44,7 +51,10 @@ mod tests {
         assert_eq!(patience.limit(), None);
         patience.lose(short, Duration::from_secs(5));
         assert_eq!(patience.limit(), Some(short));
+        let opened = Instant::now();
+        assert!(!patience.has_passed_since(opened));
         tokio::time::sleep(Duration::from_secs(5)).await;
         assert_eq!(patience.limit(), None);
+        assert!(patience.has_passed_since(opened) && !patience.has_passed_since(Instant::now()));
     }
 }

@@ -21,8 +21,8 @@ use self::http::Get;
 use super::link::connect_outcome;
 use super::recorder::Recorder;
 use super::{AgentClock, ProbedPod};
+use crate::config::{Handler, Probe};
 use crate::evidence::{Outcome, ProbeFact, ProbeTarget};
-use crate::plan::{Handler, Probe};
 
 /// Time between two questions to one endpoint.
 const PERIOD: Duration = Duration::from_millis(250);

@@ -12,6 +12,8 @@ const IDLE_PART: f64 = 0.5;
 pub(super) struct Sampling {
     idle: Owed,
     others: Owed,
+    // Guards the part of them that is left while others are traced past the Service; held to read or set it.
+    left: Mutex<f64>,
 }
 
 struct Owed {
@@ -26,11 +28,21 @@ impl Sampling {
     pub(super) fn new(sampled: f64, idle_rate: f64, rate: f64) -> Self {
         let others_rate = rate - idle_rate;
         let idle = if others_rate > 0.0 { sampled * IDLE_PART } else { sampled }.min(idle_rate);
-        Self { idle: Owed::new(idle, idle_rate), others: Owed::new(sampled - idle, others_rate) }
+        Self {
+            idle: Owed::new(idle, idle_rate),
+            others: Owed::new(sampled - idle, others_rate),
+            left: Mutex::new(1.0),
+        }
+    }
+
+    /// From now on this part of them, 0 to 1.
+    pub(super) fn thin(&self, left: f64) {
+        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = left.clamp(0.0, 1.0);
     }
 
     pub(super) fn takes(&self, class: Class) -> bool {
-        if class == Class::Idle { self.idle.takes() } else { self.others.takes() }
+        let left = *self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        if class == Class::Idle { self.idle.takes(left) } else { self.others.takes(left) }
     }
 }
 
@@ -40,9 +52,9 @@ impl Owed {
         Self { share, owed: Mutex::new(0.0) }
     }
 
-    fn takes(&self) -> bool {
+    fn takes(&self, part: f64) -> bool {
         let mut owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
-        *owed += self.share;
+        *owed += self.share * part;
         if *owed < 1.0 {
             return false;
         }
@@ -73,6 +85,8 @@ mod tests {
         assert!((159..=160).contains(&taken(&sampling, Class::New, 360)));
         let none = Sampling::new(20.0, 0.0, 40.0);
         assert!((199..=200).contains(&taken(&none, Class::Post, 400)));
+        none.thin(0.25);
+        assert!((49..=50).contains(&taken(&none, Class::Post, 400)));
         assert_eq!(taken(&Sampling::new(0.0, 4.0, 40.0), Class::New, 100), 0);
     }
 }

@@ -29,7 +29,7 @@ pub(super) struct Shooter {
     secrets: SecretHeaders,
     patience: Patience,
     pub(super) idle: IdleLimit,
-    sampling: Sampling,
+    pub(super) sampling: Sampling,
 }
 
 struct Prepared {
@@ -105,7 +105,9 @@ impl Shooter {
     /// Whether a pool would still use it: the server has not ended it, and is not about to by its own time-out.
     fn keeps(&self, link: &Link) -> bool {
         let age = link.used.elapsed();
-        let keeps = link.is_open() && self.idle.longest().is_none_or(|longest| age <= longest);
+        let keeps = link.is_open()
+            && self.idle.longest().is_none_or(|longest| age <= longest)
+            && !self.patience.has_passed_since(link.opened);
         if keeps && link.requests > 0 {
             self.idle.survived(age);
         }

@@ -137,7 +137,7 @@ impl Copies {
         let name = format!("{}-{}-{number}", self.settings.name, template.hash);
         let held = [Port::free()?, Port::free()?];
         let (program, copy) = self.copy(&name, &template, &held)?;
-        let probe = |probe: &Option<crate::plan::Probe>| {
+        let probe = |probe: &Option<crate::config::Probe>| {
             probe.clone().map(|probe| probe.at(|port| copy.ports.get(&port).copied().unwrap_or(port)))
         };
         let probes = Probes {

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
+use crate::config::Probe;
 use crate::evidence::Outcome;
 use crate::load::ask;
-use crate::plan::Probe;
 
 /// Answers in a row, and what they have led to.
 struct Row {
@@ -82,7 +82,7 @@ mod tests {
     use axum::http::StatusCode;
 
     use super::*;
-    use crate::plan::{Handler, Scheme};
+    use crate::config::{Handler, Scheme};
 
     fn probe(port: u16, path: &str) -> Probe {
         let (path, host, headers) = (path.to_owned(), None, Vec::new());

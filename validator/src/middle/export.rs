@@ -11,8 +11,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::ResourceSpans;
 use prost::Message as _;
 
-pub(super) use self::answer::of_stream;
-use super::proxy::Answer;
+pub(super) use self::answer::{Answer, of_stream};
 use crate::evidence::Refusal;
 
 /// Bytes of one export that are read, unpacked.

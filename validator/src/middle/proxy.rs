@@ -25,12 +25,11 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-pub(super) use self::answers::Read as Answer;
-pub(super) use self::request::Context;
-use self::request::{context, is_grpc, mark};
+use self::request::{is_grpc, mark};
 use self::upstream::{FirstWord, Upstream};
 use super::agent::Agent;
-use super::export::{Export, of_stream};
+use super::context::context;
+use super::export::{Answer, Export, of_stream};
 use super::in_force::{Ticket, Verdict};
 use super::spans::Passed;
 use super::upward::TLS_HANDSHAKE;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use crate::config::Probe;
 use crate::load::ProbedPod;
 use crate::middle::Origin;
-use crate::plan::Probe;
 
 /// The pods of the target by name.
 pub type PodTable = BTreeMap<String, PodBrief>;

@@ -1,8 +1,8 @@
 //! When what the kubelet did had its cause.
 
 use super::Timeline;
+use crate::config::Probe;
 use crate::evidence::Millis;
-use crate::plan::Probe;
 
 /// What the kubelet did about a probe that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

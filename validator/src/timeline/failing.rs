@@ -1,8 +1,8 @@
 //! Failures of a probe in a row, and what the kubelet makes of them.
 
 use super::Timeline;
+use crate::config::Probe;
 use crate::evidence::{Millis, ProbeFact, ProbeTarget};
-use crate::plan::Probe;
 
 /// Failures that last so long and end with their cause are no accident.
 const LASTING: Millis = 5_000;
@@ -94,8 +94,8 @@ impl Timeline<'_> {
 #[cfg(test)]
 mod tests {
     use super::Timeline;
+    use crate::config::{Handler, Probe};
     use crate::evidence::{Evidence, Fact, ProbeFact, ProbeTarget};
-    use crate::plan::{Handler, Probe};
     use crate::timeline::tests::header;
 
     const READY: ProbeTarget = ProbeTarget::Readiness;

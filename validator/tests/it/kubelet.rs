@@ -5,8 +5,9 @@ mod roll;
 
 use golive_validator::check::Outcome;
 use golive_validator::checks::find;
+use golive_validator::config::Handler;
 use golive_validator::judge::judge;
-use golive_validator::plan::{Handler, PreStop};
+use golive_validator::plan::PreStop;
 use serde_json::json;
 
 use self::roll::{Drain, Event, Roll, get};

@@ -13,3 +13,4 @@ mod policy;
 mod purity;
 mod readme;
 mod report;
+mod verify;

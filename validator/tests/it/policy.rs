@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use golive_validator::check::{Outcome, Severity};
 use golive_validator::checks::ALL;
-use golive_validator::config::GoLivePolicy;
+use golive_validator::config::{Day, GoLivePolicy};
 use golive_validator::evidence::{self, Evidence};
 use golive_validator::judge::judge;
 use golive_validator::plan::Waivers;
@@ -23,7 +23,7 @@ fn policy(spec: &Value) -> GoLivePolicy {
         .unwrap()
 }
 
-/// One for the bare build, which ran on 2026-11-25.
+/// One for the bare build.
 fn waiver(check: &str, until: &str) -> Value {
     json!({
         "check": check, "scope": { "namespaces": ["demo"], "deployments": ["users-*"] },
@@ -35,6 +35,12 @@ fn run(name: &str, spec: &Value) -> Evidence {
     let mut evidence = evidence::read(&fixture(name)).unwrap();
     evidence.header.plan.policy = policy(spec);
     evidence
+}
+
+/// So many days after the day of the bare run.
+fn day(after: i64) -> String {
+    let started = evidence::read(&fixture("bare.evidence.zst")).unwrap().header.started;
+    Day::of(started + after * 86_400_000).to_string()
 }
 
 fn bare(spec: &Value) -> Report {
@@ -62,11 +68,12 @@ fn all_of_bare(until: &str) -> Vec<Value> {
 
 #[test]
 fn a_waiver_takes_one_failure_out_of_the_verdict_and_stays_visible() {
-    let report = bare(&json!({ "waivers": [waiver("GL-B201", "2026-11-25")] }));
+    let today = day(0);
+    let report = bare(&json!({ "waivers": [waiver("GL-B201", &today)] }));
     assert_eq!((outcome(&report, "GL-B201"), states(&report)), (Outcome::Waived, vec![WaiverState::Used]));
     assert_eq!(report.verdict, Verdict::NoGo, "the others still fail");
     let line = report.checks.iter().find(|line| line.id == "GL-B201").unwrap();
-    assert!(line.finding.details.iter().any(|told| told.contains("waived until 2026-11-25 by sre")));
+    assert!(line.finding.details.iter().any(|told| told.contains(&format!("waived until {today} by sre"))));
     assert!(!line.finding.summary.is_empty(), "what was found stays");
 }
 
@@ -98,10 +105,11 @@ fn with_everything_waived_the_verdict_is_a_warning_and_no_pillar_counts_as_prove
 
 #[test]
 fn a_waiver_that_has_ended_waives_nothing_and_says_so() {
-    let report = bare(&json!({ "waivers": [waiver("GL-B201", "2026-11-24")] }));
+    let yesterday = day(-1);
+    let report = bare(&json!({ "waivers": [waiver("GL-B201", &yesterday)] }));
     assert_eq!((outcome(&report, "GL-B201"), states(&report)), (Outcome::Fail, vec![WaiverState::Expired]));
     let line = report.checks.iter().find(|line| line.id == "GL-B201").unwrap();
-    assert!(line.finding.details.iter().any(|told| told.contains("its waiver ended on 2026-11-24")));
+    assert!(line.finding.details.iter().any(|told| told.contains(&format!("its waiver ended on {yesterday}"))));
 }
 
 #[test]

@@ -1,11 +1,14 @@
+use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use axum::extract::MatchedPath;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::encoding::{EncodeLabel as _, EncodeLabelSet, LabelSetEncoder};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+
+use crate::telemetry::layer::CLIENT_GONE;
 
 /// The bounds that semantic conventions give for `http.server.request.duration`.
 const SECONDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
@@ -14,12 +17,26 @@ const SECONDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.7
 #[derive(Clone, Debug)]
 pub(super) struct Requests(Family<RequestLabels, Histogram, fn() -> Histogram>);
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-#[expect(clippy::struct_field_names, reason = "semantic conventions name them")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct RequestLabels {
-    http_request_method: &'static str,
-    http_route: Route,
-    http_response_status_code: u16,
+    method: &'static str,
+    route: Route,
+    status: u16,
+}
+
+/// As semantic conventions name them. `error.type` is there only where something went wrong: the status of our own
+/// failures, and what became of clients that got no answer.
+impl EncodeLabelSet for RequestLabels {
+    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
+        ("http_request_method", self.method).encode(encoder.encode_label())?;
+        ("http_route", self.route.as_str()).encode(encoder.encode_label())?;
+        ("http_response_status_code", self.status).encode(encoder.encode_label())?;
+        match self.status {
+            CLIENT_GONE => ("error_type", "client_gone").encode(encoder.encode_label()),
+            500.. => ("error_type", self.status).encode(encoder.encode_label()),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The template of a route, shared with the router; nothing where no route matched.
@@ -45,11 +62,7 @@ impl Requests {
         status: u16,
         duration: Duration,
     ) {
-        let labels = RequestLabels {
-            http_request_method: method,
-            http_route: Route(route.cloned()),
-            http_response_status_code: status,
-        };
+        let labels = RequestLabels { method, route: Route(route.cloned()), status };
         self.0.get_or_create(&labels).observe(duration.as_secs_f64());
     }
 }
@@ -74,8 +87,28 @@ impl Hash for Route {
     }
 }
 
-impl EncodeLabelValue for Route {
-    fn encode(&self, encoder: &mut LabelValueEncoder) -> std::fmt::Result {
-        self.as_str().encode(encoder)
+#[cfg(test)]
+mod tests {
+    use prometheus_client::encoding::text::encode;
+
+    use super::*;
+
+    #[test]
+    fn what_went_wrong_has_an_error_type_and_what_went_well_has_none() {
+        let (requests, mut registry) = (Requests::default(), Registry::default());
+        requests.register(&mut registry);
+        for status in [200, 404, 499, 503] {
+            requests.observe("GET", None, status, Duration::ZERO);
+        }
+        let mut text = String::new();
+        encode(&mut text, &registry).expect("encodes");
+        let labels = |status: u16| {
+            let line =
+                text.lines().find(|line| line.contains("_count{") && line.contains(&status.to_string()));
+            line.and_then(|line| line.split_once("error_type=")).map(|(_, kind)| kind.to_owned())
+        };
+        assert_eq!((labels(200), labels(404)), (None, None));
+        assert_eq!(labels(499).as_deref(), Some("\"client_gone\"} 1"));
+        assert_eq!(labels(503).as_deref(), Some("\"503\"} 1"));
     }
 }

@@ -46,24 +46,22 @@ impl PostgresError {
     }
 
     pub(super) fn mark(&self, span: &ClientSpan) {
-        match self.sqlstate() {
-            Some(code) => {
-                span.fail(&code);
-                span.set(semconv::DB_RESPONSE_STATUS_CODE, code.into_owned());
-            }
-            None => span.fail(self.kind()),
+        span.fail(&self.kind());
+        if let Some(code) = self.sqlstate() {
+            span.set(semconv::DB_RESPONSE_STATUS_CODE, code.into_owned());
         }
     }
 
-    fn kind(&self) -> &'static str {
-        match self {
+    /// The SQLSTATE, or else a short word.
+    pub(crate) fn kind(&self) -> Cow<'_, str> {
+        self.sqlstate().unwrap_or(Cow::Borrowed(match self {
             Self::Saturated => "pool_saturated",
             Self::Sql(sqlx::Error::PoolTimedOut) => "pool_timeout",
             Self::Sql(sqlx::Error::Io(_)) => "io",
             Self::Sql(sqlx::Error::Tls(_)) => "tls",
             Self::Sql(sqlx::Error::Protocol(_)) => "protocol",
             Self::Sql(_) => "_OTHER",
-        }
+        }))
     }
 }
 

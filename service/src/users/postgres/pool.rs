@@ -28,6 +28,8 @@ pub(super) struct Pool {
     /// As many as there may be connections. Not those of `connections`: whoever has to wait for a connection that is in
     /// use, since no other can be made, keeps a place here instead of going back to the end of the queue.
     places: Arc<Semaphore>,
+    /// One for each that may wait for a place: beyond that the wait would only make all late.
+    queue: Arc<Semaphore>,
     acquire_timeout: Duration,
 }
 
@@ -55,21 +57,22 @@ impl Pool {
             .expect("fails only where time-outs lack a runtime, and there are none");
         let fewest = (args.database_min_connections as usize).min(most);
         tokio::spawn(tend::tend(connections.clone(), fewest));
-        Self { connections, places: Arc::new(Semaphore::new(most)), acquire_timeout }
+        let queue = Arc::new(Semaphore::new(args.database_max_waiting as usize));
+        Self { connections, places: Arc::new(Semaphore::new(most)), queue, acquire_timeout }
     }
 
     /// Takes a connection that is idle, or makes one, or waits for one. Cancel safe.
     pub(super) async fn acquire(&self, trust: Trust) -> Result<Lease, PostgresError> {
         let answers = self.connections.manager().answers();
         match timeout(self.acquire_timeout, self.take(trust)).await {
-            Ok(taken) => Ok(taken?),
+            Ok(taken) => taken,
             // Others got their answers meanwhile: it is we who have too few connections, and not Postgres that hangs.
             Err(_) if self.connections.manager().answers() != answers => Err(PostgresError::Saturated),
             Err(_) => Err(sqlx::Error::PoolTimedOut.into()),
         }
     }
 
-    async fn take(&self, trust: Trust) -> sqlx::Result<Lease> {
+    async fn take(&self, trust: Trust) -> Result<Lease, PostgresError> {
         loop {
             let place = self.place().await?;
             let mut lease = Lease::of(self.connection().await?, place);
@@ -80,13 +83,14 @@ impl Pool {
         }
     }
 
-    async fn place(&self) -> sqlx::Result<OwnedSemaphorePermit> {
+    async fn place(&self) -> Result<OwnedSemaphorePermit, PostgresError> {
         if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
             return Ok(place);
         }
+        let Ok(_waiting) = self.queue.try_acquire() else { return Err(PostgresError::Saturated) };
         // Boxed where waiting takes far longer anyway, so that the futures around this one stay small.
         let place = Arc::clone(&self.places).acquire_owned().boxed().await;
-        place.map_err(|_| sqlx::Error::PoolClosed)
+        place.map_err(|_| sqlx::Error::PoolClosed.into())
     }
 
     async fn connection(&self) -> sqlx::Result<Object<Connector>> {

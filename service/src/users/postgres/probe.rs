@@ -26,7 +26,8 @@ impl Probe for PostgresProbe {
             Some(connection) => connection,
             None => PgConnection::connect_with(&self.options).await.map_err(|error| describe(&error))?,
         };
-        sqlx::query("SELECT 1").execute(&mut connection).await.map_err(|error| describe(&error))?;
+        // Prepares nothing: the session may be another one the next time.
+        sqlx::raw_sql("SELECT 1").execute(&mut connection).await.map_err(|error| describe(&error))?;
         self.connection = Some(connection);
         if *self.migrated.borrow() { Ok(()) } else { Err("not migrated yet".to_owned()) }
     }
@@ -35,6 +36,10 @@ impl Probe for PostgresProbe {
 /// What may be said to outsiders: the kind, not the text, which can hold names and addresses.
 fn describe(error: &sqlx::Error) -> String {
     match error {
+        // A handshake that fails comes as one of the socket.
+        sqlx::Error::Io(error) if error.get_ref().is_some_and(|cause| cause.is::<rustls::Error>()) => {
+            "TLS refused".to_owned()
+        }
         sqlx::Error::Io(error) => error.kind().to_string(),
         sqlx::Error::Database(error) => format!("SQLSTATE {}", error.code().unwrap_or_default()),
         sqlx::Error::Tls(_) => "TLS refused".to_owned(),

@@ -4,8 +4,9 @@ use k8s_openapi::api::core::v1::{Container, HTTPGetAction, LifecycleHandler, Pro
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::service::resolve;
+use crate::config::{Handler, Header, Probe, Scheme};
 use crate::failure::Failure;
-use crate::plan::{Handler, Header, PreStop, Probe, Scheme};
+use crate::plan::PreStop;
 
 /// One probe of a container, if it is declared.
 ///
@@ -123,7 +124,8 @@ mod tests {
     use serde_json::{Value, from_value, json};
 
     use super::{declared, of_serving, pre_stop};
-    use crate::plan::{Handler, PreStop, Probe, Scheme};
+    use crate::config::{Handler, Probe, Scheme};
+    use crate::plan::PreStop;
 
     fn container(fields: &Value) -> Container {
         let ports = json!([{ "name": "http", "containerPort": 8080 }]);

@@ -9,9 +9,9 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{USER_AGENT, connect, tls};
+use crate::config::{Header, Scheme};
 use crate::evidence::Outcome;
 use crate::load::link::outcome_of;
-use crate::plan::{Header, Scheme};
 
 /// Redirects that are followed before the probe has failed; as the HTTP client of Go.
 const MAX_REDIRECTS: usize = 10;

@@ -25,9 +25,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::grpc::{HealthCheckRequest, HealthCheckResponse, framed};
 use super::{asked, probe, question};
+use crate::config::{Handler, Header, Probe, Scheme};
 use crate::evidence::{Fact, ProbeTarget};
 use crate::load::{AgentClock, LoadPlan, ProbedPod, Recorder};
-use crate::plan::{Handler, Header, Probe, Scheme};
 
 const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 

@@ -4,7 +4,7 @@ use super::pings::Pings;
 use super::{Desk, MAX_OUTGOING};
 use crate::evidence::{Millis, OutgoingFact};
 use crate::middle::Origin;
-use crate::middle::proxy::Context;
+use crate::middle::context::Context;
 
 /// Requests without a context that are kept of one pod and second: more of them say nothing new.
 const MAX_BARE: usize = 20;

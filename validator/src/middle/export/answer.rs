@@ -1,14 +1,21 @@
 //! What a collector's answer says about the spans (OTLP specification, "OTLP/gRPC Response" and "OTLP/HTTP Response").
 
-use http::StatusCode;
+use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap};
+use http::{StatusCode, response};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message as _;
 use serde_json::Value;
 
 use super::{Packing, field, message, unpacked};
 use crate::evidence::Refusal;
-use crate::middle::proxy::Answer;
+
+/// An answer that has come to its end.
+pub(in crate::middle) struct Answer {
+    pub(in crate::middle) head: response::Parts,
+    pub(in crate::middle) body: Bytes,
+    pub(in crate::middle) trailers: Option<HeaderMap>,
+}
 
 /// The status stands in the trailers, or in the head when there is no message; status 0 may reject some spans all the same.
 pub(super) fn of_grpc(answer: &Answer) -> Option<Refusal> {

@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use http::{Response, StatusCode, response};
+use http::{Response, StatusCode};
 use http_body_util::{BodyExt as _, Collected, Full, Limited};
 
 use hyper::body::Incoming;
 
 use super::{Body, Error};
 use crate::evidence::Failure;
+use crate::middle::export::Answer;
 
 /// Bytes that are held of one body; collectors take 4 to 20 MiB.
 const MAX_WHOLE: usize = 64 * 1024 * 1024;
@@ -68,14 +69,7 @@ pub(super) async fn read(body: Incoming) -> Result<Collected<Bytes>, Error> {
     Limited::new(body, MAX_WHOLE).collect().await
 }
 
-/// An answer that has come to its end.
-pub(in crate::middle) struct Read {
-    pub(in crate::middle) head: response::Parts,
-    pub(in crate::middle) body: Bytes,
-    pub(in crate::middle) trailers: Option<HeaderMap>,
-}
-
-impl Read {
+impl Answer {
     /// Reads it to its end.
     pub(super) async fn of(answer: Response<Incoming>) -> Result<Self, Error> {
         let (head, body) = answer.into_parts();

@@ -1,7 +1,8 @@
 //! Evidence of one roll of three pods, and then a quiet moment.
 
+use golive_validator::config::{Handler, Probe, Scheme};
 use golive_validator::evidence::{Evidence, Fact, Header, Millis, SCHEMA};
-use golive_validator::plan::{Handler, PreStop, Probe, Scheme};
+use golive_validator::plan::PreStop;
 use serde_json::{Value, json};
 
 /// How each pod ends; times in seconds after its deletion.

@@ -81,6 +81,17 @@ pub(super) fn drop_spans(evidence: &mut Evidence, which: impl Fn(&evidence::Span
 
 /// No server span of the requests past the Service that each pod answered so many ms before its last one.
 pub(super) fn unserved(evidence: &mut Evidence, from: Millis, to: Millis) {
+    forget(evidence, |_, age| (to..=from).contains(&age));
+}
+
+/// No server span for one of four of the same requests, however long before the end of their pod.
+pub(super) fn one_of_four_unserved(evidence: &mut Evidence) {
+    forget(evidence, |number, _| number % 4 == 0);
+}
+
+/// Drops the server spans of answered requests past the Service, by their number and how long they were before the last
+/// one of their pod.
+fn forget(evidence: &mut Evidence, wanted: impl Fn(usize, Millis) -> bool) {
     let requests =
         evidence.facts.iter().filter_map(|f| if let Fact::Request(r) = f { Some(r) } else { None });
     let asked: Vec<RequestFact> = requests
@@ -92,9 +103,9 @@ pub(super) fn unserved(evidence: &mut Evidence, from: Millis, to: Millis) {
         let due = last.entry(request.pod.as_deref().unwrap()).or_default();
         *due = request.due.max(*due);
     }
-    let inside = |r: &&RequestFact| (to..=from).contains(&(last[r.pod.as_deref().unwrap()] - r.due));
-    let parents: BTreeSet<&str> =
-        asked.iter().filter(inside).filter_map(|r| r.parent_id.as_deref()).collect();
+    let age = |r: &RequestFact| last[r.pod.as_deref().unwrap()] - r.due;
+    let chosen = asked.iter().enumerate().filter(|(number, r)| wanted(*number, age(r)));
+    let parents: BTreeSet<&str> = chosen.filter_map(|(_, r)| r.parent_id.as_deref()).collect();
     drop_spans(evidence, |span| span.parent.as_deref().is_some_and(|parent| parents.contains(parent)));
 }
 

@@ -1,9 +1,9 @@
 //! Mutations for the checks of health.
 
 use golive_validator::check::Outcome;
+use golive_validator::config::Handler;
 use golive_validator::config::Need;
 use golive_validator::evidence::{Class, Edge, Fact, Fault, ObjectKind, ProbeTarget, Step};
-use golive_validator::plan::Handler;
 use serde_json::json;
 
 use super::Mutation;

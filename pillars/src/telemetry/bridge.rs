@@ -1,0 +1,42 @@
+use opentelemetry_sdk::trace::SdkTracer;
+use tracing::{Level, Metadata, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{FilterExt as _, LevelFilter, dynamic_filter_fn, filter_fn};
+use tracing_subscriber::registry::LookupSpan;
+
+use super::{Telemetry, is_sampled};
+
+impl Telemetry {
+    /// Shows the spans of `tracing` (`#[instrument]`) of level INFO and above in the traces of this process, for a
+    /// subscriber of your own; [`Logs::install`](super::logs::Logs::install) has it.
+    ///
+    /// A span is let through only where the current context is sampled. Elsewhere, and where nothing is exported, it
+    /// is not made, and costs a look at the context. Events are left to the log.
+    pub fn layer<S>(&self) -> Option<impl Layer<S> + Send + Sync + use<S>>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
+    {
+        self.tracer().cloned().map(spans)
+    }
+}
+
+fn spans<S>(tracer: SdkTracer) -> impl Layer<S> + Send + Sync
+where
+    S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
+{
+    let sampled = dynamic_filter_fn(|_, _| is_sampled()).with_max_level_hint(LevelFilter::INFO);
+    tracing_opentelemetry::layer()
+        .with_tracer(tracer)
+        .with_location(false)
+        .with_threads(false)
+        .with_tracked_inactivity(false)
+        .with_filter(filter_fn(is_shown).with_max_level_hint(LevelFilter::INFO).and(sampled))
+}
+
+/// Told once a callsite, so that what is never shown costs nothing.
+fn is_shown(metadata: &Metadata<'_>) -> bool {
+    metadata.is_span() && *metadata.level() <= Level::INFO
+}
+
+#[cfg(test)]
+mod tests;
