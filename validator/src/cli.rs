@@ -2,6 +2,7 @@
 
 mod header;
 mod local;
+mod operator;
 mod policy;
 mod verify;
 
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use header::HeaderArg;
 pub use local::{LocalArgs, LocalGuardianArgs};
+pub use operator::OperatorArgs;
 pub use policy::{PolicyArgs, PolicyCheckArgs, PolicyCommand};
 pub use verify::{AttestArgs, VerifyArgs};
 
@@ -150,6 +152,14 @@ pub enum Command {
         after_help = "Example:\n  validator schema target > golive.schema.json\n\nWith `# yaml-language-server: $schema=golive.schema.json` as its first line editors complete and check a target file."
     )]
     Schema(SchemaArgs),
+    /// Run the gate for every candidate of a cluster's GoLiveChecks, until it is told to end
+    #[command(
+        after_help = "Example:\n  validator operator --namespace demo --namespace shop\n\ncharts/validator installs it."
+    )]
+    Operator(OperatorArgs),
+    /// Print the CustomResourceDefinitions of the operator
+    #[command(after_help = "Example:\n  validator crds | kubectl apply --server-side -f -")]
+    Crds,
     /// Print the Role that a run needs
     #[command(after_help = "Example:\n  validator rbac | kubectl apply -n demo -f -")]
     Rbac,

@@ -11,6 +11,7 @@ mod judge;
 mod lint;
 mod local;
 mod middle;
+mod operator;
 mod plan;
 mod policy;
 mod publish;
@@ -50,6 +51,8 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Completions(args) => completions::completions(&args),
         Command::Man => completions::man(),
         Command::Schema(args) => schema::schema(&args),
+        Command::Operator(args) => Box::pin(operator::operator(args)).await,
+        Command::Crds => operator::crds(),
         Command::Rbac => rbac::rbac(),
         Command::Agent => agent::agent().await,
         Command::Middle(args) => middle::middle(args).await,

@@ -1,5 +1,6 @@
 //! The target file (`golive.yaml`): what to gate and how its users behave.
 
+mod always;
 mod body;
 mod breaker;
 mod check_code;
@@ -23,6 +24,7 @@ use std::path::Path;
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::{Deserialize, Serialize};
 
+pub use always::Always;
 pub use body::Body;
 pub use breaker::{Breaker, Opens, Pace, of_each_call};
 pub use check_code::CheckCode;
@@ -101,6 +103,9 @@ pub struct Spec {
     /// Answers to what the policy asks of humans.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub answers: Vec<Answer>,
+    /// When the operator asks again.
+    #[serde(default)]
+    pub always: Always,
     /// How it runs on this machine, for `validator local`.
     #[serde(default)]
     pub local: Local,
@@ -204,6 +209,7 @@ impl GoLiveCheck {
                 dependencies: Vec::new(),
                 policy: default_policy(),
                 answers: Vec::new(),
+                always: Always::default(),
                 local: Local::default(),
             },
         }

@@ -22,6 +22,7 @@ pub mod load;
 pub mod local;
 pub mod middle;
 pub mod moment;
+pub mod operator;
 pub mod plan;
 pub mod platform;
 pub mod policy;

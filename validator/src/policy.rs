@@ -49,6 +49,11 @@ pub fn read(path: &Path) -> Result<GoLivePolicy, Failure> {
     }
 }
 
+/// Why a policy that did not come from a file may not be judged by, if it may not.
+pub fn refusal(policy: &GoLivePolicy) -> Option<String> {
+    wrong(policy).map(|wrong| format!("{}: {}", wrong.field, wrong.why))
+}
+
 /// What is wrong, and by which words it is found in the file.
 struct Wrong {
     field: String,

@@ -3,8 +3,7 @@
 use serde_json::{Value, to_value};
 
 use crate::check::{Area, Check, Finding, Severity};
-use crate::config::{Defaults, ProbeTimings};
-use crate::config::Probe;
+use crate::config::{Defaults, Probe, ProbeTimings};
 use crate::plan::Place;
 use crate::timeline::Timeline;
 

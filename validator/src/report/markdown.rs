@@ -110,7 +110,8 @@ fn waivers(report: &Report) -> String {
     }
     let mut text = format!("\n**Waivers: {}**\n\n", all.len());
     for line in all.iter().take(MAX) {
-        let _ = writeln!(text, "- `{}` **{}**: {}", line.waiver.check, line.state, plain(&brief(&line.told())));
+        let _ =
+            writeln!(text, "- `{}` **{}**: {}", line.waiver.check, line.state, plain(&brief(&line.told())));
     }
     if all.len() > MAX {
         let _ = writeln!(text, "- {} more", all.len() - MAX);

@@ -109,7 +109,9 @@ fn a_waiver_that_has_ended_waives_nothing_and_says_so() {
     let report = bare(&json!({ "waivers": [waiver("GL-B201", &yesterday)] }));
     assert_eq!((outcome(&report, "GL-B201"), states(&report)), (Outcome::Fail, vec![WaiverState::Expired]));
     let line = report.checks.iter().find(|line| line.id == "GL-B201").unwrap();
-    assert!(line.finding.details.iter().any(|told| told.contains(&format!("its waiver ended on {yesterday}"))));
+    assert!(
+        line.finding.details.iter().any(|told| told.contains(&format!("its waiver ended on {yesterday}")))
+    );
 }
 
 #[test]

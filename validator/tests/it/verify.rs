@@ -32,7 +32,8 @@ fn good() -> Report {
 
 fn policy(spec: &Value) -> GoLivePolicy {
     let (api, kind) = ("golive.dev/v1alpha1", "GoLivePolicy");
-    from_value(json!({ "apiVersion": api, "kind": kind, "metadata": { "name": "acme" }, "spec": spec })).unwrap()
+    from_value(json!({ "apiVersion": api, "kind": kind, "metadata": { "name": "acme" }, "spec": spec }))
+        .unwrap()
 }
 
 fn waiver(until: &str) -> Value {
@@ -97,8 +98,8 @@ fn a_later_no_go_about_the_same_digest_takes_a_go_back_and_an_earlier_one_does_n
 #[test]
 fn a_waiver_counts_while_it_holds_and_not_because_it_once_did() {
     let report = failed(judged("good.evidence.zst", &policy(&json!({}))));
-    let (image, now) = (image(&report), days_after(&report, 3));
-    let asked = |spec: &Value| verify(std::slice::from_ref(&report), &image, &policy(spec), now);
+    let (about, now) = (image(&report), days_after(&report, 3));
+    let asked = |spec: &Value| verify(std::slice::from_ref(&report), &about, &policy(spec), now);
     assert!(matches!(asked(&json!({})), Standing::Refused { .. }));
     assert!(matches!(asked(&json!({ "waivers": [waiver("2099-01-01")] })), Standing::Proven { .. }));
     assert!(matches!(asked(&json!({ "waivers": [waiver("2020-01-01")] })), Standing::Refused { .. }));
@@ -107,7 +108,6 @@ fn a_waiver_counts_while_it_holds_and_not_because_it_once_did() {
     let after = verify(std::slice::from_ref(&bare), &image(&bare), &policy(&json!({})), days_after(&bare, 1));
     assert!(after.to_string().contains("GL-B201"), "what was waived in the run fails again: {after}");
 }
-
 
 #[test]
 fn a_report_without_a_blockers_answer_proves_nothing() {
@@ -140,8 +140,8 @@ fn pem(kind: &str, der: &[u8]) -> String {
 fn keys(name: &str) -> (String, String) {
     /// A public key on P-256 up to its point (RFC 5480).
     const HEAD: [u8; 26] = [
-        0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,
-        0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+        0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
+        0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
     ];
     let (how, random) = (&ECDSA_P256_SHA256_ASN1_SIGNING, SystemRandom::new());
     let der = EcdsaKeyPair::generate_pkcs8(how, &random).unwrap();
@@ -199,7 +199,11 @@ fn a_signed_report_is_believed_and_a_changed_or_foreign_one_is_not() {
     let (code, told) = asked(&changed(&|s| s["predicate"]["run"] = json!("x")), &public);
     assert_eq!(code, Some(3), "{told}");
     assert!(told.contains("not signed by this key"), "{told}");
-    assert_eq!(validator(&["attest", &report, "--key", &public]).status.code(), Some(2), "that is no private key");
+    assert_eq!(
+        validator(&["attest", &report, "--key", &public]).status.code(),
+        Some(2),
+        "that is no private key"
+    );
 }
 
 #[test]
