@@ -30,6 +30,7 @@ for pillar in "${pillars[@]}"; do
 done
 all=$(IFS=,; printf '%s' "${pillars[*]},${adapters[*]}")
 check "$all"
+check otlp-full
 check service
 check service,clap
 

@@ -40,6 +40,7 @@ mod machine;
 mod metrics;
 #[cfg(feature = "axum")]
 mod routes;
+mod row;
 mod state;
 mod sync;
 mod tally;
@@ -52,6 +53,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError};
 use tokio::time::timeout_at;
 
 use crate::Invalid;
@@ -98,6 +100,9 @@ pub enum CallError<E> {
     /// The call took longer than the deadline and was dropped.
     #[error("no answer within {0:?}")]
     Deadline(Duration),
+    /// The call was not made: as many as may run at a time are running ([`Config::most_at_a_time`]).
+    #[error("as many calls as may run at a time are running")]
+    Full,
     /// The call itself failed.
     #[error(transparent)]
     Inner(#[from] E),
@@ -141,6 +146,7 @@ impl Breaker {
         work: impl Future<Output = Result<T, E>>,
         classify: impl FnOnce(&Result<T, E>) -> Class,
     ) -> Result<T, CallError<E>> {
+        let Ok(_place) = self.place() else { return Err(CallError::Full) };
         let admission =
             self.circuit.admit().map_err(|retry_after| CallError::NotPermitted { retry_after })?;
         let deadline = self.circuit.config.deadline;
@@ -158,6 +164,12 @@ impl Breaker {
                 Err(CallError::Deadline(deadline))
             }
         }
+    }
+
+    /// A place for one call, where places are counted.
+    fn place(&self) -> Result<Option<SemaphorePermit<'_>>, TryAcquireError> {
+        let place = self.circuit.places.as_ref().map(Semaphore::try_acquire).transpose();
+        place.inspect_err(|_| self.circuit.tally.full())
     }
 
     /// Its label in metrics and logs.

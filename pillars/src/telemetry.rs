@@ -53,7 +53,7 @@ use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider};
 use crate::Invalid;
 #[cfg(feature = "clap")]
 pub use args::Args;
-pub use config::Config;
+pub use config::{Config, Protocol};
 use edge::{Edge, Verdict};
 #[cfg(feature = "axum")]
 pub use layer::{NotLogged, TraceFuture, TraceLayer, TraceService};
@@ -143,7 +143,7 @@ impl Telemetry {
         match self.traces.edge.decide(incoming) {
             Verdict::PassOn(context) => context,
             Verdict::Record(parent) => {
-                RootSpan::enter(parent.with_span(tracer.start_with_context(name, &parent)))
+                RootSpan::enter(&parent.with_span(tracer.start_with_context(name, &parent)))
             }
         }
     }
@@ -190,6 +190,13 @@ pub enum Error {
     /// The exporter refuses its settings.
     #[error("endpoint or OTEL_EXPORTER_OTLP_*: {0}")]
     Exporter(#[from] ExporterBuildError),
+    /// The client for HTTPS cannot be made.
+    #[cfg(feature = "otlp-full")]
+    #[error("endpoint: {0}")]
+    Client(reqwest::Error),
+    /// A thread or a runtime for the exporter cannot be had.
+    #[error("cannot start: {0}")]
+    System(#[from] std::io::Error),
     /// A subscriber for logs is already set in this process.
     #[error("logs: {0}")]
     Logs(#[from] tracing_subscriber::util::TryInitError),
@@ -201,7 +208,7 @@ impl Recorder {
             // The edge has decided by the time a span is started.
             .with_sampler(Sampler::AlwaysOn)
             .with_resource(resource::describe(config))
-            .with_span_processor(exporter::pipeline(endpoint, metrics)?)
+            .with_span_processor(exporter::pipeline(endpoint, config.protocol, metrics)?)
             .build();
         let tracer = provider.tracer(env!("CARGO_PKG_NAME"));
         Ok(Self { provider, tracer })

@@ -174,7 +174,10 @@ impl Config {
             return Err(value("MANAGEMENT_PORT", service.management_port.to_string(), expected));
         }
         if let Some(endpoint) = service.telemetry.traces_endpoint() {
-            plain_http("OTEL_ENDPOINT or OTEL_EXPORTER_OTLP_*", &endpoint)?;
+            of_collector(&endpoint)?;
+        }
+        if let Some(name) = service.telemetry.unknown_protocol() {
+            return Err(value("OTEL_EXPORTER_OTLP_PROTOCOL", format!("{name:?}"), "grpc or http/protobuf"));
         }
         Ok(Settings {
             database: self.database()?,
@@ -230,8 +233,22 @@ impl Config {
 }
 
 fn plain_http(variable: &'static str, text: &str) -> Result<Uri, ConfigError> {
+    url(variable, text, &["http"], "a plain HTTP URL without credentials, such as http://orders:8080")
+}
+
+fn of_collector(text: &str) -> Result<Uri, ConfigError> {
+    let expected = "a URL without credentials, such as http://host:4318/v1/traces or https://host:4317";
+    url("OTEL_ENDPOINT or OTEL_EXPORTER_OTLP_*", text, &["http", "https"], expected)
+}
+
+fn url(
+    variable: &'static str,
+    text: &str,
+    schemes: &[&str],
+    expected: &'static str,
+) -> Result<Uri, ConfigError> {
     let parsed = text.parse::<Uri>().ok().filter(|uri| {
-        uri.scheme_str() == Some("http")
+        uri.scheme_str().is_some_and(|scheme| schemes.contains(&scheme))
             && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
     });
     parsed.ok_or_else(|| {
@@ -240,7 +257,7 @@ fn plain_http(variable: &'static str, text: &str) -> Result<Uri, ConfigError> {
         } else {
             format!("{text:?}")
         };
-        value(variable, read, "a plain HTTP URL without credentials, such as http://host:4318/v1/traces")
+        value(variable, read, expected)
     })
 }
 

@@ -3,6 +3,7 @@
 mod header;
 mod local;
 mod operator;
+mod parts;
 mod policy;
 mod verify;
 
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand};
 pub use header::HeaderArg;
 pub use local::{LocalArgs, LocalGuardianArgs};
 pub use operator::OperatorArgs;
+pub use parts::{PartArgs, Selected};
 pub use policy::{PolicyArgs, PolicyCheckArgs, PolicyCommand};
 pub use verify::{AttestArgs, VerifyArgs};
 
@@ -38,7 +40,9 @@ const RUN_EXAMPLES: &str = "Examples:
   validator run -f golive.yaml
   validator run deployment/users -n demo --get '/api/users/{1..1000}'
   validator run deployment/users -n demo --get /api/me --header @token.txt
-  validator run -f golive.yaml --image registry.example.com/users:1.4.0 --report json=report.json";
+  validator run -f golive.yaml --image registry.example.com/users:1.4.0 --report json=report.json
+  validator run -f golive.yaml --part quick
+  validator run -f golive.yaml --check GL-B218";
 
 const LOCAL_EXAMPLES: &str = "Examples:
   validator local -f golive.yaml -- ./users
@@ -257,6 +261,9 @@ pub struct PlanArgs {
     /// The image that the run would roll to
     #[arg(long)]
     pub image: Option<String>,
+    /// The parts
+    #[command(flatten)]
+    pub parts: PartArgs,
 }
 
 /// `validator run`.
@@ -274,6 +281,9 @@ pub struct RunArgs {
     /// Image of all agents and of the guardian
     #[arg(long, env = "GOLIVE_AGENT_IMAGE", default_value = concat!("golive/validator:", env!("CARGO_PKG_VERSION")))]
     pub agent_image: String,
+    /// The parts
+    #[command(flatten)]
+    pub parts: PartArgs,
     /// The reports
     #[command(flatten)]
     pub report: ReportArgs,
@@ -333,6 +343,9 @@ pub struct JudgeArgs {
     /// The rules, in place of those of the run
     #[command(flatten)]
     pub rules: PolicyArgs,
+    /// What is known to be right, a line each: `verdict NO-GO`, `GL-S201 fail`, `may GL-H206`; the exit code says whether the report says it
+    #[arg(long, value_name = "FILE", conflicts_with = "baseline")]
+    pub expect: Option<PathBuf>,
     /// The reports
     #[command(flatten)]
     pub report: ReportArgs,

@@ -5,6 +5,7 @@ mod checks;
 mod cleanup;
 mod completions;
 mod diff;
+mod files;
 mod guardian;
 mod init;
 mod judge;
@@ -20,6 +21,7 @@ mod rules;
 mod run;
 mod saved;
 mod schema;
+mod signals;
 mod target_file;
 mod verify;
 
@@ -27,9 +29,6 @@ use std::io::Write;
 
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;
-
-/// Longest part of a holder's name: with what stands around it and is added to it, it stays below 63 characters.
-const MAX_PART: usize = 40;
 
 /// Runs the command and returns its exit code; failures are told on stderr.
 pub async fn run(cli: Cli) -> Exit {
@@ -65,24 +64,4 @@ pub async fn run(cli: Cli) -> Exit {
         }
         failure.exit()
     })
-}
-
-/// A new name for whoever holds the Lease; what he creates is labelled with it, so it fits a label.
-fn holder(part: &str) -> String {
-    let part: String = part.chars().take(MAX_PART).collect();
-    let suffix = uuid::Uuid::new_v4().simple().to_string();
-    format!("golive-{}-{}", part.trim_end_matches(['-', '.']), &suffix[..6])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::holder;
-
-    #[test]
-    fn holders_fit_a_label_and_stay_apart() {
-        let long = holder(&"a".repeat(253));
-        assert!(long.len() < 60, "{long}");
-        assert_ne!(holder("users"), holder("users"));
-        assert!(holder("users").starts_with("golive-users-"));
-    }
 }

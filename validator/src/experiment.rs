@@ -17,7 +17,7 @@ mod step_log;
 mod subject;
 mod trials;
 
-pub use forecast::{Forecast, forecast};
+pub use forecast::{Forecast, PlannedPart, Standing, forecast};
 
 use std::time::Duration;
 
@@ -28,12 +28,12 @@ use self::context::RunContext;
 use self::faults::Faults;
 use self::preparation::QUIET;
 use self::step_log::StepLog;
+use crate::events::Events;
 use crate::evidence::{Evidence, Fact, Header, Millis, SCHEMA, Step, Who};
 use crate::failure::Failure;
 use crate::moment::now;
 use crate::plan::Plan;
 use crate::platform::{Platform, Roll};
-use crate::progress::Progress;
 use crate::pulse::Pulse;
 use crate::steer::{Agents, Back, Collector, Interposition, Stays, Target};
 
@@ -100,25 +100,25 @@ impl<P: Platform> Experiment<'_, P> {
     /// # Cancel safety
     /// Dropping it leaves agents, a template that may lead to them and a noted revision behind: `cluster::clean_up`
     /// undoes all of it. Faults end by themselves.
-    pub async fn run(&self, progress: &mut Progress) -> Result<Ran, Failure> {
+    pub async fn run(&self, events: &Events) -> Result<Ran, Failure> {
         let started = now();
-        progress.expect(self.estimate());
-        progress.tell(&format!("starting {} load agents", self.plan.traffic.agents));
+        events.expect(self.estimate());
+        events.tell(format!("starting {} load agents", self.plan.traffic.agents));
         let agents = self.platform.agents(self.plan).await?;
         let collector = self.platform.collect(self.plan).await?;
         let before = self.plan.dependencies.len();
-        progress.tell(&format!("starting the guardian, and middle agents before {before} dependencies"));
+        events.tell(format!("starting the guardian, and middle agents before {before} dependencies"));
         let (middle, lead) = self.platform.interpose(self.plan, collector.pods()).await?;
         let prober = agents.probe(self.target.probes.clone(), collector.pods());
         agents.start(self.plan, self.target, LOAD_AT_MOST).await?;
 
         let own =
             Own { started, step_log: StepLog::default(), pulse: Pulse::start(Who::Validator, BEAT, now) };
-        let ran = Box::pin(self.steps(&agents, (&middle, &lead), &collector, &own, progress)).await;
-        let ran = self.back(ran, &middle, progress).await;
+        let ran = Box::pin(self.steps(&agents, (&middle, &lead), &collector, &own, events)).await;
+        let ran = self.back(ran, &middle, events).await;
         prober.abort();
         let stopped = stop(&agents).await;
-        progress.tell("fetching the evidence");
+        events.tell("fetching the evidence");
         let load = agents.evidence().await;
         let mut facts = self.target.facts.clone();
         facts.extend(own.step_log.facts().into_iter().chain(own.pulse.facts()));
@@ -136,9 +136,9 @@ impl<P: Platform> Experiment<'_, P> {
         (middle, lead): (&Interposition, &P::Lead),
         collector: &Collector,
         Own { started, step_log, pulse }: &Own,
-        progress: &mut Progress,
+        events: &Events,
     ) -> Result<Ended, Failure> {
-        progress.tell(&format!("baseline: load for {} s, nothing else", QUIET.as_secs()));
+        events.tell(format!("baseline: load for {} s, nothing else", QUIET.as_secs()));
         step_log.begin(Step::Baseline, QUIET);
         sleep(QUIET).await;
         step_log.end(Step::Baseline);
@@ -161,7 +161,7 @@ impl<P: Platform> Experiment<'_, P> {
             impatience: RwLock::default(),
         };
         tokio::select! {
-            ran = self.in_and_out(&context, &rollout, *started, progress) => ran,
+            ran = self.in_and_out(&context, &rollout, *started, events) => ran,
             lost = middle.lost() => Err(lost),
             changed = rollout.changed() => Err(changed),
         }
@@ -172,34 +172,34 @@ impl<P: Platform> Experiment<'_, P> {
         context: &RunContext<'_>,
         rollout: &P::Rollout,
         started: Millis,
-        progress: &mut Progress,
+        events: &Events,
     ) -> Result<Ended, Failure> {
-        if !rolls::roll_in(context, rollout, self.deadline, progress).await? {
+        if !rolls::roll_in(context, rollout, self.deadline, events).await? {
             return Ok(Ended::Early);
         }
-        preparation::run(context, progress).await?;
-        self.faults(context, progress).await?;
+        preparation::run(context, events).await?;
+        self.faults(context, events).await?;
         let (stays, why) = if self.keep {
             (Stays::Candidate, String::new())
         } else {
             let (stays, why) = interim::stays(context, self.header(started)).await;
             let what = if stays == Stays::Old { "the old template" } else { "the candidate's" };
-            progress.tell(&format!("the roll out brings {what}: {why}"));
+            events.tell(format!("the roll out brings {what}: {why}"));
             (stays, why)
         };
-        let complete = Box::pin(rolls::roll_out(context, rollout, stays, self.deadline, progress)).await?;
+        let complete = Box::pin(rolls::roll_out(context, rollout, stays, self.deadline, events)).await?;
         Ok(if complete { Ended::Whole((stays == Stays::Old).then_some(why)) } else { Ended::Early })
     }
 
-    async fn faults(&self, context: &RunContext<'_>, progress: &mut Progress) -> Result<(), Failure> {
+    async fn faults(&self, context: &RunContext<'_>, events: &Events) -> Result<(), Failure> {
         let pods = context.serving();
         context.direct(&pods).await?;
-        hang::run(context, &pods, progress).await?;
+        hang::run(context, &pods, events).await?;
         // What was let in before must not meet the next faults, nor be counted among what they met.
         sleep(BREATH).await;
-        degraded::run(context, progress).await?;
+        degraded::run(context, events).await?;
         sleep(BREATH).await;
-        progress.tell("dependencies are lost: one of each pod, then all, then the other one");
+        events.tell("dependencies are lost: one of each pod, then all, then the other one");
         // A pod was replaced meanwhile, if there is a collector to be gone.
         let pods = context.serving();
         loss::run(context, &pods).await?;
@@ -213,15 +213,15 @@ impl<P: Platform> Experiment<'_, P> {
         &self,
         ran: Result<Ended, Failure>,
         middle: &Interposition,
-        progress: &mut Progress,
+        events: &Events,
     ) -> Result<Option<String>, Failure> {
         if let Ok(Ended::Whole(taken_back)) = ran {
             return Ok(taken_back);
         }
         let back = if self.keep { Back::Clean } else { Back::Old };
         match self.platform.go_back(self.plan, back).await {
-            Ok(done) => done.iter().for_each(|line| progress.tell(line)),
-            Err(failure) => progress.tell(&format!("the way back: {failure}")),
+            Ok(done) => done.iter().for_each(|line| events.tell(line)),
+            Err(failure) => events.tell(format!("the way back: {failure}")),
         }
         middle.calm().await;
         ran.map(|_| None)

@@ -49,7 +49,7 @@ pub(crate) fn explain_rule(rule: &Rule) -> String {
 
 /// All there is to say of a check, as text.
 pub fn explain(check: &Check, languages: &[Language]) -> String {
-    let Check { id, slug, area, severity, why, how, remedy, rests_on, .. } = check;
+    let Check { id, slug, area, severity, why, how, remedy, rests_on, needs, .. } = check;
     let mut text = format!("{id} {slug} ({}, {severity})\n\n", area.name());
     let struck: Vec<&str> = rests_on.iter().map(|kind| kind.name()).collect();
     let kind = match id.as_bytes().get(4) {
@@ -64,6 +64,11 @@ pub fn explain(check: &Check, languages: &[Language]) -> String {
     line("why:", why);
     line("how:", how);
     line("remedy:", remedy);
+    let needs: Vec<&str> = needs.iter().map(|part| part.name()).collect();
+    if !needs.is_empty() {
+        let last = needs.last().copied().unwrap_or_default();
+        line("needs:", &format!("{} (validator run --part {last})", needs.join(", ")));
+    }
     if !struck.is_empty() {
         line(
             "struck:",

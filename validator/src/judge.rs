@@ -5,6 +5,7 @@ mod waivers;
 use crate::check::{Area, Case, Check, Finding, Outcome, Severity};
 use crate::config::Day;
 use crate::evidence::Evidence;
+use crate::plan::Part;
 use crate::report::{AreaLine, CheckLine, NotTested, Report, Verdict, WaiverLine};
 use crate::timeline::Timeline;
 
@@ -12,10 +13,8 @@ use crate::timeline::Timeline;
 /// that the same evidence has the same verdict on any other.
 pub fn judge(evidence: &Evidence, checks: &[&Check]) -> Report {
     let timeline = Timeline::new(evidence);
-    let (plan, day) = (timeline.plan(), Day::of(evidence.header.started));
-    let mut lines: Vec<CheckLine> =
-        checks.iter().map(|check| line(check, weight(&timeline, check), finding(&timeline, check))).collect();
-    let waivers = waivers::apply(plan, day, &mut lines);
+    let mut lines: Vec<CheckLine> = checks.iter().map(|check| line(&timeline, check)).collect();
+    let waivers = waivers::apply(timeline.plan(), Day::of(evidence.header.started), &mut lines);
     let areas: Vec<AreaLine> = Area::ALL.into_iter().map(|area| area_line(area, &lines)).collect();
     let verdict = verdict(&lines, &NotTested::new(&timeline), &waivers);
     Report::new(&timeline, verdict, areas, lines, waivers)
@@ -27,6 +26,24 @@ fn weight(timeline: &Timeline, check: &Check) -> Severity {
     if check.can_be_waived() { chosen } else { check.severity }
 }
 
+/// What a check found. What rests on parts of the experiment that were not done proves nothing; only a failure that showed
+/// without them is one.
+fn line(timeline: &Timeline, check: &Check) -> CheckLine {
+    let is_missing = |part: &Part| !timeline.plan().does(*part);
+    let weight = weight(timeline, check);
+    let missing: Vec<Part> = check.needs.iter().copied().filter(is_missing).collect();
+    if missing.is_empty() {
+        return CheckLine::new(check, weight, finding(timeline, check), missing);
+    }
+    let shown = (missing.len() < check.needs.len()).then(|| finding(timeline, check));
+    if let Some(failed) = shown.filter(|found| found.outcome == Outcome::Fail) {
+        return CheckLine::new(check, weight, failed, Vec::new());
+    }
+    let names: Vec<&str> = missing.iter().map(|part| part.name()).collect();
+    let told = format!("not selected: it needs {}", names.join(" and "));
+    CheckLine::new(check, weight, Finding::skipped(told), missing)
+}
+
 /// What a check found, without what falls into a disturbance of something that it rests on.
 fn finding(timeline: &Timeline, check: &Check) -> Finding {
     let disturbed = |case: &Case| {
@@ -36,14 +53,17 @@ fn finding(timeline: &Timeline, check: &Check) -> Finding {
     (check.judge)(timeline).strike(disturbed)
 }
 
-/// Severity decides: a failed blocker or major is NO-GO; a blocker without an answer is INCONCLUSIVE. What is called and
-/// not declared is a warning, and so is a waiver, whether it was needed or not. What weighs nothing changes nothing.
+/// Severity decides: a failed blocker or major is NO-GO; a blocker without an answer is INCONCLUSIVE. What was not selected
+/// is never GO as a whole. What is called and not declared is a warning, and so is a waiver, whether it was needed or not. What
+/// weighs nothing changes nothing.
 fn verdict(lines: &[CheckLine], not_tested: &NotTested, waivers: &[WaiverLine]) -> Verdict {
     let any = |wanted: &dyn Fn(&CheckLine) -> bool| lines.iter().any(wanted);
     if any(&|line| line.is_gating_failure()) {
         Verdict::NoGo
     } else if any(&|line| line.is_open_blocker()) {
         Verdict::Inconclusive
+    } else if any(&|line| !line.unselected.is_empty()) {
+        Verdict::GoInPart
     } else if !not_tested.systems.is_empty()
         || waivers.iter().any(WaiverLine::warns)
         || any(&CheckLine::warns)
@@ -62,15 +82,21 @@ fn area_line(area: Area, lines: &[CheckLine]) -> AreaLine {
         .or_else(|| mine.iter().find(|line| line.is_gating_failure()))
         .or_else(|| mine.iter().find(|line| line.is_open_blocker()))
         .or_else(|| mine.iter().find(|line| line.is_waived_proof()));
+    let gates = |line: &&&CheckLine| !line.unselected.is_empty() && line.severity.gates();
+    let unselected = mine.iter().filter(gates).count();
     let outcome = match decisive {
         Some(line) if line.is_gating_failure() => Outcome::Fail,
         Some(line) if line.is_open_blocker() => Outcome::Inconclusive,
         Some(_) => Outcome::Waived,
+        None if unselected > 0 => Outcome::Skipped,
         None => Outcome::Pass,
     };
-    let (reason, remedy) = match decisive {
-        Some(line) => (format!("{}: {}", line.id, line.finding.summary), Some(line.remedy.clone())),
-        None => (headline(&mine), None),
+    let (reason, remedy) = match (decisive, unselected) {
+        (Some(line), _) => (format!("{}: {}", line.id, line.finding.summary), Some(line.remedy.clone())),
+        (None, 0) => (headline(&mine), None),
+        (None, _) => {
+            (format!("{unselected} of {} checks were not selected; {}", mine.len(), headline(&mine)), None)
+        }
     };
     let alike = |line: &&&CheckLine| match outcome {
         Outcome::Waived => line.is_waived_proof(),
@@ -97,14 +123,17 @@ fn headline(mine: &[&CheckLine]) -> String {
     }
 }
 
-fn line(check: &Check, severity: Severity, finding: Finding) -> CheckLine {
-    CheckLine {
-        id: check.id.to_owned(),
-        slug: check.slug.to_owned(),
-        area: check.area,
-        severity,
-        remedy: check.remedy.to_owned(),
-        finding,
+impl CheckLine {
+    fn new(check: &Check, severity: Severity, finding: Finding, unselected: Vec<Part>) -> Self {
+        Self {
+            id: check.id.to_owned(),
+            slug: check.slug.to_owned(),
+            area: check.area,
+            severity,
+            remedy: check.remedy.to_owned(),
+            unselected,
+            finding,
+        }
     }
 }
 
@@ -117,7 +146,18 @@ mod tests {
 
     const fn check(rests_on: &'static [Kind], judge: fn(&Timeline) -> Finding) -> Check {
         let (area, severity) = (Area::Shutdown, Severity::Blocker);
-        Check { id: "GL-S999", slug: "s", area, severity, why: "", how: "", remedy: "", rests_on, judge }
+        Check {
+            id: "GL-S999",
+            slug: "s",
+            area,
+            severity,
+            why: "",
+            how: "",
+            remedy: "",
+            rests_on,
+            needs: &[],
+            judge,
+        }
     }
 
     const BRIEF: Check = check(&[Kind::Validator], |_| brief());

@@ -17,6 +17,7 @@ mod fail_over;
 mod in_force;
 mod origin;
 mod postgres;
+mod presence;
 mod protocol;
 mod proxy;
 mod redis;

@@ -1,4 +1,4 @@
-//! `validator operator`: asks for every candidate, and lays what was found into the status of its `GoLiveCheck` (ADR 15).
+//! `validator operator`: asks for every candidate, and lays what was found into the status of its `GoLiveCheck` (ADR 16).
 //!
 //! A run is an object with a Job of its own; the operator creates it, reads what it said, and can be killed at any moment.
 

@@ -1,11 +1,13 @@
 //! What a run is going to do, resolved from the target file and the objects found.
 
+mod part;
 mod pre_stop;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+pub use part::{Part, Reach};
 pub use pre_stop::PreStop;
 
 use crate::config::{Answer, Dependency, GoLiveCheck, GoLivePolicy, Limits, Probe, RequestSpec};
@@ -18,6 +20,9 @@ pub struct Plan {
     /// Where it runs.
     #[serde(default)]
     pub place: Place,
+    /// The parts of the experiment that are done.
+    #[serde(default = "Part::all")]
+    pub parts: BTreeSet<Part>,
     /// The deployment under test.
     pub target: TargetPlan,
     /// What every trace id of the run begins with: 8 hex digits, so that middle agents know them.
@@ -49,6 +54,13 @@ pub enum Waivers {
     Ignored,
 }
 
+impl Plan {
+    /// Whether a part of the experiment is done.
+    pub fn does(&self, part: Part) -> bool {
+        self.parts.contains(&part)
+    }
+}
+
 /// Where a target runs.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
@@ -65,7 +77,7 @@ const AGENTS: usize = 2;
 
 impl Plan {
     /// The plan for what the file declares and the cluster holds. `ports` are those that requests name, resolved;
-    /// `given` the names of headers that the command line adds.
+    /// `given` the names of headers that the command line adds. Every part is done unless the caller takes some out.
     pub fn new(
         check: &GoLiveCheck,
         target: TargetPlan,
@@ -77,6 +89,7 @@ impl Plan {
         Self {
             run: run.to_owned(),
             place: Place::Cluster,
+            parts: Part::all(),
             trace_prefix: format!("{:08x}", fastrand::u32(1..)),
             target,
             traffic: TrafficPlan {

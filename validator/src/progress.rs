@@ -5,8 +5,11 @@ use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use tokio::task::JoinHandle;
 
-/// Lines on stderr; silent with `--quiet`.
+use crate::events::{Event, Events};
+
+/// Lines on stderr.
 pub struct Progress {
     started: Instant,
     out: Output,
@@ -25,8 +28,33 @@ enum Output {
 }
 
 impl Progress {
+    /// Tells what is told to these events from now on, unless `quiet`; it has told everything when the task has ended, which
+    /// is after the last clone of them.
+    pub fn listen(quiet: bool) -> (Events, JoinHandle<()>) {
+        let (events, mut stream) = Events::stream();
+        let told = tokio::spawn(async move {
+            let mut progress = Self::new(quiet);
+            while let Some(event) = stream.recv().await {
+                progress.hear(event);
+            }
+            progress.settle();
+        });
+        (events, told)
+    }
+
+    fn hear(&mut self, event: Event) {
+        match event {
+            Event::Step(what) => self.tell(&what),
+            Event::Left(left) => self.expect(left),
+            Event::Settle(answer) => {
+                self.settle();
+                answer.send(()).ok(); // nobody waits any more
+            }
+        }
+    }
+
     /// Starts the clock.
-    pub fn new(quiet: bool) -> Self {
+    fn new(quiet: bool) -> Self {
         let out = if quiet {
             Output::Quiet
         } else if std::io::stderr().is_terminal() {
@@ -38,7 +66,7 @@ impl Progress {
     }
 
     /// Sets how long is left from now, as far as it can be known.
-    pub fn expect(&mut self, left: Duration) {
+    fn expect(&mut self, left: Duration) {
         self.expected = self.started.elapsed() + left;
         if let Output::Live(bar) = &self.out {
             bar.set_length(self.expected.as_secs().max(1));
@@ -46,7 +74,7 @@ impl Progress {
     }
 
     /// Takes the line that moves away: what follows is written by others too.
-    pub fn settle(&mut self) {
+    fn settle(&mut self) {
         if let Output::Live(bar) = &self.out {
             bar.finish_and_clear();
             self.out = Output::Lines;
@@ -54,7 +82,7 @@ impl Progress {
     }
 
     /// Tells of a step; the same words are told once.
-    pub fn tell(&mut self, what: &str) {
+    fn tell(&mut self, what: &str) {
         if what == self.last {
             return;
         }

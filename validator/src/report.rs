@@ -3,6 +3,7 @@
 mod catalogue;
 mod course;
 mod difference;
+mod expected;
 mod file;
 mod html;
 mod identity;
@@ -25,11 +26,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::{Area, Case, Finding, LOST, Outcome, Severity};
 use crate::exit::Exit;
+use crate::plan::Part;
 use crate::timeline::Timeline;
 
 pub use catalogue::catalogue;
 pub use course::Course;
 pub use difference::{Change, Difference, Direction};
+pub use expected::Expected;
 pub use file::{Destination, Format, ReportFile};
 pub use identity::Identity;
 pub use json::{SCHEMA, schema};
@@ -91,7 +94,7 @@ pub struct Report {
 pub struct NotTested {
     /// Systems that the target calls; one of them keeps the verdict at GO-WITH-WARNINGS.
     pub systems: Vec<String>,
-    /// What was left out for want of a declaration.
+    /// What was left out for want of a declaration, or of a selection.
     pub left_out: Vec<String>,
 }
 
@@ -109,7 +112,7 @@ pub struct RunTime {
 pub struct AreaLine {
     /// The area.
     pub area: Area,
-    /// Pass, fail or inconclusive.
+    /// Pass, fail or inconclusive; skipped where checks that gate were not selected.
     pub outcome: Outcome,
     /// Why.
     pub reason: String,
@@ -133,6 +136,9 @@ pub struct CheckLine {
     pub severity: Severity,
     /// What to change if it fails.
     pub remedy: String,
+    /// Parts of the experiment that it needs and that were not selected: it was not judged then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unselected: Vec<Part>,
     /// What was found.
     #[serde(flatten)]
     pub finding: Finding,
@@ -146,6 +152,8 @@ pub enum Verdict {
     Go,
     /// Every gating check passed; something else is worth a look.
     GoWithWarnings,
+    /// Every gating check of what was selected passed; nothing is known of the rest.
+    GoInPart,
     /// A gating check failed.
     NoGo,
     /// A blocker has no answer.
@@ -260,6 +268,7 @@ impl AreaLine {
             Outcome::Pass => ("[x]", "PASS"),
             Outcome::Fail => ("[ ]", "FAIL"),
             Outcome::Waived => ("[~]", "WAIVED"),
+            Outcome::Skipped => ("[-]", "IN PART"),
             _ => ("[?]", "INCONCLUSIVE"),
         }
     }
@@ -314,9 +323,18 @@ impl Verdict {
     /// The exit code that goes with it.
     pub fn exit(self) -> Exit {
         match self {
-            Self::Go | Self::GoWithWarnings => Exit::Success,
+            Self::Go | Self::GoWithWarnings | Self::GoInPart => Exit::Success,
             Self::NoGo => Exit::NoGo,
             Self::Inconclusive => Exit::Inconclusive,
+        }
+    }
+
+    /// What a deploy request is told.
+    pub fn status(self) -> &'static str {
+        match self {
+            Self::Go | Self::GoWithWarnings => "APPROVED",
+            Self::GoInPart => "APPROVED IN PART",
+            Self::NoGo | Self::Inconclusive => "BLOCKED",
         }
     }
 
@@ -331,6 +349,7 @@ impl fmt::Display for Verdict {
         f.pad(match self {
             Self::Go => "GO",
             Self::GoWithWarnings => "GO-WITH-WARNINGS",
+            Self::GoInPart => "GO-IN-PART",
             Self::NoGo => "NO-GO",
             Self::Inconclusive => "INCONCLUSIVE",
         })

@@ -120,8 +120,10 @@ fn standing(report: &Report, policy: &GoLivePolicy, (ended, today): (Day, Day)) 
             Standing::Unknown(format!("run {run} is inconclusive: {} {}", line.id, line.finding.summary))
         }
         // A report whose lines do not bear its verdict was not made by a validator.
-        None if report.checks.is_empty() || report.verdict == Verdict::Inconclusive => {
-            Standing::Unknown(format!("run {run} is inconclusive"))
+        None if report.checks.is_empty()
+            || matches!(report.verdict, Verdict::Inconclusive | Verdict::GoInPart) =>
+        {
+            Standing::Unknown(format!("run {run} is no run of the whole: {}", report.verdict))
         }
         None if ended > today.after(1) => {
             Standing::Unknown(format!("run {run} ended on {ended}, which is still to come"))

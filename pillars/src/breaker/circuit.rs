@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::gate::{Gate, Pass, Refusal, Settled};
@@ -23,6 +24,8 @@ pub(super) struct Circuit {
     /// When a trial closed it for the last time, in nanoseconds; zero if that never happened.
     closed_at: AtomicU64,
     pub(super) tally: Tally,
+    /// Where calls at a time are bounded.
+    pub(super) places: Option<Semaphore>,
 }
 
 /// The right to make one call, since when, and whether its outcome was recorded; otherwise the call was dropped.
@@ -37,7 +40,8 @@ impl Circuit {
         let judge = Judge::new(&config);
         let gate = Gate::closed(Machine::new(config.open_for));
         let (started, closed_at, tally) = (Instant::now(), AtomicU64::new(0), Tally::default());
-        Self { name, config, started, judge, gate, closed_at, tally }
+        let places = config.most_at_a_time.map(Semaphore::new);
+        Self { name, config, started, judge, gate, closed_at, tally, places }
     }
 
     pub(super) fn name(&self) -> &str {

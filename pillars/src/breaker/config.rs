@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 use crate::Invalid;
 
 /// Settings of a circuit. The defaults are those of the contract: 50 % of the calls of 10 s, ten of them at least, a
@@ -9,6 +11,8 @@ pub struct Config {
     pub(super) error_rate: f64,
     pub(super) window: Duration,
     pub(super) min_calls: u64,
+    pub(super) failures_in_a_row: Option<u32>,
+    pub(super) most_at_a_time: Option<usize>,
     pub(super) deadline: Duration,
     slow_after: Option<Duration>,
     pub(super) open_for: Duration,
@@ -26,6 +30,8 @@ impl Default for Config {
             error_rate: 0.5,
             window: Duration::from_secs(10),
             min_calls: 10,
+            failures_in_a_row: None,
+            most_at_a_time: None,
             deadline: Duration::from_secs(3),
             slow_after: None,
             open_for: Duration::from_secs(30),
@@ -50,6 +56,20 @@ impl Config {
     #[must_use]
     pub fn min_calls(self, count: u64) -> Self {
         Self { min_calls: count, ..self }
+    }
+
+    /// Opens after so many failures without a success between them as well, however few calls there are; not by default. With
+    /// an `error_rate` of 1 and many `min_calls` it is the only reason. At least 1.
+    #[must_use]
+    pub fn failures_in_a_row(self, count: u32) -> Self {
+        Self { failures_in_a_row: Some(count), ..self }
+    }
+
+    /// Calls that may run at a time; more are not made ([`CallError::Full`](super::CallError::Full)) and count as nothing, so that a
+    /// dependency that is slow does not take all the room that its users have. Without limit by default; at least 1.
+    #[must_use]
+    pub fn most_at_a_time(self, count: usize) -> Self {
+        Self { most_at_a_time: Some(count), ..self }
     }
 
     /// Time after which a call is dropped and counts as failed, waiting for a connection included.
@@ -79,6 +99,12 @@ impl Config {
         if self.min_calls == 0 {
             return Err(Invalid::new("min_calls", self.min_calls, "at least 1"));
         }
+        if self.failures_in_a_row == Some(0) {
+            return Err(Invalid::new("failures_in_a_row", 0, "at least 1"));
+        }
+        if !self.most_at_a_time.is_none_or(|count| (1..=Semaphore::MAX_PERMITS).contains(&count)) {
+            return Err(Invalid::new("most_at_a_time", self.most_at_a_time, "at least 1"));
+        }
         if self.window < SHORTEST_WINDOW {
             return Err(Invalid::new("window", self.window, format!("at least {SHORTEST_WINDOW:?}")));
         }
@@ -103,6 +129,8 @@ mod tests {
         assert_eq!(setting(Config::default().error_rate(0.0)), Err("error_rate"));
         assert_eq!(setting(Config::default().error_rate(f64::NAN)), Err("error_rate"));
         assert_eq!(setting(Config::default().min_calls(0)), Err("min_calls"));
+        assert_eq!(setting(Config::default().failures_in_a_row(0)), Err("failures_in_a_row"));
+        assert_eq!(setting(Config::default().most_at_a_time(0)), Err("most_at_a_time"));
         assert_eq!(setting(Config::default().deadline(Duration::ZERO)), Err("deadline"));
         assert_eq!(setting(Config::default().deadline(Duration::MAX)), Err("deadline"));
         assert_eq!(setting(Config::default().open_for(Duration::MAX)), Err("open_for"));

@@ -1,5 +1,6 @@
 use super::gate::{Gate, Pass, Settled};
 use super::machine::Machine;
+use super::row::Row;
 use super::state::Epoch;
 use super::window::Window;
 use super::{Class, Config, State};
@@ -9,6 +10,7 @@ pub(super) struct Judge {
     window: Window,
     min_calls: u64,
     error_rate: f64,
+    row: Option<Row>,
 }
 
 impl Judge {
@@ -17,6 +19,7 @@ impl Judge {
             window: Window::new(config.window.as_nanos() as u64),
             min_calls: config.min_calls,
             error_rate: config.error_rate,
+            row: config.failures_in_a_row.map(Row::new),
         }
     }
 
@@ -33,6 +36,7 @@ impl Judge {
     ) -> Settled {
         if class == Class::Success && gate.is_counting(&pass) {
             self.window.add(pass.generation, now, false);
+            self.row.iter().for_each(Row::succeeded);
             return Settled::Counted;
         }
         gate.settle(pass, |machine, epoch| Some((self.decide(machine, epoch, class, now)?, open_until)))
@@ -44,7 +48,12 @@ impl Judge {
             (_, Class::NotCounted) | (State::Open | State::ForcedOpen | State::Disabled, _) => return None,
             (State::Closed | State::MetricsOnly, _) => {
                 self.window.add(epoch.generation, now, class == Class::Failure);
-                if class == Class::Success || !self.trips(epoch.generation, now) {
+                if class == Class::Success {
+                    self.row.iter().for_each(Row::succeeded);
+                    return None;
+                }
+                let in_a_row = self.row.as_ref().is_some_and(|row| row.failed(epoch.generation));
+                if !in_a_row && !self.trips(epoch.generation, now) {
                     return None;
                 }
                 if epoch.state == State::MetricsOnly {

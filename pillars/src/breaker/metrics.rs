@@ -69,6 +69,12 @@ impl Collector for Metrics {
             let labels = [("breaker", circuit.name())];
             put(family.encode_family(&labels)?, circuit.tally.not_permitted_calls())?;
         }
+        let help = "Calls that were not made because as many as may were under way";
+        let mut family = encoder.encode_descriptor("breaker_full", help, None, counter)?;
+        for circuit in circuits.iter() {
+            let labels = [("breaker", circuit.name())];
+            put(family.encode_family(&labels)?, circuit.tally.full_calls())?;
+        }
         let help = "Openings that metrics_only withheld";
         let mut family = encoder.encode_descriptor("breaker_withheld_openings", help, None, counter)?;
         for circuit in circuits.iter() {

@@ -22,6 +22,7 @@ pub(super) enum Outcome {
 pub(super) struct Tally {
     calls: [AtomicU64; Outcome::ALL.len()],
     not_permitted: AtomicU64,
+    full: AtomicU64,
     withheld: AtomicU64,
     transitions: [[AtomicU64; State::ALL.len()]; State::ALL.len()],
 }
@@ -34,6 +35,10 @@ impl Tally {
 
     pub(super) fn not_permitted(&self) {
         self.not_permitted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn full(&self) {
+        self.full.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn withheld(&self) {
@@ -50,6 +55,10 @@ impl Tally {
 
     pub(super) fn not_permitted_calls(&self) -> u64 {
         self.not_permitted.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn full_calls(&self) -> u64 {
+        self.full.load(Ordering::Relaxed)
     }
 
     pub(super) fn withheld_openings(&self) -> u64 {

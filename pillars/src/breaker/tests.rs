@@ -260,3 +260,29 @@ async fn neither_a_call_nor_a_refusal_allocates() {
     let open = allocation_counter::measure(|| (0..1_000).for_each(|_| once(Ok(()))));
     assert_eq!((open.count_total, open.bytes_total), (0, 0), "{open:?}");
 }
+
+#[tokio::test]
+async fn failures_in_a_row_open_long_before_there_are_enough_calls() {
+    let breaker = breaker(Config::default().failures_in_a_row(3));
+    calls(&breaker, 2, || FAILED).await;
+    calls(&breaker, 1, || Ok(())).await;
+    calls(&breaker, 2, || FAILED).await;
+    assert_eq!(breaker.state(), State::Closed);
+    calls(&breaker, 1, || FAILED).await;
+    assert_eq!(breaker.state(), State::Open);
+}
+
+#[tokio::test]
+async fn a_call_too_many_is_not_made_and_counts_as_nothing() {
+    let metrics = Metrics::default();
+    let breaker = watched(&metrics, Config::default().most_at_a_time(1));
+    let mut first = Box::pin(breaker.call(pending::<Result<(), Fault>>()));
+    assert!(futures_util::poll!(&mut first).is_pending());
+    let second = breaker.call(async { panic!("made") as Result<(), Fault> }).await;
+    assert!(matches!(second, Err(CallError::Full)));
+    drop(first);
+    assert!(breaker.call(async { Ok::<_, Fault>(()) }).await.is_ok(), "a place is given back");
+    let text = scrape(&metrics);
+    assert!(text.contains("breaker_full_total{breaker=\"test\"} 1\n"), "{text}");
+    assert!(text.contains("outcome=\"success\"} 1\n") && text.contains("outcome=\"failure\"} 0\n"), "{text}");
+}

@@ -1,5 +1,5 @@
 use super::logs::LogFormat;
-use super::{Config, semconv};
+use super::{Config, Protocol, semconv};
 use crate::flags::ratio;
 
 /// Settings of traces and logs. The `OTEL_` ones mean what the OpenTelemetry specification says; those that the SDK
@@ -8,7 +8,7 @@ use crate::flags::ratio;
 #[command(next_help_heading = "Telemetry")]
 #[group(skip)]
 pub struct Args {
-    /// Full URL for traces, as in http://collector:4318/v1/traces; wins over OTEL_EXPORTER_OTLP_*; none set, no export
+    /// Full URL for traces, as in http://collector:4318/v1/traces, or http://collector:4317 over gRPC; wins over OTEL_EXPORTER_OTLP_*; none set, no export
     #[arg(long, env = "OTEL_ENDPOINT")]
     pub otel_endpoint: Option<String>,
     /// Full URL for traces, standard variable
@@ -17,6 +17,12 @@ pub struct Args {
     /// Base URL of the collector, standard variable; `/v1/traces` is added
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
     pub otel_exporter_otlp_endpoint: Option<String>,
+    /// `http/protobuf` or `grpc`, standard variables [default: `grpc` on port 4317]
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")]
+    pub otel_exporter_otlp_traces_protocol: Option<String>,
+    /// The same for all signals
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_PROTOCOL")]
+    pub otel_exporter_otlp_protocol: Option<String>,
     /// `none` exports no traces
     #[arg(long, env = "OTEL_TRACES_EXPORTER")]
     pub otel_traces_exporter: Option<String>,
@@ -89,6 +95,7 @@ impl Args {
             .sample_ratio(self.sample_ratio)
             .remote_sampled_per_second(self.remote_sampled_per_second)
             .query_values(self.trace_query_values)
+            .protocol(endpoint.as_deref().map_or(Protocol::HttpProtobuf, |url| self.protocol_to(url)))
             .attribute(semconv::SERVICE_INSTANCE_ID, self.instance());
         let config = texts.into_iter().fold(config, |config, (text, setter)| match set(text) {
             Some(text) => setter(config, text.to_owned()),
@@ -121,7 +128,35 @@ impl Args {
         set(self.otel_endpoint.as_ref())
             .or_else(|| set(self.otel_exporter_otlp_traces_endpoint.as_ref()))
             .map(str::to_owned)
-            .or_else(|| base().map(|base| format!("{}/v1/traces", base.trim_end_matches('/'))))
+            .or_else(|| base().map(|base| self.of_base(base)))
+    }
+
+    /// Over gRPC there is no path.
+    fn of_base(&self, base: &str) -> String {
+        match self.protocol_to(base) {
+            Protocol::Grpc => base.to_owned(),
+            Protocol::HttpProtobuf => format!("{}/v1/traces", base.trim_end_matches('/')),
+        }
+    }
+
+    /// How spans are sent to `endpoint`: as the variables say, or else as its port does. A name that is none of the protocols
+    /// here is passed over, as [`Args::unknown_protocol`] tells.
+    fn protocol_to(&self, endpoint: &str) -> Protocol {
+        match self.protocol_name() {
+            Some(GRPC) => Protocol::Grpc,
+            None if port_of(endpoint) == Some(GRPC_PORT) => Protocol::Grpc,
+            _ => Protocol::HttpProtobuf,
+        }
+    }
+
+    /// The protocol that was asked for, if it is none of those that there are.
+    pub fn unknown_protocol(&self) -> Option<&str> {
+        self.protocol_name().filter(|name| ![GRPC, HTTP].contains(name))
+    }
+
+    fn protocol_name(&self) -> Option<&str> {
+        set(self.otel_exporter_otlp_traces_protocol.as_ref())
+            .or_else(|| set(self.otel_exporter_otlp_protocol.as_ref()))
     }
 
     /// What is logged.
@@ -133,6 +168,14 @@ impl Args {
     pub fn instance(&self) -> &str {
         set(self.pod_name.as_ref()).or_else(|| set(self.hostname.as_ref())).unwrap_or(FALLBACK_INSTANCE)
     }
+}
+
+const GRPC: &str = "grpc";
+const HTTP: &str = "http/protobuf";
+const GRPC_PORT: u16 = 4317;
+
+fn port_of(url: &str) -> Option<u16> {
+    url.parse::<http::Uri>().ok()?.port_u16()
 }
 
 /// The specification treats an empty variable as one that is not set.
@@ -163,6 +206,23 @@ mod tests {
         assert_eq!(endpoint(&["--otel-endpoint="]), None);
         assert_eq!(endpoint(&[base]).as_deref(), Some("http://base:4318/v1/traces"));
         assert_eq!(endpoint(&[base, "--otel-endpoint=http://own/x"]).as_deref(), Some("http://own/x"));
+    }
+
+    #[test]
+    fn the_protocol_is_the_one_that_is_named_or_else_that_of_the_port() {
+        let protocol = |flags: &[&str]| {
+            let args = Cli::parse_from([&["users"], flags].concat()).args;
+            let endpoint = args.traces_endpoint().expect("one is set");
+            (args.protocol_to(&endpoint), endpoint)
+        };
+        let base = "--otel-exporter-otlp-endpoint=https://base:4317";
+        assert_eq!(protocol(&[base]), (Protocol::Grpc, "https://base:4317".to_owned()));
+        let http = "--otel-exporter-otlp-protocol=http/protobuf";
+        let endpoint = "https://base:4317/v1/traces".to_owned();
+        assert_eq!(protocol(&[base, http]), (Protocol::HttpProtobuf, endpoint));
+        let own = "--otel-endpoint=http://own:4318/v1/traces";
+        assert_eq!(protocol(&[own]).0, Protocol::HttpProtobuf);
+        assert_eq!(protocol(&[own, "--otel-exporter-otlp-traces-protocol=grpc"]).0, Protocol::Grpc);
     }
 
     #[test]

@@ -27,6 +27,7 @@ where
     let sampled = dynamic_filter_fn(|_, _| is_sampled()).with_max_level_hint(LevelFilter::INFO);
     tracing_opentelemetry::layer()
         .with_tracer(tracer)
+        .with_target(false)
         .with_location(false)
         .with_threads(false)
         .with_tracked_inactivity(false)

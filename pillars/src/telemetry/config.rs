@@ -7,6 +7,7 @@ use crate::Invalid;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     pub(super) endpoint: Option<String>,
+    pub(super) protocol: Protocol,
     pub(super) propagators: Option<String>,
     pub(super) sampler: Option<String>,
     pub(super) sampler_arg: Option<String>,
@@ -16,6 +17,15 @@ pub struct Config {
     pub(super) query_values: bool,
     pub(super) name: Name,
     pub(super) attributes: Vec<KeyValue>,
+}
+
+/// How spans are sent to a collector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// OTLP over HTTP with protobuf, the one of port 4318.
+    HttpProtobuf,
+    /// OTLP over gRPC, the one of port 4317; needs the cargo feature `otlp-full`, as does `https`.
+    Grpc,
 }
 
 /// What the service is called in traces.
@@ -33,6 +43,7 @@ impl Config {
     pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
         Self {
             endpoint: None,
+            protocol: Protocol::HttpProtobuf,
             propagators: None,
             sampler: None,
             sampler_arg: None,
@@ -44,10 +55,16 @@ impl Config {
         }
     }
 
-    /// Full URL that spans are sent to, OTLP over HTTP, as in `http://collector:4318/v1/traces`.
+    /// Full URL that spans are sent to, as in `http://collector:4318/v1/traces`, or, over gRPC, `http://collector:4317`.
     #[must_use]
     pub fn endpoint(self, url: impl Into<String>) -> Self {
         Self { endpoint: Some(url.into()), ..self }
+    }
+
+    /// How they are sent; over HTTP by default.
+    #[must_use]
+    pub fn protocol(self, protocol: Protocol) -> Self {
+        Self { protocol, ..self }
     }
 
     /// Comma-separated list of `tracecontext`, `baggage`, `none`.

@@ -59,7 +59,7 @@ pub(super) fn start(
         .span_builder(name)
         .with_kind(SpanKind::Server)
         .with_attributes(attributes(request, query, method, route));
-    RootSpan::enter(parent.with_span(tracer.build_with_context(builder, parent)))
+    RootSpan::enter(&parent.with_span(tracer.build_with_context(builder, parent)))
 }
 
 fn attributes(

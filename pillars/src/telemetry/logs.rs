@@ -9,7 +9,7 @@ mod metrics;
 
 use std::fmt;
 
-use tracing::Subscriber;
+use tracing::{Metadata, Subscriber};
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 pub use tracing_subscriber::EnvFilter;
 use tracing_subscriber::Layer;
@@ -73,14 +73,18 @@ impl Logs {
             LogFormat::Json => lines.event_format(JsonLine).boxed(),
             LogFormat::Text => lines.with_ansi(false).map_event_format(TextLine).boxed(),
         };
-        // Lines are made of events; a span that no layer wants is not even made.
-        lines.with_filter(self.filter.clone().and(filter_fn(|metadata| metadata.is_event())))
+        lines.with_filter(self.filter.clone().and(filter_fn(is_line)))
     }
 
     /// Lines that nobody took in time, so far.
     pub fn dropped(&self) -> u64 {
         self.writer.error_counter().dropped_lines() as u64
     }
+}
+
+/// Lines are made of events; a span that no layer wants is not even made.
+fn is_line(metadata: &Metadata<'_>) -> bool {
+    metadata.is_event()
 }
 
 impl fmt::Debug for Logs {

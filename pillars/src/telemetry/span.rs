@@ -49,9 +49,8 @@ pub(super) struct RootSpan(Context);
 
 impl RootSpan {
     /// The context of what happens inside of the span that `context` holds.
-    pub(super) fn enter(context: Context) -> Context {
-        let root = Self(context.clone());
-        context.with_value(root)
+    pub(super) fn enter(context: &Context) -> Context {
+        context.with_value(Self(context.clone()))
     }
 }
 

@@ -1,4 +1,3 @@
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,14 +9,11 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use opentelemetry::KeyValue;
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use golive_pillars::telemetry::{ClientSpan, Telemetry, semconv};
 
 const BODY_LIMIT: usize = 1024 * 1024;
-/// An eighth of the room for requests (`MAX_IN_FLIGHT`).
-const MOST_CALLS: usize = 128;
 /// Shorter than any server keeps an idle connection, so that we never use one that is just being closed.
 const POOL_IDLE: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -33,8 +29,6 @@ pub struct Orders {
     port: i64,
     deadline: Duration,
     breaker: Breaker,
-    /// Calls at a time: while the service is slow, it is not to take all the room that there is for requests.
-    places: Arc<Semaphore>,
     client: Client<HttpConnector, Empty<Bytes>>,
     telemetry: Telemetry,
 }
@@ -76,7 +70,6 @@ impl Orders {
             port: base.port_u16().map_or(80, i64::from),
             deadline,
             breaker,
-            places: Arc::new(Semaphore::new(MOST_CALLS)),
             client,
             telemetry,
         }
@@ -89,9 +82,6 @@ impl Orders {
 
     /// The body that the service has for this user, as it is.
     pub async fn of_user(&self, id: i64) -> Result<Bytes, OrdersError> {
-        let Ok(_place) = self.places.try_acquire() else {
-            return Err(OrdersError::Unavailable { retry_after: None });
-        };
         self.breaker.call(self.ask(id)).await.map_err(|error| match error {
             CallError::NotPermitted { retry_after } => {
                 OrdersError::Unavailable { retry_after: Some(retry_after) }

@@ -60,6 +60,7 @@ fn check(received: &Received) {
     }
     let required: &[&str] = match received.span.kind() {
         SpanKind::Server => &["http.request.method", "url.path", "url.scheme", "http.response.status_code"],
+        SpanKind::Internal => &[],
         _ if received.text("db.system.name").is_some() => &["db.operation.name", "db.namespace"],
         _ => &["http.request.method", "url.full", "server.address", "server.port"],
     };

@@ -7,7 +7,9 @@ use http::{HeaderMap, Method};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 
-use super::harness::{Answer, Collector, Mode, Service, World, eventually, free_port, request, seconds};
+use super::harness::{
+    Answer, Collector, Mode, Received, Service, World, encrypted, eventually, free_port, request, seconds,
+};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const CALLER: &str = "b7ad6b7169203331";
@@ -132,14 +134,16 @@ async fn failures_are_marked_and_their_logs_carry_the_trace() {
     let users = world.ready(&[("OTEL_ENDPOINT", &collector.url), ("OTEL_BSP_SCHEDULE_DELAY", "100")]).await;
     world.postgres.set(Mode::Refuse);
     assert_eq!(get_in_trace(&users, "/api/users/3", "01").await.status, 503);
-    let spans = collector.trace(TRACE, 3).await;
+    let spans = collector.trace(TRACE, 4).await;
     let server = spans.iter().find(|each| each.span.kind() == SpanKind::Server).unwrap();
     assert_eq!(server.integer("http.response.status_code"), Some(503));
     assert_eq!(server.text("error.type").as_deref(), Some("503"));
     assert_eq!(server.text("app.cache.outcome").as_deref(), Some("miss"));
-    for each in spans.iter().filter(|each| each.span.name != "GET") {
+    let look_up = |each: &&Received| each.span.kind() == SpanKind::Internal;
+    for each in spans.iter().filter(|each| each.span.name != "GET" && !look_up(each)) {
         assert_eq!(each.span.status.clone().unwrap().code(), StatusCode::Error, "{each:?}");
     }
+    eventually("a line", async || users.log().contains("request failed")).await;
     let log = users.log();
     let line = log.lines().find(|line| line.contains("request failed")).expect("a line");
     assert!(line.contains(&format!(r#""trace_id":"{TRACE}""#)), "{line}");
@@ -160,7 +164,31 @@ async fn the_last_spans_are_flushed_before_the_exit() {
     assert_eq!(get_in_trace(&users, "/api/users/3", "01").await.status, 200);
     assert!(collector.all().is_empty(), "the batch is not due for a minute");
     assert_eq!(users.ended().await.0.code(), Some(0));
-    assert_eq!(collector.trace(TRACE, 3).await.len(), 3);
+    assert_eq!(collector.trace(TRACE, 4).await.len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn spans_are_sent_over_http_and_grpc_plain_and_encrypted() {
+    let (world, servers) = (World::new().await, encrypted());
+    for certificate in [None, Some(servers)] {
+        let collector = Collector::of_every_protocol(certificate).await;
+        for (number, protocol) in ["http/protobuf", "grpc"].into_iter().enumerate() {
+            let settings = [
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.base.as_str()),
+                ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
+                ("OTEL_EXPORTER_OTLP_CERTIFICATE", servers.authority.to_str().unwrap()),
+                // What is there at the end is flushed.
+                ("OTEL_BSP_SCHEDULE_DELAY", "3600000"),
+                ("SEED_USERS", "5"),
+            ];
+            let mut service = world.ready(&settings).await;
+            assert_eq!(get_in_trace(&service, "/api/users/1", "01").await.status, 200);
+            service.signal("TERM");
+            assert_eq!(service.ended().await.0.code(), Some(0), "{protocol}: {}", service.log());
+            // The request, the look-up and its statement, of each protocol so far.
+            assert!(collector.all().len() >= 3 * (number + 1), "{protocol}: {}", service.log());
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,6 +14,7 @@ pub(super) const CHECK: Check = Check {
     how: "The median of all requests through the Service with the middle agents, held against the median before they stood there: half a millisecond more, or a tenth of it.",
     remedy: "Run again on calmer nodes.",
     rests_on: &[],
+    needs: &[],
     judge,
 };
 

@@ -14,6 +14,7 @@ pub(super) const CHECK: Check = Check {
     how: "Reads spec.dependencies of the target file.",
     remedy: "Add breaker: { errorRate, window, minCalls, deadline, openFor, trials } to the dependency.",
     rests_on: &[],
+    needs: &[],
     judge,
 };
 

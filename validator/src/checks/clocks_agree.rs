@@ -14,6 +14,7 @@ pub(super) const CHECK: Check = Check {
     how: "Each agent's clock is measured before and after the load through the port-forward; half of the shortest round trip is the uncertainty.",
     remedy: "Run again on calmer nodes.",
     rests_on: &[],
+    needs: &[],
     judge,
 };
 

@@ -16,6 +16,7 @@ pub(super) const CHECK: Check = Check {
     how: "Finds the PodDisruptionBudget that selects the pods and reads how many may leave at full strength.",
     remedy: "Add a PodDisruptionBudget with maxUnavailable: 1.",
     rests_on: &[],
+    needs: &[],
     judge,
 };
 

@@ -3,6 +3,7 @@
 use crate::check::{Area, Check, Finding, Severity};
 use crate::config::{Dependency, Protocol};
 use crate::evidence::{Fault, FaultFact, Millis, Step};
+use crate::plan::Part;
 use crate::timeline::{PodLife, Timeline, Unmeasured};
 
 /// The check.
@@ -15,11 +16,15 @@ pub(super) const CHECK: Check = Check {
     how: "Each fault on a pod that was alive must have met a statement, a byte or a connection: within the policy's time, a trial, a hold or a collector's within their own. Where calls had stopped before it, since the circuit was open from what had been done to the dependency before, a loss has nothing to touch: that is told. Of degraded dependencies the checks that rest on a fault say so themselves.",
     remedy: "Raise the rate, so that every pod calls every dependency; look at GL-E108.",
     rests_on: &[],
+    needs: &[],
     judge,
 };
 
 /// Steps and faults are written down by different clocks, known to some milliseconds.
 const CLOCKS_MS: Millis = 500;
+
+/// Parts whose faults are looked at here.
+const LOOKED_AT: [Part; 3] = [Part::Hang, Part::Collector, Part::Loss];
 
 fn judge(timeline: &Timeline) -> Finding {
     measure(timeline).unwrap_or_else(Finding::from)
@@ -39,6 +44,9 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     let is_broken = |d: &Dependency| d.breaker.is_some() || d.protocol != Protocol::Http;
     if !timeline.plan().dependencies.iter().any(is_broken) {
         return Err(Unmeasured::NotDeclared("nothing that is declared is broken by any step".into()));
+    }
+    if all.is_empty() && !LOOKED_AT.iter().any(|part| timeline.plan().does(*part)) {
+        return Err(Unmeasured::NotDeclared("no part was selected whose faults are looked at here".into()));
     }
     if all.is_empty() {
         return Err(Unmeasured::NotSeen("no fault was made".into()));

@@ -14,6 +14,7 @@ pub(super) const CHECK: Check = Check {
     how: "terminationGracePeriodSeconds must cover what the service needed in the rolls, from the deletion (its preStop hook included) to the end of the container that serves, and the kubelet's margin of 2 s. Where no end was seen, the declared preStop sleep, the policy's shutdown budget and the same margin. With a candidate of another image only the ends of its own pods, in the roll out, are judged.",
     remedy: "Raise terminationGracePeriodSeconds, or shorten preStop or the drain.",
     rests_on: &[Kind::Load, Kind::Watch, Kind::Validator, Kind::Agent, Kind::Target, Kind::Clock],
+    needs: &[],
     judge,
 };
 

@@ -13,6 +13,7 @@ pub(super) const CHECK: Check = Check {
     how: "Watches the agents themselves and what is spoken through them.",
     remedy: "Run again; let the target speak without TLS to the middle agent.",
     rests_on: &[],
+    needs: &[],
     judge,
 };
 

@@ -15,6 +15,7 @@ pub(super) const CHECK: Check = Check {
     how: "Reads livenessProbe of the container that serves: the one with the port that the Service leads to, not a sidecar; or of one beside it that asks this very port.",
     remedy: "Declare a livenessProbe for the container that serves, such as httpGet /health.",
     rests_on: &[],
+    needs: &[],
     judge,
 };
 

@@ -14,6 +14,7 @@ pub(super) const CHECK: Check = Check {
     how: "Watches the condition DisruptionTarget of every pod, and the Deployment's template and replicas, which the run itself changes in the rolls alone, or never.",
     remedy: "Run again when no node is being drained, and with releases and the autoscaler at rest.",
     rests_on: &[],
+    needs: &[],
     judge,
 };
 

@@ -24,6 +24,7 @@ pub(super) const CHECK: Check = Check {
         Kind::Watch,
         Kind::Clock,
     ],
+    needs: &[],
     judge,
 };
 

@@ -21,6 +21,7 @@ pub(super) const CHECK: Check = Check {
         Kind::Target,
         Kind::Clock,
     ],
+    needs: &[],
     judge,
 };
 

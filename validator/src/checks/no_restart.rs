@@ -13,6 +13,7 @@ pub(super) const CHECK: Check = Check {
     how: "Watches restartCount of every container and native sidecar, each against its own count at first sight. A restart of a container that does not serve is a warning with its name: what it costs users is in GL-S201.",
     remedy: "Read the previous container's log: kubectl logs --previous.",
     rests_on: &[Kind::Load, Kind::Validator, Kind::Agent, Kind::Dependency, Kind::Target, Kind::Clock],
+    needs: &[],
     judge,
 };
 

@@ -2,6 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{FaultFact, Histogram, Millis};
+use crate::plan::Part;
 use crate::timeline::{Fallback, Kind, Timeline, Unmeasured};
 
 /// The check.
@@ -22,6 +23,7 @@ pub(super) const CHECK: Check = Check {
         Kind::Target,
         Kind::Clock,
     ],
+    needs: &[Part::Collector],
     judge,
 };
 

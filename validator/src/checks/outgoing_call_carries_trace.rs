@@ -17,6 +17,7 @@ pub(super) const CHECK: Check = Check {
     how: "For each client span of a sampled request that is no database call, the middle agent before the HTTP dependency must have seen a request with the same trace id and this span as parent; every request it saw must carry a trace id.",
     remedy: "Inject traceparent (W3C Trace Context) into every outgoing request, from the client span's context.",
     rests_on: &[Kind::Load, Kind::Agent, Kind::Record, Kind::Content, Kind::Dependency, Kind::Target],
+    needs: &[],
     judge,
 };
 

@@ -13,6 +13,7 @@ pub(super) const CHECK: Check = Check {
     how: "Sums spec.replicas of the deployment's replica sets at every event.",
     remedy: "Look for a second controller or autoscaler that changes the deployment.",
     rests_on: &[Kind::Watch, Kind::Validator, Kind::Target, Kind::Clock],
+    needs: &[],
     judge,
 };
 

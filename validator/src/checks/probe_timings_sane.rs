@@ -14,6 +14,7 @@ pub(super) const CHECK: Check = Check {
     how: "Reads the probes of the container that serves, the defaults of Kubernetes filled in: readiness must give up within 30 s, liveness not sooner than readiness. That both ask the same endpoint is told: whether it harms is for GL-H206.",
     remedy: "Follow the chart's values: readiness every 5 s, 2 failures; liveness every 10 s, 3 failures.",
     rests_on: &[],
+    needs: &[],
     judge,
 };
 

@@ -3,6 +3,7 @@
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::config::Probe;
 use crate::evidence::{FaultFact, Millis, ProbeTarget, Step};
+use crate::plan::Part;
 use crate::timeline::{Act, Kind, Loss, Timeline, Unmeasured};
 
 /// The check.
@@ -25,6 +26,7 @@ pub(super) const CHECK: Check = Check {
         Kind::Target,
         Kind::Clock,
     ],
+    needs: &[Part::Loss],
     judge,
 };
 

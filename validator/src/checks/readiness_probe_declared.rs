@@ -14,6 +14,7 @@ pub(super) const CHECK: Check = Check {
     how: "Reads readinessProbe of the container that serves: the one with the port that the Service leads to, not a sidecar; or of one beside it that asks this very port.",
     remedy: "Declare a readinessProbe for the container that serves, such as httpGet /ready.",
     rests_on: &[],
+    needs: &[],
     judge,
 };
 

@@ -2,6 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::ProbeTarget;
+use crate::plan::Part;
 use crate::timeline::{Act, Circuit, Kind, Timeline, Unmeasured};
 
 /// The check.
@@ -25,6 +26,7 @@ pub(super) const CHECK: Check = Check {
         Kind::Target,
         Kind::Clock,
     ],
+    needs: &[Part::Hang],
     judge,
 };
 

@@ -2,6 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{Fault, Millis, Step, TrialEnd};
+use crate::plan::Part;
 use crate::timeline::{Kind, Timeline, Unmeasured};
 
 /// The check.
@@ -11,14 +12,18 @@ pub(super) const CHECK: Check = Check {
     area: Area::Breaker,
     severity: Severity::Major,
     why: "All pods that reconnect and repeat at once take down what has just come up.",
-    how: "In the 10 s after calls come back, once a trial went well and after the loss of everything: new connections and calls in any second, held against the same pod in the quiet phase (a pod that is alone in the Service for a moment carries the others' share as well).",
+    how: "In the 10 s after calls come back, or until the next fault there, once a trial went well and after the loss of everything: new connections and calls in any second, held against the same pod in the quiet phase (a pod that is alone in the Service for a moment carries the others' share as well).",
     remedy: "Bound the pool, let connections come one by one, and do not repeat what failed while the circuit was open.",
     rests_on: Kind::OF_BROKEN_CALLS,
+    needs: &[Part::Hang, Part::Loss],
     judge,
 };
 
 /// What counts as just after.
 const AFTER_MS: Millis = 10_000;
+
+/// Calls are counted by the second.
+const SECOND_MS: Millis = 1_000;
 
 /// Pod-direct requests came on top, which the quiet phase did not have.
 const DIRECT_PER_S: f64 = 10.0;
@@ -38,7 +43,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     let (mut most_opened, mut most_calls) = (0, 0);
     for Return { dependency, pod, at } in &returns {
         let calls = timeline.calls.of(dependency, pod);
-        let after = (*at, at + AFTER_MS);
+        let after = (*at, calm_until(timeline, dependency, pod, *at).min(at + AFTER_MS));
         let (opened, per_second) = (calls.most_opened(after), calls.most_per_second(after));
         let (may_open, may_call) = limits(timeline, dependency, quiet, after);
         (most_opened, most_calls) = (most_opened.max(opened), most_calls.max(per_second));
@@ -54,6 +59,12 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         format!("{most_opened} connections, {most_calls} calls in a second"),
         "twice the quiet phase's",
     ))
+}
+
+/// Until the next fault there: what that does to connections and calls is no part of the return. Seconds are counted whole.
+fn calm_until(timeline: &Timeline, dependency: &str, pod: &str, at: Millis) -> Millis {
+    let faults = timeline.faults.on(dependency, pod).map(|(_, fault)| fault.began);
+    faults.filter(|began| *began > at).min().map_or(Millis::MAX, |next| (next - SECOND_MS).max(at))
 }
 
 /// Calls of one pod come back.

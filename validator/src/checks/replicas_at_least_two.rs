@@ -13,6 +13,7 @@ pub(super) const CHECK: Check = Check {
     how: "Reads spec.replicas.",
     remedy: "Set replicas to 2 or more.",
     rests_on: &[],
+    needs: &[],
     judge,
 };
 

@@ -13,6 +13,7 @@ pub(super) const CHECK: Check = Check {
     how: "Every server span in our traces must come from a resource with service.version.",
     remedy: "Set service.version in the OpenTelemetry resource, for example from the image tag.",
     rests_on: &[],
+    needs: &[],
     judge,
 };
 

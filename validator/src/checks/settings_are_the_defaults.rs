@@ -17,6 +17,7 @@ pub(super) const CHECK: Check = Check {
     how: "Holds what the service declares (breakers, probe timings, grace period, sampling) against the defaults of the policy. It changes no verdict.",
     remedy: "Leave the setting at the organisation's default, or say in the repository why it differs.",
     rests_on: &[],
+    needs: &[],
     judge,
 };
 

@@ -16,6 +16,7 @@ pub(super) const CHECK: Check = Check {
     how: "Counts the nodes of the pods after the last roll, where at least two nodes can take pods.",
     remedy: "Add topologySpreadConstraints over kubernetes.io/hostname.",
     rests_on: &[],
+    needs: &[],
     judge,
 };
 

@@ -14,6 +14,7 @@ pub(super) const CHECK: Check = Check {
     how: "Reads spec.strategy: RollingUpdate with maxUnavailable 0.",
     remedy: "Set strategy.rollingUpdate.maxUnavailable: 0 and maxSurge: 1.",
     rests_on: &[],
+    needs: &[],
     judge,
 };
 

@@ -14,6 +14,7 @@ pub(super) const CHECK: Check = Check {
     how: "Counts the deletions seen in each roll and the terminated states among them.",
     remedy: "Run again; if it happens often, look for a controller that deletes pods by force.",
     rests_on: &[],
+    needs: &[],
     judge,
 };
 

@@ -15,6 +15,7 @@ pub(super) const CHECK: Check = Check {
     how: "Counts the nodes of the load agents.",
     remedy: "Make room for an agent (50m CPU, 64Mi) on a second node.",
     rests_on: &[],
+    needs: &[],
     judge,
 };
 

@@ -13,6 +13,7 @@ pub(super) const CHECK: Check = Check {
     how: "Every watch goes on from the last resourceVersion; a list in between is a gap.",
     remedy: "Run again; look at the API server's load if it happens often.",
     rests_on: &[],
+    needs: &[],
     judge,
 };
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{HeaderArg, PolicyArgs, ReportArgs};
+use super::{HeaderArg, PartArgs, PolicyArgs, ReportArgs};
 use crate::config::{Rate, Seconds, Template};
 
 /// What is gated on this machine, and how.
@@ -47,6 +47,9 @@ pub struct LocalArgs {
     /// The rules
     #[command(flatten)]
     pub rules: PolicyArgs,
+    /// The parts
+    #[command(flatten)]
+    pub parts: PartArgs,
     /// The reports
     #[command(flatten)]
     pub report: ReportArgs,

@@ -32,11 +32,11 @@ pub(super) fn list(args: &ChecksArgs) -> Result<Exit, Failure> {
 }
 
 fn told(check: &Check) -> Value {
-    let Check { id, slug, area, severity, why, how, remedy, rests_on, .. } = check;
+    let Check { id, slug, area, severity, why, how, remedy, rests_on, needs, .. } = check;
     let rests_on: Vec<&str> = rests_on.iter().map(|kind| kind.name()).collect();
     json!({
         "id": id, "slug": slug, "area": area, "severity": severity, "why": why, "how": how, "remedy": remedy,
-        "rests_on": rests_on
+        "rests_on": rests_on, "needs": needs
     })
 }
 

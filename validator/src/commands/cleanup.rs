@@ -7,6 +7,7 @@ use crate::cluster::{Cluster, HeldLease, Takeover, clean_up};
 use crate::config::GoLiveCheck;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::gate::run_name;
 use crate::progress::Progress;
 
 /// Cleans one namespace.
@@ -14,9 +15,11 @@ pub(super) async fn cleanup(args: &CleanupArgs) -> Result<Exit, Failure> {
     let namespace = namespace(args)?;
     let cluster = Cluster::connect(args.cluster.context.as_deref(), &namespace).await?;
     let takeover = if args.force { Takeover::AtOnce } else { Takeover::Lapsed };
-    let mut progress = Progress::new(false);
-    let holder = super::holder("cleanup");
-    let lease = HeldLease::take(&cluster, &holder, takeover, |line| progress.tell(line)).await?;
+    let (events, told) = Progress::listen(false);
+    let taken = HeldLease::take(&cluster, &run_name("cleanup"), takeover, |line| events.tell(line)).await;
+    drop(events);
+    told.await.ok(); // what it had to tell is told
+    let lease = taken?;
     let cleaned = tokio::select! {
         cleaned = clean_up(&cluster) => cleaned,
         lost = lease.lost() => return Err(lost),

@@ -1,6 +1,7 @@
 //! `validator judge`: the report of a saved evidence file.
 
 use std::io::Write;
+use std::path::Path;
 
 use super::publish::publish;
 use super::{rules, saved};
@@ -10,7 +11,7 @@ use crate::evidence::read;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::policy;
-use crate::report::{Difference, Report};
+use crate::report::{Difference, Expected, Report};
 
 /// Judges a file.
 pub(super) async fn judge(args: &JudgeArgs) -> Result<Exit, Failure> {
@@ -27,10 +28,12 @@ pub(super) async fn judge(args: &JudgeArgs) -> Result<Exit, Failure> {
     }
     let report = crate::judge::judge(&evidence, ALL);
     let baseline = args.baseline.as_deref().map(saved::report).transpose()?;
+    let expected = args.expect.as_deref().map(expected).transpose()?;
     let undelivered = publish(&report, &args.report).await;
-    let verdict = match &baseline {
-        Some(before) => since(before, &report)?,
-        None => report.verdict.exit(),
+    let verdict = match (&baseline, &expected) {
+        (Some(before), _) => since(before, &report)?,
+        (None, Some(expected)) => as_expected(expected, &report)?,
+        (None, None) => report.verdict.exit(),
     };
     told(verdict, undelivered)
 }
@@ -43,6 +46,25 @@ fn told(verdict: Exit, undelivered: Vec<Failure>) -> Result<Exit, Failure> {
         writeln!(anstream::stderr(), "{failure}").ok();
     }
     first.map_or(Ok(verdict), Err)
+}
+
+fn expected(file: &Path) -> Result<Expected, Failure> {
+    let named = |why: String| Failure::usage(format!("--expect {}: {why}", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|e| named(e.to_string()))?;
+    text.parse().map_err(named)
+}
+
+/// For whoever proves the gate: what it said is right if it is what was known before. Told on stderr, as below.
+fn as_expected(expected: &Expected, report: &Report) -> Result<Exit, Failure> {
+    let wrongs = expected.wrongs(report);
+    let mut out = anstream::stderr().lock();
+    for wrong in &wrongs {
+        writeln!(out, "wrong: {wrong}")?;
+    }
+    if wrongs.is_empty() {
+        writeln!(out, "as expected")?;
+    }
+    Ok(if wrongs.is_empty() { Exit::Success } else { Exit::NoGo })
 }
 
 /// What is new alone: for whoever begins with many failures, and takes them one by one. Told on stderr, since the report

@@ -2,12 +2,13 @@
 
 use std::io::Write;
 
-use super::target_file;
+use super::{rules, target_file};
 use crate::cli::PlanArgs;
 use crate::cluster::{Cluster, discover, find_sites};
 use crate::exit::Exit;
 use crate::experiment::forecast;
 use crate::failure::Failure;
+use crate::gate::planned;
 use crate::moment::now;
 
 /// Prints the plan of a run.
@@ -16,12 +17,14 @@ use crate::moment::now;
 /// Exit 2 or 3 for what would end the run before anything was touched.
 pub(super) async fn plan(args: PlanArgs) -> Result<Exit, Failure> {
     let check = target_file::read(&args.target)?;
-    let given = target_file::given(&args.target, &check)?;
+    let given = target_file::given(&args.target.header)?;
+    let rules = rules::read(&args.target.rules, &check.spec.policy)?;
     let context = args.target.cluster.context.as_deref();
     let cluster = Cluster::connect(context, &check.metadata.namespace).await?;
     let (mut target, _) = discover(&cluster, &check, args.image.as_deref(), now()).await?;
     find_sites(&cluster, &check.spec.dependencies, &target.plan).await?;
-    let plan = target_file::plan(&check, &mut target, &given, "plan")?;
+    let mut plan = planned(&check, &mut target, &given, args.parts.selected()?, "plan")?;
+    rules.govern(&mut plan);
     write!(anstream::stdout(), "{}", forecast(&plan, target.expected_roll))?;
     Ok(Exit::Success)
 }

@@ -1,13 +1,9 @@
 //! What is to be gated, from a file or from arguments.
 
-use super::rules;
-use crate::cli::TargetArgs;
+use crate::cli::{HeaderArg, TargetArgs};
 use crate::cluster::deployment_name;
 use crate::config::{GoLiveCheck, RequestSpec};
 use crate::failure::Failure;
-use crate::plan::Plan;
-use crate::policy::Rules;
-use crate::steer::Target;
 
 /// The target file, or what the arguments say in its place.
 pub(super) fn read(args: &TargetArgs) -> Result<GoLiveCheck, Failure> {
@@ -25,39 +21,13 @@ pub(super) fn read(args: &TargetArgs) -> Result<GoLiveCheck, Failure> {
     Ok(check)
 }
 
-/// What the command line adds to a target file.
-pub(super) struct Given {
-    /// Headers of every request, with their values.
-    headers: Vec<(String, String)>,
-    /// What is judged by.
-    rules: Rules,
-}
-
-/// Reads it.
-pub(super) fn given(args: &TargetArgs, check: &GoLiveCheck) -> Result<Given, Failure> {
-    let mut headers = Vec::new();
-    for header in &args.header {
-        headers.extend(header.read().map_err(Failure::usage)?);
+/// Headers that the command line adds to every request.
+pub(super) fn given(headers: &[HeaderArg]) -> Result<Vec<(String, String)>, Failure> {
+    let mut given = Vec::new();
+    for header in headers {
+        given.extend(header.read().map_err(Failure::usage)?);
     }
-    Ok(Given { headers, rules: rules::read(&args.rules, &check.spec.policy)? })
-}
-
-/// The plan of a run; values of headers go to the target, that is in no file, and only their names into the plan.
-pub(super) fn plan(
-    check: &GoLiveCheck,
-    target: &mut Target,
-    given: &Given,
-    run: &str,
-) -> Result<Plan, Failure> {
-    for request in 0..check.spec.traffic.requests.len() {
-        for (name, value) in &given.headers {
-            target.headers.add(request, name, value).map_err(Failure::usage)?;
-        }
-    }
-    let names = given.headers.iter().map(|(name, _)| name.clone()).collect();
-    let mut plan = Plan::new(check, target.plan.clone(), target.ports.clone(), names, run);
-    given.rules.govern(&mut plan);
-    Ok(plan)
+    Ok(given)
 }
 
 fn from_arguments(target: &str, args: &TargetArgs) -> Result<GoLiveCheck, Failure> {

@@ -58,8 +58,28 @@ impl Circuit {
         (self.latest + Duration::from_secs(4)).min(self.hang)
     }
 
-    /// How long the trial's answer is held: long enough for a second call to show itself, below the deadline of a call.
+    /// How long the trial's answer is held: long enough for a second call to show itself, and below the deadline of a call by as
+    /// much as a new connection may take, which is within it: a second, or half of the deadline.
     pub(super) fn hold(&self) -> Duration {
-        Duration::from_secs(2).min(self.deadline * 2 / 3)
+        let connected = self.deadline.saturating_sub(Duration::from_secs(1)).max(self.deadline / 2);
+        Duration::from_secs(2).min(connected)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hold_ms(deadline: &str) -> u128 {
+        let json = serde_json::json!({ "errorRate": 0.5, "window": "10s", "minCalls": 10, "deadline": deadline, "openFor": "30s", "trials": 1 });
+        Circuit::new(&serde_json::from_value(json).unwrap(), 77.0).hold().as_millis()
+    }
+
+    #[test]
+    fn a_held_trial_leaves_its_caller_the_time_to_connect() {
+        assert_eq!(
+            (hold_ms("9s"), hold_ms("3s"), hold_ms("1500ms"), hold_ms("1s")),
+            (2_000, 2_000, 750, 500)
+        );
     }
 }

@@ -14,9 +14,9 @@ pub(super) use self::rounds::{Round, assignment, least, rounds};
 use super::context::RunContext;
 use super::subject::Subject;
 use crate::config::{Protocol, of_each_call};
+use crate::events::Events;
 use crate::evidence::{Failure as Error, Fault, Step};
 use crate::failure::Failure;
-use crate::progress::Progress;
 
 /// An order that is taken back by hand may last longer.
 const SPARE: Duration = Duration::from_mins(1);
@@ -36,8 +36,8 @@ const UNAVAILABLE: u16 = 14;
 const NOT_FOUND: u16 = 5;
 
 /// Degrades each dependency in turn; nothing if none can be.
-pub(super) async fn run(context: &RunContext<'_>, progress: &mut Progress) -> Result<(), Failure> {
-    let rounds = rounds(context.dependencies(), context.requests_per_pod());
+pub(super) async fn run(context: &RunContext<'_>, events: &Events) -> Result<(), Failure> {
+    let rounds = rounds(context.dependencies(), context.requests_per_pod(), &context.plan.parts);
     for (number, round) in rounds.iter().enumerate() {
         let pods = context.serving();
         if number > 0 {
@@ -45,7 +45,7 @@ pub(super) async fn run(context: &RunContext<'_>, progress: &mut Progress) -> Re
             all_closed(context, &pods).await;
         }
         let assigned = assignment(round, pods.len());
-        progress.tell(&format!("{} is degraded: errors in part, slow, or not waited for", round.name()));
+        events.tell(format!("{} is degraded: errors in part, slow, or not waited for", round.name()));
         context.step_log.begin(Step::Degraded, least(round, &assigned));
         let each = pods.iter().zip(&assigned).map(|(pod, injections)| apply(context, round, pod, injections));
         try_join_all(each).await?;

@@ -2,19 +2,22 @@
 //! will not be able to tell.
 
 mod limits;
+mod parts;
 
 use std::fmt;
 use std::time::Duration;
 
+pub use self::parts::{PlannedPart, Standing};
 use super::circuit::Circuit;
 use super::preparation::{self, QUIET};
-use super::{degraded, loss, trials};
+use super::{degraded, hang, loss, trials};
 use crate::config::Need;
 use crate::evidence::Step;
-use crate::plan::Plan;
+use crate::plan::{Part, Place, Plan};
 
-/// Agents start, Leases are taken, the evidence is fetched.
+/// Agents start, Leases are taken, the evidence is fetched; on one machine there is nothing to wait for but the evidence.
 const AROUND: Duration = Duration::from_secs(40);
+const AROUND_ON_MACHINE: Duration = Duration::from_secs(5);
 
 /// Requests per second to each pod past the Service.
 const DIRECT_PER_S: f64 = 10.0;
@@ -24,6 +27,10 @@ const DIRECT_PER_S: f64 = 10.0;
 pub struct Forecast {
     /// The steps in order.
     pub steps: Vec<PlannedStep>,
+    /// How long it takes to begin and to end.
+    pub around: Duration,
+    /// The parts of the experiment, done or not.
+    pub parts: Vec<PlannedPart>,
     /// What users of the target will meet, in words.
     pub outage: Vec<String>,
     /// Checks that will have no answer, with the reason and what to do about it.
@@ -50,8 +57,12 @@ pub fn forecast(plan: &Plan, roll: Duration) -> Forecast {
     let circuits: Vec<(&str, Circuit)> =
         declared.map(|(name, breaker)| (name, Circuit::new(breaker, per_pod))).collect();
     let mut steps = rolls_in(plan, roll);
-    for (name, circuit) in &circuits {
-        steps.extend(hang(name, circuit));
+    for (number, (name, circuit)) in circuits.iter().enumerate().filter(|_| plan.does(Part::Hang)) {
+        steps.extend(hang(plan, number, name, circuit));
+    }
+    if (circuits.is_empty() || !plan.does(Part::Hang)) && does(plan, Part::Collector) {
+        let what = "one pod: the collector gone".to_owned();
+        steps.push(PlannedStep { name: Step::Trials.name(), about: trials::LEAST_WITHOUT_COLLECTOR, what });
     }
     let degraded = degraded(plan, per_pod);
     let in_part: Duration = degraded.iter().map(|step| step.about).sum();
@@ -61,6 +72,8 @@ pub fn forecast(plan: &Plan, roll: Duration) -> Forecast {
     steps.push(PlannedStep { name: Step::RollOut.name(), about: roll, what: out.into() });
     Forecast {
         steps,
+        around: if plan.place == Place::Machine { AROUND_ON_MACHINE } else { AROUND },
+        parts: parts::parts(plan, per_pod),
         outage: outage(plan, &circuits, in_part),
         open: limits::open(plan),
         undeclared: limits::undeclared(plan),
@@ -83,18 +96,27 @@ fn rolls_in(plan: &Plan, roll: Duration) -> Vec<PlannedStep> {
     ]
 }
 
-fn hang(name: &str, circuit: &Circuit) -> [PlannedStep; 2] {
+fn hang(plan: &Plan, number: usize, name: &str, circuit: &Circuit) -> [PlannedStep; 2] {
     let step = |step: Step, about, what: String| PlannedStep { name: step.name(), about, what };
+    let pods = usize::try_from(plan.target.replicas).unwrap_or(1);
+    let trials_of = |parts| trials::least(circuit, &trials::assignment(pods, parts));
+    let trials = if number == 0 { trials_of(&plan.parts) } else { trials_of(&[Part::Hang].into()) };
+    let before = hang::until_clean(number, circuit);
     [
-        step(Step::Hang, circuit.window + circuit.hang, format!("no call to {name} is answered, pings are")),
-        step(Step::Trials, trials::least(circuit), format!("each pod: trials at {name}, hiccups, a restart")),
+        step(Step::Hang, before + circuit.hang, format!("no call to {name} is answered, pings are")),
+        step(Step::Trials, trials, format!("each pod: trials at {name}, and what else was selected")),
     ]
+}
+
+/// Whether a part is selected, and declared.
+fn does(plan: &Plan, part: Part) -> bool {
+    plan.does(part) && part.is_possible(&plan.dependencies)
 }
 
 /// Each dependency that is degraded, and how.
 fn degraded(plan: &Plan, per_pod: f64) -> Vec<PlannedStep> {
     let pods = usize::try_from(plan.target.replicas).unwrap_or(1);
-    let rounds = degraded::rounds(plan.dependencies.iter(), per_pod);
+    let rounds = degraded::rounds(plan.dependencies.iter(), per_pod, &plan.parts);
     // Each but the first waits until the circuits are closed that the one before has opened.
     let before = std::iter::once(Duration::ZERO).chain(rounds.iter().map(degraded::Round::stays_open));
     let step = |(round, before): (&degraded::Round, Duration)| PlannedStep {
@@ -108,24 +130,25 @@ fn degraded(plan: &Plan, per_pod: f64) -> Vec<PlannedStep> {
 fn losses(plan: &Plan, circuits: &[(&str, Circuit)]) -> Vec<PlannedStep> {
     let stores: Vec<&str> =
         plan.dependencies.iter().filter(|d| d.protocol.is_store()).map(|d| d.name.as_str()).collect();
-    if stores.is_empty() {
+    if stores.is_empty() || !plan.does(Part::Loss) {
         return Vec::new();
     }
+    let blackout = loss::blackout(plan, circuits.iter().map(|(_, circuit)| *circuit));
     let open_for = circuits.iter().map(|(_, circuit)| circuit.open_for).max().unwrap_or(loss::PARTIAL);
     let all = stores.join(" and ");
     let step = |step: Step, about, what: String| PlannedStep { name: step.name(), about, what };
     vec![
-        step(Step::Loss, loss::LOSS_MAX, format!("each pod loses one of {all}")),
-        step(Step::Blackout, loss::BLACKOUT, format!("every pod is without {all}")),
+        step(Step::Loss, loss::about(plan), format!("each pod loses one of {all}")),
+        step(Step::Blackout, blackout, format!("every pod is without {all}")),
         step(Step::Partial, loss::PARTIAL, "each pod gets the first one back".into()),
-        step(Step::Recovery, open_for + loss::RECOVERY, "everything is back".into()),
+        step(Step::Recovery, open_for + loss::SETTLED, "everything is back".into()),
     ]
 }
 
 /// In the words of those who are to agree to it.
 fn outage(plan: &Plan, circuits: &[(&str, Circuit)], in_part: Duration) -> Vec<String> {
-    let mut told: Vec<String> = circuits
-        .iter()
+    let hung = circuits.iter().filter(|_| plan.does(Part::Hang));
+    let mut told: Vec<String> = hung
         .map(|(name, circuit)| {
             let (wait, fallback) = (circuit.latest.as_secs(), circuit.hang.as_secs());
             let deadline = circuit.deadline.as_secs_f64();
@@ -139,8 +162,9 @@ fn outage(plan: &Plan, circuits: &[(&str, Circuit)], in_part: Duration) -> Vec<S
         ));
     }
     let stores: Vec<_> = plan.dependencies.iter().filter(|d| d.protocol.is_store()).collect();
-    if !stores.is_empty() {
-        let away = (loss::LOSS_MAX + loss::BLACKOUT + loss::PARTIAL).as_secs();
+    if !stores.is_empty() && plan.does(Part::Loss) {
+        let blackout = loss::blackout(plan, circuits.iter().map(|(_, circuit)| *circuit));
+        let away = (loss::LOSS_MAX + blackout + loss::PARTIAL).as_secs();
         let without = if stores.iter().any(|d| d.readiness == Need::Required) {
             "without a ready pod"
         } else {
@@ -158,7 +182,7 @@ fn outage(plan: &Plan, circuits: &[(&str, Circuit)], in_part: Duration) -> Vec<S
 impl Forecast {
     /// How long the run takes, about.
     pub fn about(&self) -> Duration {
-        AROUND + self.steps.iter().map(|step| step.about).sum::<Duration>()
+        self.around + self.steps.iter().map(|step| step.about).sum::<Duration>()
     }
 
     /// The same in three lines.
@@ -186,6 +210,8 @@ impl fmt::Display for Forecast {
         for PlannedStep { name, about, what } in &self.steps {
             writeln!(f, "  {name:<26} {:>4} s  {what}", about.as_secs())?;
         }
+        writeln!(f, "\nPARTS")?;
+        self.parts.iter().try_for_each(|part| writeln!(f, "  {part}"))?;
         for (title, lines) in [
             ("OUTAGE", &self.outage),
             ("CANNOT BE CONCLUSIVE", &self.open),
@@ -225,6 +251,17 @@ mod tests {
         let degraded = told.steps.iter().find(|step| step.name == "degraded dependencies").unwrap();
         assert!((30..=40).contains(&degraded.about.as_secs()) && degraded.what.contains("failing over"));
         assert!((200..480).contains(&told.about().as_secs()), "{:?}", told.about());
+    }
+
+    #[test]
+    fn a_quick_run_takes_five_minutes_at_most_and_says_what_it_leaves_out() {
+        let quick = told(200.0, |plan| plan.parts = Part::QUICK.into());
+        assert!(quick.about() <= Duration::from_mins(5), "{:?}", quick.about());
+        assert!(quick.about() + Duration::from_mins(1) < told(200.0, |_| {}).about());
+        assert!(quick.steps.iter().all(|step| step.name != Step::Degraded.name()));
+        let text = quick.to_string();
+        assert!(text.contains("hiccups          not selected, so no GL-B208"), "{text}");
+        assert!(text.contains("s  every pod, nothing beside it: GL-H204, GL-H205"), "{text}");
     }
 
     #[test]

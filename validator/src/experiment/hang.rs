@@ -8,47 +8,56 @@ use tokio::time::sleep;
 
 use super::circuit::Circuit;
 use super::context::RunContext;
+use super::preparation::QUIET;
 use super::trials::{self, Injection};
+use crate::events::Events;
 use crate::evidence::{Fault, Step, TrialEnd};
 use crate::failure::Failure;
-use crate::progress::Progress;
+use crate::plan::Part;
+
+/// Requests past the Service have begun by then.
+const BREATH: Duration = Duration::from_secs(2);
 
 /// Hangs each dependency with a breaker in turn, under load, and sends each pod through its injections: all of them with
 /// the first dependency, only a trial with the others.
-/// Without any breaker only the collector is taken away.
-pub(super) async fn run(
-    context: &RunContext<'_>,
-    pods: &[String],
-    progress: &mut Progress,
-) -> Result<(), Failure> {
-    if context.circuits().is_empty() {
-        return without_collector(context, pods, progress).await;
+/// Without any breaker, or where nothing is to hang, only the collector is taken away.
+pub(super) async fn run(context: &RunContext<'_>, pods: &[String], events: &Events) -> Result<(), Failure> {
+    if context.circuits().is_empty() || !context.plan.does(Part::Hang) {
+        return without_collector(context, pods, events).await;
     }
     for (number, (dependency, circuit)) in context.circuits().into_iter().enumerate() {
         let pods = if number == 0 { pods.to_vec() } else { context.serving() };
         let injections = if number == 0 {
-            trials::assignment(pods.len())
+            trials::assignment(pods.len(), &context.plan.parts)
         } else {
             vec![vec![Injection::GoodTrial]; pods.len()]
         };
-        sleep(circuit.window + Duration::from_secs(1)).await;
-        progress.tell(&format!("{dependency} hangs, health pings are answered: circuits should open"));
+        sleep(until_clean(number, &circuit)).await;
+        events.tell(format!("{dependency} hangs, health pings are answered: circuits should open"));
         hang(context, dependency, &circuit, &pods).await?;
-        progress.tell("trials: one call each; then hiccups, a restart, the collector gone");
-        context.step_log.begin(Step::Trials, trials::least(&circuit));
+        events.tell("trials: one call each; then hiccups, a restart, the collector gone");
+        context.step_log.begin(Step::Trials, trials::least(&circuit, &injections));
         each_on_its_own(context, dependency, &circuit, &pods, &injections).await?;
         context.step_log.end(Step::Trials);
     }
     Ok(())
 }
 
+/// Until the window holds calls alone that worked: the first dependency had the quiet phase for it, the others come after
+/// what was done before the one in front of them.
+pub(super) fn until_clean(number: usize, circuit: &Circuit) -> Duration {
+    let whole = circuit.window + Duration::from_secs(1);
+    if number == 0 { whole.saturating_sub(QUIET).max(BREATH) } else { whole }
+}
+
 async fn without_collector(
     context: &RunContext<'_>,
     pods: &[String],
-    progress: &mut Progress,
+    events: &Events,
 ) -> Result<(), Failure> {
-    let Some(pod) = pods.first().filter(|_| context.collector().is_some()) else { return Ok(()) };
-    progress.tell("the collector is gone for one pod, which is deleted while it is");
+    let wanted = context.collector().is_some() && context.plan.does(Part::Collector);
+    let Some(pod) = pods.first().filter(|_| wanted) else { return Ok(()) };
+    events.tell("the collector is gone for one pod, which is deleted while it is");
     context.step_log.begin(Step::Trials, trials::LEAST_WITHOUT_COLLECTOR);
     trials::no_collector(context, pod).await?;
     context.step_log.end(Step::Trials);

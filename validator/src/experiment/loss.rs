@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use super::circuit::Circuit;
 use super::context::RunContext;
-use crate::config::Need;
+use crate::config::{Need, Probe};
 use crate::evidence::{Fault, Step};
 use crate::failure::Failure;
+use crate::plan::{Part, Plan};
 
 /// Ways to be gone; pods next to each other meet different ones.
 const MODES: [Fault; 3] = [Fault::Refuse, Fault::Reset, Fault::Silence];
@@ -21,14 +23,23 @@ pub(super) const WATCHED: Duration = Duration::from_secs(6);
 /// Endpoints that are not out after this time stay in.
 pub(super) const LOSS_MAX: Duration = Duration::from_secs(25);
 
-/// Longer than a liveness probe's patience: whoever restarts for the sake of a dependency does so here.
-pub(super) const BLACKOUT: Duration = Duration::from_secs(40);
+/// Where no liveness probe is declared, nobody restarts for the sake of a dependency.
+const BLACKOUT_MIN: Duration = Duration::from_secs(15);
+
+/// No run is without everything for longer.
+const BLACKOUT_MAX: Duration = Duration::from_secs(90);
+
+/// Beyond a liveness probe's patience.
+const BEYOND: Duration = Duration::from_secs(8);
 
 /// Twice what a ping and a probe need to see that a dependency is back.
 pub(super) const PARTIAL: Duration = Duration::from_secs(10);
 
 /// Beyond the open time and its trial, how long things may need until they are as before.
-pub(super) const RECOVERY: Duration = Duration::from_secs(25);
+const RECOVERY: Duration = Duration::from_secs(25);
+
+/// How much longer than the open time it usually takes: a trial, and some seconds to see that calls go on.
+pub(super) const SETTLED: Duration = Duration::from_secs(8);
 
 /// Ends of faults lie behind the whole experiment; they are for a validator that has died.
 const AT_MOST: Duration = Duration::from_mins(4);
@@ -36,7 +47,7 @@ const AT_MOST: Duration = Duration::from_mins(4);
 /// Runs the four steps.
 pub(super) async fn run(context: &RunContext<'_>, pods: &[String]) -> Result<(), Failure> {
     let stores = context.stores();
-    if stores.is_empty() {
+    if stores.is_empty() || !context.plan.does(Part::Loss) {
         return Ok(());
     }
     one_of_each(context, &stores, pods).await?;
@@ -67,14 +78,15 @@ async fn one_of_each(context: &RunContext<'_>, stores: &[&str], pods: &[String])
 }
 
 async fn all_of_all(context: &RunContext<'_>, stores: &[&str], pods: &[String]) -> Result<(), Failure> {
-    context.step_log.begin(Step::Blackout, BLACKOUT);
+    let blackout = blackout(context.plan, context.circuits().into_iter().map(|(_, circuit)| circuit));
+    context.step_log.begin(Step::Blackout, blackout);
     for (number, pod) in pods.iter().enumerate() {
         let lost = first(number, stores.len());
         for (_, store) in stores.iter().enumerate().filter(|(index, _)| *index != lost) {
             context.faults.set(store, [(pod.as_str(), mode(number + 1))], AT_MOST).await?;
         }
     }
-    sleep(BLACKOUT).await;
+    sleep(blackout).await;
     context.step_log.end(Step::Blackout);
     Ok(())
 }
@@ -113,11 +125,27 @@ async fn recover(context: &RunContext<'_>, stores: &[&str], pods: &[String]) -> 
     Ok(())
 }
 
+/// How long everything is away: longer than the patience of the declared liveness probe, so that whoever restarts for the
+/// sake of a dependency does so, and until each circuit that is open has let a trial through.
+pub(super) fn blackout(plan: &Plan, circuits: impl Iterator<Item = Circuit>) -> Duration {
+    let patience = plan.target.liveness.as_ref().map_or(Duration::ZERO, |probe| {
+        Duration::from_secs(u64::from(probe.gives_up_after_s()) + u64::from(probe.timeout_s)) + BEYOND
+    });
+    let trial = circuits.map(|circuit| circuit.open_for + circuit.deadline * 2).max().unwrap_or_default();
+    patience.max(trial).clamp(BLACKOUT_MIN, BLACKOUT_MAX)
+}
+
 /// Calls of each pod at the databases with a breaker, so far.
 fn calls(context: &RunContext<'_>, pods: &[String]) -> Vec<u64> {
     let circuits = context.circuits();
     let of = |pod: &String| circuits.iter().map(|(name, _)| context.faults.now(name, pod).calls).sum();
     pods.iter().map(of).collect()
+}
+
+/// How long the first loss usually takes: until the readiness probe has taken the pods out.
+pub(super) fn about(plan: &Plan) -> Duration {
+    let out = plan.target.readiness.as_ref().map_or(0.0, Probe::out_s);
+    Duration::from_secs_f64(out.min(LOSS_MAX.as_secs_f64())).clamp(LOSS_MIN, LOSS_MAX)
 }
 
 /// How long each pod lacks one dependency at least.

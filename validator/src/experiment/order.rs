@@ -11,9 +11,9 @@ use super::Experiment;
 use crate::cluster::fake::{Fake, Heard};
 use crate::cluster::rolled::{Rolled, old, target};
 use crate::cluster::{Candidate, Cluster, InCluster, clean_up, find_sites};
+use crate::events::Events;
 use crate::failure::Failure;
 use crate::plan::Plan;
-use crate::progress::Progress;
 use crate::timeline::tests::header;
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -76,7 +76,7 @@ async fn tried_with(plan: &Plan, (fake, mut cluster): (Fake, Cluster), failing: 
         keep: false,
         deadline: Instant::now() + MINUTE * 10,
     };
-    let ran = Box::pin(experiment.run(&mut Progress::new(true))).await;
+    let ran = Box::pin(experiment.run(&Events::unheard())).await;
     let failure = ran.map_or_else(Some, |ran| ran.failure);
     let heard = fake.heard().split_off(before);
     Tried { failure, heard, rolled, cluster }

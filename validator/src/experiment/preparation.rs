@@ -7,10 +7,10 @@ use tokio::time::sleep;
 
 use super::answers;
 use super::context::RunContext;
+use crate::events::Events;
 use crate::evidence::{Evidence, Fact, Step};
 use crate::failure::Failure;
 use crate::plan::Plan;
-use crate::progress::Progress;
 use crate::steer::Agents;
 use crate::timeline::Timeline;
 
@@ -31,12 +31,12 @@ const LATE: Duration = Duration::from_secs(5);
 /// # Errors
 /// Exit 3 when no agent has seen the target: whatever was broken would be broken in front of nobody. Where only some
 /// dependencies were not reached through their agents the run goes on, and GL-E108 says which.
-pub(super) async fn run(context: &RunContext<'_>, progress: &mut Progress) -> Result<(), Failure> {
+pub(super) async fn run(context: &RunContext<'_>, events: &Events) -> Result<(), Failure> {
     if context.dependencies().next().is_some() {
-        progress.tell("learning the health pings: no load for some seconds");
+        events.tell("learning the health pings: no load for some seconds");
         learn(context).await?;
     }
-    progress.tell(&format!("quiet phase of {} s under load, through the agents", QUIET.as_secs()));
+    events.tell(format!("quiet phase of {} s under load, through the agents", QUIET.as_secs()));
     // Each pod is met, however the Service spreads: one that nobody asks anything connects to nothing.
     context.meet(&context.serving()).await?;
     context.step_log.begin(Step::Quiet, QUIET);

@@ -9,10 +9,10 @@ use tokio::time::{Instant, sleep};
 
 use super::context::RunContext;
 use super::preparation;
+use crate::events::Events;
 use crate::evidence::{Fault, Step, StepTrouble};
 use crate::failure::Failure;
 use crate::platform::Roll;
-use crate::progress::Progress;
 use crate::steer::{PodTable, RollEnd, Stays};
 
 /// Load after the last old pod is gone: twice the slowest propagation measured in a roll (1.3 s), rounded up.
@@ -39,10 +39,10 @@ pub(super) async fn roll_in(
     context: &RunContext<'_>,
     rollout: &impl Roll,
     deadline: Instant,
-    progress: &mut Progress,
+    events: &Events,
 ) -> Result<bool, Failure> {
     context.step_log.begin(Step::RollIn, context.target.least_roll);
-    let told = |gone: usize, all: usize| progress.tell(&count(Step::RollIn, gone, all));
+    let told = |gone: usize, all: usize| events.tell(count(Step::RollIn, gone, all));
     let rolled = tokio::select! {
         rolled = rollout.roll_in(deadline, told) => rolled?,
         failed = keep_cold(context) => return Err(failed),
@@ -66,14 +66,14 @@ pub(super) async fn roll_out(
     rollout: &impl Roll,
     stays: Stays,
     deadline: Instant,
-    progress: &mut Progress,
+    events: &Events,
 ) -> Result<bool, Failure> {
     context.step_log.begin(Step::RollOut, BEFORE + context.target.least_roll);
     let leaving = context.serving();
     context.direct_to_the_end(&leaving).await?;
     sleep(BEFORE).await;
     hold_some(context, &leaving).await?;
-    let told = |gone: usize, all: usize| progress.tell(&count(Step::RollOut, gone, all));
+    let told = |gone: usize, all: usize| events.tell(count(Step::RollOut, gone, all));
     let rolled = tokio::select! {
         rolled = rollout.roll_out(stays, deadline, told) => rolled?,
         failed = follow(context, &leaving) => return Err(failed),

@@ -1,5 +1,6 @@
 //! What each pod goes through on its own, side by side with the others.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -8,6 +9,7 @@ use super::circuit::Circuit;
 use super::context::RunContext;
 use crate::evidence::{Fault, TrialEnd};
 use crate::failure::Failure;
+use crate::plan::Part;
 
 /// Hiccups of the network: the last one is as long as some fail-overs.
 const HICCUPS: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(5)];
@@ -42,8 +44,44 @@ pub(super) enum Injection {
     NoCollector,
 }
 
-/// Which pod goes through what. Acts that do not fit side by side come one after the other.
-pub(super) fn assignment(pods: usize) -> Vec<Vec<Injection>> {
+impl Injection {
+    /// The part of the experiment that it belongs to.
+    fn part(self) -> Part {
+        match self {
+            Self::FailedTrial => Part::FailedTrial,
+            Self::GoodTrial => Part::Hang,
+            Self::Hiccups | Self::Restart => Part::Hiccups,
+            Self::NoCollector => Part::Collector,
+        }
+    }
+
+    /// How long it takes at least.
+    fn least(self, circuit: &Circuit) -> Duration {
+        let pause = circuit.window + Duration::from_secs(2);
+        match self {
+            Self::FailedTrial => circuit.deadline + circuit.open_for + circuit.hold(),
+            Self::GoodTrial => circuit.hold(),
+            Self::Hiccups => pause * 3 + HICCUPS.iter().sum::<Duration>(),
+            Self::Restart => pause + RESTART,
+            Self::NoCollector => LEAST_WITHOUT_COLLECTOR,
+        }
+    }
+}
+
+/// Which pod goes through what of these parts; each begins with a trial, since its circuit is open. What does not fit side by
+/// side comes one after the other.
+pub(super) fn assignment(pods: usize, parts: &BTreeSet<Part>) -> Vec<Vec<Injection>> {
+    let mut assigned = all(pods);
+    for injections in &mut assigned {
+        injections.retain(|injection| parts.contains(&injection.part()));
+        if !matches!(injections.first(), Some(Injection::FailedTrial | Injection::GoodTrial)) {
+            injections.insert(0, Injection::GoodTrial);
+        }
+    }
+    assigned
+}
+
+fn all(pods: usize) -> Vec<Vec<Injection>> {
     use Injection::{FailedTrial, GoodTrial, Hiccups, NoCollector, Restart};
     let mut assigned = match pods {
         0 => Vec::new(),
@@ -55,12 +93,16 @@ pub(super) fn assignment(pods: usize) -> Vec<Vec<Injection>> {
     assigned
 }
 
-/// How long the injections of three pods take at least: the longest is two open times, or the hiccups.
-pub(super) fn least(circuit: &Circuit) -> Duration {
-    let pause = circuit.window + Duration::from_secs(2);
-    let failed = circuit.deadline + circuit.open_for + circuit.hold() + pause + RESTART;
-    let hiccups = circuit.hold() + pause * 3 + HICCUPS.iter().sum::<Duration>();
-    failed.max(hiccups)
+/// How long the injections of one part take at least, on one pod.
+pub(super) fn least_of(circuit: &Circuit, part: Part) -> Duration {
+    let injections = all(1).concat().into_iter().filter(|one| one.part() == part);
+    injections.map(|one| one.least(circuit)).sum()
+}
+
+/// How long these take at least: as long as those of the pod that has most to go through.
+pub(super) fn least(circuit: &Circuit, assigned: &[Vec<Injection>]) -> Duration {
+    let of = |injections: &Vec<Injection>| injections.iter().map(|one| one.least(circuit)).sum();
+    assigned.iter().map(of).max().unwrap_or_default()
 }
 
 /// Sends one pod through its injections.
@@ -153,11 +195,12 @@ pub(super) async fn no_collector(context: &RunContext<'_>, pod: &str) -> Result<
 #[cfg(test)]
 mod tests {
     use super::{Injection, assignment};
+    use crate::plan::Part;
 
     #[test]
     fn every_act_is_played_however_few_pods_there_are() {
         for pods in 1..6 {
-            let assigned = assignment(pods);
+            let assigned = assignment(pods, &Part::all());
             assert_eq!(assigned.len(), pods);
             for injection in
                 [Injection::FailedTrial, Injection::Hiccups, Injection::Restart, Injection::NoCollector]
@@ -173,6 +216,14 @@ mod tests {
             };
             assert!(assigned.iter().all(trial), "each pod begins with its trial");
         }
-        assert!(assignment(0).is_empty());
+        assert!(assignment(0, &Part::all()).is_empty());
+    }
+
+    #[test]
+    fn what_is_not_selected_is_not_done_and_a_circuit_is_closed_by_a_trial_before_anything_else() {
+        let assigned = assignment(3, &[Part::Hang, Part::Hiccups].into());
+        let trial = Injection::GoodTrial;
+        assert_eq!(assigned, [vec![trial, Injection::Restart], vec![trial, Injection::Hiccups], vec![trial]]);
+        assert_eq!(assignment(1, &Part::QUICK.into()), [vec![trial]]);
     }
 }

@@ -13,7 +13,7 @@ use crate::checks;
 use crate::cluster::{declared_pre_stop, declared_probe};
 use crate::config::{GoLivePolicy, Probe};
 use crate::evidence::{Change, Evidence, Fact, Header, ObjectFact, ObjectKind, SCHEMA};
-use crate::plan::{Place, Plan, PreStop, TargetPlan, TrafficPlan, Waivers};
+use crate::plan::{Part, Place, Plan, PreStop, TargetPlan, TrafficPlan, Waivers};
 use crate::timeline::Timeline;
 
 /// Codes, and where in the manifest their answer stands.
@@ -120,6 +120,7 @@ fn evidence(workload: &Workload, bundle: &Bundle, probes: Probes, policy: &GoLiv
     let plan = Plan {
         run: "lint".into(),
         place: Place::Cluster,
+        parts: Part::all(),
         target,
         trace_prefix: String::new(),
         traffic,

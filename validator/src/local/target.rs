@@ -12,7 +12,7 @@ use crate::moment::now;
 use crate::plan::{PreStop, TargetPlan};
 use crate::steer::{Probes, Target};
 
-/// What nothing declares of an end: the drain after SIGTERM.
+/// What nothing declares of an end: the drain after SIGTERM, which the grace period bounds.
 const DRAIN: Duration = Duration::from_secs(18);
 
 /// What nothing declares of a start: until the first question of a probe is answered well.
@@ -53,6 +53,7 @@ pub(super) fn probes(local: &Local) -> Probes {
 pub(super) fn found(local: &Local, plan: TargetPlan, address: SocketAddr) -> Target {
     let delay = local.readiness.as_ref().map_or(0, |probe| probe.initial_delay_seconds);
     let delay = Duration::from_secs(delay.into());
+    let drain = DRAIN.min(Duration::from_secs_f64(local.grace_period.0));
     let (ready_for, copies) = (Duration::from_secs_f64(local.min_ready.0), local.replicas);
     let service = serde_json::json!({ "metadata": { "name": plan.service }, "spec": {} });
     Target {
@@ -62,7 +63,7 @@ pub(super) fn found(local: &Local, plan: TargetPlan, address: SocketAddr) -> Tar
         ports: BTreeMap::new(),
         headers: SecretHeaders::default(),
         probes: probes(local),
-        expected_roll: (delay + ready_for + START) * copies + DRAIN,
+        expected_roll: (delay + ready_for + START) * copies + drain,
         least_roll: (delay + ready_for) * copies,
         facts: vec![objects::seen(now(), ObjectKind::Service, Change::Listed, service)],
         plan,

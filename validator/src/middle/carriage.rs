@@ -14,6 +14,7 @@ use super::agent::{Agent, TICK};
 use super::arrivals::Arrivals;
 use super::desk::{Opening, Passage};
 use super::downward::Downward;
+use super::presence::Presence;
 use super::protocol::{Answering, Asking};
 use super::proxy::Proxy;
 use super::upward::{End, Upward};
@@ -78,16 +79,14 @@ impl Agent {
         if self.admit(client, source).await.is_err() {
             return End::Reset;
         }
-        self.desk.opened(source);
-        let end = self.reach_and_carry(client, source, upstream).await;
-        self.desk.closed(source);
-        end
+        let presence = Presence::begin(&self.desk, source);
+        self.reach_and_carry(client, &presence, upstream).await
     }
 
     async fn reach_and_carry(
         self: &Arc<Self>,
         client: &mut TcpStream,
-        source: Origin,
+        presence: &Presence<'_>,
         upstream: &HostPort,
     ) -> End {
         let mut server = match timeout(CONNECT, upstream.connect()).await {
@@ -104,11 +103,11 @@ impl Agent {
         server.set_nodelay(true).ok(); // the same
         let wire = Wire::default();
         match self.desk.plan.protocol {
-            Protocol::Http | Protocol::Otlp => self.carry_to_proxy(client, source, &wire, server).await,
-            Protocol::Postgres | Protocol::Redis => self.both(client, source, &wire, server.split()).await,
+            Protocol::Http | Protocol::Otlp => self.carry_to_proxy(client, presence, &wire, server).await,
+            Protocol::Postgres | Protocol::Redis => self.both(client, presence, &wire, server.split()).await,
             Protocol::Tcp => {
                 wire.go_raw();
-                self.both(client, source, &wire, server.split()).await
+                self.both(client, presence, &wire, server.split()).await
             }
         }
     }
@@ -117,14 +116,14 @@ impl Agent {
     async fn carry_to_proxy(
         self: &Arc<Self>,
         client: &mut TcpStream,
-        source: Origin,
+        presence: &Presence<'_>,
         wire: &Wire,
         server: TcpStream,
     ) -> End {
         let (near, far) = tokio::io::duplex(PIPE);
-        let proxy = Arc::new(Proxy::new(Arc::clone(self), source, server, wire.hung_up()));
+        let proxy = Arc::new(Proxy::new(Arc::clone(self), presence.source, server, wire.hung_up()));
         let serving = AbortOnDropHandle::new(tokio::spawn(proxy.serve(far)));
-        let end = self.both(client, source, wire, tokio::io::split(near)).await;
+        let end = self.both(client, presence, wire, tokio::io::split(near)).await;
         // Also one that was reset has: what waits for its sake waits for nobody.
         wire.hang_up();
         match end {
@@ -138,11 +137,11 @@ impl Agent {
     async fn both(
         &self,
         client: &mut TcpStream,
-        source: Origin,
+        presence: &Presence<'_>,
         wire: &Wire,
         (from_server, to_server): (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
     ) -> End {
-        let (from_client, to_client) = client.split();
+        let (source, (from_client, to_client)) = (presence.source, client.split());
         let protocol = self.desk.plan.protocol;
         let up = Upward {
             agent: self,
@@ -163,7 +162,10 @@ impl Agent {
         tokio::pin!(up, down);
         tokio::select! {
             end = &mut up => match end {
-                End::Eof => timeout(LAST_WORDS, down).await.unwrap_or(End::Gone),
+                End::Eof => {
+                    presence.end();
+                    timeout(LAST_WORDS, down).await.unwrap_or(End::Gone)
+                }
                 other => other,
             },
             end = &mut down => end,

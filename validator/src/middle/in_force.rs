@@ -25,6 +25,8 @@ pub(super) struct InForce {
     held: Vec<Held>,
     others: u64,
     waiting: u32,
+    /// Connections, by when they were opened, of which none is held for now.
+    spared: Vec<(Instant, Instant)>,
     trial: Trial,
     /// A trial that is over was told already; the order stays until it is replaced.
     told: bool,
@@ -85,6 +87,7 @@ impl InForce {
             held: Vec::new(),
             others: 0,
             waiting: 0,
+            spared: Vec::new(),
             trial: Trial::Expected,
             told: false,
         }
@@ -94,11 +97,14 @@ impl InForce {
     pub(super) fn meet(&mut self, call: &Call, clock: AgentClock) -> Verdict {
         let now = Instant::now();
         let after = |ms: u64| now + Duration::from_millis(ms);
-        let (kind, until) = match &self.order.fault {
+        let (kind, until) = match &self.order.fault.clone() {
             Fault::Hang => (Kind::Hung, None),
-            Fault::Hold { at_most, .. } if self.waiting >= *at_most => return Verdict::Pass,
+            Fault::Hold { at_most, .. } if self.waiting >= *at_most || self.is_spared(call, now) => {
+                return Verdict::Pass;
+            }
             Fault::Hold { hold_ms, .. } => {
                 self.waiting += 1;
+                self.spared.push((call.opened, after(*hold_ms * 2)));
                 (Kind::Timed, Some(after(*hold_ms)))
             }
             // Calls that come one behind the other over one connection are late by as much each, not by all of it.
@@ -130,6 +136,12 @@ impl InForce {
         self.hit(clock.millis(now));
         let from = if matches!(self.order.fault, Fault::Slow { .. }) { call.came } else { now };
         Verdict::Wait(Ticket { order: self.order.id, kind, from, until })
+    }
+
+    /// Whether a statement of its connection was held just before: one call makes several, and is to be late by one hold.
+    fn is_spared(&mut self, call: &Call, now: Instant) -> bool {
+        self.spared.retain(|(_, until)| *until > now);
+        self.spared.iter().any(|(opened, _)| *opened == call.opened)
     }
 
     /// Whether a connection opened then leads to what has become a replica.

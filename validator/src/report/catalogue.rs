@@ -15,15 +15,17 @@ pub fn catalogue(checks: &[&Check]) -> String {
     for area in Area::ALL {
         let _ = writeln!(text, "\n## {}\n", area.name());
         for check in checks.iter().filter(|check| check.area == area) {
-            let Check { id, slug, severity, why, how, remedy, rests_on, .. } = check;
+            let Check { id, slug, severity, why, how, remedy, rests_on, needs, .. } = check;
             let rests_on: Vec<&str> = rests_on.iter().map(|kind| kind.name()).collect();
             let rests_on = match rests_on.as_slice() {
                 [] => "nothing that can be disturbed".to_owned(),
                 several => several.join(", "),
             };
+            let needs: Vec<&str> = needs.iter().map(|part| part.name()).collect();
+            let needs = if needs.is_empty() { "what every run does".to_owned() } else { needs.join(", ") };
             let _ = writeln!(
                 text,
-                "### {id} {slug}\n\n{severity}. {why}\n\n- **How**: {how}\n- **Remedy**: {remedy}\n- **Rests on**: {rests_on}\n"
+                "### {id} {slug}\n\n{severity}. {why}\n\n- **How**: {how}\n- **Remedy**: {remedy}\n- **Rests on**: {rests_on}\n- **Needs**: {needs}\n"
             );
         }
     }

@@ -54,7 +54,7 @@ fn page(report: &Report) -> Markup {
 }
 
 fn banner(report: &Report) -> Markup {
-    let (tone, word) = if report.verdict.is_go() { ("go", "APPROVED") } else { ("nogo", "BLOCKED") };
+    let (tone, word) = (if report.verdict.is_go() { "go" } else { "nogo" }, report.verdict.status());
     html! {
         div.banner.(tone) {
             p.deploy { "Deploy request: " strong { (report.deployment) " " (report.version) } " → " (report.namespace) }

@@ -82,8 +82,8 @@ fn checks(report: &Report, depth: Depth, out: &mut dyn Write) -> io::Result<()> 
 }
 
 fn status(verdict: Verdict) -> String {
-    let (style, word) = if verdict.is_go() { (green(), "APPROVED") } else { (red(), "BLOCKED") };
-    format!("{} ({verdict})", styled(style, word))
+    let style = if verdict.is_go() { green() } else { red() };
+    format!("{} ({verdict})", styled(style, verdict.status()))
 }
 
 fn area(line: &AreaLine, out: &mut dyn Write) -> io::Result<()> {

@@ -167,10 +167,11 @@ fn opening(hang: &FaultFact, breaker: &Breaker, pace: Pace, load: &LoadView, qui
         _ => true,
     };
     let told = requests.filter(|(_, r)| waits(r)).map(|(_, r)| r.due).max();
-    // Under a deadline below 1 s no request is told in full: the seconds know it to half a second.
+    // Under a deadline of 1 s or less not every request is told in full: the seconds know those to half a second.
     let waited = |second: &SecondFact| second.times.slower_than(slow_ms(second.template));
-    let summed = seconds.iter().filter(|(_, s)| waited(s) > 0).map(|(_, s)| s.at + 500).max();
-    let Some(last) = told.or(summed) else {
+    let untold = seconds.iter().filter(|(_, s)| waited(s) > 0 && told.is_none_or(|told| s.at > told));
+    let summed = untold.map(|(_, s)| s.at + 500).max();
+    let Some(last) = summed.or(told) else {
         return Opening::Unseen(format!("no request to {} waited for {}", hang.pod, hang.dependency));
     };
     // Requests up to 1 s stand in no line of their own: the seconds must agree.

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use super::Timeline;
 use crate::config::{Dependency, Protocol};
 use crate::evidence::{Span, SpanKind};
+use crate::plan::Part;
 
 impl Timeline<'_> {
     /// Systems that show in client spans (`server.address`, else `peer.service`, and `db.system.name`) and are no
@@ -23,8 +24,15 @@ impl Timeline<'_> {
         systems.into_iter().map(told).collect()
     }
 
-    /// What was not done because nothing says that it should be.
+    /// What was not done because nothing says that it should be, or because it was not selected.
     pub fn left_out(&self) -> Vec<String> {
+        let unselected = Part::ALL.into_iter().filter(|part| !self.plan().does(*part));
+        let names: Vec<&str> = unselected.map(Part::name).collect();
+        let told = (!names.is_empty()).then(|| format!("not selected: {}", names.join(", ")));
+        told.into_iter().chain(self.not_declared()).collect()
+    }
+
+    fn not_declared(&self) -> Vec<String> {
         let dependencies = &self.plan().dependencies;
         if dependencies.is_empty() {
             return vec![

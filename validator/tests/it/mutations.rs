@@ -9,6 +9,7 @@ mod degraded;
 mod health;
 mod release;
 mod run;
+mod selection;
 mod shutdown;
 mod tracing;
 mod trust;
@@ -18,7 +19,9 @@ use std::path::Path;
 
 use golive_validator::check::Outcome;
 use golive_validator::checks::ALL;
-use golive_validator::evidence::{self, Edge, Evidence, ExportFact, Fact, Fault, Refusal, Step, Trouble};
+use golive_validator::evidence::{
+    self, Edge, Evidence, ExportFact, Fact, Fault, FaultFact, Refusal, Step, TrialEnd, Trouble,
+};
 use golive_validator::judge::judge;
 use golive_validator::report::{Format, Report, Verdict};
 
@@ -115,6 +118,33 @@ fn a_run_from_before_a_step_is_judged_without_it() {
         assert_eq!(outcome(&report, id), Outcome::Skipped, "{id}");
     }
     assert_eq!(report.verdict, Verdict::Go);
+}
+
+#[test]
+fn requests_that_waited_and_stand_in_no_line_of_their_own_waited_all_the_same() {
+    let mut evidence = good();
+    let hang = change::hang(&mut evidence);
+    let due = |fact: &Fact| match fact {
+        Fact::Request(r) if r.pod.as_ref() == Some(&hang.pod) && r.took_ms > 900.0 => Some(r.due),
+        _ => None,
+    };
+    let within = |due: &i64| (hang.began..hang.ended).contains(due);
+    let last = evidence.facts.iter().filter_map(due).filter(within).max().unwrap();
+    let before = evidence.facts.len();
+    evidence.facts.retain(|fact| !due(fact).filter(within).is_some_and(|due| due > last - 1_500));
+    assert!(evidence.facts.len() < before - 5, "the last of them are gone, the seconds still count them");
+    assert_eq!(outcome(&judge(&evidence, ALL), "GL-B201"), Outcome::Pass);
+}
+
+#[test]
+fn what_the_next_fault_does_to_connections_is_no_stampede() {
+    let mut evidence = good();
+    let trial = change::fault(&mut evidence, |f| change::is_trial(f, TrialEnd::Forward));
+    let (began, ended) = (trial.ended + 5_000, trial.ended + 6_000);
+    change::calls(&mut evidence, &trial, (began, ended), |call| call.opened = 80);
+    assert_eq!(outcome(&judge(&evidence, ALL), "GL-B209"), Outcome::Fail);
+    evidence.facts.push(Fact::Fault(FaultFact { fault: Fault::Stall, began, ended, ..trial }));
+    assert_eq!(outcome(&judge(&evidence, ALL), "GL-B209"), Outcome::Pass);
 }
 
 #[test]

@@ -75,7 +75,7 @@ fn unsampled() -> Context {
 fn an_instrumented_function_is_a_child_of_its_request_and_the_parent_of_its_statements() {
     let ended = with_layers(|tracer| {
         let request = Context::new().with_span(tracer.start_with_context("request", &Context::new()));
-        let _request = RootSpan::enter(request).attach();
+        let _request = RootSpan::enter(&request).attach();
         look_up(tracer);
     });
     let (request, inner, statement) =

@@ -36,13 +36,16 @@ impl Probe for PostgresProbe {
 /// What may be said to outsiders: the kind, not the text, which can hold names and addresses.
 fn describe(error: &sqlx::Error) -> String {
     match error {
-        // A handshake that fails comes as one of the socket.
-        sqlx::Error::Io(error) if error.get_ref().is_some_and(|cause| cause.is::<rustls::Error>()) => {
-            "TLS refused".to_owned()
-        }
+        // A handshake that fails comes as an error of the socket.
+        sqlx::Error::Io(error) if is_tls(error) => "TLS refused".to_owned(),
         sqlx::Error::Io(error) => error.kind().to_string(),
         sqlx::Error::Database(error) => format!("SQLSTATE {}", error.code().unwrap_or_default()),
         sqlx::Error::Tls(_) => "TLS refused".to_owned(),
         _ => "no connection".to_owned(),
     }
+}
+
+fn is_tls(error: &std::io::Error) -> bool {
+    let cause = error.get_ref();
+    cause.is_some_and(|cause| cause.downcast_ref::<rustls::Error>().is_some())
 }

@@ -4,6 +4,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{OnceLock, mpsc};
 use std::time::Duration;
 
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::TlsAcceptor;
+
 use super::free_port;
 
 /// One Postgres for all tests; each takes a database of its own.
@@ -31,6 +37,23 @@ pub(crate) struct Encrypted {
     pub(crate) redis: u16,
     /// The certificate of the authority, as PEM.
     pub(crate) authority: PathBuf,
+    /// Where their certificate and its key are.
+    directory: PathBuf,
+}
+
+impl Encrypted {
+    /// For a server of the test's own with the same certificate.
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        let chain = CertificateDer::pem_file_iter(self.directory.join("server.pem")).unwrap();
+        let chain = chain.collect::<Result<Vec<_>, _>>().unwrap();
+        let key = PrivateKeyDer::from_pem_file(self.directory.join("server.key")).unwrap();
+        let provider = std::sync::Arc::new(ring::default_provider());
+        let config =
+            ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let mut config = config.with_no_client_auth().with_single_cert(chain, key).unwrap();
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        TlsAcceptor::from(std::sync::Arc::new(config))
+    }
 }
 
 /// The same for all tests; the names that they certify are 127.0.0.1 alone.
@@ -45,6 +68,7 @@ pub(crate) fn encrypted() -> &'static Encrypted {
             postgres: keep_running(move || start_encrypted_postgres(&postgres)),
             redis: keep_running(move || start_encrypted_redis(&redis)),
             authority: directory.join("ca.pem"),
+            directory,
         }
     })
 }

@@ -1,21 +1,34 @@
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
+use futures_util::stream;
+use http::{HeaderMap, HeaderValue};
+use http_body_util::StreamBody;
+use hyper::body::Frame;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
-use super::eventually;
+use super::{Encrypted, eventually};
 
 /// Receives OTLP over HTTP and keeps every span, with the resource it came from.
 pub(crate) struct Collector {
     pub(crate) url: String,
+    /// The same without a path.
+    pub(crate) base: String,
     received: Arc<Mutex<Vec<Received>>>,
 }
 
@@ -38,10 +51,34 @@ impl Collector {
             tokio::time::sleep(delay).await;
         };
         let app = Router::new().route("/v1/traces", post(receive)).with_state(Arc::clone(&received));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/v1/traces", listener.local_addr().unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, app).await });
-        Self { url, received }
+        Self { url: format!("{base}/v1/traces"), base, received }
+    }
+
+    /// Speaks OTLP over HTTP and over gRPC, encrypted if it has a certificate.
+    #[allow(dead_code, reason = "not for the benchmarks")]
+    pub(crate) async fn of_every_protocol(servers: Option<&Encrypted>) -> Self {
+        let received: Arc<Mutex<Vec<Received>>> = Arc::default();
+        let app = Router::new()
+            .route("/v1/traces", post(async |state: State<_>, body: Bytes| receive(state, body)))
+            .route("/opentelemetry.proto.collector.trace.v1.TraceService/Export", post(receive_grpc))
+            .with_state(Arc::clone(&received));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let scheme = match servers {
+            None => {
+                tokio::spawn(async move { axum::serve(listener, app).await });
+                "http"
+            }
+            Some(servers) => {
+                tokio::spawn(serve_encrypted(listener, servers.acceptor(), app));
+                "https"
+            }
+        };
+        let base = format!("{scheme}://{address}");
+        Self { url: format!("{base}/v1/traces"), base, received }
     }
 
     pub(crate) fn all(&self) -> Vec<Received> {
@@ -57,6 +94,29 @@ impl Collector {
         eventually(&format!("{count} spans of {id}"), async || of_trace().len() >= count).await;
         of_trace()
     }
+}
+
+async fn serve_encrypted(listener: TcpListener, acceptor: TlsAcceptor, app: Router) {
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        let (acceptor, app) = (acceptor.clone(), app.clone());
+        tokio::spawn(async move {
+            let stream = acceptor.accept(stream).await.unwrap();
+            let service = TowerToHyperService::new(app);
+            Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await
+        });
+    }
+}
+
+/// One message without compression in, an empty one and the status 0 out.
+async fn receive_grpc(state: State<Arc<Mutex<Vec<Received>>>>, body: Bytes) -> Response {
+    assert_eq!(body[0], 0, "compressed");
+    receive(state, body.slice(5..));
+    let mut trailers = HeaderMap::new();
+    trailers.insert("grpc-status", HeaderValue::from_static("0"));
+    let frames = [Frame::data(Bytes::from_static(&[0; 5])), Frame::trailers(trailers)];
+    let body = StreamBody::new(stream::iter(frames.map(Ok::<_, Infallible>)));
+    ([("content-type", "application/grpc")], Body::new(body)).into_response()
 }
 
 fn receive(State(received): State<Arc<Mutex<Vec<Received>>>>, body: Bytes) {

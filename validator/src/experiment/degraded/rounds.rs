@@ -1,10 +1,12 @@
 //! Which dependency is degraded, how, and on which pod.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
 use super::super::circuit::Circuit;
 use crate::config::{Breaker, Dependency, Protocol};
+use crate::plan::Part;
 
 /// How long a cache is read-only.
 pub(super) const READ_ONLY: Duration = Duration::from_secs(8);
@@ -59,6 +61,18 @@ impl Injection {
         !matches!(self, Self::ReadOnlyCache | Self::Slow)
     }
 
+    /// The part of the experiment that it belongs to.
+    fn part(self) -> Part {
+        match self {
+            Self::ReadOnlyCache => Part::ReadOnlyCache,
+            Self::Slow => Part::SlowCalls,
+            Self::AbandonedSlow | Self::AbandonedHang => Part::HangUps,
+            Self::FewFailures | Self::ManyFailures | Self::ClientErrors => Part::FailingCalls,
+            Self::FailOver => Part::FailOver,
+            Self::ConnectionLimit => Part::ConnectionLimit,
+        }
+    }
+
     /// What is done, in words that follow the name of the dependency.
     fn told(self) -> &'static str {
         match self {
@@ -104,6 +118,8 @@ impl Injection {
 /// One dependency that is degraded, before the next one is.
 #[derive(Clone, Copy)]
 pub(in crate::experiment) struct Round<'a> {
+    /// What is done of it.
+    parts: &'a BTreeSet<Part>,
     pub(super) dependency: &'a Dependency,
     /// Its declared breaker, with its times.
     pub(super) breaker: Option<(&'a Breaker, Circuit)>,
@@ -112,9 +128,9 @@ pub(in crate::experiment) struct Round<'a> {
 }
 
 impl<'a> Round<'a> {
-    fn new(dependency: &'a Dependency, requests_per_s: f64) -> Self {
+    fn new(dependency: &'a Dependency, requests_per_s: f64, parts: &'a BTreeSet<Part>) -> Self {
         let circuit = |breaker| (breaker, Circuit::new(breaker, requests_per_s));
-        Self { dependency, breaker: dependency.breaker.as_ref().map(circuit), cache: None }
+        Self { parts, dependency, breaker: dependency.breaker.as_ref().map(circuit), cache: None }
     }
 
     /// The dependency, by name.
@@ -157,7 +173,9 @@ impl<'a> Round<'a> {
             }
         }
         let cache = self.cache.map(|_| ReadOnlyCache);
+        let done = |one: &Injection| self.parts.contains(&one.part());
         [bears, cache.into_iter().chain(opens).collect(), rest]
+            .map(|all| all.into_iter().filter(done).collect())
     }
 }
 
@@ -170,10 +188,11 @@ impl fmt::Display for Round<'_> {
 }
 
 /// The dependencies that are degraded, in turn: those with a breaker, then databases without one; the first cache
-/// beside the first of them, or alone.
+/// beside the first of them, or alone. One of which no part is done is left out.
 pub(in crate::experiment) fn rounds<'a>(
     dependencies: impl Iterator<Item = &'a Dependency>,
     requests_per_s: f64,
+    parts: &'a BTreeSet<Part>,
 ) -> Vec<Round<'a>> {
     let all: Vec<&Dependency> = dependencies.collect();
     let can = |d: &&&Dependency| d.breaker.is_some() || d.protocol == Protocol::Postgres;
@@ -183,10 +202,11 @@ pub(in crate::experiment) fn rounds<'a>(
     if chosen.is_empty() {
         chosen.extend(cache);
     }
-    let mut rounds: Vec<Round> = chosen.into_iter().map(|d| Round::new(d, requests_per_s)).collect();
+    let mut rounds: Vec<Round> = chosen.into_iter().map(|d| Round::new(d, requests_per_s, parts)).collect();
     if let Some(first) = rounds.first_mut() {
         first.cache = cache.map(|dependency| dependency.name.as_str());
     }
+    rounds.retain(|round| round.injections().iter().any(|all| !all.is_empty()));
     rounds
 }
 
@@ -249,7 +269,8 @@ mod tests {
     #[test]
     fn every_injection_is_assigned_once_however_few_pods_there_are() {
         let all = dependencies();
-        let rounds = rounds(all.iter(), 30.0);
+        let parts = Part::all();
+        let rounds = rounds(all.iter(), 30.0, &parts);
         let wanted: usize = rounds[0].injections().iter().map(Vec::len).sum();
         assert_eq!(wanted, 8);
         for pods in 1..6 {
@@ -267,15 +288,20 @@ mod tests {
             rounds.iter().map(|round| (round.name().to_owned(), round.cache.is_some())).collect::<Vec<_>>()
         };
         let named = |name: &str, cache| (name.to_owned(), cache);
-        assert_eq!(told(&rounds(all.iter(), 30.0)), [named("postgres", true), named("ledger", false)]);
-        assert_eq!(told(&rounds(all[1..2].iter(), 30.0)), [named("cache", true)]);
-        assert!(rounds(all[3..].iter(), 30.0).is_empty(), "nothing is known of what it should do");
+        let parts = Part::all();
+        assert_eq!(
+            told(&rounds(all.iter(), 30.0, &parts)),
+            [named("postgres", true), named("ledger", false)]
+        );
+        assert_eq!(told(&rounds(all[1..2].iter(), 30.0, &parts)), [named("cache", true)]);
+        assert!(rounds(all[3..].iter(), 30.0, &parts).is_empty(), "nothing is known of what it should do");
     }
 
     #[test]
     fn of_three_pods_none_is_impatient_while_calls_of_another_one_fail_in_part() {
         let all = dependencies();
-        let round = rounds(all.iter(), 77.0)[0];
+        let parts = Part::all();
+        let round = rounds(all.iter(), 77.0, &parts)[0];
         let assigned = assignment(&round, 3);
         assert_eq!(assigned[2][0], Injection::AbandonedSlow);
         let (_, circuit) = round.breaker.unwrap();
@@ -292,7 +318,8 @@ mod tests {
             "consecutiveFailures": 5, "deadline": "3s", "openFor": "30s", "trials": 1
         });
         all[0].breaker = Some(serde_json::from_value(row).unwrap());
-        let round = rounds(all.iter(), 77.0)[0];
+        let parts = Part::all();
+        let round = rounds(all.iter(), 77.0, &parts)[0];
         let least = |pods| least(&round, &assignment(&round, pods)).as_secs();
         assert_eq!(assignment(&round, 3)[0][0], Injection::ConnectionLimit);
         assert!((33..=50).contains(&least(3)), "{}", least(3));
@@ -302,9 +329,21 @@ mod tests {
     #[test]
     fn three_pods_need_as_long_as_the_longest_of_them() {
         let all = dependencies();
-        let round = rounds(all.iter(), 30.0)[0];
+        let parts = Part::all();
+        let round = rounds(all.iter(), 30.0, &parts)[0];
         let least = |pods| least(&round, &assignment(&round, pods)).as_secs();
         assert!((30..=40).contains(&least(3)), "{}", least(3));
         assert!(least(1) > least(2) && least(2) > least(3));
+    }
+
+    #[test]
+    fn what_is_not_selected_is_not_done_and_a_dependency_without_any_of_it_is_left_alone() {
+        let all = dependencies();
+        let selected = [Part::FailingCalls].into();
+        let failing = rounds(all.iter(), 30.0, &selected);
+        assert_eq!(failing.iter().map(Round::name).collect::<Vec<_>>(), ["postgres"]);
+        let assigned = assignment(&failing[0], 3);
+        assert_eq!(assigned, [vec![Injection::FewFailures], vec![Injection::ManyFailures], vec![]]);
+        assert!(rounds(all.iter(), 30.0, &Part::QUICK.into()).is_empty());
     }
 }

@@ -60,6 +60,8 @@ async fn while_statements_hang_pings_and_others_pass_and_who_gives_up_never_reac
     before.fault(Fault::Hang, LONG).await;
     assert!(hangs(given_up.run("INSERT INTO notes VALUES ('given up')")).await);
     drop(given_up);
+    // Its side of the database is not over yet, and it is gone all the same.
+    before.until("who has given up is gone", |pod| pod.open == 2).await;
     let patience = patient.run("INSERT INTO notes VALUES ('patient')");
     tokio::pin!(patience);
     assert!(hangs(&mut patience).await);
@@ -92,6 +94,18 @@ async fn no_more_statements_are_held_than_was_said() {
     before.clear().await;
     let fault = before.only_fault().await;
     assert!(fault.held.len() >= 2 && fault.held.iter().all(|held| !held.given_up), "{fault:?}");
+}
+
+#[tokio::test]
+async fn of_statements_one_after_the_other_over_one_connection_the_first_is_held() {
+    let (before, name) = before().await;
+    let mut pod = Postgres::connect(before.address, &name).await.unwrap();
+    before.fault(Fault::Hold { hold_ms: HOLD, at_most: 2 }, LONG).await;
+    for _ in 0..3 {
+        pod.run("SELECT 5").await.unwrap();
+    }
+    let held = before.only_fault().await.held.len();
+    assert_eq!(held, 1, "a call of three statements is late by one hold");
 }
 
 #[tokio::test]

@@ -286,8 +286,8 @@ fn losses_of_a_disturbed_run_convict_no_end_of_a_pod() {
 }
 
 fn copy(check: &Check) -> Check {
-    let Check { id, slug, area, severity, why, how, remedy, rests_on, judge } = *check;
-    Check { id, slug, area, severity, why, how, remedy, rests_on, judge }
+    let Check { id, slug, area, severity, why, how, remedy, rests_on, needs, judge } = *check;
+    Check { id, slug, area, severity, why, how, remedy, rests_on, needs, judge }
 }
 
 #[test]

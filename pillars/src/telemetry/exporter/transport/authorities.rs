@@ -1,0 +1,31 @@
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+
+use crate::Invalid;
+
+/// As the specification has them: a PEM file with the authorities that a collector's certificate may be from.
+const VARIABLES: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE"];
+
+/// Authorities of one's own.
+pub(super) struct Authorities {
+    pub(super) pem: Vec<u8>,
+    /// At least one.
+    pub(super) certificates: Vec<CertificateDer<'static>>,
+}
+
+/// Those that the environment names, if it does.
+pub(super) fn read() -> Result<Option<Authorities>, Invalid> {
+    let named = VARIABLES.iter().filter_map(std::env::var_os).find(|path| !path.is_empty());
+    let Some(path) = named else { return Ok(None) };
+    let refused = |why: String| {
+        let read = format!("{} ({why})", path.display());
+        Invalid::new("OTEL_EXPORTER_OTLP_CERTIFICATE", read, "a PEM file with at least one certificate")
+    };
+    let pem = std::fs::read(&path).map_err(|error| refused(error.to_string()))?;
+    let parsed: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    let certificates = parsed.map_err(|error| refused(error.to_string()))?;
+    if certificates.is_empty() {
+        return Err(refused("no certificate in it".to_owned()));
+    }
+    Ok(Some(Authorities { pem, certificates }))
+}
