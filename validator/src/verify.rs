@@ -5,7 +5,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::check::{Outcome, Severity};
+use crate::check::{Check, Outcome, Severity};
 use crate::checks;
 use crate::config::{Day, GoLivePolicy};
 use crate::exit::Exit;
@@ -149,7 +149,7 @@ fn weight(policy: &GoLivePolicy, line: &CheckLine) -> Severity {
 }
 
 fn is_waived(report: &Report, policy: &GoLivePolicy, line: &CheckLine, today: Day) -> bool {
-    let may = checks::find(&line.id).is_some_and(|check| check.can_be_waived());
+    let may = checks::find(&line.id).is_some_and(Check::can_be_waived);
     let holds = |waiver: &&crate::config::Waiver| {
         waiver.check.as_str() == line.id
             && waiver.scope.covers(&report.namespace, &report.deployment)

@@ -25,13 +25,13 @@ impl SigningKey {
     /// # Errors
     /// What is no such key; nothing of it is told.
     pub fn from_pem(pem: &[u8]) -> Result<Self, String> {
-        let wrong = |_| {
+        let wrong = || {
             "expected a private key on P-256 in PKCS#8, as PEM (`-----BEGIN PRIVATE KEY-----`), not encrypted"
                 .to_owned()
         };
-        let der = PrivatePkcs8KeyDer::from_pem_slice(pem).map_err(|_| wrong(()))?;
+        let der = PrivatePkcs8KeyDer::from_pem_slice(pem).map_err(|_| wrong())?;
         let (how, random) = (&ECDSA_P256_SHA256_ASN1_SIGNING, SystemRandom::new());
-        EcdsaKeyPair::from_pkcs8(how, der.secret_pkcs8_der(), &random).map(Self).map_err(|_| wrong(()))
+        EcdsaKeyPair::from_pkcs8(how, der.secret_pkcs8_der(), &random).map(Self).map_err(|_| wrong())
     }
 
     pub(super) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, String> {

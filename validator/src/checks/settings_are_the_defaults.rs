@@ -1,6 +1,6 @@
 //! Settings that differ from the organisation's defaults are told.
 
-use serde_json::{Value, to_value};
+use serde_json::{Value, json, to_value};
 
 use crate::check::{Area, Check, Finding, Severity};
 use crate::config::{Defaults, Probe, ProbeTimings};
@@ -32,7 +32,8 @@ fn judge(timeline: &Timeline) -> Finding {
         told.extend(grace(timeline, defaults));
         told.extend(sampling(timeline, defaults));
     }
-    match (told.as_slice(), to_value(defaults).is_ok_and(|all| all == Value::Object(Default::default()))) {
+    let names_none = to_value(defaults).is_ok_and(|all| all == json!({}));
+    match (told.as_slice(), names_none) {
         (_, true) => Finding::skipped("the policy names no defaults"),
         ([], false) => Finding::pass("what is declared is what the policy has as defaults"),
         ([one], false) => Finding::warn(one.clone()),

@@ -1,6 +1,6 @@
 //! What the policy allows to fail: applied here and nowhere else, and every waiver that names the service is told.
 
-use crate::check::Outcome;
+use crate::check::{Check, Outcome};
 use crate::checks;
 use crate::config::{Day, Waiver};
 use crate::plan::{Plan, Waivers};
@@ -36,7 +36,7 @@ fn used(waiver: &Waiver, day: Day, line: &mut CheckLine) -> WaiverState {
         return WaiverState::Expired;
     }
     let fails = matches!(line.finding.outcome, Outcome::Fail | Outcome::Inconclusive);
-    let may = checks::find(&line.id).is_some_and(|check| check.can_be_waived());
+    let may = checks::find(&line.id).is_some_and(Check::can_be_waived);
     if !fails || !may {
         return WaiverState::Unused;
     }

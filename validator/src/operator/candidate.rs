@@ -58,7 +58,8 @@ pub(super) fn is_settled(deployment: &Value) -> bool {
 /// Ten hex digits that stand for these texts.
 pub(super) fn short(texts: &[&str]) -> String {
     let hash = digest(&SHA256, texts.join("\0").as_bytes());
-    hash.as_ref().iter().take(5).map(|byte| format!("{byte:02x}")).collect()
+    let begin = hash.as_ref().iter().take(5).fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+    format!("{begin:010x}")
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ pub fn crds() -> Result<String, String> {
 }
 
 fn check() -> Value {
-    let mut spec = of_type(schema_for!(Spec).to_value());
+    let mut spec = of_type(schema_for!(Spec).as_value());
     spec["properties"]["traffic"]["properties"]["requests"]["minItems"] = json!(1);
     let schema = whole(&spec, &open("What was found of the candidate."));
     let columns = [
@@ -54,7 +54,7 @@ fn run() -> Value {
 }
 
 fn policy() -> Value {
-    let spec = of_type(schema_for!(Policy).to_value());
+    let spec = of_type(schema_for!(Policy).as_value());
     let mut schema = whole(&spec, &open("Nobody writes it."));
     schema["x-kubernetes-validations"] =
         json!([{ "rule": "self.metadata.name != 'default'", "message": "`default` is the built-in policy" }]);
@@ -100,9 +100,9 @@ fn open(description: &str) -> Value {
 }
 
 /// A JSON Schema as a structural one.
-fn of_type(schema: Value) -> Value {
+fn of_type(schema: &Value) -> Value {
     let definitions = schema["$defs"].as_object().cloned().unwrap_or_default();
-    structural(&schema, &definitions)
+    structural(schema, &definitions)
 }
 
 fn structural(schema: &Value, definitions: &Map<String, Value>) -> Value {

@@ -176,7 +176,7 @@ mod tests {
             "who takes the demand away asks for nothing"
         );
         let mut due = seen(&one, &runs);
-        due.every = Some(Duration::from_secs(60));
+        due.every = Some(Duration::from_mins(1));
         assert_eq!(decide(&due), Next::Rest(Some(Duration::from_secs(1))));
         due.now = 61_000;
         assert!(matches!(decide(&due), Next::Start(_)));

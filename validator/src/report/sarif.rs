@@ -55,11 +55,12 @@ pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 
 fn result(line: &CheckLine, waivers: &[WaiverLine], place: Place) -> Option<Found> {
     let (kind, level) = match (line.finding.outcome, line.severity) {
-        (Outcome::Fail | Outcome::Warn, Severity::Info) => (ResultKind::Fail, ResultLevel::Note),
+        (Outcome::Waived, _) | (Outcome::Fail | Outcome::Warn, Severity::Info) => {
+            (ResultKind::Fail, ResultLevel::Note)
+        }
         (Outcome::Fail, Severity::Blocker | Severity::Major) => (ResultKind::Fail, ResultLevel::Error),
         (Outcome::Fail, Severity::Minor) | (Outcome::Warn, _) => (ResultKind::Fail, ResultLevel::Warning),
         (Outcome::Inconclusive, _) => (ResultKind::Open, ResultLevel::None),
-        (Outcome::Waived, _) => (ResultKind::Fail, ResultLevel::Note),
         (Outcome::Pass | Outcome::Skipped, _) => return None,
     };
     let result = found(&line.id, kind, level, &line.finding.summary, place);

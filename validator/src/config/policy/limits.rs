@@ -125,10 +125,7 @@ fn wrong(name: &str, figure: f64) -> Option<String> {
 impl Limits {
     /// Each by its name in the file; one that is no finite number is NaN.
     pub fn figures(&self) -> Vec<(String, f64)> {
-        let all = match to_value(self) {
-            Ok(Value::Object(all)) => all,
-            _ => return Vec::new(),
-        };
+        let Ok(Value::Object(all)) = to_value(self) else { return Vec::new() };
         all.into_iter().map(|(name, figure)| (name, figure.as_f64().unwrap_or(f64::NAN))).collect()
     }
 }
