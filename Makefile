@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help try try-full try-bare try-python try-node selftest test browser-test kind-test kind-selftest kind-repeat kind-kill kind-bystander kind-foreign kind-noise kind-pipelines kind-up kind-down images lint fmt deny bench fuzz soak generate
+.PHONY: help try try-full try-bare try-python try-node selftest test browser-test kind-test kind-selftest kind-repeat kind-kill kind-bystander kind-foreign kind-noise kind-operator kind-pipelines kind-up kind-down images lint fmt deny bench fuzz soak generate
 
 help: ## Print the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
@@ -54,6 +54,9 @@ kind-kill: ## The validator killed with -9 at random moments, TIMES (default 3, 
 kind-bystander: ## Another client of the same Postgres looks on through a whole gate (about 8 min)
 	cluster/bystander.sh
 
+kind-operator: ## The operator of charts/validator on the good and the bare build, killed and deleted in mid-run (about 50 min)
+	cluster/kind-operator.sh
+
 kind-pipelines: ## The plain Job and the Helm hook of docs/pipelines (about 15 min)
 	cluster/kind-pipelines.sh
 
@@ -72,7 +75,7 @@ lint: ## Formatting, clippy without warnings, each feature of the pillars alone,
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	pillars/features.sh
 	$(MAKE) --no-print-directory generate
-	git diff --exit-code -- docs/checks.md docs/report.schema.json docs/golive.schema.json
+	git diff --exit-code -- docs/checks.md docs/report.schema.json docs/golive.schema.json docs/policy.schema.json docs/org-checklist.md charts/validator
 
 fmt: ## Format the code
 	cargo fmt --all
@@ -93,7 +96,8 @@ soak: ## The long tests (about 35 min and the build), in release builds
 	service/tests/backends.sh
 	ulimit -n "$$(ulimit -Hn)"; timeout 6000 cargo test --locked --release -p golive-service --test it -- --ignored --nocapture --test-threads 1
 
-generate: ## Write generated files: the catalogue of checks, JSON Schemas
+generate: ## Write generated files: the catalogue of checks, JSON Schemas, the organisation's checklist, CRDs
 	cargo build --quiet --locked --workspace --bins
-	for made in "checks.md checks --format markdown" "report.schema.json schema report" "golive.schema.json schema target"; do \
+	for made in "checks.md checks --format markdown" "report.schema.json schema report" "golive.schema.json schema target" "policy.schema.json schema policy" "org-checklist.md policy checklist examples/policy.yaml" \
+	    "../charts/validator/crds/golive.yaml crds" "../charts/validator/files/role.yaml rbac"; do \
 	  set -- $$made; file=docs/$$1; shift; "$${CARGO_TARGET_DIR:-target}/debug/validator" "$$@" > $$file.new; mv $$file.new $$file; done

@@ -281,6 +281,17 @@ backends() {
 scratch=$(mktemp -d)
 finished=no
 # The last line counts also when a command in between fails: an unfinished run is a failed one.
+# The operator and the rights of its runs.
+validator() {
+  render validator --set 'watch={demo,shop}'
+  it 'the operator watches the namespaces it was given' '[container.args[] | select(startswith("--namespace="))] == ["--namespace=demo", "--namespace=shop"]'
+  it 'each of them has the rights of the operator and of a run' '[all("Role")[] | "\(.metadata.namespace)/\(.metadata.name)"] | sort == ["demo/golive-operator", "demo/golive-validator", "shop/golive-operator", "shop/golive-validator"]'
+  it 'the one right that reaches further is to read policies' '[all("ClusterRole")[].rules[]] == [{apiGroups: ["golive.dev"], resources: ["golivepolicies"], verbs: ["get"]}]'
+  it 'the operator can neither read a Secret nor change a Service' '[all("Role")[] | select(.metadata.name == "golive-operator") | .rules[].resources[]] | unique | (index("secrets") or index("services")) | not'
+  it 'the operator runs as nobody and writes nothing' 'pod.securityContext.runAsNonRoot and container.securityContext.readOnlyRootFilesystem and (container.securityContext.allowPrivilegeEscalation | not)'
+  rejects 'a chart that watches nothing is refused' validator
+}
+
 finish() {
   rm -rf "$scratch"
   if [[ $finished == no ]]; then fail 'the tests run to their end' 'see the error above'; fi
@@ -297,6 +308,7 @@ lints service
 lints service -f "$charts/service/values-demo.yaml"
 lints service -f "$charts/service/values-bare.yaml"
 lints backends
+lints validator --set 'watch={demo}'
 for chart in service backends; do
   described "$chart"
   documented "$chart"
@@ -310,5 +322,6 @@ service_schema
 alerts
 autoscaling_and_policy
 backends
+validator
 
 finished=yes

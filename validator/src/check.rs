@@ -3,8 +3,6 @@
 mod case;
 mod finding;
 
-use std::fmt;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +10,7 @@ pub use case::{Case, Struck};
 pub use finding::{Finding, Outcome};
 
 use crate::plan::Part;
+pub use crate::severity::Severity;
 use crate::timeline::{Kind, Timeline};
 
 /// One property of a production-ready service, and how it is judged from evidence.
@@ -40,6 +39,18 @@ pub struct Check {
     pub needs: &'static [Part],
     /// The judgement, as if nothing had disturbed the run: what did is taken into account by [`crate::judge`] alone.
     pub judge: fn(&Timeline) -> Finding,
+}
+
+/// The check of requests lost while pods are replaced. Nobody waives it, and reports know it by its code, which is never used
+/// for anything else.
+pub const LOST: &str = "GL-S201";
+
+impl Check {
+    /// Whether an organisation may decide otherwise: not of lost requests, and not of what tells whether a run can be
+    /// believed, since a waiver there would turn what nobody knows into a GO.
+    pub fn can_be_waived(&self) -> bool {
+        self.id != LOST && (self.area != Area::Run || self.severity != Severity::Blocker)
+    }
 }
 
 /// The areas, in report order.
@@ -80,27 +91,5 @@ impl Area {
     /// Whether it is one of the four pillars.
     pub fn is_pillar(self) -> bool {
         !matches!(self, Self::Release | Self::Run)
-    }
-}
-
-/// What it means if a property does not hold.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
-#[serde(rename_all = "kebab-case")]
-pub enum Severity {
-    /// Users are hurt: NO-GO, and no verdict without an answer.
-    Blocker,
-    /// NO-GO if it fails.
-    Major,
-    /// A warning if it fails.
-    Minor,
-}
-
-impl fmt::Display for Severity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Blocker => "blocker",
-            Self::Major => "major",
-            Self::Minor => "minor",
-        })
     }
 }

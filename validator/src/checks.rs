@@ -41,6 +41,7 @@ mod outgoing_call_carries_trace;
 mod pods_within_surge;
 mod pool_back_after_fail_over;
 mod probe_timings_sane;
+mod questions_are_answered;
 mod quiet_phase_answered;
 mod read_only_cache_hurts_nobody;
 mod readiness_ends_at_termination;
@@ -55,6 +56,7 @@ mod replicas_at_least_two;
 mod rollout_completes;
 mod sampled_requests_traced;
 mod service_version_on_spans;
+mod settings_are_the_defaults;
 mod shares_were_met;
 mod slow_below_deadline_tolerated;
 mod spread_over_nodes;
@@ -122,6 +124,8 @@ pub const ALL: &[&Check] = &[
     &replicas_at_least_two::CHECK,
     &disruption_budget_allows_one::CHECK,
     &spread_over_nodes::CHECK,
+    &settings_are_the_defaults::CHECK,
+    &questions_are_answered::CHECK,
     &rollout_completes::CHECK,
     &ready_endpoints_keep_promise::CHECK,
     &pods_within_surge::CHECK,

@@ -2,7 +2,10 @@
 
 mod header;
 mod local;
+mod operator;
 mod parts;
+mod policy;
+mod verify;
 
 use std::path::PathBuf;
 
@@ -10,7 +13,10 @@ use clap::{Args, Parser, Subcommand};
 
 pub use header::HeaderArg;
 pub use local::{LocalArgs, LocalGuardianArgs};
+pub use operator::OperatorArgs;
 pub use parts::{PartArgs, Selected};
+pub use policy::{PolicyArgs, PolicyCheckArgs, PolicyCommand};
+pub use verify::{AttestArgs, VerifyArgs};
 
 use crate::config::{Protocol, Rate, Seconds, Template};
 use crate::explain::Language;
@@ -68,6 +74,19 @@ const INIT_EXAMPLES: &str = "Examples:
 
 It reads the deployment and the Services, and no Secret; it asks nothing, and says what it guessed.";
 
+const POLICY_EXAMPLES: &str = "Examples:
+  validator policy print > policy.yaml
+  validator policy check policy.yaml -f golive.yaml
+  validator policy lint policy.yaml
+
+A run is judged by it with `--policy policy.yaml`, and a saved one again: validator judge FILE --policy policy.yaml.";
+
+const VERIFY_EXAMPLES: &str = "Examples:
+  validator verify registry.example.com/users@sha256:HEX --policy policy.yaml --report report.json
+  validator verify users@sha256:HEX --policy policy.yaml --attestation report.intoto.json --key cosign.pub
+
+Exit codes: 0 there is a GO, and it is not too old; 1 the last run says NO-GO; 3 nothing tells.";
+
 const LINT_EXAMPLES: &str = "Examples:
   validator lint manifests/
   helm template charts/service | validator lint -
@@ -100,6 +119,21 @@ pub enum Command {
     /// Look at manifests without a cluster, as a reviewer would
     #[command(after_help = LINT_EXAMPLES)]
     Lint(LintArgs),
+    /// Print, check and review the organisation's policy
+    #[command(after_help = POLICY_EXAMPLES)]
+    Policy {
+        /// What to do
+        #[command(subcommand)]
+        command: PolicyCommand,
+    },
+    /// Say whether there is a valid GO for an image
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(VerifyArgs),
+    /// Sign a report, as an in-toto statement in a DSSE envelope
+    #[command(
+        after_help = "Example:\n  validator attest report.json --key key.pem -o report.intoto.json\n\ndocs/attestation.md tells how cosign reads it, and makes one."
+    )]
+    Attest(AttestArgs),
     /// Remove what an interrupted run left behind, and undo its rolls
     #[command(after_help = "Examples:\n  validator cleanup -n demo\n  validator cleanup -f golive.yaml")]
     Cleanup(CleanupArgs),
@@ -117,11 +151,19 @@ pub enum Command {
     /// Print the manual page
     #[command(after_help = "Example:\n  validator man > /usr/local/share/man/man1/validator.1")]
     Man,
-    /// Print a JSON Schema: of the JSON report, or of the target file, for editors
+    /// Print a JSON Schema: of the JSON report, or of the target file and the policy, for editors
     #[command(
         after_help = "Example:\n  validator schema target > golive.schema.json\n\nWith `# yaml-language-server: $schema=golive.schema.json` as its first line editors complete and check a target file."
     )]
     Schema(SchemaArgs),
+    /// Run the gate for every candidate of a cluster's GoLiveChecks, until it is told to end
+    #[command(
+        after_help = "Example:\n  validator operator --namespace demo --namespace shop\n\ncharts/validator installs it."
+    )]
+    Operator(OperatorArgs),
+    /// Print the CustomResourceDefinitions of the operator
+    #[command(after_help = "Example:\n  validator crds | kubectl apply --server-side -f -")]
+    Crds,
     /// Print the Role that a run needs
     #[command(after_help = "Example:\n  validator rbac | kubectl apply -n demo -f -")]
     Rbac,
@@ -205,6 +247,9 @@ pub struct TargetArgs {
     /// Requests per second, all connection classes together [default: the target file's, else 200]
     #[arg(long)]
     pub rate: Option<Rate>,
+    /// The rules
+    #[command(flatten)]
+    pub rules: PolicyArgs,
 }
 
 /// `validator plan`.
@@ -295,6 +340,9 @@ pub struct JudgeArgs {
     /// An earlier report or evidence file: the exit code is about what got worse since; the report stays whole
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
+    /// The rules, in place of those of the run
+    #[command(flatten)]
+    pub rules: PolicyArgs,
     /// What is known to be right, a line each: `verdict NO-GO`, `GL-S201 fail`, `may GL-H206`; the exit code says whether the report says it
     #[arg(long, value_name = "FILE", conflicts_with = "baseline")]
     pub expect: Option<PathBuf>,
@@ -349,6 +397,9 @@ pub struct LintArgs {
     /// What stdin is called in the findings: code scanning needs a file of the repository
     #[arg(long, value_name = "PATH")]
     pub name: Option<String>,
+    /// The rules
+    #[command(flatten)]
+    pub rules: PolicyArgs,
     /// How it is told
     #[arg(long, value_enum, default_value_t)]
     pub format: crate::lint::Format,
@@ -409,6 +460,8 @@ pub enum SchemaOf {
     Report,
     /// The target file
     Target,
+    /// The policy
+    Policy,
 }
 
 /// `validator explain`.

@@ -12,14 +12,18 @@ mod judge;
 mod lint;
 mod local;
 mod middle;
+mod operator;
 mod plan;
+mod policy;
 mod publish;
 mod rbac;
+mod rules;
 mod run;
 mod saved;
 mod schema;
 mod signals;
 mod target_file;
+mod verify;
 
 use std::io::Write;
 
@@ -37,12 +41,17 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Diff(args) => diff::diff(&args),
         Command::Init(args) => Box::pin(init::init(&args)).await,
         Command::Lint(args) => lint::lint(&args),
+        Command::Policy { command } => policy::policy(&command),
+        Command::Verify(args) => verify::verify(&args),
+        Command::Attest(args) => verify::attest(&args),
         Command::Cleanup(args) => cleanup::cleanup(&args).await,
         Command::Checks(args) => checks::list(&args),
         Command::Explain(args) => checks::explain(&args),
         Command::Completions(args) => completions::completions(&args),
         Command::Man => completions::man(),
         Command::Schema(args) => schema::schema(&args),
+        Command::Operator(args) => Box::pin(operator::operator(args)).await,
+        Command::Crds => operator::crds(),
         Command::Rbac => rbac::rbac(),
         Command::Agent => agent::agent().await,
         Command::Middle(args) => middle::middle(args).await,

@@ -1,7 +1,10 @@
 //! The target file (`golive.yaml`): what to gate and how its users behave.
 
+mod always;
 mod body;
 mod breaker;
+mod check_code;
+mod day;
 mod dependency;
 mod header;
 mod local;
@@ -14,25 +17,32 @@ mod probe;
 mod quantity;
 mod request;
 mod template;
+mod words;
 
 use std::path::Path;
 
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::{Deserialize, Serialize};
 
+pub use always::Always;
 pub use body::Body;
 pub use breaker::{Breaker, Opens, Pace, of_each_call};
+pub use check_code::CheckCode;
+pub use day::Day;
 pub use dependency::{Dependency, Need, Protocol, Upstream};
 pub use header::{HeaderText, Headers, SecretKey, checked_name, text_of};
 pub use local::{Local, LocalDependency, LocalProbe, MANAGEMENT_PORT, PORT};
 pub use method::Method;
-pub use policy::Policy;
+pub use policy::{
+    Answer, Defaults, GoLivePolicy, Limits, Policy, ProbeTimings, Question, Scope, Validity, Waiver,
+};
 pub use port::PortRef;
 pub(crate) use probe::without_query;
 pub use probe::{Handler, Header, Probe, Scheme};
 pub use quantity::{Rate, Seconds};
 pub use request::RequestSpec;
 pub use template::Template;
+pub use words::Words;
 
 use crate::failure::Failure;
 
@@ -87,9 +97,15 @@ pub struct Spec {
     /// What the service calls.
     #[serde(default, deserialize_with = "dependency::distinct")]
     pub dependencies: Vec<Dependency>,
-    /// The organisation's rules; only `default` exists so far.
+    /// The organisation's rules by name: `default` is built in, any other comes with `--policy FILE`.
+    #[serde(default = "default_policy")]
+    pub policy: String,
+    /// Answers to what the policy asks of humans.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<Answer>,
+    /// When the operator asks again.
     #[serde(default)]
-    pub policy: PolicyName,
+    pub always: Always,
     /// How it runs on this machine, for `validator local`.
     #[serde(default)]
     pub local: Local,
@@ -123,17 +139,12 @@ pub struct Traffic {
     pub requests: Vec<RequestSpec>,
 }
 
-/// A known set of rules.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum PolicyName {
-    /// The limits of [`Policy::default`].
-    #[default]
-    Default,
-}
-
 fn default_namespace() -> String {
     "default".to_owned()
+}
+
+fn default_policy() -> String {
+    GoLivePolicy::BUILT_IN.to_owned()
 }
 
 fn default_rate() -> Rate {
@@ -196,7 +207,9 @@ impl GoLiveCheck {
                 target: Target { deployment: deployment.to_owned(), service: None, port: None },
                 traffic: Traffic { rate: default_rate(), sampled: default_sampled(), requests },
                 dependencies: Vec::new(),
-                policy: PolicyName::default(),
+                policy: default_policy(),
+                answers: Vec::new(),
+                always: Always::default(),
                 local: Local::default(),
             },
         }

@@ -1,35 +1,47 @@
 //! From evidence to report: pure, so that a saved file always gives the same answer.
 
+mod waivers;
+
 use crate::check::{Area, Case, Check, Finding, Outcome, Severity};
+use crate::config::Day;
 use crate::evidence::Evidence;
 use crate::plan::Part;
-use crate::report::{AreaLine, CheckLine, NotTested, Report, Verdict};
+use crate::report::{AreaLine, CheckLine, NotTested, Report, Verdict, WaiverLine};
 use crate::timeline::Timeline;
 
-/// Judges the evidence by these checks.
+/// Judges the evidence by these checks and by the policy that stands in it. A waiver holds if it did on the day of the run, so
+/// that the same evidence has the same verdict on any other.
 pub fn judge(evidence: &Evidence, checks: &[&Check]) -> Report {
     let timeline = Timeline::new(evidence);
-    let lines: Vec<CheckLine> = checks.iter().map(|check| line(&timeline, check)).collect();
+    let mut lines: Vec<CheckLine> = checks.iter().map(|check| line(&timeline, check)).collect();
+    let waivers = waivers::apply(timeline.plan(), Day::of(evidence.header.started), &mut lines);
     let areas: Vec<AreaLine> = Area::ALL.into_iter().map(|area| area_line(area, &lines)).collect();
-    let verdict = verdict(&lines, &NotTested::new(&timeline));
-    Report::new(&timeline, verdict, areas, lines)
+    let verdict = verdict(&lines, &NotTested::new(&timeline), &waivers);
+    Report::new(&timeline, verdict, areas, lines, waivers)
+}
+
+/// What a failure of a check means: by the policy, where it may say so and does.
+fn weight(timeline: &Timeline, check: &Check) -> Severity {
+    let chosen = timeline.plan().policy.spec.weight(check.id, check.severity);
+    if check.can_be_waived() { chosen } else { check.severity }
 }
 
 /// What a check found. What rests on parts of the experiment that were not done proves nothing; only a failure that showed
 /// without them is one.
 fn line(timeline: &Timeline, check: &Check) -> CheckLine {
     let is_missing = |part: &Part| !timeline.plan().does(*part);
+    let weight = weight(timeline, check);
     let missing: Vec<Part> = check.needs.iter().copied().filter(is_missing).collect();
     if missing.is_empty() {
-        return CheckLine::new(check, finding(timeline, check), missing);
+        return CheckLine::new(check, weight, finding(timeline, check), missing);
     }
     let shown = (missing.len() < check.needs.len()).then(|| finding(timeline, check));
     if let Some(failed) = shown.filter(|found| found.outcome == Outcome::Fail) {
-        return CheckLine::new(check, failed, Vec::new());
+        return CheckLine::new(check, weight, failed, Vec::new());
     }
     let names: Vec<&str> = missing.iter().map(|part| part.name()).collect();
     let told = format!("not selected: it needs {}", names.join(" and "));
-    CheckLine::new(check, Finding::skipped(told), missing)
+    CheckLine::new(check, weight, Finding::skipped(told), missing)
 }
 
 /// What a check found, without what falls into a disturbance of something that it rests on.
@@ -42,8 +54,9 @@ fn finding(timeline: &Timeline, check: &Check) -> Finding {
 }
 
 /// Severity decides: a failed blocker or major is NO-GO; a blocker without an answer is INCONCLUSIVE. What was not selected
-/// is never GO as a whole. What is called and not declared is a warning.
-fn verdict(lines: &[CheckLine], not_tested: &NotTested) -> Verdict {
+/// is never GO as a whole. What is called and not declared is a warning, and so is a waiver, whether it was needed or not. What
+/// weighs nothing changes nothing.
+fn verdict(lines: &[CheckLine], not_tested: &NotTested, waivers: &[WaiverLine]) -> Verdict {
     let any = |wanted: &dyn Fn(&CheckLine) -> bool| lines.iter().any(wanted);
     if any(&|line| line.is_gating_failure()) {
         Verdict::NoGo
@@ -52,7 +65,8 @@ fn verdict(lines: &[CheckLine], not_tested: &NotTested) -> Verdict {
     } else if any(&|line| !line.unselected.is_empty()) {
         Verdict::GoInPart
     } else if !not_tested.systems.is_empty()
-        || any(&|line| matches!(line.finding.outcome, Outcome::Fail | Outcome::Warn | Outcome::Inconclusive))
+        || waivers.iter().any(WaiverLine::warns)
+        || any(&CheckLine::warns)
     {
         Verdict::GoWithWarnings
     } else {
@@ -66,12 +80,14 @@ fn area_line(area: Area, lines: &[CheckLine]) -> AreaLine {
         .iter()
         .find(|line| line.is_gating_failure() && line.severity == Severity::Blocker)
         .or_else(|| mine.iter().find(|line| line.is_gating_failure()))
-        .or_else(|| mine.iter().find(|line| line.is_open_blocker()));
-    let gates = |line: &&&CheckLine| !line.unselected.is_empty() && line.severity != Severity::Minor;
+        .or_else(|| mine.iter().find(|line| line.is_open_blocker()))
+        .or_else(|| mine.iter().find(|line| line.is_waived_proof()));
+    let gates = |line: &&&CheckLine| !line.unselected.is_empty() && line.severity.gates();
     let unselected = mine.iter().filter(gates).count();
     let outcome = match decisive {
         Some(line) if line.is_gating_failure() => Outcome::Fail,
-        Some(_) => Outcome::Inconclusive,
+        Some(line) if line.is_open_blocker() => Outcome::Inconclusive,
+        Some(_) => Outcome::Waived,
         None if unselected > 0 => Outcome::Skipped,
         None => Outcome::Pass,
     };
@@ -82,7 +98,11 @@ fn area_line(area: Area, lines: &[CheckLine]) -> AreaLine {
             (format!("{unselected} of {} checks were not selected; {}", mine.len(), headline(&mine)), None)
         }
     };
-    let more = mine.iter().filter(|line| line.is_gating_failure() || line.is_open_blocker()).count();
+    let alike = |line: &&&CheckLine| match outcome {
+        Outcome::Waived => line.is_waived_proof(),
+        _ => line.is_gating_failure() || line.is_open_blocker(),
+    };
+    let more = mine.iter().filter(alike).count();
     AreaLine { area, outcome, reason, remedy, more: more.saturating_sub(1) }
 }
 
@@ -94,7 +114,7 @@ fn headline(mine: &[&CheckLine]) -> String {
     let blocker = passed().filter(is_experiment).find(|line| line.severity == Severity::Blocker);
     let skipped = || mine.iter().copied().find(|line| line.severity == Severity::Blocker);
     let chosen = blocker.or_else(|| passed().next()).or_else(skipped);
-    let told = |line: &&&CheckLine| !matches!(line.finding.outcome, Outcome::Pass | Outcome::Skipped);
+    let told = |line: &&&CheckLine| line.warns();
     let text = chosen.map_or_else(|| "nothing to judge".to_owned(), |line| line.finding.summary.clone());
     match mine.iter().filter(told).count() {
         0 => text,
@@ -104,12 +124,12 @@ fn headline(mine: &[&CheckLine]) -> String {
 }
 
 impl CheckLine {
-    fn new(check: &Check, finding: Finding, unselected: Vec<Part>) -> Self {
+    fn new(check: &Check, severity: Severity, finding: Finding, unselected: Vec<Part>) -> Self {
         Self {
             id: check.id.to_owned(),
             slug: check.slug.to_owned(),
             area: check.area,
-            severity: check.severity,
+            severity,
             remedy: check.remedy.to_owned(),
             unselected,
             finding,

@@ -3,6 +3,7 @@
 //! Data flows one way: argv or file -> [`plan`] -> [`cluster`] and [`load`] -> [`evidence`] ->
 //! [`judge`] -> [`report`]. What judges ([`check`], [`checks`], [`judge`], [`timeline`], [`report`])
 //! knows no cluster, no runtime and no clock; a test holds that.
+pub mod attestation;
 pub mod check;
 pub mod checks;
 pub mod cli;
@@ -23,11 +24,15 @@ pub mod load;
 pub mod local;
 pub mod middle;
 pub mod moment;
+pub mod operator;
 pub mod plan;
 pub mod platform;
+pub mod policy;
 pub mod progress;
 pub mod pulse;
 pub mod report;
 mod selector;
+pub mod severity;
 pub mod steer;
 pub mod timeline;
+pub mod verify;

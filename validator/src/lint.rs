@@ -7,6 +7,7 @@ mod declared;
 mod manifest;
 mod report;
 mod rules;
+mod waived;
 mod workload;
 
 use std::time::Instant;
@@ -14,6 +15,9 @@ use std::time::Instant;
 use serde::Serialize;
 
 use crate::check::Severity;
+use crate::config::Day;
+use crate::policy::Rules;
+use crate::report::WaiverLine;
 
 pub use manifest::ManifestError;
 pub use report::{Format, write};
@@ -28,6 +32,9 @@ pub struct Linted {
     pub workloads: Vec<String>,
     /// What was found, the worst first.
     pub findings: Vec<Hit>,
+    /// Waivers of the policy for these workloads, of what manifests show.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub waivers: Vec<WaiverLine>,
     /// How long it took, in ms.
     pub took_ms: f64,
 }
@@ -45,12 +52,25 @@ pub struct Hit {
     pub file: String,
     /// The line, from 1.
     pub line: usize,
+    /// The workload's namespace, if its manifest names one.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub namespace: String,
     /// The workload, as `KIND/NAME`.
     pub object: String,
     /// What was found.
     pub text: String,
     /// What to change.
     pub remedy: &'static str,
+    /// By what waiver it may be so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waived: Option<String>,
+}
+
+impl Hit {
+    /// The workload's name without its kind.
+    fn name(&self) -> &str {
+        self.object.split_once('/').map_or(&self.object, |(_, name)| name)
+    }
 }
 
 /// A file with manifests; the text of stdin has the name `-`.
@@ -65,7 +85,7 @@ pub struct Source {
 impl Linted {
     /// Whether anything was found that a run would not pass.
     pub fn gates(&self) -> bool {
-        self.findings.iter().any(|hit| hit.severity != Severity::Minor)
+        self.findings.iter().any(|hit| hit.severity.gates() && hit.waived.is_none())
     }
 }
 
@@ -81,30 +101,31 @@ pub fn objects_of(sources: &[Source]) -> Result<Vec<serde_json::Value>, Manifest
     Ok(objects)
 }
 
-/// Looks at all manifests together: a Service or a disruption budget may stand in another file than its workload.
+/// Looks at all manifests together, by these rules and on this day: a Service or a disruption budget may stand in another file
+/// than its workload.
 ///
 /// # Errors
 /// A file that is no YAML, with its line.
-pub fn lint(sources: &[Source]) -> Result<Linted, ManifestError> {
+pub fn lint(sources: &[Source], by: &Rules, today: Day) -> Result<Linted, ManifestError> {
     let started = Instant::now();
     let bundle = bundle::Bundle::read(sources)?;
     let mut findings: Vec<Hit> = Vec::new();
     for workload in &bundle.workloads {
-        findings.extend(declared::hits(workload, &bundle));
-        findings.extend(rules::hits(workload, &bundle));
+        findings.extend(declared::hits(workload, &bundle, &by.policy));
+        findings.extend(rules::hits(workload, &bundle, &by.policy));
     }
-    let rank = |severity| match severity {
-        Severity::Blocker => 0,
-        Severity::Major => 1,
-        Severity::Minor => 2,
+    let place = |workload: &workload::Workload| {
+        (workload.manifest.namespace().to_owned(), workload.manifest.name().to_owned())
     };
-    findings.sort_by(|a, b| {
-        (rank(a.severity), &a.file, a.line, a.rule).cmp(&(rank(b.severity), &b.file, b.line, b.rule))
-    });
+    let places: Vec<(String, String)> = bundle.workloads.iter().map(place).collect();
+    let waivers = waived::apply(by, today, &places, &mut findings);
+    findings
+        .sort_by(|a, b| (a.severity, &a.file, a.line, a.rule).cmp(&(b.severity, &b.file, b.line, b.rule)));
     Ok(Linted {
         schema: "golive.dev/lint/v1",
         workloads: bundle.workloads.iter().map(workload::Workload::name).collect(),
         findings,
+        waivers,
         took_ms: started.elapsed().as_secs_f64() * 1000.0,
     })
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub use part::{Part, Reach};
 pub use pre_stop::PreStop;
 
-use crate::config::{Dependency, GoLiveCheck, Policy, Probe, RequestSpec};
+use crate::config::{Answer, Dependency, GoLiveCheck, GoLivePolicy, Limits, Probe, RequestSpec};
 
 /// The plan of one run; it stands in the header of the evidence.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -32,8 +32,26 @@ pub struct Plan {
     pub traffic: TrafficPlan,
     /// Declared dependencies.
     pub dependencies: Vec<Dependency>,
-    /// Limits to judge by.
-    pub policy: Policy,
+    /// The rules to judge by.
+    #[serde(default, rename = "goLivePolicy")]
+    pub policy: GoLivePolicy,
+    /// Whether its waivers count.
+    #[serde(default)]
+    pub waivers: Waivers,
+    /// What the target file answers to the policy's questions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<Answer>,
+}
+
+/// Whether waivers count.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Waivers {
+    /// As the policy says.
+    #[default]
+    Count,
+    /// `--no-waivers`: the service is judged as if there were none.
+    Ignored,
 }
 
 impl Plan {
@@ -83,8 +101,15 @@ impl Plan {
                 agents: AGENTS,
             },
             dependencies: check.spec.dependencies.clone(),
-            policy: Policy::default(),
+            policy: GoLivePolicy::default(),
+            waivers: Waivers::Count,
+            answers: check.spec.answers.clone(),
         }
+    }
+
+    /// The limits to judge by.
+    pub fn limits(&self) -> &Limits {
+        &self.policy.spec.limits
     }
 }
 

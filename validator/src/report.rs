@@ -15,6 +15,7 @@ mod otlp;
 pub(crate) mod sarif;
 mod steps;
 mod terminal;
+mod waiver;
 mod wrap;
 
 use std::fmt;
@@ -23,7 +24,7 @@ use std::io::{self, Write};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::check::{Area, Case, Finding, Outcome, Severity};
+use crate::check::{Area, Case, Finding, LOST, Outcome, Severity};
 use crate::exit::Exit;
 use crate::plan::Part;
 use crate::timeline::Timeline;
@@ -39,11 +40,8 @@ pub(crate) use legible::legible;
 pub use otlp::trace;
 pub use steps::StepLine;
 pub use terminal::Depth;
+pub use waiver::{WaiverLine, WaiverState};
 pub(crate) use wrap::wrap;
-
-/// The check of requests lost while pods are replaced. It cannot be waived, and reports know it by its code, which is never
-/// used for anything else.
-const LOST: &str = "GL-S201";
 
 /// Requests lost while pods were replaced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,6 +78,9 @@ pub struct Report {
     pub not_tested: NotTested,
     /// One line per check.
     pub checks: Vec<CheckLine>,
+    /// Every waiver of the policy that names this service, whatever it did.
+    #[serde(default)]
+    pub waivers: Vec<WaiverLine>,
     /// What the run did.
     #[serde(default)]
     pub steps: Vec<StepLine>,
@@ -161,7 +162,13 @@ pub enum Verdict {
 
 impl Report {
     /// The report of a run that was judged: what these lines and the timeline tell.
-    pub fn new(timeline: &Timeline, verdict: Verdict, areas: Vec<AreaLine>, checks: Vec<CheckLine>) -> Self {
+    pub fn new(
+        timeline: &Timeline,
+        verdict: Verdict,
+        areas: Vec<AreaLine>,
+        checks: Vec<CheckLine>,
+        waivers: Vec<WaiverLine>,
+    ) -> Self {
         let (plan, header) = (timeline.plan(), &timeline.evidence.header);
         Self {
             deployment: plan.target.deployment.clone(),
@@ -174,6 +181,7 @@ impl Report {
             verdict,
             areas,
             not_tested: NotTested::new(timeline),
+            waivers,
             steps: steps::lines(timeline),
             course: Course::new(timeline, &checks),
             checks,
@@ -259,6 +267,7 @@ impl AreaLine {
         match self.outcome {
             Outcome::Pass => ("[x]", "PASS"),
             Outcome::Fail => ("[ ]", "FAIL"),
+            Outcome::Waived => ("[~]", "WAIVED"),
             Outcome::Skipped => ("[-]", "IN PART"),
             _ => ("[?]", "INCONCLUSIVE"),
         }
@@ -272,9 +281,10 @@ impl CheckLine {
             Outcome::Fail if self.is_gating_failure() => 0,
             Outcome::Fail => 1,
             Outcome::Inconclusive => 2,
-            Outcome::Warn => 3,
-            Outcome::Pass => 4,
-            Outcome::Skipped => 5,
+            Outcome::Waived => 3,
+            Outcome::Warn => 4,
+            Outcome::Pass => 5,
+            Outcome::Skipped => 6,
         }
     }
 
@@ -283,14 +293,24 @@ impl CheckLine {
         !matches!(self.finding.outcome, Outcome::Pass | Outcome::Skipped)
     }
 
+    /// Whether it alone keeps the verdict from a plain GO.
+    pub fn warns(&self) -> bool {
+        self.is_noted() && self.severity != Severity::Info
+    }
+
     /// Whether it alone makes the verdict NO-GO.
     pub fn is_gating_failure(&self) -> bool {
-        self.finding.outcome == Outcome::Fail && self.severity != Severity::Minor
+        self.finding.outcome == Outcome::Fail && self.severity.gates()
+    }
+
+    /// Whether a proof that a verdict would rest on is missing, and a waiver allows that.
+    pub fn is_waived_proof(&self) -> bool {
+        self.finding.outcome == Outcome::Waived && self.severity.gates()
     }
 
     /// Whether it is a proof that a verdict rests on.
     pub fn is_gating_pass(&self) -> bool {
-        self.finding.outcome == Outcome::Pass && self.severity != Severity::Minor
+        self.finding.outcome == Outcome::Pass && self.severity.gates()
     }
 
     /// Whether it alone keeps the verdict open.

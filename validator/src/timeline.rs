@@ -365,8 +365,7 @@ pub(crate) mod tests {
                 "traffic": { "rate": 10.0, "sampled": 1.0, "requests": [], "agents": 1 },
                 "dependencies": [
                     { "name": "postgres", "service": "postgres", "protocol": "postgres", "breaker": breaker }
-                ],
-                "policy": {}
+                ]
             }
         }))
         .expect("the header of the tests is well-formed")

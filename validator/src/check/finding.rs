@@ -22,11 +22,14 @@ pub enum Outcome {
     Inconclusive,
     /// It does not apply, for the reason given.
     Skipped,
+    /// It does not hold, or nobody can tell, and the policy allows that for a time.
+    Waived,
 }
 
 impl Outcome {
     /// All of them, in report order.
-    pub const ALL: [Self; 5] = [Self::Pass, Self::Fail, Self::Warn, Self::Inconclusive, Self::Skipped];
+    pub const ALL: [Self; 6] =
+        [Self::Pass, Self::Fail, Self::Warn, Self::Waived, Self::Inconclusive, Self::Skipped];
 }
 
 impl fmt::Display for Outcome {
@@ -37,6 +40,7 @@ impl fmt::Display for Outcome {
             Self::Warn => "warn",
             Self::Inconclusive => "inconclusive",
             Self::Skipped => "skipped",
+            Self::Waived => "waived",
         })
     }
 }
@@ -176,6 +180,11 @@ impl Finding {
                 Self { outcome, ..self }
             }
         }
+    }
+
+    /// The same, for which the policy has a waiver.
+    pub fn waived(self) -> Self {
+        Self { outcome: Outcome::Waived, ..self }
     }
 
     /// What the struck cases were struck by.

@@ -32,7 +32,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         return Err(Unmeasured::NotSeen("no request was answered in one of the quiet phases".into()));
     }
     let (before, behind) = (before.times.quantile_ms(0.5), behind.times.quantile_ms(0.5));
-    let limit = timeline.plan().policy.max_agent_latency_ms.max(before * SHARE);
+    let limit = timeline.plan().limits().max_agent_latency_ms.max(before * SHARE);
     let summary = format!("median {before:.2} ms without and {behind:.2} ms with the middle agents");
     let holds = behind - before <= limit;
     let finding = if holds { Finding::pass(summary) } else { Finding::inconclusive(summary) };

@@ -41,7 +41,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         .of_kind(|fault| matches!(fault, Fault::Stall | Fault::Refuse))
         .filter(|(_, f)| (begin..=end).contains(&f.began) && breakers.contains(&f.dependency.as_str()))
         .collect();
-    let brief_ms = timeline.plan().policy.max_hiccup_s * 1000.0 + SLACK_MS;
+    let brief_ms = timeline.plan().limits().max_hiccup_s * 1000.0 + SLACK_MS;
     let is_brief = |f: &FaultFact| f.fault == Fault::Stall && (f.ended - f.began) as f64 <= brief_ms;
     let brief: Vec<_> = hiccups.iter().filter(|(_, f)| is_brief(f)).collect();
     if brief.is_empty() {
@@ -53,7 +53,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         let during = (f.began, f.ended + AFTER_MS);
         Case::over(during, advice(timeline, f), *line).of(&f.pod).before(&f.dependency)
     });
-    let limit_s = timeline.plan().policy.max_hiccup_s;
+    let limit_s = timeline.plan().limits().max_hiccup_s;
     let pass = format!("{} hiccups of up to {limit_s} s opened no circuit", brief.len());
     Ok(Finding::unless(cases, pass)
         .tally(format!("of {} opened it", brief.len()), "0")

@@ -72,7 +72,7 @@ fn opened_s(circuit: &Circuit) -> Option<f64> {
 }
 
 fn limits(timeline: &Timeline, circuit: &Circuit) -> (f64, f64) {
-    let policy = &timeline.plan().policy;
+    let policy = timeline.plan().limits();
     let (earliest, latest) = circuit.opens_between_s();
     (earliest - policy.opening_early_s, latest + policy.opening_late_s)
 }

@@ -40,7 +40,7 @@ fn judge(timeline: &Timeline) -> Finding {
     // The middle agents' clocks put calls and faults on the same line.
     let middle = timeline.middle.standings.iter().filter_map(|(_, m)| m.standing.as_ref().ok());
     let uncertain = middle.map(|clock| clock.uncertainty_ms).fold(worst.uncertainty_ms, f64::max);
-    let limit = timeline.plan().policy.max_clock_uncertainty_ms;
+    let limit = timeline.plan().limits().max_clock_uncertainty_ms;
     let summary = format!("clocks known to {uncertain:.1} ms, drift {drift:.1} ms");
     let holds = uncertain <= limit && drift <= limit;
     let finding = if holds { Finding::pass(summary) } else { Finding::inconclusive(summary) };

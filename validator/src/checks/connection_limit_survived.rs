@@ -95,7 +95,7 @@ fn others(timeline: &Timeline, one: &Degraded) -> Millis {
 /// How long after its end calls flowed, or what is wrong.
 fn flows_after(timeline: &Timeline, one: &Degraded) -> Result<Result<f64, Case>, Unmeasured> {
     let ended = one.fact.ended;
-    let margin = timeline.plan().policy.max_recovery_margin_s;
+    let margin = timeline.plan().limits().max_recovery_margin_s;
     let limit_s = margin + one.breaker.map_or(0.0, |breaker| breaker.open_for.0 + breaker.deadline.0);
     let calls = timeline.calls.of(&one.fact.dependency, &one.fact.pod);
     let flow = calls.flow_after(ended, one.breaker.map_or(FEW, Breaker::trials_per_pod));

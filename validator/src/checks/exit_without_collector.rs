@@ -25,7 +25,7 @@ fn judge(timeline: &Timeline) -> Finding {
 
 fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     let away: Vec<_> = timeline.collector_away()?;
-    let margin = timeline.plan().policy.kubelet_margin_s;
+    let margin = timeline.plan().limits().kubelet_margin_s;
     let ended = |fault: &FaultFact| {
         let termination = timeline.pod(&fault.pod)?.termination.as_ref()?;
         (fault.began..=fault.ended).contains(&termination.at).then_some(termination)

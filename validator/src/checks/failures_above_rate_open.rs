@@ -121,5 +121,5 @@ fn too_few(one: &Degraded) -> Option<String> {
 fn limit_s(timeline: &Timeline, one: &Degraded) -> Result<f64, Unmeasured> {
     let calls_per_s = timeline.quiet_calls_per_s(&one.fact.dependency)?;
     let fills_s = one.breaker.map_or(0.0, |breaker| breaker.fills_s(calls_per_s));
-    Ok(fills_s + timeline.plan().policy.opening_late_s)
+    Ok(fills_s + timeline.plan().limits().opening_late_s)
 }

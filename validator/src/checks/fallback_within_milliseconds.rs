@@ -29,7 +29,7 @@ fn judge(timeline: &Timeline) -> Finding {
 }
 
 fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
-    let limit = timeline.plan().policy.max_fallback_p99_ms;
+    let limit = timeline.plan().limits().max_fallback_p99_ms;
     let users = |second: &SecondFact| second.class != Class::Direct;
     let mut load = Fallback::default();
     let mut cases: Vec<Case> = Vec::new();

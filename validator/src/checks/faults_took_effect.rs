@@ -88,7 +88,7 @@ fn took_effect(timeline: &Timeline, fault: &FaultFact) -> bool {
 }
 
 fn limit_ms(timeline: &Timeline) -> Millis {
-    (timeline.plan().policy.max_fault_effect_s * 1000.0) as Millis
+    (timeline.plan().limits().max_fault_effect_s * 1000.0) as Millis
 }
 
 fn has_time(timeline: &Timeline, fault: &FaultFact) -> bool {

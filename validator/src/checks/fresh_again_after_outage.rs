@@ -27,7 +27,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     timeline.tested_circuits()?;
     let begin = timeline.step(Step::Recovery).map(|span| span.begin);
     let begin = begin.ok_or_else(|| Unmeasured::NotSeen("the recovery was not reached".into()))?;
-    let margin = timeline.plan().policy.max_recovery_margin_s;
+    let margin = timeline.plan().limits().max_recovery_margin_s;
     let mut wrong = Vec::new();
     let (mut longest, mut limit, mut pods) = (0.0_f64, 0.0_f64, 0);
     for loss in timeline.losses()? {

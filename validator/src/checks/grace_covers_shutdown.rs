@@ -20,7 +20,7 @@ pub(super) const CHECK: Check = Check {
 
 fn judge(timeline: &Timeline) -> Finding {
     let workload = &timeline.workload;
-    let margin = timeline.plan().policy.kubelet_margin_s;
+    let margin = timeline.plan().limits().kubelet_margin_s;
     let grace = timeline.grace_s() as f64;
     let Some(longest) = timeline.longest_end_s() else { return by_budget(timeline, grace) };
     let needed = longest + margin;
@@ -40,7 +40,7 @@ fn judge(timeline: &Timeline) -> Finding {
 
 /// Nobody was seen to end: what is declared, and what the organisation allows for a shutdown.
 fn by_budget(timeline: &Timeline, grace: f64) -> Finding {
-    let policy = &timeline.plan().policy;
+    let policy = timeline.plan().limits();
     let line = timeline.workload.line;
     let pre_stop = match timeline.plan().target.pre_stop {
         PreStop::None => 0,

@@ -84,7 +84,7 @@ fn fault(timeline: &Timeline, circuit: &Circuit, trial: &Trial) -> Option<String
     let Fault::Trial { end, .. } = trial.fact.fault else { return None };
     match end {
         TrialEnd::GiveUp => {
-            let open_ms = (circuit.breaker.open_for.0 - timeline.plan().policy.trial_early_s) * 1000.0;
+            let open_ms = (circuit.breaker.open_for.0 - timeline.plan().limits().trial_early_s) * 1000.0;
             // Calls of the tenth of a second in which it was given up may have come before it.
             let early = calls.within((over + 100, over + open_ms as i64));
             // Other processes of the pod try on their own, some of them later.

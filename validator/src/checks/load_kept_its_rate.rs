@@ -33,7 +33,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     }
     let on_time = 1.0 - late.len() as f64 / seconds as f64;
     let (rate, asked) = (rate(timeline, window), timeline.plan().traffic.rate);
-    let least = timeline.plan().policy.min_on_time_share;
+    let least = timeline.plan().limits().min_on_time_share;
     let summary =
         format!("{} of {seconds} seconds of load were late, {rate:.0}/s of {asked:.0}/s", late.len());
     let holds = on_time >= least && rate >= asked * MIN_RATE_SHARE;

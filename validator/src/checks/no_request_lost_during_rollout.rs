@@ -91,7 +91,7 @@ fn none_lost(timeline: &Timeline, total: u64, blindest: f64) -> Finding {
     if ends == 0 {
         return Finding::inconclusive("no pod was seen to end: that nothing was lost proves nothing");
     }
-    let limit_s = timeline.plan().policy.max_blind_window_s;
+    let limit_s = timeline.plan().limits().max_blind_window_s;
     let proof = format!("0 of {total} requests lost over {ends} terminations");
     let finding = if blindest <= limit_s {
         Finding::pass(proof)

@@ -27,7 +27,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     timeline.tested_circuits()?;
     let window = timeline.between(Step::Hang, Step::Hang)?.0..=timeline.between(Step::Loss, Step::Partial)?.1;
     let deadline = timeline.breakers().map(|(_, breaker)| breaker.deadline.0).fold(0.0, f64::max);
-    let limit_s = deadline + timeline.plan().policy.max_beyond_deadline_s;
+    let limit_s = deadline + timeline.plan().limits().max_beyond_deadline_s;
     let all = timeline.load.requests.iter().filter(|(_, r)| window.contains(&r.due));
     let there: Vec<_> = all.filter(|(_, r)| can_answer(timeline, r)).collect();
     let longest = there.iter().map(|(_, r)| r.took_ms / 1000.0).fold(0.0, f64::max);

@@ -95,7 +95,7 @@ struct Meanwhile {
 /// chance.
 fn compare(timeline: &Timeline, before: &Fallback, meanwhile: &Meanwhile, case: Case) -> Finding {
     let Meanwhile { during, sampled, calm } = meanwhile;
-    let policy = &timeline.plan().policy;
+    let policy = timeline.plan().limits();
     let of = |share: f64| (before.times.quantile_ms(share), during.times.quantile_ms(share));
     let ((p50, p50_without), (p99, p99_without)) = (of(0.5), of(0.99));
     let limit = Histogram::bound_from((p99 * policy.max_slower_factor).max(p99 + policy.max_slower_ms));

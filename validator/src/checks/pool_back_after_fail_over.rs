@@ -44,7 +44,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     let back = told.iter().filter_map(|(_, back)| back.as_ref().ok()).fold(0.0, |a: f64, b| a.max(*b));
     let any = !told.is_empty();
     let pass = format!("{refused} writes were refused, the last one {back:.1} s after the fail-over");
-    let limit_s = timeline.plan().policy.max_pool_back_s;
+    let limit_s = timeline.plan().limits().max_pool_back_s;
     let finding = Finding::unless(told.into_iter().filter_map(|(_, back)| back.err()), pass)
         .counted("writes were refused: the pool was not back")
         .measured(format!("{refused} refused"), format!("none by the same connection after {limit_s} s"));
@@ -54,7 +54,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
 /// Seconds to the last refused write, or what is wrong.
 fn back(timeline: &Timeline, one: &Degraded) -> Result<Result<f64, Case>, Unmeasured> {
     let fact = one.fact;
-    let by = fact.began + (timeline.plan().policy.max_pool_back_s * 1000.0) as Millis;
+    let by = fact.began + (timeline.plan().limits().max_pool_back_s * 1000.0) as Millis;
     if fact.met_again.is_some_and(|at| at > by) {
         let seconds = (fact.ended - fact.began) as f64 / 1000.0;
         let text = format!(

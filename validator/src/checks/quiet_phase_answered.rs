@@ -39,7 +39,7 @@ fn judge(timeline: &Timeline) -> Finding {
         return Finding::inconclusive(first.clone()).details(refused.iter().skip(1).cloned());
     }
     let share = load.answered as f64 / total as f64;
-    let limit = timeline.plan().policy.min_baseline_share;
+    let limit = timeline.plan().limits().min_baseline_share;
     let summary = format!("{} of {total} requests were answered in the quiet phase", load.answered);
     let finding = if share >= limit { Finding::pass(summary) } else { Finding::inconclusive(summary) };
     finding.measured(format!("{:.2} %", share * 100.0), format!(">= {:.0} %", limit * 100.0))

@@ -32,7 +32,7 @@ fn judge(timeline: &Timeline) -> Finding {
     if ends.is_empty() {
         return Finding::inconclusive("no terminating pod could be asked");
     }
-    let limit_s = timeline.plan().policy.max_ready_after_deletion_s;
+    let limit_s = timeline.plan().limits().max_ready_after_deletion_s;
     let late = || ends.iter().filter(|end| end.surely_s() > limit_s);
     let longest = ends.iter().map(End::surely_s).fold(0.0, f64::max);
     let hook = timeline.pre_stop_text();

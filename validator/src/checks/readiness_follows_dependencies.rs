@@ -61,7 +61,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
             Err(case) => wrong.push(case.of(loss.pod).before(&loss.first().dependency)),
         }
     }
-    let limit = probe.out_s() + timeline.plan().policy.max_endpoint_out_margin_s;
+    let limit = probe.out_s() + timeline.plan().limits().max_endpoint_out_margin_s;
     let unit = format!("of {} pods wrong, out within {:.1} s", losses.len(), slowest as f64 / 1000.0);
     Ok(Finding::unless(wrong, PASS).tally(unit, format!("0, <= {limit} s")))
 }
@@ -91,7 +91,7 @@ fn left(
     back: Millis,
 ) -> Result<Result<Millis, Case>, Unmeasured> {
     let (pod, began) = (loss.pod, first.began);
-    let policy = &timeline.plan().policy;
+    let policy = timeline.plan().limits();
     let (_, partial) = timeline.between(Step::Loss, Step::Partial)?;
     let end = partial.min(back) - EDGE_MS;
     let store = &first.dependency;

@@ -39,7 +39,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     let Some(probe) = &timeline.plan().target.readiness else {
         return Err(Unmeasured::NotDeclared("no readinessProbe is declared: see GL-H001".into()));
     };
-    let limit = probe.back_s() + timeline.plan().policy.max_endpoint_back_margin_s;
+    let limit = probe.back_s() + timeline.plan().limits().max_endpoint_back_margin_s;
     let mut wrong = Vec::new();
     let mut longest = 0.0_f64;
     for loss in &losses {

@@ -107,7 +107,7 @@ fn limits(
     quiet: (Millis, Millis),
     after: (Millis, Millis),
 ) -> (f64, f64) {
-    let policy = &timeline.plan().policy;
+    let policy = timeline.plan().limits();
     let pods = timeline.pods.iter().map(|pod| timeline.calls.of(dependency, &pod.name));
     let (open, calls) = pods.fold((0, 0), |(open, calls), of| {
         (open.max(of.most_open(quiet)), calls.max(of.most_per_second(quiet)))

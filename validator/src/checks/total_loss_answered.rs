@@ -41,7 +41,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     let wrong: Vec<Case> = all.into_iter().filter_map(|one| one.wrong).collect();
     let hammered: Vec<_> = losses.iter().flat_map(|loss| hammering(timeline, loss)).collect();
     let pass = format!("{answers} answers of pods without their database, p99 {slowest:.1} ms");
-    let limit = timeline.plan().policy.max_lost_p99_ms;
+    let limit = timeline.plan().limits().max_lost_p99_ms;
     let finding = if wrong.is_empty() {
         Finding::warn_of(hammered, pass)
     } else {
@@ -94,7 +94,7 @@ fn through_the_service(timeline: &Timeline, losses: &[Loss]) -> Result<Answers, 
 
 /// Attempts to connect to a database that refuses them; its own word for it is one hit each.
 fn hammering(timeline: &Timeline, loss: &Loss) -> Vec<Case> {
-    let limit = timeline.plan().policy.max_reconnects_per_s;
+    let limit = timeline.plan().limits().max_reconnects_per_s;
     let refused = loss.faults.iter().filter(|(_, fault)| fault.fault == Fault::Refuse);
     let rates = refused.map(|(line, fault)| {
         let seconds = (fault.ended - fault.began).max(1_000) as f64 / 1000.0;
@@ -112,7 +112,7 @@ fn hammering(timeline: &Timeline, loss: &Loss) -> Vec<Case> {
 
 /// When the circuit has to be open, from the begin of a loss on; for ever, if the calls were too few for its rule.
 fn open_by_ms(timeline: &Timeline, breaker: &Breaker) -> Millis {
-    let open_by_s = timeline.opens_by_s(breaker) + 2.0 * timeline.plan().policy.opening_late_s;
+    let open_by_s = timeline.opens_by_s(breaker) + 2.0 * timeline.plan().limits().opening_late_s;
     (open_by_s * 1000.0) as Millis
 }
 
@@ -161,7 +161,7 @@ fn late(
     window: (Millis, Millis),
     chosen: impl Fn(&SecondFact) -> bool,
 ) -> Option<String> {
-    let slower = timeline.slower(CHECK.rests_on, window, timeline.plan().policy.max_lost_p99_ms, chosen);
+    let slower = timeline.slower(CHECK.rests_on, window, timeline.plan().limits().max_lost_p99_ms, chosen);
     slower.first().map(|slower| timeline.slower_text(*slower))
 }
 

@@ -23,7 +23,7 @@ fn judge(timeline: &Timeline) -> Finding {
 }
 
 fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
-    let policy = &timeline.plan().policy;
+    let policy = timeline.plan().limits();
     let mut seen = Vec::new();
     let mut wrong = Vec::new();
     let mut limit = String::new();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{HeaderArg, PartArgs, ReportArgs};
+use super::{HeaderArg, PartArgs, PolicyArgs, ReportArgs};
 use crate::config::{Rate, Seconds, Template};
 
 /// What is gated on this machine, and how.
@@ -44,6 +44,9 @@ pub struct LocalArgs {
     /// No roll may end later than this after the start
     #[arg(long, default_value = "15m")]
     pub timeout: Seconds,
+    /// The rules
+    #[command(flatten)]
+    pub rules: PolicyArgs,
     /// The parts
     #[command(flatten)]
     pub parts: PartArgs,

@@ -29,6 +29,8 @@ struct Kept {
     /// By path, as in `/api/v1/namespaces/demo/services/redis`.
     objects: BTreeMap<String, Value>,
     version: u64,
+    /// What containers have said, by the path of their logs.
+    logs: BTreeMap<String, String>,
     /// How often a patch of an object, or a list of a path, is still refused.
     refused: BTreeMap<String, u32>,
     /// What was laid on an object by server-side apply, by its path.
@@ -57,14 +59,24 @@ pub(crate) struct Heard {
 impl Fake {
     /// A server, and a connection to its namespace `demo`.
     pub(crate) async fn start() -> (Self, Cluster) {
+        let (fake, client) = Self::client().await;
+        (fake, Cluster::over(client, "demo", "it".into()))
+    }
+
+    /// A server, and a client of it.
+    pub(crate) async fn client() -> (Self, Client) {
         let fake = Self::default();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address: SocketAddr = listener.local_addr().unwrap();
         let router = Router::new().fallback(answer).with_state(fake.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         let config = Config::new(format!("http://{address}").parse().unwrap());
-        let client = Client::try_from(config).unwrap();
-        (fake, Cluster::over(client, "demo", "it".into()))
+        (fake, Client::try_from(config).unwrap())
+    }
+
+    /// What a container has said, as the path of its log.
+    pub(crate) fn say(&self, path: &str, text: &str) {
+        self.state.lock().unwrap().logs.insert(path.to_owned(), text.to_owned());
     }
 
     pub(crate) fn put(&self, path: &str, object: Value) {
@@ -117,7 +129,12 @@ impl Kept {
         object
     }
 
-    fn create(&mut self, collection: &str, object: Value) -> Response {
+    fn create(&mut self, collection: &str, mut object: Value) -> Response {
+        if collection.starts_with("/apis/golive.dev/") {
+            let at = jiff::Timestamp::from_second(self.version as i64).unwrap().to_string();
+            object["metadata"]["uid"] = json!(format!("uid-{}", self.version));
+            object["metadata"]["creationTimestamp"] = json!(at);
+        }
         let path = format!("{collection}/{}", object["metadata"]["name"].as_str().unwrap());
         if self.objects.contains_key(&path) {
             return refusal(StatusCode::CONFLICT);
@@ -133,6 +150,7 @@ impl Kept {
     }
 
     fn patch(&mut self, path: &str, body: &[u8], is_apply: bool) -> Response {
+        let path = path.strip_suffix("/status").unwrap_or(path);
         if self.refuses(path) {
             return refusal(StatusCode::INTERNAL_SERVER_ERROR);
         }
@@ -180,6 +198,9 @@ impl Kept {
         if let Some(object) = self.objects.get(path) {
             return Json(object.clone()).into_response();
         }
+        if let Some(text) = self.logs.get(path) {
+            return text.clone().into_response();
+        }
         let last = path.rsplit('/').next().unwrap_or_default();
         if !PLURALS.contains(&last) {
             return refusal(StatusCode::NOT_FOUND);
@@ -215,6 +236,7 @@ const PLURALS: &[&str] = &[
     "rollouts",
     "serviceaccounts",
     "endpointslices",
+    "goliveruns",
 ];
 
 /// The member that tells the items of a list apart, as the API declares it for the lists that we apply.

@@ -4,20 +4,28 @@ use std::io::Write;
 use std::path::Path;
 
 use super::publish::publish;
-use super::saved;
+use super::{rules, saved};
 use crate::checks::ALL;
 use crate::cli::JudgeArgs;
 use crate::evidence::read;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::policy;
 use crate::report::{Difference, Expected, Report};
 
 /// Judges a file.
 pub(super) async fn judge(args: &JudgeArgs) -> Result<Exit, Failure> {
     args.report.check()?;
-    let evidence = read(&args.file).map_err(|e| {
+    let mut evidence = read(&args.file).map_err(|e| {
         Failure::usage(e.to_string()).hint("evidence is written by `validator run` to golive-out/")
     })?;
+    let plan = &mut evidence.header.plan;
+    if let Some(file) = &args.rules.policy {
+        plan.policy = policy::read(file)?;
+    }
+    if args.rules.no_waivers {
+        plan.waivers = rules::waivers(&args.rules);
+    }
     let report = crate::judge::judge(&evidence, ALL);
     let baseline = args.baseline.as_deref().map(saved::report).transpose()?;
     let expected = args.expect.as_deref().map(expected).transpose()?;

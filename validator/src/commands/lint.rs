@@ -3,16 +3,20 @@
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use super::rules;
 use crate::cli::LintArgs;
+use crate::config::{Day, GoLivePolicy};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::lint::{self, Source};
+use crate::moment::now;
 
 /// Looks at files, folders and stdin.
 ///
 /// # Errors
 /// Exit 2 for what cannot be read, and where no workload is found.
 pub(super) fn lint(args: &LintArgs) -> Result<Exit, Failure> {
+    let by = rules::read(&args.rules, GoLivePolicy::BUILT_IN)?;
     let mut sources = Vec::new();
     for path in &args.paths {
         sources.extend(read(path)?);
@@ -23,7 +27,7 @@ pub(super) fn lint(args: &LintArgs) -> Result<Exit, Failure> {
             .filter(|source| source.name == "-")
             .for_each(|source| name.clone_into(&mut source.name));
     }
-    let linted = lint::lint(&sources).map_err(|e| {
+    let linted = lint::lint(&sources, &by, Day::of(now())).map_err(|e| {
         Failure::usage(e.to_string())
             .hint("a chart is rendered first: helm template CHART | validator lint -")
     })?;

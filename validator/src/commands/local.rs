@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::files::Files;
+use super::rules;
 use super::signals::cancelled_by_signals;
 use super::target_file;
 use crate::cli::{LocalArgs, LocalGuardianArgs};
@@ -17,8 +18,10 @@ use crate::progress::Progress;
 
 /// Runs the gate on this machine.
 pub(super) async fn local(args: LocalArgs) -> Result<Exit, Failure> {
+    let check = asked::read(&args)?;
     let run = MachineRun {
-        check: asked::read(&args)?,
+        rules: rules::read(&args.rules, &check.spec.policy)?,
+        check,
         given: target_file::given(&args.header)?,
         seed: args.seed.clone(),
         output: PathBuf::from("golive-out"),

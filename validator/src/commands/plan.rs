@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::target_file;
+use super::{rules, target_file};
 use crate::cli::PlanArgs;
 use crate::cluster::{Cluster, discover, find_sites};
 use crate::exit::Exit;
@@ -18,11 +18,13 @@ use crate::moment::now;
 pub(super) async fn plan(args: PlanArgs) -> Result<Exit, Failure> {
     let check = target_file::read(&args.target)?;
     let given = target_file::given(&args.target.header)?;
+    let rules = rules::read(&args.target.rules, &check.spec.policy)?;
     let context = args.target.cluster.context.as_deref();
     let cluster = Cluster::connect(context, &check.metadata.namespace).await?;
     let (mut target, _) = discover(&cluster, &check, args.image.as_deref(), now()).await?;
     find_sites(&cluster, &check.spec.dependencies, &target.plan).await?;
-    let plan = planned(&check, &mut target, &given, args.parts.selected()?, "plan")?;
+    let mut plan = planned(&check, &mut target, &given, args.parts.selected()?, "plan")?;
+    rules.govern(&mut plan);
     write!(anstream::stdout(), "{}", forecast(&plan, target.expected_roll))?;
     Ok(Exit::Success)
 }

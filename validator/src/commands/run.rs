@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::files::Files;
+use super::rules;
 use super::signals::cancelled_by_signals;
 use super::target_file;
 use crate::cli::RunArgs;
@@ -13,8 +14,10 @@ use crate::progress::Progress;
 
 /// Runs the gate.
 pub(super) async fn run(args: RunArgs) -> Result<Exit, Failure> {
+    let check = target_file::read(&args.target)?;
     let run = ClusterRun {
-        check: target_file::read(&args.target)?,
+        rules: rules::read(&args.target.rules, &check.spec.policy)?,
+        check,
         given: target_file::given(&args.target.header)?,
         context: args.target.cluster.context.clone(),
         image: args.image.clone(),

@@ -12,6 +12,7 @@ pub(super) fn schema(args: &SchemaArgs) -> Result<Exit, Failure> {
     let schema = match args.of {
         SchemaOf::Report => report::schema(),
         SchemaOf::Target => config::schema(),
+        SchemaOf::Policy => config::GoLivePolicy::schema(),
     };
     let mut out = anstream::stdout().lock();
     serde_json::to_writer_pretty(&mut out, &schema)?;

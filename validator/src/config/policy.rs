@@ -1,103 +1,144 @@
-//! The limits that checks judge by; units stand in the names.
+//! `kind: GoLivePolicy`: what an organisation asks of its services, by one type for the command line and the cluster.
 
-use serde::{Deserialize, Serialize};
+mod defaults;
+mod limits;
+mod question;
+mod scope;
+mod validity;
+mod waiver;
 
-use super::Breaker;
+use std::collections::BTreeMap;
+use std::path::Path;
 
-/// The organisation's defaults.
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
-#[serde(default)]
-pub struct Policy {
-    /// Blind window per termination that a zero must rule out at 95 %.
-    pub max_blind_window_s: f64,
-    /// What a service may need from SIGTERM to exit.
-    pub shutdown_budget_s: f64,
-    /// What the kubelet needs beside it before the grace period ends.
-    pub kubelet_margin_s: f64,
-    /// Share of the seconds of all load agents in which their requests must leave on time. What fails in a late one is
-    /// not held against the service, so that a few are no harm.
-    pub min_on_time_share: f64,
-    /// A request that leaves later than this after it was due is late.
-    pub late_after_ms: f64,
-    /// Share of answers below 500 that the quiet phase must show.
-    pub min_baseline_share: f64,
-    /// Uncertainty of an agent's clock.
-    pub max_clock_uncertainty_ms: f64,
-    /// Readiness may go on saying yes after deletion for at most this long.
-    pub max_ready_after_deletion_s: f64,
-    /// A circuit may open this much before the earliest moment that the declared breaker allows.
-    pub opening_early_s: f64,
-    /// And this much after the latest.
-    pub opening_late_s: f64,
-    /// The trial may come this much before the open time has run out.
-    pub trial_early_s: f64,
-    /// And this much after, given that requests come all the time.
-    pub trial_late_s: f64,
-    /// 99 % of fallback answers must come within this time.
-    pub max_fallback_p99_ms: f64,
-    /// The same while every data store of the pod is lost: its cache is gone as well.
-    pub max_lost_p99_ms: f64,
-    /// Connections that a pod may try per second, over a whole loss, at a dependency that refuses them.
-    pub max_reconnects_per_s: f64,
-    /// What a request may take beyond the declared deadline.
-    pub max_beyond_deadline_s: f64,
-    /// A hiccup up to this long must not open a circuit.
-    pub max_hiccup_s: f64,
-    /// Calls and connections after an outage, as a multiple of those before it.
-    pub max_stampede_factor: f64,
-    /// So many new connections per second are never a stampede.
-    pub min_stampede_connections: u32,
-    /// Beyond open time and deadline, a pod's calls must be back within this time.
-    pub max_recovery_margin_s: f64,
-    /// After a fail-over no connection to what has become a replica may be used again later than this.
-    pub max_pool_back_s: f64,
-    /// Readiness must say so within this time after a dependency is lost.
-    pub max_readiness_reaction_s: f64,
-    /// Beyond the probe's own timings, the endpoint must be out within this time.
-    pub max_endpoint_out_margin_s: f64,
-    /// Beyond the probe's own timings, the endpoint must be back within this time.
-    pub max_endpoint_back_margin_s: f64,
-    /// A fault must have touched something of its pod within this time.
-    pub max_fault_effect_s: f64,
-    /// What the middle agents may add to the median.
-    pub max_agent_latency_ms: f64,
-    /// Without a collector answers may take this multiple of what 99 % took with one,
-    pub max_slower_factor: f64,
-    /// or this much more, whichever is more.
-    pub max_slower_ms: f64,
+use schemars::{JsonSchema, Schema, schema_for};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+
+pub use defaults::{Defaults, ProbeTimings};
+pub use limits::Limits;
+pub use question::{Answer, Question};
+pub use scope::Scope;
+pub use validity::Validity;
+pub use waiver::Waiver;
+
+use super::{ApiVersion, CheckCode, nearest};
+use crate::failure::Failure;
+use crate::severity::Severity;
+
+/// The organisation's rules.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GoLivePolicy {
+    /// `golive.dev/v1alpha1`.
+    pub api_version: ApiVersion,
+    /// `GoLivePolicy`.
+    pub kind: PolicyKind,
+    /// Its name.
+    pub metadata: PolicyMetadata,
+    /// The rules.
+    #[serde(default)]
+    pub spec: Policy,
 }
 
-impl Default for Policy {
+/// The kind of the file format.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+pub enum PolicyKind {
+    /// Rules for all services.
+    GoLivePolicy,
+}
+
+/// Which policy: it has no namespace.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyMetadata {
+    /// Its name, as target files and reports say it.
+    pub name: String,
+}
+
+/// The rules. What is absent is as without a policy.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Policy {
+    /// What services are usually set to; one that declares something else is told so (GL-R005), and nothing more.
+    pub defaults: Defaults,
+    /// The limits that checks judge by.
+    #[serde(deserialize_with = "limits::sane")]
+    pub limits: Limits,
+    /// What a failure of a check means, by its code, in place of its own severity.
+    pub severity: BTreeMap<CheckCode, Severity>,
+    /// What may fail, where, and until when.
+    pub waivers: Vec<Waiver>,
+    /// What only a human can answer, in the target file (GL-R006).
+    #[serde(deserialize_with = "distinct")]
+    pub questions: Vec<Question>,
+    /// How long a verdict is believed.
+    pub verdict: Validity,
+}
+
+impl Default for GoLivePolicy {
+    /// The built-in one: the limits, and nothing else.
     fn default() -> Self {
         Self {
-            max_blind_window_s: 0.25,
-            shutdown_budget_s: 25.0,
-            kubelet_margin_s: 2.0,
-            min_on_time_share: 0.95,
-            late_after_ms: 50.0,
-            min_baseline_share: 0.99,
-            max_clock_uncertainty_ms: 50.0,
-            max_ready_after_deletion_s: 2.0,
-            opening_early_s: Breaker::EARLY_S,
-            opening_late_s: Breaker::LATE_S,
-            trial_early_s: 1.0,
-            trial_late_s: 2.0,
-            max_fallback_p99_ms: 100.0,
-            max_lost_p99_ms: 250.0,
-            max_reconnects_per_s: 20.0,
-            max_beyond_deadline_s: 0.5,
-            max_hiccup_s: 2.0,
-            max_stampede_factor: 2.0,
-            min_stampede_connections: 12,
-            max_recovery_margin_s: 5.0,
-            max_pool_back_s: 9.0,
-            max_readiness_reaction_s: 5.0,
-            max_endpoint_out_margin_s: 5.0,
-            max_endpoint_back_margin_s: 10.0,
-            max_fault_effect_s: 3.0,
-            max_agent_latency_ms: 0.5,
-            max_slower_factor: 2.0,
-            max_slower_ms: 20.0,
+            api_version: ApiVersion::V1Alpha1,
+            kind: PolicyKind::GoLivePolicy,
+            metadata: PolicyMetadata { name: Self::BUILT_IN.to_owned() },
+            spec: Policy::default(),
         }
     }
 }
+
+impl GoLivePolicy {
+    /// Name of the policy that holds where nobody names one.
+    pub const BUILT_IN: &'static str = "default";
+
+    /// Reads and validates a policy; errors name the field and the line.
+    pub fn read(path: &Path) -> Result<Self, Failure> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| Failure::usage(format!("cannot read {}: {e}", path.display())))?;
+        Self::parse(&text).map_err(|e| {
+            // The parser names its input by a word of its own.
+            let e = e.trim_start_matches("error: ").replace("<input>", &path.display().to_string());
+            Failure::usage(format!("{}: {e}", path.display()))
+                .hint("docs/policy.md explains every key; examples/policy.yaml is a complete example")
+        })
+    }
+
+    /// Parses and validates the text of a policy.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        serde_saphyr::from_str(text).map_err(|e| nearest::with_nearest(e.to_string()))
+    }
+
+    /// The policy as YAML, with everything that stood in no file.
+    ///
+    /// # Errors
+    /// What the serializer says; none is known.
+    pub fn yaml(&self) -> Result<String, String> {
+        serde_saphyr::to_string(self).map_err(|e| e.to_string())
+    }
+
+    /// The JSON Schema of a policy, for docs/policy.schema.json.
+    pub fn schema() -> Schema {
+        schema_for!(GoLivePolicy)
+    }
+}
+
+impl Policy {
+    /// What a failure of a check means here; `own` where the policy does not say.
+    pub fn weight(&self, check: &str, own: Severity) -> Severity {
+        let code = CheckCode::try_from(check.to_owned()).ok();
+        code.and_then(|code| self.severity.get(&code).copied()).unwrap_or(own)
+    }
+}
+
+/// Questions of which each has a name of its own.
+fn distinct<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Question>, D::Error> {
+    let all = Vec::<Question>::deserialize(from)?;
+    let twice = all.iter().enumerate().find(|(at, one)| all[..*at].iter().any(|other| other.id == one.id));
+    match twice {
+        Some((_, one)) => Err(D::Error::custom(format!("two questions have the id `{}`", one.id))),
+        None => Ok(all),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -102,7 +102,7 @@ async fn apply(
 
 /// Waits until calls flow: a circuit may have opened, or connections were lost.
 async fn closed(subject: &Subject<'_>) {
-    let margin = subject.context.plan.policy.max_recovery_margin_s;
+    let margin = subject.context.plan.limits().max_recovery_margin_s;
     let patience = subject.breaker.map_or_else(
         || Duration::from_secs_f64(margin) + rounds::AFTER,
         |(_, circuit)| circuit.patience() + circuit.open_for,

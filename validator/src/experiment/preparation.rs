@@ -61,7 +61,7 @@ pub(super) fn unseen() -> Failure {
 /// # Errors
 /// Exit 3 with what it said instead (GL-E105).
 pub(super) async fn answered(agents: &Agents, plan: &Plan) -> Result<Vec<Fact>, Failure> {
-    let (facts, least) = (agents.evidence().await?, plan.policy.min_baseline_share);
+    let (facts, least) = (agents.evidence().await?, plan.limits().min_baseline_share);
     answers::trouble(&facts, &plan.traffic.requests, least).map_or(Ok(facts), Err)
 }
 

@@ -16,6 +16,7 @@ use crate::experiment::{Experiment, Ran, forecast};
 use crate::failure::Failure;
 use crate::moment::now;
 use crate::plan::{Part, Plan};
+use crate::policy::Rules;
 use crate::report::{Report, Verdict};
 use crate::steer::Target;
 
@@ -27,6 +28,8 @@ const REST: Duration = Duration::from_mins(5);
 pub struct ClusterRun {
     /// What its owner declares.
     pub check: GoLiveCheck,
+    /// What is judged by.
+    pub rules: Rules,
     /// Headers of every request, with values that no file holds.
     pub given: Vec<(String, String)>,
     /// Kubeconfig context; the current one when absent.
@@ -138,7 +141,7 @@ impl<S: Sink> Held<'_, S> {
 
     /// Takes away what an earlier run has left, and finds out what there is to work with.
     async fn prepare(&self, name: &str) -> Result<Prepared, Failure> {
-        let (ClusterRun { check, given, image, parts, .. }, cluster) = (self.run, self.cluster);
+        let (ClusterRun { check, rules, given, image, parts, .. }, cluster) = (self.run, self.cluster);
         let events = &self.gate.events;
         let left = clean_up(cluster).await?;
         for line in &left {
@@ -152,7 +155,8 @@ impl<S: Sink> Held<'_, S> {
         if let Some(kept) = kept_by(cluster, &target.plan.deployment).await? {
             events.tell(kept);
         }
-        let plan = planned(check, &mut target, given, parts.clone(), name)?;
+        let mut plan = planned(check, &mut target, given, parts.clone(), name)?;
+        rules.govern(&mut plan);
         for line in forecast(&plan, target.expected_roll).brief() {
             events.tell(line);
         }

@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::load::{SecretHeaders, requests_at_a_time};
 use crate::local::{Guardian, Machine, Root, RunFolder, planned, raise_limit};
 use crate::plan::{Part, Place, Plan};
+use crate::policy::Rules;
 use crate::report::Report;
 
 /// What is gated, and how.
@@ -21,6 +22,8 @@ use crate::report::Report;
 pub struct MachineRun {
     /// What its owner declares; `spec.local` says how a copy is started.
     pub check: GoLiveCheck,
+    /// What is judged by.
+    pub rules: Rules,
     /// Headers of every request, with values that no file holds.
     pub given: Vec<(String, String)>,
     /// Statements for the throw-away Postgres.
@@ -104,6 +107,7 @@ impl MachineRun {
         let parts = self.parts.clone();
         let plan = Plan::new(&self.check, target, BTreeMap::new(), names, name);
         let mut plan = Plan { place: Place::Machine, parts, ..plan };
+        self.rules.govern(&mut plan);
         // One machine is one vantage point.
         plan.traffic.agents = 1;
         plan

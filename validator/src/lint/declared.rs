@@ -11,9 +11,9 @@ use super::workload::{Workload, said};
 use crate::check::{Check, Outcome, Severity};
 use crate::checks;
 use crate::cluster::{declared_pre_stop, declared_probe};
-use crate::config::{Policy, Probe};
+use crate::config::{GoLivePolicy, Probe};
 use crate::evidence::{Change, Evidence, Fact, Header, ObjectFact, ObjectKind, SCHEMA};
-use crate::plan::{Part, Place, Plan, PreStop, TargetPlan, TrafficPlan};
+use crate::plan::{Part, Place, Plan, PreStop, TargetPlan, TrafficPlan, Waivers};
 use crate::timeline::Timeline;
 
 /// Codes, and where in the manifest their answer stands.
@@ -27,11 +27,16 @@ const READ: [(&str, &str); 7] = [
     ("GL-R003", "/spec"),
 ];
 
+/// Whether a check is one of them.
+pub(super) fn is_read(check: &str) -> bool {
+    READ.iter().any(|(id, _)| *id == check)
+}
+
 /// What they find.
-pub(super) fn hits(workload: &Workload, bundle: &Bundle) -> Vec<Hit> {
+pub(super) fn hits(workload: &Workload, bundle: &Bundle, policy: &GoLivePolicy) -> Vec<Hit> {
     // A rule of its own says why they cannot be read; nothing else can be said of the workload then.
     let Ok(probes) = Probes::read(workload) else { return Vec::new() };
-    let evidence = evidence(workload, bundle, probes);
+    let evidence = evidence(workload, bundle, probes, policy);
     let timeline = Timeline::new(&evidence);
     let applies = |check: &&'static Check| applies(check.id, workload, bundle);
     let mine = READ.iter().filter_map(|(id, at)| Some((checks::find(id)?, at)));
@@ -39,9 +44,9 @@ pub(super) fn hits(workload: &Workload, bundle: &Bundle) -> Vec<Hit> {
     mine.filter_map(|(check, at)| {
         let finding = (check.judge)(&timeline);
         let severity = match finding.outcome {
-            Outcome::Fail => check.severity,
-            Outcome::Warn => Severity::Minor,
-            Outcome::Pass | Outcome::Inconclusive | Outcome::Skipped => return None,
+            Outcome::Fail => policy.spec.weight(check.id, check.severity),
+            Outcome::Warn => policy.spec.weight(check.id, check.severity).max(Severity::Minor),
+            Outcome::Pass | Outcome::Inconclusive | Outcome::Skipped | Outcome::Waived => return None,
         };
         let at = at.replace("CONTAINER", &workload.container_at());
         Some(workload.hit((check.id, check.slug, severity, check.remedy), said(at, finding.summary)))
@@ -90,7 +95,7 @@ impl Probes {
 }
 
 /// A record of nothing but what is declared, as a run begins it.
-fn evidence(workload: &Workload, bundle: &Bundle, probes: Probes) -> Evidence {
+fn evidence(workload: &Workload, bundle: &Bundle, probes: Probes, policy: &GoLivePolicy) -> Evidence {
     let Probes { readiness, liveness, pre_stop } = probes;
     let manifest = &workload.manifest;
     let target = TargetPlan {
@@ -120,7 +125,9 @@ fn evidence(workload: &Workload, bundle: &Bundle, probes: Probes) -> Evidence {
         trace_prefix: String::new(),
         traffic,
         dependencies: Vec::new(),
-        policy: Policy::default(),
+        policy: policy.clone(),
+        waivers: Waivers::Count,
+        answers: Vec::new(),
     };
     let header =
         Header { schema: SCHEMA.into(), validator: env!("CARGO_PKG_VERSION").into(), started: 0, plan };

@@ -10,8 +10,8 @@ use serde_sarif::sarif::{ResultKind, ResultLevel};
 use super::{Hit, Linted, rules};
 use crate::check::Severity;
 use crate::checks;
-use crate::report::legible;
-use crate::report::sarif::{Place, Rule, found, write_log};
+use crate::report::sarif::{Place, Rule, allowed, found, write_log};
+use crate::report::{WaiverState, legible};
 
 /// How it is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -44,6 +44,7 @@ pub fn write(linted: &Linted, format: Format, out: &mut dyn Write) -> io::Result
             env!("CARGO_PKG_VERSION"),
             rules_of(linted),
             linted.findings.iter().map(result).collect(),
+            serde_json::to_value(&linted.waivers)?,
             out,
         ),
     }
@@ -54,18 +55,27 @@ fn terminal(linted: &Linted, out: &mut dyn Write) -> io::Result<()> {
         let style = match hit.severity {
             Severity::Blocker | Severity::Major => AnsiColor::Red.on_default().bold(),
             Severity::Minor => AnsiColor::Yellow.on_default().bold(),
+            Severity::Info => Style::new(),
         };
         let bold = Style::new().bold();
-        let Hit { file, line, rule, slug, severity, object, text, remedy } = hit;
+        let Hit { file, line, rule, slug, severity, object, text, remedy, .. } = hit;
         let (file, object, text) = (legible(file), legible(object), legible(text));
         writeln!(
             out,
             "{bold}{file}:{line}{bold:#}: {style}{severity}{style:#} {rule} {slug}: {object}: {text}"
         )?;
-        writeln!(out, "    -> {remedy}")?;
+        match &hit.waived {
+            Some(by) => writeln!(out, "    waived {}", legible(by))?,
+            None => writeln!(out, "    -> {remedy}")?,
+        }
     }
-    let of = |severity| linted.findings.iter().filter(|hit| hit.severity == severity).count();
-    if !linted.findings.is_empty() {
+    for line in linted.waivers.iter().filter(|line| line.state != WaiverState::Used) {
+        writeln!(out, "waiver of {}, {}: {}", line.waiver.check, line.state, legible(&line.told()))?;
+    }
+    let of = |severity| {
+        linted.findings.iter().filter(|hit| hit.severity == severity && hit.waived.is_none()).count()
+    };
+    if !linted.findings.is_empty() || !linted.waivers.is_empty() {
         writeln!(out)?;
     }
     writeln!(
@@ -84,9 +94,14 @@ fn result(hit: &Hit) -> serde_sarif::sarif::Result {
     let level = match hit.severity {
         Severity::Blocker | Severity::Major => ResultLevel::Error,
         Severity::Minor => ResultLevel::Warning,
+        Severity::Info => ResultLevel::Note,
     };
     let text = format!("{}: {}", hit.object, hit.text);
-    found(hit.rule, ResultKind::Fail, level, &text, Place::File(uri(&hit.file), hit.line))
+    let place = Place::File(uri(&hit.file), hit.line);
+    match &hit.waived {
+        Some(by) => allowed(found(hit.rule, ResultKind::Fail, ResultLevel::Note, &text, place), by),
+        None => found(hit.rule, ResultKind::Fail, level, &text, place),
+    }
 }
 
 /// A relative reference (RFC 3986, 4.2) as code scanning can place it: from the working folder, with blanks encoded.

@@ -11,6 +11,7 @@ use super::Hit;
 use super::bundle::Bundle;
 use super::workload::{Said, Workload};
 use crate::check::Severity;
+use crate::config::GoLivePolicy;
 
 /// One rule.
 pub(crate) struct Rule {
@@ -48,8 +49,12 @@ pub(crate) const ALL: &[&Rule] = &[
 ];
 
 /// What they say of a workload.
-pub(super) fn hits(workload: &Workload, bundle: &Bundle) -> Vec<Hit> {
+pub(super) fn hits(workload: &Workload, bundle: &Bundle, policy: &GoLivePolicy) -> Vec<Hit> {
     let each =
         ALL.iter().flat_map(|rule| (rule.find)(workload, bundle).into_iter().map(move |said| (rule, said)));
-    each.map(|(rule, said)| workload.hit((rule.id, rule.slug, rule.severity, rule.remedy), said)).collect()
+    each.map(|(rule, said)| {
+        let severity = policy.spec.weight(rule.id, rule.severity);
+        workload.hit((rule.id, rule.slug, severity, rule.remedy), said)
+    })
+    .collect()
 }

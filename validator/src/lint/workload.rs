@@ -88,9 +88,11 @@ impl Workload {
             severity,
             file: self.manifest.file.clone(),
             line: self.manifest.line(&said.at),
+            namespace: self.manifest.namespace().to_owned(),
             object: self.name(),
             text: said.text,
             remedy,
+            waived: None,
         }
     }
 }

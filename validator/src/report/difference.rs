@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::legible::legible;
 use super::wrap::wrap;
-use super::{CheckLine, LOST, Report, Verdict};
-use crate::check::Outcome;
+use super::{CheckLine, Report, Verdict};
+use crate::check::{LOST, Outcome};
 
 /// One report against an earlier one.
 #[derive(Debug, Serialize)]
@@ -205,7 +205,7 @@ fn losses(line: Option<&CheckLine>) -> u64 {
 fn rank(outcome: Outcome) -> u8 {
     match outcome {
         Outcome::Pass | Outcome::Skipped => 0,
-        Outcome::Warn => 1,
+        Outcome::Warn | Outcome::Waived => 1,
         Outcome::Inconclusive => 2,
         Outcome::Fail => 3,
     }
@@ -214,7 +214,7 @@ fn rank(outcome: Outcome) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::{Change, Direction};
-    use crate::check::{Area, Finding, Outcome, Severity};
+    use crate::check::{Area, Finding, LOST, Outcome, Severity};
     use crate::report::CheckLine;
 
     fn line(outcome: Outcome, severity: Severity) -> CheckLine {
@@ -224,6 +224,7 @@ mod tests {
             Outcome::Warn => Finding::warn("w"),
             Outcome::Inconclusive => Finding::inconclusive("i"),
             Outcome::Skipped => Finding::skipped("s"),
+            Outcome::Waived => Finding::fail("f").waived(),
         };
         let (id, slug, remedy) = ("GL-S999".into(), "s".into(), "r".into());
         CheckLine { id, slug, area: Area::Shutdown, severity, remedy, unselected: Vec::new(), finding }
@@ -236,7 +237,7 @@ mod tests {
 
     #[test]
     fn what_gates_is_told_from_what_only_got_worse() {
-        use Outcome::{Fail, Inconclusive, Pass, Skipped, Warn};
+        use Outcome::{Fail, Inconclusive, Pass, Skipped, Waived, Warn};
         use Severity::{Blocker, Major, Minor};
         assert_eq!(change(Pass, Fail, Major), Some((Direction::Worse, true)));
         assert_eq!(change(Pass, Fail, Minor), Some((Direction::Worse, false)));
@@ -248,6 +249,8 @@ mod tests {
         assert_eq!(change(Pass, Skipped, Minor), Some((Direction::Other, false)));
         assert_eq!(change(Fail, Skipped, Blocker), Some((Direction::Other, false)));
         assert_eq!(change(Fail, Fail, Blocker), None);
+        assert_eq!(change(Waived, Fail, Blocker), Some((Direction::Worse, true)), "the waiver has ended");
+        assert_eq!(change(Pass, Waived, Blocker), Some((Direction::Worse, false)));
     }
 
     #[test]
@@ -272,7 +275,7 @@ mod tests {
     fn more_lost_requests_are_worse_though_the_check_failed_before() {
         let lost = |requests: u64| {
             let mut line = line(Outcome::Fail, Severity::Blocker);
-            line.id = super::LOST.into();
+            line.id = LOST.into();
             line.finding = Finding::unless([crate::check::Case::at(1, "l", 2).times(requests)], "")
                 .counted("lost")
                 .tally("", "0");

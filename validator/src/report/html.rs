@@ -40,6 +40,7 @@ fn page(report: &Report) -> Markup {
                 header.top { (banner(report)) }
                 main {
                     (checklist::section(report))
+                    (tables::waivers(&report.waivers))
                     (axis::section(report))
                     (tables::steps(&report.steps))
                     (requests::section(&report.course))
@@ -71,6 +72,7 @@ fn sentence(report: &Report) -> String {
     let gating = report.checks.iter().filter(|line| line.is_gating_failure());
     let failed = gating.clone().count();
     let open = report.checks.iter().filter(|line| line.is_open_blocker()).count();
+    let waived = report.checks.iter().filter(|line| line.is_waived_proof()).count();
     match (gating.clone().next(), failed, open) {
         (Some(first), 1, _) => format!("One check that gates failed: {}", first.finding.summary),
         (Some(_), several, _) => {
@@ -81,6 +83,9 @@ fn sentence(report: &Report) -> String {
                 .map(|line| line.area.name())
                 .collect();
             format!("{several} checks that gate failed, in {}.", listed(&areas))
+        }
+        (None, _, 0) if waived > 0 => {
+            format!("Nothing that gates failed but what the policy waives: {waived} of the checks that gate.")
         }
         (None, _, 0) => "Nothing that gates failed, and nothing that must be known is open.".to_owned(),
         (None, _, 1) => "Nothing failed, but one blocker has no answer: this run does not tell.".to_owned(),

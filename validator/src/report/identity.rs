@@ -4,7 +4,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::config::Policy;
 use crate::evidence::{Fact, ObjectKind, Step};
 use crate::timeline::Timeline;
 
@@ -19,7 +18,7 @@ pub struct Identity {
     /// `pod-template-hash` of the candidate's pods: that of the roll out if there was one, since it has no agents in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template_hash: Option<String>,
-    /// `default`, or `custom` where a limit differs from the defaults of this validator.
+    /// Name of the policy: `default` is the one of this validator.
     pub policy: String,
     /// When the run began, RFC 3339.
     pub began: String,
@@ -32,12 +31,11 @@ impl Identity {
         let (plan, started) = (timeline.plan(), timeline.evidence.header.started);
         let ended = timeline.ended();
         let (digest, template_hash) = candidate(timeline);
-        let policy = if plan.policy == Policy::default() { "default" } else { "custom" };
         Self {
             image: plan.target.candidate.as_ref().unwrap_or(&plan.target.image).clone(),
             digest,
             template_hash,
-            policy: policy.to_owned(),
+            policy: plan.policy.metadata.name.clone(),
             began: rfc3339(started),
             ended: rfc3339(ended),
         }

@@ -32,20 +32,24 @@ fn properties(report: &Report) -> Vec<Property> {
         Property::new("validator", &report.validator),
         Property::new("ended", &identity.ended),
     ];
+    let waivers = report.waivers.iter();
+    properties.extend(waivers.map(|line| {
+        Property::new(format!("waiver {}", line.waiver.check), format!("{}: {}", line.state, line.told()))
+    }));
     properties.extend(identity.digest.iter().map(|digest| Property::new("digest", digest)));
     properties.extend(identity.template_hash.iter().map(|hash| Property::new("template-hash", hash)));
     properties
 }
 
 /// As the verdict counts: a blocker without an answer is an error, any other check without one is skipped; a warning and a failed
-/// minor are successes that say so. Else a CI system would call a GO unstable.
+/// minor are successes that say so, and what is waived is skipped. Else a CI system would call a GO unstable.
 fn case(line: &CheckLine) -> TestCase {
     let finding = &line.finding;
     let mut status = match finding.outcome {
         Outcome::Fail if line.is_gating_failure() => TestCaseStatus::non_success(NonSuccessKind::Failure),
         Outcome::Pass | Outcome::Warn | Outcome::Fail => TestCaseStatus::success(),
         Outcome::Inconclusive if line.is_open_blocker() => TestCaseStatus::non_success(NonSuccessKind::Error),
-        Outcome::Inconclusive | Outcome::Skipped => TestCaseStatus::skipped(),
+        Outcome::Inconclusive | Outcome::Skipped | Outcome::Waived => TestCaseStatus::skipped(),
     };
     status.set_message(&finding.summary).set_type(line.severity.to_string());
     if line.is_gating_failure() || line.is_open_blocker() {

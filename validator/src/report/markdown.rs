@@ -14,7 +14,7 @@ const MAX_CASES: usize = 5;
 pub(super) fn text(report: &Report) -> String {
     let mut text = head(report);
     let mut left_out = 0;
-    let foot = foot(report);
+    let foot = format!("{}{}", waivers(report), foot(report));
     // What passed is a number.
     for line in report.failures_first().into_iter().filter(|line| line.is_noted()) {
         let section = section(line);
@@ -63,6 +63,7 @@ fn mark_of(outcome: Outcome) -> &'static str {
         Outcome::Warn => "⚠️ WARN",
         Outcome::Inconclusive => "❔ INCONCLUSIVE",
         Outcome::Skipped => "➖ SKIPPED",
+        Outcome::Waived => "🕒 WAIVED",
     }
 }
 
@@ -92,6 +93,32 @@ fn section(line: &CheckLine) -> String {
     text
 }
 
+/// Enough to know what it is about; the other reports have all of it.
+fn brief(text: &str) -> String {
+    const MAX: usize = 300;
+    let cut: String = text.chars().take(MAX).collect();
+    if cut.len() < text.len() { format!("{cut}...") } else { cut }
+}
+
+/// Every waiver that names the service, also one that did nothing. A policy with more than fit has them in the other reports.
+fn waivers(report: &Report) -> String {
+    /// Waivers that are told.
+    const MAX: usize = 20;
+    let all = &report.waivers;
+    if all.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("\n**Waivers: {}**\n\n", all.len());
+    for line in all.iter().take(MAX) {
+        let _ =
+            writeln!(text, "- `{}` **{}**: {}", line.waiver.check, line.state, plain(&brief(&line.told())));
+    }
+    if all.len() > MAX {
+        let _ = writeln!(text, "- {} more", all.len() - MAX);
+    }
+    text
+}
+
 fn foot(report: &Report) -> String {
     let counts: Vec<String> = report.counts().iter().map(|(outcome, n)| format!("{n} {outcome}")).collect();
     let identity = &report.identity;
@@ -104,7 +131,7 @@ fn foot(report: &Report) -> String {
         identity.ended,
         // Nobody is called out of code (cmark-gfm leaves it alone), and a digest has to be copied as it is.
         escaped(&entities(digest)),
-        identity.policy,
+        plain(&identity.policy),
         report.validator
     )
 }

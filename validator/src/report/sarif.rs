@@ -2,15 +2,18 @@
 //! results have logical locations; they point at the target file beside it, since GitHub refuses a log in which a result has no
 //! physical location. `validator lint` names the manifest and its line.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde_sarif::sarif::{
-    ArtifactLocation, Location, LogicalLocation, Message, MultiformatMessageString, PhysicalLocation, Region,
-    ReportingDescriptor, Result as Found, ResultKind, ResultLevel, Run, SCHEMA_URL, Sarif, Tool,
-    ToolComponent,
+    ArtifactLocation, Location, LogicalLocation, Message, MultiformatMessageString, PhysicalLocation,
+    PropertyBag, Region, ReportingDescriptor, Result as Found, ResultKind, ResultLevel, Run, SCHEMA_URL,
+    Sarif, Suppression, Tool, ToolComponent,
 };
 
-use super::{CheckLine, Report};
+use serde_json::Value;
+
+use super::{CheckLine, Report, WaiverLine};
 use crate::check::{Outcome, Severity};
 use crate::checks;
 
@@ -45,18 +48,26 @@ pub(super) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         remedy: check.remedy,
     });
     let place = || Place::Object(format!("{}/deployments/{}", report.namespace, report.deployment));
-    let results = report.checks.iter().filter_map(|line| result(line, place()));
-    write_log(&report.validator, rules.collect(), results.collect(), out)
+    let results = report.checks.iter().filter_map(|line| result(line, &report.waivers, place()));
+    let waivers = serde_json::to_value(&report.waivers)?;
+    write_log(&report.validator, rules.collect(), results.collect(), waivers, out)
 }
 
-fn result(line: &CheckLine, place: Place) -> Option<Found> {
+fn result(line: &CheckLine, waivers: &[WaiverLine], place: Place) -> Option<Found> {
     let (kind, level) = match (line.finding.outcome, line.severity) {
+        (Outcome::Waived, _) | (Outcome::Fail | Outcome::Warn, Severity::Info) => {
+            (ResultKind::Fail, ResultLevel::Note)
+        }
         (Outcome::Fail, Severity::Blocker | Severity::Major) => (ResultKind::Fail, ResultLevel::Error),
         (Outcome::Fail, Severity::Minor) | (Outcome::Warn, _) => (ResultKind::Fail, ResultLevel::Warning),
         (Outcome::Inconclusive, _) => (ResultKind::Open, ResultLevel::None),
         (Outcome::Pass | Outcome::Skipped, _) => return None,
     };
-    Some(found(&line.id, kind, level, &line.finding.summary, place))
+    let result = found(&line.id, kind, level, &line.finding.summary, place);
+    match waivers.iter().find(|waiver| waiver.waiver.check.as_str() == line.id) {
+        Some(waiver) if line.finding.outcome == Outcome::Waived => Some(allowed(result, &waiver.told())),
+        _ => Some(result),
+    }
 }
 
 /// One result.
@@ -78,11 +89,18 @@ pub(crate) fn found(rule: &str, kind: ResultKind, level: ResultLevel, text: &str
     Found::builder().rule_id(rule).kind(kind).level(level).message(message).locations(vec![location]).build()
 }
 
-/// Writes a log of one run of the validator.
+/// The same, suppressed: it stays in the log, and code scanning shows it as closed.
+pub(crate) fn allowed(result: Found, why: &str) -> Found {
+    let suppression = Suppression::builder().kind("external").justification(why).build();
+    Found { suppressions: Some(vec![suppression]), ..result }
+}
+
+/// Writes a log of one run of the validator; the audit of the waivers is a property of the run (SARIF 2.1.0, 3.8).
 pub(crate) fn write_log(
     version: &str,
     rules: Vec<Rule>,
     results: Vec<Found>,
+    waivers: Value,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let text = |text: &str| MultiformatMessageString::builder().text(text).build();
@@ -96,7 +114,10 @@ pub(crate) fn write_log(
     });
     let driver =
         ToolComponent::builder().name("golive").version(version).rules(rules.collect::<Vec<_>>()).build();
-    let run = Run::builder().tool(Tool::builder().driver(driver).build()).results(results).build();
+    let tool = Tool::builder().driver(driver).build();
+    let audit =
+        PropertyBag::builder().additional_properties(BTreeMap::from([("waivers".into(), waivers)])).build();
+    let run = Run::builder().tool(tool).results(results).properties(audit).build();
     let log = Sarif::builder().schema(SCHEMA_URL).version("2.1.0").runs(vec![run]).build();
     serde_json::to_writer_pretty(&mut *out, &log)?;
     out.write_all(b"\n")

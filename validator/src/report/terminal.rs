@@ -44,6 +44,7 @@ pub(super) fn render(report: &Report, depth: Depth, out: &mut dyn Write) -> io::
     }
     not_tested(&report.not_tested, out)?;
     checks(report, depth, out)?;
+    waivers(report, out)?;
     let counts: Vec<String> = report.counts().iter().map(|(outcome, n)| format!("{n} {outcome}")).collect();
     writeln!(out, "\nVERDICT: {} ({})", report.verdict, counts.join(", "))?;
     let RunTime { took_s, least_s } = report.duration;
@@ -115,7 +116,7 @@ fn check(line: &CheckLine, out: &mut dyn Write) -> io::Result<()> {
     let style = match finding.outcome {
         Outcome::Pass | Outcome::Skipped => Style::new(),
         Outcome::Fail => red(),
-        Outcome::Warn | Outcome::Inconclusive => yellow(),
+        Outcome::Warn | Outcome::Waived | Outcome::Inconclusive => yellow(),
     };
     let padded = format!("{word:<12}");
     let head = format!("{} {padded} {} ({})", line.id, line.slug, line.severity);
@@ -130,6 +131,21 @@ fn check(line: &CheckLine, out: &mut dyn Write) -> io::Result<()> {
         let evidence =
             if lines.is_empty() { String::new() } else { format!("; evidence {}", lines.join(" ")) };
         writeln!(out, "{}", wrap(&indent, &format!("measured {measured}; limit {limit}{evidence}"), DETAIL))?;
+    }
+    Ok(())
+}
+
+/// Every waiver that names the service, also one that did nothing.
+fn waivers(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    if !report.waivers.is_empty() {
+        writeln!(out, "\nWAIVERS")?;
+    }
+    for line in &report.waivers {
+        let word = line.state.to_string();
+        let head = format!("{} {word}", line.waiver.check);
+        let style = if line.warns() { yellow() } else { Style::new() };
+        writeln!(out, "{}", head.replacen(&word, &styled(style, &word), 1))?;
+        writeln!(out, "{}", wrap(&" ".repeat(DETAIL), &line.told(), DETAIL))?;
     }
     Ok(())
 }

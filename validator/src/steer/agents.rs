@@ -54,7 +54,7 @@ impl Agents {
                 sampled: plan.traffic.sampled / share,
                 requests: plan.traffic.requests.clone(),
                 ports: plan.traffic.ports.clone(),
-                late_after_ms: plan.policy.late_after_ms,
+                late_after_ms: plan.limits().late_after_ms,
                 at_most_s: at_most.as_secs_f64(),
                 trace_prefix: plan.trace_prefix.clone(),
             };

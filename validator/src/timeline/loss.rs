@@ -53,7 +53,7 @@ impl<'a> Timeline<'a> {
         let Ok(pause) = self.telling_pause(&fault.dependency, STOPPED_MS) else { return false };
         let calls = self.calls.of(&fault.dependency, &fault.pod);
         let last = calls.last_before(fault.began).unwrap_or_default();
-        let touched_by = fault.began + (self.plan().policy.max_fault_effect_s * 1000.0) as Millis;
+        let touched_by = fault.began + (self.plan().limits().max_fault_effect_s * 1000.0) as Millis;
         let trial_by = ((breaker.open_for.0 + breaker.deadline.0) * 1000.0) as Millis + STOPPED_MS;
         fault.fault.is_loss()
             && fault.began >= degraded.begin

@@ -6,8 +6,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use golive_validator::config::GoLiveCheck;
+use golive_validator::config::{Day, GoLiveCheck};
 use golive_validator::lint::{Linted, Source, lint};
+use golive_validator::policy::Rules;
 use serde_json::{Value, from_slice, from_str};
 
 fn manifests() -> Vec<PathBuf> {
@@ -19,7 +20,7 @@ fn manifests() -> Vec<PathBuf> {
 
 fn linted(path: &Path) -> Linted {
     let (name, text) = (path.display().to_string(), fs::read_to_string(path).unwrap());
-    lint(&[Source { name, text }]).unwrap()
+    lint(&[Source { name, text }], &Rules::default(), Day::of(0)).unwrap()
 }
 
 fn validator(args: &[&str], stdin: &str) -> Output {

@@ -9,6 +9,8 @@ mod lint;
 mod local;
 mod middle;
 mod mutations;
+mod policy;
 mod purity;
 mod readme;
 mod report;
+mod verify;

@@ -39,6 +39,7 @@ fn fixture(name: &str) -> Evidence {
 fn good() -> Evidence {
     let mut evidence = fixture("good.evidence.zst");
     degraded::add(&mut evidence);
+    release::add_policy(&mut evidence);
     evidence
 }
 

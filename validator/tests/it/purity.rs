@@ -12,6 +12,7 @@ const PURE: &[&str] = &[
     "report.rs",
     "report",
     "timeline.rs",
+    "verify.rs",
     "timeline",
 ];
 

@@ -91,7 +91,7 @@ pub(super) fn undeclared(plan: &Plan) -> Vec<String> {
 
 /// A zero of lost requests proves no more than the rate of its rarest class allows.
 fn power(plan: &Plan) -> Option<String> {
-    let limit_s = plan.policy.max_blind_window_s;
+    let limit_s = plan.limits().max_blind_window_s;
     let (name, rate) = planned_rate(&plan.traffic)?;
     // Each endpoint gets its part of the rate, and there are as many endpoints as pods that end in one roll.
     let blind_s = 3.0 / (rate * TERMINATIONS);

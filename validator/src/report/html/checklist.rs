@@ -116,7 +116,7 @@ pub(super) fn tone(outcome: Outcome) -> &'static str {
         Outcome::Pass => "pass",
         Outcome::Fail => "fail",
         Outcome::Warn => "warn",
-        Outcome::Inconclusive => "open",
+        Outcome::Inconclusive | Outcome::Waived => "open",
         Outcome::Skipped => "skip",
     }
 }

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::{clock, grouped, minutes};
 use crate::report::course::Course;
-use crate::report::{Report, StepLine};
+use crate::report::{Report, StepLine, WaiverLine};
 
 /// The steps as given, when, then.
 pub(super) fn steps(steps: &[StepLine]) -> Markup {
@@ -25,6 +25,23 @@ pub(super) fn steps(steps: &[StepLine]) -> Markup {
             } }
         }
     }
+}
+
+/// Every waiver that names the service; nothing where none does.
+pub(super) fn waivers(lines: &[WaiverLine]) -> Markup {
+    html! { @if !lines.is_empty() {
+        section #waivers aria-labelledby="waivers-title" {
+            h2 #waivers-title { "Waivers (" (lines.len()) ")" }
+            div.scroll tabindex="0" role="group" aria-label="Waivers" { table {
+                thead { tr { th scope="col" { "check" } th scope="col" { "state" } th scope="col" { "reason" } th scope="col" { "scope" } th scope="col" { "owner" } th scope="col" { "approver" } th scope="col" { "until" } } }
+                tbody { @for line in lines { tr {
+                    th scope="row" { (line.waiver.check) }
+                    td { (line.state) } td { (line.waiver.reason) } td { (line.waiver.scope) }
+                    td { (line.waiver.owner) } td { (line.waiver.approver) } td { (line.waiver.until) }
+                } } }
+            } }
+        }
+    } }
 }
 
 fn seen(step: &StepLine) -> String {

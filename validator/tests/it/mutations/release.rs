@@ -1,12 +1,13 @@
 //! Mutations for the checks of release.
 
 use golive_validator::check::Outcome;
+use golive_validator::config::{Answer, Day, Defaults, GoLivePolicy, Question, Words};
 use golive_validator::evidence::{Edge, Evidence, Fact, ObjectKind, Step, StepTrouble};
 use golive_validator::plan::Place;
 use serde_json::json;
 
 use super::Mutation;
-use super::change::{last_in_peace, objects};
+use super::change::{last_in_peace, objects, template};
 
 pub(super) const RELEASE: &[Mutation] = &[
     ("GL-R001", Outcome::Fail, |e| {
@@ -20,6 +21,20 @@ pub(super) const RELEASE: &[Mutation] = &[
         e.facts.retain(|f| !matches!(f, Fact::Object(o) if o.kind == ObjectKind::PodDisruptionBudget));
     }),
     ("GL-R004", Outcome::Fail, |e| objects(e, ObjectKind::Pod, |pod| pod["spec"]["nodeName"] = json!("one"))),
+    ("GL-R005", Outcome::Warn, |e| e.header.plan.target.liveness.as_mut().unwrap().period_s = 7),
+    ("GL-R005", Outcome::Warn, |e| template(e, |t| t["terminationGracePeriodSeconds"] = json!(60))),
+    ("GL-R005", Outcome::Warn, |e| {
+        let argument = json!([{ "name": "OTEL_TRACES_SAMPLER_ARG", "value": "1.0" }]);
+        template(e, |t| t["containers"][0]["env"] = argument.clone());
+    }),
+    ("GL-R005", Outcome::Warn, |e| {
+        e.header.plan.dependencies[0].breaker.as_mut().unwrap().trials = 2;
+    }),
+    ("GL-R005", Outcome::Skipped, |e| e.header.plan.policy.spec.defaults = Defaults::default()),
+    ("GL-R006", Outcome::Fail, |e| e.header.plan.answers.truncate(1)),
+    ("GL-R006", Outcome::Fail, |e| e.header.plan.answers[0].on = Day::of(0)),
+    ("GL-R006", Outcome::Fail, |e| e.header.plan.answers[0].on = Day::of(e.header.started).after(1)),
+    ("GL-R006", Outcome::Skipped, |e| e.header.plan.policy.spec.questions.clear()),
     ("GL-R201", Outcome::Fail, |e| ends(e, &StepTrouble::Stuck("new pod x: CrashLoopBackOff".into()))),
     ("GL-R201", Outcome::Inconclusive, |e| {
         ends(e, &StepTrouble::OutOfTime("2 of 3 old pods are left".into()))
@@ -35,6 +50,19 @@ pub(super) const RELEASE: &[Mutation] = &[
         objects(e, ObjectKind::ReplicaSet, |set| set["spec"]["replicas"] = json!(9));
     }),
 ];
+
+/// The policy of the example, by which the run is judged, and an answer to each of its questions.
+pub(super) fn add_policy(evidence: &mut Evidence) {
+    let plan = &mut evidence.header.plan;
+    plan.policy = GoLivePolicy::parse(include_str!("../../../../examples/policy.yaml")).unwrap();
+    let text = |text: &str| Words::try_from(text.to_owned()).unwrap();
+    let on = Day::of(evidence.header.started);
+    let answer = |question: &Question| {
+        let (link, by) = (text("https://example.com/users"), text("team-users"));
+        Answer { question: question.id.clone(), link, by, on }
+    };
+    plan.answers = plan.policy.spec.questions.iter().map(answer).collect();
+}
 
 /// The roll out ends early.
 fn ends(evidence: &mut Evidence, trouble: &StepTrouble) {

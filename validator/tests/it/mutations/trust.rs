@@ -278,7 +278,7 @@ fn losses_of_a_disturbed_run_convict_no_end_of_a_pod() {
     assert_eq!(judged("GL-S203", &silent, true), Outcome::Warn);
     let ready = |e: &mut Evidence| {
         ready_until_closed(e);
-        e.header.plan.policy.max_ready_after_deletion_s = 0.0;
+        e.header.plan.policy.spec.limits.max_ready_after_deletion_s = 0.0;
         lost_while_leaving(e, Class::New);
     };
     assert_eq!(judged("GL-H203", &ready, false), Outcome::Fail);

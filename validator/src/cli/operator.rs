@@ -1,0 +1,17 @@
+//! `validator operator`.
+
+use clap::Args;
+
+/// What an operator is told.
+#[derive(Args, Debug)]
+pub struct OperatorArgs {
+    /// Namespace whose GoLiveChecks are run; may be repeated
+    #[arg(short, long, required = true)]
+    pub namespace: Vec<String>,
+    /// Image of the runs and of their agents
+    #[arg(long, env = "GOLIVE_AGENT_IMAGE", default_value = concat!("golive/validator:", env!("CARGO_PKG_VERSION")))]
+    pub image: String,
+    /// Service account of the runs, in their namespace
+    #[arg(long, default_value = "golive-validator")]
+    pub account: String,
+}

@@ -1,0 +1,121 @@
+//! The objects of one run: itself, what it is given, and its Job.
+
+use serde_json::{Value, json};
+
+use super::Settings;
+use super::kinds::RUN_OF;
+
+/// No run may take longer than this; what it left is cleaned up by its guardian.
+const DEADLINE_S: u64 = 45 * 60;
+
+/// How long a Job and its log are kept; the report outlives them.
+const TTL_S: u64 = 24 * 60 * 60;
+
+/// What a run is made of.
+pub(super) struct Parts<'a> {
+    pub(super) name: &'a str,
+    pub(super) namespace: &'a str,
+    /// The check, as JSON.
+    pub(super) check: &'a Value,
+    pub(super) image: &'a str,
+    pub(super) hash: &'a str,
+    pub(super) demand: &'a str,
+    /// The policy as a file, if it is not the built-in one.
+    pub(super) policy: Option<Value>,
+}
+
+impl Parts<'_> {
+    /// The run. It goes with its check.
+    pub(super) fn run(&self) -> Value {
+        let check = &self.check["metadata"]["name"];
+        json!({
+            "apiVersion": "golive.dev/v1alpha1", "kind": "GoLiveRun",
+            "metadata": self.metadata(self.name, self.check),
+            "spec": {
+                "check": check, "image": self.image, "templateHash": self.hash, "demand": self.demand,
+                "policy": self.check["spec"]["policy"].as_str().unwrap_or("default")
+            }
+        })
+    }
+
+    /// Target file and policy. JSON is YAML.
+    pub(super) fn given(&self, run: &Value) -> Value {
+        let (name, metadata) = (&self.check["metadata"]["name"], self.metadata(self.name, run));
+        let target = json!({
+            "apiVersion": "golive.dev/v1alpha1", "kind": "GoLiveCheck",
+            "metadata": { "name": name, "namespace": self.namespace }, "spec": self.check["spec"]
+        });
+        let mut data = json!({ "golive.yaml": target.to_string() });
+        if let Some(policy) = &self.policy {
+            data["policy.yaml"] = json!(policy.to_string());
+        }
+        json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data, "immutable": true })
+    }
+
+    /// The Job. Nothing is tried again, and a pod that is told to end has the time to put the template back.
+    pub(super) fn job(&self, run: &Value, settings: &Settings) -> Value {
+        let mut arguments: Vec<&str> = [
+            "run",
+            "-f",
+            "/given/golive.yaml",
+            "-q",
+            "--report",
+            "json=-",
+            "--evidence",
+            "/out/evidence.zst",
+        ]
+        .into();
+        if self.policy.is_some() {
+            arguments.extend(["--policy", "/given/policy.yaml"]);
+        }
+        let labels = json!({ RUN_OF: self.check["metadata"]["name"], "app.kubernetes.io/name": "golive" });
+        let container = json!({
+            "name": "validator", "image": settings.image, "args": arguments,
+            "env": [{ "name": "GOLIVE_AGENT_IMAGE", "value": settings.image }],
+            "resources": { "requests": { "cpu": "200m", "memory": "256Mi" }, "limits": { "memory": "1Gi" } },
+            "securityContext": {
+                "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": { "drop": ["ALL"] }
+            },
+            "volumeMounts": [
+                { "name": "given", "mountPath": "/given", "readOnly": true }, { "name": "out", "mountPath": "/out" }
+            ]
+        });
+        json!({
+            "apiVersion": "batch/v1", "kind": "Job", "metadata": self.metadata(self.name, run),
+            "spec": {
+                "backoffLimit": 0, "activeDeadlineSeconds": DEADLINE_S, "ttlSecondsAfterFinished": TTL_S,
+                "template": {
+                    "metadata": { "labels": labels },
+                    "spec": {
+                        "restartPolicy": "Never", "serviceAccountName": settings.account,
+                        "terminationGracePeriodSeconds": 120,
+                        "securityContext": {
+                            "runAsNonRoot": true, "runAsUser": 65532, "seccompProfile": { "type": "RuntimeDefault" }
+                        },
+                        "containers": [container],
+                        "volumes": [
+                            { "name": "given", "configMap": { "name": self.name } },
+                            { "name": "out", "emptyDir": { "sizeLimit": "256Mi" } }
+                        ]
+                    }
+                }
+            }
+        })
+    }
+
+    fn metadata(&self, name: &str, owner: &Value) -> Value {
+        json!({
+            "name": name, "namespace": self.namespace, "labels": { RUN_OF: self.check["metadata"]["name"] },
+            "ownerReferences": [owned_by(owner)]
+        })
+    }
+}
+
+/// Whose removal is its own.
+pub(super) fn owned_by(owner: &Value) -> Value {
+    let metadata = &owner["metadata"];
+    json!({
+        "apiVersion": "golive.dev/v1alpha1", "kind": owner["kind"], "name": metadata["name"], "uid": metadata["uid"],
+        "controller": true, "blockOwnerDeletion": false
+    })
+}

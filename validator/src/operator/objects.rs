@@ -1,0 +1,211 @@
+//! What the operator reads and writes in one namespace.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{ConfigMap, Event, Pod};
+use kube::api::{DeleteParams, ListParams, LogParams, Patch, PatchParams, PostParams};
+use kube::core::DynamicObject;
+use kube::core::dynamic::ApiResource;
+use kube::{Api, Client, Resource};
+use serde_json::{Value, from_value, json, to_value};
+
+use super::Settings;
+use super::candidate::short;
+use super::ended::{Heard, compressed};
+use super::job::{Parts, owned_by};
+use super::kinds::{self, MANAGER, RUN_OF};
+use super::reconcile::Trouble;
+use super::run::Run;
+use crate::config::Policy;
+
+/// What fits into a ConfigMap with what stands around it, as base64.
+const MAX_REPORT: usize = 900_000;
+
+/// A connection to one namespace.
+pub(super) struct Objects {
+    client: Client,
+    namespace: String,
+}
+
+impl Objects {
+    pub(super) fn new(client: Client, namespace: &str) -> Self {
+        Self { client, namespace: namespace.to_owned() }
+    }
+
+    pub(super) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// All runs of the namespace.
+    pub(super) async fn runs(&self) -> Result<Vec<Run>, Trouble> {
+        let found = self.of(&kinds::runs()).list(&ListParams::default()).await?;
+        Ok(found.items.iter().map(Run::of).collect())
+    }
+
+    pub(super) async fn deployment(&self, name: &str) -> Result<Option<Value>, Trouble> {
+        Ok(self.of(&erased::<Deployment>()).get_opt(name).await?.map(to_value).transpose()?)
+    }
+
+    pub(super) async fn policy(&self, name: &str) -> Result<Option<Value>, Trouble> {
+        let all: Api<DynamicObject> = Api::all_with(self.client.clone(), &kinds::policies());
+        Ok(all.get_opt(name).await?.map(to_value).transpose()?)
+    }
+
+    /// Creates the run and what belongs to it. What is there is left as it is, so that this may end at any point and begin again;
+    /// that the Job was created is noted last, since a Job that is missing after that was taken away by somebody.
+    pub(super) async fn start(&self, parts: &Parts<'_>, settings: &Settings) -> Result<(), Trouble> {
+        self.create(&kinds::runs(), parts.run()).await?;
+        let run = to_value(self.of(&kinds::runs()).get(parts.name).await?)?;
+        self.create(&erased::<ConfigMap>(), parts.given(&run)).await?;
+        self.create(&erased::<Job>(), parts.job(&run, settings)).await?;
+        self.end(parts.name, &json!({ "phase": "Running" })).await
+    }
+
+    /// Looks whether the Job of a run has ended, and keeps what it said; says whether it has.
+    pub(super) async fn mirror(&self, name: &str, policy: &Policy) -> Result<bool, Trouble> {
+        let Some(job) = self.of(&erased::<Job>()).get_opt(name).await?.map(to_value).transpose()? else {
+            self.end(name, &json!({ "phase": "Ended", "message": "its Job is gone: somebody took it away" }))
+                .await?;
+            return Ok(true);
+        };
+        let conditions = job.pointer("/status/conditions").and_then(Value::as_array);
+        let is_end =
+            |one: &Value| one["status"] == "True" && (one["type"] == "Complete" || one["type"] == "Failed");
+        if !conditions.is_some_and(|all| all.iter().any(is_end)) {
+            return Ok(false);
+        }
+        let heard = self.heard(name).await?;
+        let mut status = heard.status(policy);
+        if let Some(report) = self.keep(name, &heard).await? {
+            status["report"] = json!(report);
+        }
+        self.end(name, &status).await?;
+        Ok(true)
+    }
+
+    /// Ends a run: its pod gets SIGTERM, and puts the template back.
+    pub(super) async fn abort(&self, name: &str) -> Result<(), Trouble> {
+        gone(self.of(&erased::<Job>()).delete(name, &DeleteParams::background()).await)?;
+        self.end(name, &json!({ "phase": "Ended", "message": "aborted" })).await
+    }
+
+    /// Removes a run, and with it what it owns.
+    pub(super) async fn forget(&self, name: &str) -> Result<(), Trouble> {
+        gone(self.of(&kinds::runs()).delete(name, &DeleteParams::background()).await)
+    }
+
+    /// Writes the status of a check if it is another one, and an Event if the verdict is.
+    pub(super) async fn tell(&self, check: &Value, status: &Value) -> Result<(), Trouble> {
+        if check["status"] == *status {
+            return Ok(());
+        }
+        let kind = kinds::checks();
+        let name = check["metadata"]["name"].as_str().unwrap_or_default();
+        self.apply_status(&kind, name, status).await?;
+        let (before, after) = (go_live(&check["status"]), go_live(status));
+        if before["reason"] == after["reason"] || after["status"] == "Unknown" && before.is_null() {
+            return Ok(());
+        }
+        let warns = if after["status"] == "True" { "Normal" } else { "Warning" };
+        let run = status["run"].as_str().unwrap_or_default();
+        let (reason, at) = (&after["reason"], &after["lastTransitionTime"]);
+        let id = short(&[name, run, &reason.to_string(), &at.to_string()]);
+        let event = json!({
+            "apiVersion": "v1", "kind": "Event",
+            "metadata": { "name": format!("{name}.{id}"), "namespace": self.namespace },
+            "involvedObject": {
+                "apiVersion": "golive.dev/v1alpha1", "kind": "GoLiveCheck", "name": name, "namespace": self.namespace,
+                "uid": check["metadata"]["uid"]
+            },
+            "type": warns, "reason": reason, "message": format!("run {run}: {}", after["message"].as_str().unwrap_or_default()),
+            "source": { "component": MANAGER }, "firstTimestamp": at, "lastTimestamp": at, "count": 1
+        });
+        self.create(&erased::<Event>(), event).await
+    }
+
+    /// What the pod of a Job said.
+    async fn heard(&self, job: &str) -> Result<Heard, Trouble> {
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
+        let found = pods.list(&ListParams::default().labels(&format!("job-name={job}"))).await?;
+        let Some(pod) = found.items.into_iter().next() else {
+            return Ok(Heard { log: String::new(), exit: None });
+        };
+        let name = pod.metadata.name.clone().unwrap_or_default();
+        let log = match pods.logs(&name, &LogParams::default()).await {
+            // A pod that was evicted has none, and never will.
+            Err(kube::Error::Api(status)) if matches!(status.code, 400 | 404) => String::new(),
+            other => other?,
+        };
+        let pod = to_value(pod)?;
+        let exit =
+            pod.pointer("/status/containerStatuses/0/state/terminated/exitCode").and_then(Value::as_i64);
+        Ok(Heard { log, exit })
+    }
+
+    /// Keeps the report in a ConfigMap of the run; gives its name.
+    async fn keep(&self, run: &str, heard: &Heard) -> Result<Option<String>, Trouble> {
+        let Some((_, text)) = heard.report() else { return Ok(None) };
+        let packed = compressed(text).map(|bytes| STANDARD.encode(bytes)).unwrap_or_default();
+        if packed.is_empty() || packed.len() > MAX_REPORT {
+            return Ok(None);
+        }
+        let owner = to_value(self.of(&kinds::runs()).get(run).await?)?;
+        let name = format!("{run}-report");
+        let labels = json!({ RUN_OF: owner["spec"]["check"] });
+        let map = json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {
+                "name": name, "namespace": self.namespace, "labels": labels, "ownerReferences": [owned_by(&owner)]
+            },
+            "binaryData": { "report.json.gz": packed }, "immutable": true
+        });
+        self.create(&erased::<ConfigMap>(), map).await?;
+        Ok(Some(name))
+    }
+
+    async fn end(&self, run: &str, status: &Value) -> Result<(), Trouble> {
+        self.apply_status(&kinds::runs(), run, status).await
+    }
+
+    async fn apply_status(&self, kind: &ApiResource, name: &str, status: &Value) -> Result<(), Trouble> {
+        let body = json!({
+            "apiVersion": kind.api_version, "kind": kind.kind, "metadata": { "name": name }, "status": status
+        });
+        let how = PatchParams::apply(MANAGER).force();
+        // Whoever was deleted meanwhile needs no status.
+        gone(self.of(kind).patch_status(name, &how, &Patch::Apply(&body)).await)
+    }
+
+    /// Creates what is not there.
+    async fn create(&self, kind: &ApiResource, object: Value) -> Result<(), Trouble> {
+        let object: DynamicObject = from_value(object)?;
+        match self.of(kind).create(&PostParams::default(), &object).await {
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+            other => Ok(other.map(drop)?),
+        }
+    }
+
+    fn of(&self, kind: &ApiResource) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client.clone(), &self.namespace, kind)
+    }
+}
+
+fn erased<K: Resource<DynamicType = ()>>() -> ApiResource {
+    ApiResource::erase::<K>(&())
+}
+
+/// What is not there needs nothing more.
+fn gone<T>(done: Result<T, kube::Error>) -> Result<(), Trouble> {
+    match done {
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        other => Ok(other.map(drop)?),
+    }
+}
+
+/// The condition of a status that a person waits for.
+fn go_live(status: &Value) -> &Value {
+    let all = status["conditions"].as_array();
+    all.into_iter().flatten().find(|one| one["type"] == "GoLive").unwrap_or(&Value::Null)
+}

@@ -1,0 +1,209 @@
+//! One reconcile of a check: look, decide, do one thing, tell.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Client;
+use kube::core::DynamicObject;
+use kube::runtime::controller::Action;
+use serde_json::{Value, from_value, to_value};
+
+use super::Settings;
+use super::candidate::{Candidate, is_settled};
+use super::decide::{Next, Seen, decide, forgotten};
+use super::job::Parts;
+use super::kinds::{ABORT, DEMAND};
+use super::objects::Objects;
+use super::run::{Phase, Run};
+use super::status::{Known, status};
+use crate::config::{GoLivePolicy, Spec};
+use crate::moment::now;
+use crate::policy;
+
+/// How soon a run under way is looked at again, whatever the watches say.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// Why a reconcile did not come to its end; it is tried again.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Trouble {
+    /// The API server.
+    #[error("{0}")]
+    Api(#[from] kube::Error),
+    /// What cannot be written.
+    #[error("{0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// What every reconcile of a namespace has.
+pub(super) struct Context {
+    objects: Objects,
+    settings: Settings,
+}
+
+impl Context {
+    pub(super) fn new(client: Client, namespace: &str, settings: &Settings) -> Self {
+        Self { objects: Objects::new(client, namespace), settings: settings.clone() }
+    }
+}
+
+/// What was read of a check.
+struct Target {
+    spec: Spec,
+    policy: GoLivePolicy,
+}
+
+/// Looks, decides, and does one thing. It can be dropped at any moment: whatever it does is found again by its name.
+pub(super) async fn reconcile(check: Arc<DynamicObject>, context: Arc<Context>) -> Result<Action, Trouble> {
+    let objects = &context.objects;
+    let whole = to_value(check.as_ref())?;
+    let target = match target(&whole, objects).await? {
+        Ok(target) => target,
+        Err(why) => {
+            let known = known(&whole, None, &[], Some(why), None);
+            objects.tell(&whole, &status(&known, &whole["status"], &stamp())).await?;
+            return Ok(Action::await_change());
+        }
+    };
+    let deployment = objects.deployment(&target.spec.target.deployment).await?;
+    let candidate = deployment.as_ref().map(|deployment| (Candidate::of(deployment), is_settled(deployment)));
+    let runs = objects.runs().await?;
+    let next = decide(&seen(&whole, &target.spec, candidate.as_ref(), &runs));
+    let acted = act(&whole, &target, candidate.as_ref(), &runs, &next, &context).await?;
+    let runs = if acted { objects.runs().await? } else { runs };
+    let name = text(&whole["metadata"]["name"]);
+    for old in forgotten(name, &runs, target.spec.always.keep) {
+        objects.forget(old).await?;
+    }
+    let (stalled, waits, action) = match next {
+        Next::Stall(why) => (Some(why), None, Action::await_change()),
+        Next::Wait(why, again) => (None, Some(why), Action::requeue(again)),
+        Next::Rest(Some(again)) => (None, None, Action::requeue(again)),
+        Next::Rest(None) => (None, None, Action::await_change()),
+        Next::Start(_) | Next::Follow(_) | Next::Abort(_) => (None, None, Action::requeue(LOOK)),
+    };
+    let known = known(&whole, candidate.as_ref(), &runs, stalled, waits);
+    objects.tell(&whole, &status(&known, &whole["status"], &stamp())).await?;
+    Ok(action)
+}
+
+/// What the check says, or why that cannot be run.
+async fn target(check: &Value, objects: &Objects) -> Result<Result<Target, String>, Trouble> {
+    let spec: Spec = match from_value(check["spec"].clone()) {
+        Ok(spec) => spec,
+        Err(e) => return Ok(Err(format!("spec: {e}"))),
+    };
+    if spec.policy == GoLivePolicy::BUILT_IN {
+        return Ok(Ok(Target { spec, policy: GoLivePolicy::default() }));
+    }
+    let name = spec.policy.clone();
+    let Some(found) = objects.policy(&name).await? else {
+        return Ok(Err(format!("spec.policy: there is no GoLivePolicy `{name}`")));
+    };
+    let mut policy = GoLivePolicy::default();
+    policy.metadata.name = name;
+    match from_value(found["spec"].clone()) {
+        Ok(rules) => policy.spec = rules,
+        Err(e) => return Ok(Err(format!("GoLivePolicy `{}`: {e}", policy.metadata.name))),
+    }
+    Ok(match policy::refusal(&policy) {
+        Some(why) => Err(format!("GoLivePolicy `{}`: {why}", policy.metadata.name)),
+        None => Ok(Target { spec, policy }),
+    })
+}
+
+fn seen<'a>(
+    check: &'a Value,
+    spec: &Spec,
+    candidate: Option<&'a (Candidate, bool)>,
+    runs: &'a [Run],
+) -> Seen<'a> {
+    let (metadata, annotations) = (&check["metadata"], &check["metadata"]["annotations"]);
+    Seen {
+        check: (text(&metadata["name"]), text(&metadata["uid"])),
+        demand: text(&annotations[DEMAND]),
+        abort: text(&annotations[ABORT]),
+        candidate: candidate.map(|(candidate, settled)| (candidate, *settled)),
+        runs,
+        every: spec.always.every.map(|every| Duration::from_secs_f64(every.0)),
+        now: now(),
+    }
+}
+
+/// Does it; says whether a run is another one now.
+async fn act(
+    check: &Value,
+    target: &Target,
+    candidate: Option<&(Candidate, bool)>,
+    runs: &[Run],
+    next: &Next,
+    context: &Context,
+) -> Result<bool, Trouble> {
+    let objects = &context.objects;
+    let find = |name: &str| runs.iter().find(|run| run.name == name);
+    match (next, candidate) {
+        (Next::Start(name), Some((candidate, _))) => {
+            let parts = parts(check, target, name, &candidate.image, &candidate.hash, objects)?;
+            objects.start(&parts, &context.settings).await?;
+            Ok(true)
+        }
+        (Next::Follow(name), _) => match find(name) {
+            Some(run) if run.phase == Phase::Asked => {
+                let parts = parts(check, target, name, &run.image, &run.hash, objects)?;
+                objects.start(&parts, &context.settings).await?;
+                Ok(true)
+            }
+            Some(_) => Ok(objects.mirror(name, &target.policy.spec).await?),
+            None => Ok(false),
+        },
+        (Next::Abort(name), _) => {
+            objects.abort(name).await?;
+            Ok(true)
+        }
+        _ => Ok(false),
+    }
+}
+
+fn parts<'a>(
+    check: &'a Value,
+    target: &Target,
+    name: &'a str,
+    image: &'a str,
+    hash: &'a str,
+    objects: &'a Objects,
+) -> Result<Parts<'a>, Trouble> {
+    let is_built_in = target.policy.metadata.name == GoLivePolicy::BUILT_IN;
+    let policy = if is_built_in { None } else { Some(to_value(&target.policy)?) };
+    let demand = text(&check["metadata"]["annotations"][DEMAND]);
+    Ok(Parts { name, namespace: objects.namespace(), check, image, hash, demand, policy })
+}
+
+/// What stands in the status. `runs` are those of the namespace.
+fn known<'a>(
+    check: &Value,
+    candidate: Option<&'a (Candidate, bool)>,
+    runs: &'a [Run],
+    stalled: Option<String>,
+    waits: Option<String>,
+) -> Known<'a> {
+    let name = text(&check["metadata"]["name"]);
+    let latest = |one: &&Run, other: &&Run| (one.created, &one.name).cmp(&(other.created, &other.name));
+    let mine: Vec<&Run> = runs.iter().filter(|run| run.check == name).collect();
+    let is_about = |run: &&&Run| candidate.is_some_and(|(candidate, _)| run.hash == candidate.hash);
+    let ended = mine.iter().filter(is_about).filter(|run| !run.is_running());
+    let ended = ended.copied().max_by(latest);
+    let last = mine.iter().copied().max_by(latest);
+    let candidate = candidate.map(|(candidate, _)| (candidate.hash.as_str(), candidate.image.as_str()));
+    let generation = check["metadata"]["generation"].as_i64().unwrap_or(0);
+    Known { generation, candidate, last, ended, stalled, waits }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn stamp() -> String {
+    jiff::Timestamp::from_second(now() / 1000).map_or_else(|_| String::new(), |at| at.to_string())
+}
+
+#[cfg(test)]
+mod tests;

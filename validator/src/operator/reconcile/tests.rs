@@ -1,0 +1,207 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::{Value, from_value, json};
+
+use super::{Context, reconcile};
+use crate::checks::ALL;
+use crate::cluster::fake::Fake;
+use crate::operator::Settings;
+use crate::report::Format;
+
+const CHECK: &str = "/apis/golive.dev/v1alpha1/namespaces/demo/golivechecks/users";
+const RUNS: &str = "/apis/golive.dev/v1alpha1/namespaces/demo/goliveruns/";
+const JOBS: &str = "/apis/batch/v1/namespaces/demo/jobs/";
+const MAPS: &str = "/api/v1/namespaces/demo/configmaps/";
+const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/demo/deployments/users";
+
+/// A server with a check and its deployment, at rest.
+async fn world() -> (Fake, Arc<Context>) {
+    let (fake, client) = Fake::client().await;
+    fake.put(
+        CHECK,
+        json!({
+            "apiVersion": "golive.dev/v1alpha1", "kind": "GoLiveCheck",
+            "metadata": { "name": "users", "namespace": "demo", "uid": "u1", "generation": 1 },
+            "spec": {
+                "target": { "deployment": "users" }, "traffic": { "requests": [{ "get": "/api/users" }] },
+                "always": { "keep": 1 }
+            }
+        }),
+    );
+    fake.put(DEPLOYMENT, deployment("users:1"));
+    let settings =
+        Settings { namespaces: vec!["demo".into()], image: "v:1".into(), account: "golive".into() };
+    (fake, Arc::new(Context::new(client, "demo", &settings)))
+}
+
+fn deployment(image: &str) -> Value {
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "users", "generation": 1 },
+        "spec": { "replicas": 1, "selector": {}, "template": { "spec": { "containers": [{ "name": "c", "image": image }] } } },
+        "status": { "observedGeneration": 1, "updatedReplicas": 1, "replicas": 1, "availableReplicas": 1 }
+    })
+}
+
+async fn once(fake: &Fake, context: &Arc<Context>) {
+    let check = from_value(fake.get(CHECK).unwrap()).unwrap();
+    reconcile(Arc::new(check), context.clone()).await.unwrap();
+}
+
+fn runs(fake: &Fake) -> Vec<String> {
+    fake.paths().iter().filter_map(|path| path.strip_prefix(RUNS).map(str::to_owned)).collect()
+}
+
+/// Writes that the server has heard of.
+fn writes(fake: &Fake) -> usize {
+    fake.heard().iter().filter(|heard| !heard.what.starts_with("GET")).count()
+}
+
+fn condition(fake: &Fake, kind: &str) -> (String, String) {
+    let check = fake.get(CHECK).unwrap();
+    let all = check["status"]["conditions"].as_array().unwrap();
+    let one = all.iter().find(|condition| condition["type"] == kind).unwrap();
+    (one["status"].as_str().unwrap().into(), one["reason"].as_str().unwrap().into())
+}
+
+/// The Job of a run ends, and its pod has said this.
+fn end(fake: &Fake, run: &str, said: &Value, exit: i64) {
+    let path = format!("{JOBS}{run}");
+    let mut job = fake.get(&path).unwrap();
+    job["status"] = json!({ "conditions": [{ "type": if exit == 0 { "Complete" } else { "Failed" }, "status": "True" }] });
+    fake.put(&path, job);
+    let pod = format!("/api/v1/namespaces/demo/pods/{run}-x");
+    fake.put(
+        &pod,
+        json!({
+            "metadata": { "name": format!("{run}-x"), "labels": { "job-name": run } },
+            "status": { "containerStatuses": [{
+                "name": "validator", "image": "v", "imageID": "", "ready": false, "restartCount": 0,
+                "state": { "terminated": { "exitCode": exit } }
+            }] }
+        }),
+    );
+    fake.say(&format!("{pod}/log"), &serde_json::to_string_pretty(said).unwrap());
+}
+
+/// The report of a recorded run.
+fn report(name: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
+    let report = crate::judge::judge(&crate::evidence::read(&path).unwrap(), ALL);
+    let mut out = Vec::new();
+    report.write(Format::Json, &mut out).unwrap();
+    serde_json::from_slice(&out).unwrap()
+}
+
+#[tokio::test]
+async fn a_candidate_is_run_once_and_its_verdict_stands_in_the_status() {
+    let (fake, context) = world().await;
+    once(&fake, &context).await;
+    let all = runs(&fake);
+    let [run] = all.as_slice() else { panic!("{all:?}") };
+    let job = fake.get(&format!("{JOBS}{run}")).unwrap();
+    assert_eq!(
+        (&job["spec"]["backoffLimit"], &job["metadata"]["ownerReferences"][0]["name"]),
+        (&json!(0), &json!(run))
+    );
+    let given = fake.get(&format!("{MAPS}{run}")).unwrap();
+    crate::config::GoLiveCheck::parse(given["data"]["golive.yaml"].as_str().unwrap()).unwrap();
+    assert_eq!(condition(&fake, "Complete"), ("False".into(), "Running".into()));
+    end(&fake, run, &report("bare.evidence.zst"), 1);
+    once(&fake, &context).await;
+    assert_eq!(condition(&fake, "GoLive"), ("False".into(), "NoGo".into()));
+    assert_eq!(condition(&fake, "Complete").0, "True");
+    let status = fake.get(CHECK).unwrap()["status"].clone();
+    assert_eq!((&status["verdict"], &status["passing"]), (&json!("NO-GO"), &json!("0/4")));
+    assert!(status["findings"][0].as_str().unwrap().starts_with("GL-"), "{status}");
+    assert!(fake.get(&format!("{MAPS}{run}-report")).unwrap()["binaryData"]["report.json.gz"].is_string());
+    let before = writes(&fake);
+    for _ in 0..3 {
+        once(&fake, &context).await;
+    }
+    assert_eq!(
+        (writes(&fake), runs(&fake).len()),
+        (before, 1),
+        "nothing changed, nothing is written or repeated"
+    );
+}
+
+#[tokio::test]
+async fn a_new_image_is_another_run_and_the_old_verdict_is_not_about_it() {
+    let (fake, context) = world().await;
+    once(&fake, &context).await;
+    let first = runs(&fake).remove(0);
+    end(&fake, &first, &report("good.evidence.zst"), 0);
+    once(&fake, &context).await;
+    assert_eq!(condition(&fake, "GoLive").0, "True");
+    fake.put(DEPLOYMENT, deployment("users:2"));
+    once(&fake, &context).await;
+    assert_eq!(condition(&fake, "GoLive"), ("Unknown".into(), "Running".into()));
+    let second = runs(&fake).into_iter().find(|run| *run != first).unwrap();
+    end(&fake, &second, &report("bare.evidence.zst"), 1);
+    once(&fake, &context).await;
+    assert_eq!(
+        (runs(&fake), condition(&fake, "GoLive").1),
+        (vec![second], "NoGo".to_owned()),
+        "one run is kept"
+    );
+}
+
+#[tokio::test]
+async fn a_go_whose_candidate_did_not_stay_and_a_job_that_is_gone_are_no_verdict() {
+    let (fake, context) = world().await;
+    once(&fake, &context).await;
+    let run = runs(&fake).remove(0);
+    end(&fake, &run, &report("good.evidence.zst"), 3);
+    once(&fake, &context).await;
+    assert_eq!(condition(&fake, "GoLive"), ("Unknown".into(), "NoVerdict".into()));
+    let (fake, context) = world().await;
+    once(&fake, &context).await;
+    let run = runs(&fake).remove(0);
+    fake.remove(&format!("{JOBS}{run}"));
+    once(&fake, &context).await;
+    once(&fake, &context).await;
+    assert_eq!(
+        (condition(&fake, "GoLive").1.as_str(), runs(&fake).len()),
+        ("NoVerdict", 1),
+        "it is not begun again"
+    );
+    assert!(fake.get(&format!("{JOBS}{run}")).is_none());
+}
+
+#[tokio::test]
+async fn an_operator_that_died_between_two_writes_goes_on_where_it_was() {
+    let (whole, context) = world().await;
+    once(&whole, &context).await;
+    let run = runs(&whole).remove(0);
+    let after = writes(&whole);
+    for dies_at in 0..after {
+        let (fake, context) = world().await;
+        let heard = fake.heard().len();
+        fake.fail(heard + dies_at);
+        let check = from_value(fake.get(CHECK).unwrap()).unwrap();
+        // It may fail here, and that is the point.
+        reconcile(Arc::new(check), context.clone()).await.ok();
+        once(&fake, &context).await;
+        once(&fake, &context).await;
+        assert_eq!(runs(&fake), std::slice::from_ref(&run), "died at write {dies_at}");
+        assert!(fake.get(&format!("{JOBS}{run}")).is_some() && fake.get(&format!("{MAPS}{run}")).is_some());
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_run_is_stalled_with_the_reason() {
+    let (fake, context) = world().await;
+    let mut check = fake.get(CHECK).unwrap();
+    check["spec"]["policy"] = json!("acme");
+    fake.put(CHECK, check.clone());
+    once(&fake, &context).await;
+    assert_eq!(condition(&fake, "Stalled").0, "True");
+    let told = fake.get(CHECK).unwrap()["status"].to_string();
+    assert!(told.contains("there is no GoLivePolicy `acme`"), "{told}");
+    check["spec"]["traffic"]["rait"] = json!(1);
+    fake.put(CHECK, check);
+    once(&fake, &context).await;
+    assert!(fake.get(CHECK).unwrap()["status"].to_string().contains("rait"));
+    assert!(runs(&fake).is_empty());
+}

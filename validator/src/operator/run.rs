@@ -1,0 +1,67 @@
+//! A `GoLiveRun` as it is read back.
+
+use kube::core::DynamicObject;
+use serde_json::Value;
+
+use super::kinds::RUN_OF;
+
+/// One run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Run {
+    /// Its name, which is its cause.
+    pub(super) name: String,
+    /// Name of its check.
+    pub(super) check: String,
+    /// Images of its candidate.
+    pub(super) image: String,
+    /// Hash of its candidate.
+    pub(super) hash: String,
+    /// The demand that it answered.
+    pub(super) demand: String,
+    /// When it was created, in Unix milliseconds.
+    pub(super) created: i64,
+    /// How far it is.
+    pub(super) phase: Phase,
+}
+
+/// How far a run is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// It was created; its Job may not have been.
+    Asked,
+    /// Its Job was created, and has not ended as far as is known.
+    Running,
+    /// It has, and this is its status.
+    Ended(Value),
+}
+
+impl Run {
+    pub(super) fn of(object: &DynamicObject) -> Self {
+        let text = |field: &str| object.data["spec"][field].as_str().unwrap_or_default().to_owned();
+        let status = &object.data["status"];
+        let created = object.metadata.creation_timestamp.as_ref().map_or(0, |at| at.0.as_millisecond());
+        Self {
+            name: object.metadata.name.clone().unwrap_or_default(),
+            check: object
+                .metadata
+                .labels
+                .as_ref()
+                .and_then(|all| all.get(RUN_OF).cloned())
+                .unwrap_or_default(),
+            image: text("image"),
+            hash: text("templateHash"),
+            demand: text("demand"),
+            created,
+            phase: match status["phase"].as_str() {
+                Some("Ended") => Phase::Ended(status.clone()),
+                Some(_) => Phase::Running,
+                None => Phase::Asked,
+            },
+        }
+    }
+
+    /// Whether it is still to end.
+    pub(super) fn is_running(&self) -> bool {
+        !matches!(self.phase, Phase::Ended(_))
+    }
+}

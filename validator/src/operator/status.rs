@@ -1,0 +1,163 @@
+//! The status of a check, from its last run: pure.
+
+use serde_json::{Value, json};
+
+use super::conditions::Condition;
+use super::run::{Phase, Run};
+
+/// What is known of a check.
+pub(super) struct Known<'a> {
+    pub(super) generation: i64,
+    /// Hash and image of the candidate, if there is one.
+    pub(super) candidate: Option<(&'a str, &'a str)>,
+    /// Its last run.
+    pub(super) last: Option<&'a Run>,
+    /// The last run about this candidate that has ended: its verdict stands until another one takes its place.
+    pub(super) ended: Option<&'a Run>,
+    /// Why nothing can be done, if nothing can.
+    pub(super) stalled: Option<String>,
+    /// Why it waits, if it does.
+    pub(super) waits: Option<String>,
+}
+
+/// The whole status; what stood there before gives the times of the conditions.
+pub(super) fn status(known: &Known<'_>, before: &Value, now: &str) -> Value {
+    let current = known.ended.and_then(|run| match &run.phase {
+        Phase::Ended(status) => Some(status),
+        Phase::Asked | Phase::Running => None,
+    });
+    let conditions = [complete(known, current), go_live(known, current), stalled(known)];
+    let conditions: Vec<Value> =
+        conditions.iter().map(|condition| condition.over(before, known.generation, now)).collect();
+    let mut status = json!({ "observedGeneration": known.generation, "conditions": conditions });
+    if let Some((hash, image)) = known.candidate {
+        status["candidate"] = json!(image);
+        status["candidateHash"] = json!(hash);
+    }
+    if let Some(run) = known.last {
+        status["run"] = json!(run.name);
+    }
+    for field in
+        ["verdict", "passing", "digest", "templateHash", "policy", "validUntil", "findings", "report"]
+    {
+        if let Some(value) = current.and_then(|current| current.get(field)) {
+            status[field] = value.clone();
+        }
+    }
+    status
+}
+
+fn complete(known: &Known<'_>, current: Option<&Value>) -> Condition {
+    let (status, reason, message) = match (known.last, current, &known.waits) {
+        (Some(run), _, _) if run.is_running() => ("False", "Running", format!("run {}", run.name)),
+        (_, _, Some(why)) => ("False", "Waiting", why.clone()),
+        (_, Some(_), None) => ("True", "RunEnded", "the candidate was run".to_owned()),
+        (_, None, None) => ("False", "NotRun", "the candidate was not run".to_owned()),
+    };
+    Condition { kind: "Complete", status, reason: reason.to_owned(), message }
+}
+
+fn go_live(known: &Known<'_>, current: Option<&Value>) -> Condition {
+    let unknown = |reason: &str, message: &str| Condition {
+        kind: "GoLive",
+        status: "Unknown",
+        reason: reason.to_owned(),
+        message: message.to_owned(),
+    };
+    let Some(current) = current else {
+        let running = known.last.is_some_and(Run::is_running);
+        return unknown(
+            if running { "Running" } else { "NotRun" },
+            "there is no verdict about this candidate",
+        );
+    };
+    let findings = current["findings"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let message = findings.collect::<Vec<_>>().join("; ");
+    let (status, reason) = match current["verdict"].as_str() {
+        Some("GO") => ("True", "Go"),
+        Some("GO-WITH-WARNINGS") => ("True", "GoWithWarnings"),
+        Some("NO-GO") => ("False", "NoGo"),
+        Some(_) => ("Unknown", "Inconclusive"),
+        None => return unknown("NoVerdict", current["message"].as_str().unwrap_or_default()),
+    };
+    Condition { kind: "GoLive", status, reason: reason.to_owned(), message }
+}
+
+fn stalled(known: &Known<'_>) -> Condition {
+    let (status, reason, message) = match &known.stalled {
+        Some(why) => ("True", "CannotRun", why.clone()),
+        None => ("False", "CanRun", String::new()),
+    };
+    Condition { kind: "Stalled", status, reason: reason.to_owned(), message }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::run::{Phase, Run};
+    use super::{Known, status};
+
+    fn run(phase: Phase) -> Run {
+        let (name, check, hash) = ("users-1".into(), "users".into(), "a".into());
+        Run { name, check, image: String::new(), hash, demand: String::new(), created: 0, phase }
+    }
+
+    fn of(status: &Value, kind: &str) -> (String, String) {
+        let all = status["conditions"].as_array().unwrap();
+        let one = all.iter().find(|condition| condition["type"] == kind).unwrap();
+        (one["status"].as_str().unwrap().into(), one["reason"].as_str().unwrap().into())
+    }
+
+    fn told(run: Option<&Run>, hash: &str) -> Value {
+        let known = Known {
+            generation: 3,
+            candidate: Some((hash, "users:1")),
+            last: run,
+            ended: run.filter(|run| run.hash == hash && !run.is_running()),
+            stalled: None,
+            waits: None,
+        };
+        status(&known, &json!({}), "2026-11-26T00:00:00Z")
+    }
+
+    #[test]
+    fn a_verdict_is_about_its_candidate_and_about_no_other() {
+        let ended =
+            run(Phase::Ended(json!({ "verdict": "NO-GO", "passing": 3, "findings": ["GL-B201: never"] })));
+        let no_go = told(Some(&ended), "a");
+        assert_eq!(of(&no_go, "GoLive"), ("False".into(), "NoGo".into()));
+        assert_eq!((of(&no_go, "Complete").0.as_str(), &no_go["verdict"]), ("True", &json!("NO-GO")));
+        let newer = told(Some(&ended), "b");
+        assert_eq!(of(&newer, "GoLive").0, "Unknown");
+        assert_eq!((of(&newer, "Complete").0.as_str(), newer.get("verdict")), ("False", None));
+        assert_eq!(
+            of(&told(Some(&run(Phase::Running)), "a"), "Complete"),
+            ("False".into(), "Running".into())
+        );
+        let (first, second) = (run(Phase::Ended(json!({ "verdict": "GO" }))), run(Phase::Running));
+        let again = Known {
+            generation: 3,
+            candidate: Some(("a", "users:1")),
+            last: Some(&second),
+            ended: Some(&first),
+            stalled: None,
+            waits: None,
+        };
+        let again = status(&again, &json!({}), "2026-11-26T00:00:00Z");
+        assert_eq!((of(&again, "GoLive").0.as_str(), of(&again, "Complete").0.as_str()), ("True", "False"));
+        let failed = run(Phase::Ended(json!({ "message": "exit 3: no connection" })));
+        assert_eq!(of(&told(Some(&failed), "a"), "GoLive"), ("Unknown".into(), "NoVerdict".into()));
+    }
+
+    #[test]
+    fn a_condition_keeps_its_time_until_its_status_changes() {
+        let known =
+            |stalled| Known { generation: 3, candidate: None, last: None, ended: None, stalled, waits: None };
+        let first = status(&known(None), &json!({}), "1");
+        assert_eq!(status(&known(None), &first, "2"), first, "nothing is written without a change");
+        let stalled = status(&known(Some("why".into())), &first, "2");
+        let time = |status: &Value, at: usize| status["conditions"][at]["lastTransitionTime"].clone();
+        assert_eq!((time(&stalled, 0), time(&stalled, 2)), (json!("1"), json!("2")));
+    }
+}
