@@ -54,7 +54,11 @@ deleted_check() {
 main() {
   trap stop_jobs EXIT
   trap 'exit 130' INT TERM
-  prepare
+  prepare_cluster
+  mkdir -p "$out"
+  # No account of ours: the chart makes the one that runs have, in each namespace.
+  kubectl_ -n "$namespace" delete serviceaccount,role,rolebinding golive-validator --ignore-not-found
+  step "install the backends in $namespace" "cluster/kubectl -n $namespace describe pods" install_backends
   step "install the operator" "cluster/kubectl -n golive logs deploy/golive-operator" install_operator
   step "install users and orders" "cluster/kubectl -n $namespace describe pods" install_users
   step "the good build is GO" "cluster/kubectl -n $namespace get glc,glr,jobs" verdict users "$repo_dir/golive.yaml" GO
