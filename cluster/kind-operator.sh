@@ -14,10 +14,16 @@ install_operator() {
   helm_ upgrade --install golive "$repo_dir/charts/validator" -n golive --create-namespace --set "watch={$namespace}" --wait --timeout 3m
 }
 
+# Not kubectl_, which is given a minute: a run takes seven.
+complete() { # CHECK
+  timeout 1800 "$cache/bin/kubectl" --kubeconfig "$kubeconfig" --context "$context" -n "$namespace" \
+    wait --for=condition=Complete "golivecheck/$1" --timeout=29m
+}
+
 # verdict CHECK FILE VERDICT: applies a target file and waits for what is found.
 verdict() {
   kubectl_ -n "$namespace" apply -f "$2"
-  kubectl_ -n "$namespace" wait --for=condition=Complete "golivecheck/$1" --timeout=30m
+  complete "$1"
   [[ $(check "$1" '{.status.verdict}') == "$3"* ]]
 }
 
@@ -36,7 +42,7 @@ killed_operator() {
   kubectl_ -n "$namespace" annotate golivecheck users golive.dev/run="$SECONDS" --overwrite
   await 120 running users
   kubectl_ -n golive delete pod -l app.kubernetes.io/name=golive-operator --grace-period=0 --force
-  kubectl_ -n "$namespace" wait --for=condition=Complete golivecheck/users --timeout=30m
+  complete users
   [[ $(check users '{.status.verdict}') == GO* ]]
 }
 
