@@ -6,6 +6,7 @@ mod cleanup;
 mod completions;
 mod diff;
 mod files;
+mod gated;
 mod guardian;
 mod init;
 mod judge;

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::check::Severity;
 use crate::config::Day;
-use crate::policy::Rules;
+use crate::plan::Rules;
 use crate::report::WaiverLine;
 
 pub use manifest::ManifestError;

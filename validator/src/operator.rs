@@ -13,6 +13,7 @@ mod objects;
 mod reconcile;
 mod run;
 mod status;
+mod trouble;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +30,8 @@ use kube::{Api, Client};
 
 pub use crds::crds;
 
-use self::reconcile::{Context, Trouble, reconcile};
+use self::reconcile::{Context, reconcile};
+use self::trouble::Trouble;
 use crate::failure::Failure;
 
 /// How soon a reconcile that failed is tried again.

@@ -2,6 +2,7 @@
 
 mod part;
 mod pre_stop;
+mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use part::{Part, Reach};
 pub use pre_stop::PreStop;
+pub use rules::Rules;
 
 use crate::config::{Answer, Dependency, GoLiveCheck, GoLivePolicy, Limits, Probe, RequestSpec};
 

@@ -12,25 +12,7 @@ use crate::checks;
 use crate::config::GoLivePolicy;
 use crate::failure::Failure;
 use crate::lint::RULES;
-use crate::plan::{Plan, Waivers};
 use crate::severity::Severity;
-
-/// What a run, or a look at manifests, is judged by.
-#[derive(Clone, Debug, Default)]
-pub struct Rules {
-    /// The policy.
-    pub policy: GoLivePolicy,
-    /// Whether its waivers count.
-    pub waivers: Waivers,
-}
-
-impl Rules {
-    /// Puts them into a plan, in place of what stood there.
-    pub fn govern(&self, plan: &mut Plan) {
-        plan.policy.clone_from(&self.policy);
-        plan.waivers = self.waivers;
-    }
-}
 
 /// Reads a policy, and refuses one that names what there is not, or decides what nobody may.
 ///

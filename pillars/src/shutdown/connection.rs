@@ -21,8 +21,8 @@ use pin_project_lite::pin_project;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::sleep;
+use tower_service::Service as _;
 
-use super::server::answer;
 use super::{Phase, Shutdown};
 
 /// One accepted connection and what the shutdown clock needs to know of it.
@@ -234,4 +234,9 @@ fn refusal() -> Response {
     // Another instance can answer right away.
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     response
+}
+
+/// Hands one request to the router; axum's routers never fail and are always ready.
+async fn answer(mut app: Router, request: Request<Body>) -> Response {
+    app.call(request).await.unwrap_or_else(|never: Infallible| match never {})
 }

@@ -1,19 +1,14 @@
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use axum::response::Response;
-use http::Request;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
-use tower_service::Service as _;
 
 use super::connection::Connection;
 use super::reserve::{Reserve, is_probe};
@@ -175,9 +170,4 @@ fn builder(idle_timeout: Duration) -> Builder<TokioExecutor> {
         .keep_alive_interval(H2_PING_INTERVAL)
         .keep_alive_timeout(H2_PING_TIMEOUT);
     builder
-}
-
-/// Hands one request to the router; axum's routers never fail and are always ready.
-pub(super) async fn answer(mut app: Router, request: Request<Body>) -> Response {
-    app.call(request).await.unwrap_or_else(|never: Infallible| match never {})
 }

@@ -5,16 +5,14 @@ mod asked;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::files::Files;
+use super::gated::gated;
 use super::rules;
-use super::signals::cancelled_by_signals;
 use super::target_file;
 use crate::cli::{LocalArgs, LocalGuardianArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::gate::{Gate, MachineRun};
+use crate::gate::MachineRun;
 use crate::local::guard;
-use crate::progress::Progress;
 
 /// Runs the gate on this machine.
 pub(super) async fn local(args: LocalArgs) -> Result<Exit, Failure> {
@@ -28,13 +26,7 @@ pub(super) async fn local(args: LocalArgs) -> Result<Exit, Failure> {
         parts: args.parts.selected()?,
         timeout: Duration::from_secs_f64(args.timeout.0),
     };
-    let files = Files::open(&args.report, args.evidence.as_deref())?;
-    let (events, told) = Progress::listen(args.report.quiet);
-    let gate = Gate { cancel: cancelled_by_signals()?, events, sink: &files };
-    let ended = Box::pin(gate.on_machine(&run)).await;
-    drop(gate);
-    told.await.ok(); // whoever tells of it has nothing to do with how it ended
-    ended.map(|report| report.verdict.exit())
+    gated(&args.report, args.evidence.as_deref(), async |gate| gate.on_machine(&run).await).await
 }
 
 /// What the guardian of a run on this machine does.

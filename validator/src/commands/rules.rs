@@ -3,8 +3,8 @@
 use crate::cli::PolicyArgs;
 use crate::config::GoLivePolicy;
 use crate::failure::Failure;
-use crate::plan::Waivers;
-use crate::policy::{self, Rules};
+use crate::plan::{Rules, Waivers};
+use crate::policy;
 
 /// The rules of a command line. `named` is the policy that the target file asks for.
 ///

@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use super::files::Files;
+use super::gated::gated;
 use super::rules;
-use super::signals::cancelled_by_signals;
 use super::target_file;
 use crate::cli::RunArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::gate::{ClusterRun, Gate};
-use crate::progress::Progress;
+use crate::gate::ClusterRun;
 
 /// Runs the gate.
 pub(super) async fn run(args: RunArgs) -> Result<Exit, Failure> {
@@ -26,11 +24,5 @@ pub(super) async fn run(args: RunArgs) -> Result<Exit, Failure> {
         timeout: Duration::from_secs_f64(args.timeout.0),
         keep: args.keep,
     };
-    let files = Files::open(&args.report, args.evidence.as_deref())?;
-    let (events, told) = Progress::listen(args.report.quiet);
-    let gate = Gate { cancel: cancelled_by_signals()?, events, sink: &files };
-    let ended = Box::pin(gate.in_cluster(&run)).await;
-    drop(gate);
-    told.await.ok(); // whoever tells of it has nothing to do with how it ended
-    ended.map(|report| report.verdict.exit())
+    gated(&args.report, args.evidence.as_deref(), async |gate| gate.in_cluster(&run).await).await
 }

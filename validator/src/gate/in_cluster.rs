@@ -15,8 +15,7 @@ use crate::exit::Exit;
 use crate::experiment::{Experiment, Ran, forecast};
 use crate::failure::Failure;
 use crate::moment::now;
-use crate::plan::{Part, Plan};
-use crate::policy::Rules;
+use crate::plan::{Part, Plan, Rules};
 use crate::report::{Report, Verdict};
 use crate::steer::Target;
 

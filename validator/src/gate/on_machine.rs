@@ -13,8 +13,7 @@ use crate::experiment::{Experiment, Ran, forecast};
 use crate::failure::Failure;
 use crate::load::{SecretHeaders, requests_at_a_time};
 use crate::local::{Guardian, Machine, Root, RunFolder, planned, raise_limit};
-use crate::plan::{Part, Place, Plan};
-use crate::policy::Rules;
+use crate::plan::{Part, Place, Plan, Rules};
 use crate::report::Report;
 
 /// What is gated, and how.

@@ -3,8 +3,7 @@
 use super::declared::is_read;
 use super::{Hit, RULES};
 use crate::config::{Day, Waiver};
-use crate::plan::Waivers;
-use crate::policy::Rules;
+use crate::plan::{Rules, Waivers};
 use crate::report::{WaiverLine, WaiverState};
 
 /// Waives what may be waived on this day. Told are the waivers of what can be read from manifests whose scope one of the

@@ -16,8 +16,8 @@ use super::candidate::short;
 use super::ended::{Heard, compressed};
 use super::job::{Parts, owned_by};
 use super::kinds::{self, MANAGER, RUN_OF};
-use super::reconcile::Trouble;
 use super::run::Run;
+use super::trouble::Trouble;
 use crate::config::Policy;
 
 /// What fits into a ConfigMap with what stands around it, as base64.

@@ -16,23 +16,13 @@ use super::kinds::{ABORT, DEMAND};
 use super::objects::Objects;
 use super::run::{Phase, Run};
 use super::status::{Known, status};
+use super::trouble::Trouble;
 use crate::config::{GoLivePolicy, Spec};
 use crate::moment::now;
 use crate::policy;
 
 /// How soon a run under way is looked at again, whatever the watches say.
 const LOOK: Duration = Duration::from_secs(30);
-
-/// Why a reconcile did not come to its end; it is tried again.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Trouble {
-    /// The API server.
-    #[error("{0}")]
-    Api(#[from] kube::Error),
-    /// What cannot be written.
-    #[error("{0}")]
-    Json(#[from] serde_json::Error),
-}
 
 /// What every reconcile of a namespace has.
 pub(super) struct Context {

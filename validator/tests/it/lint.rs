@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 
 use golive_validator::config::{Day, GoLiveCheck};
 use golive_validator::lint::{Linted, Source, lint};
-use golive_validator::policy::Rules;
+use golive_validator::plan::Rules;
 use serde_json::{Value, from_slice, from_str};
 
 fn manifests() -> Vec<PathBuf> {
