@@ -60,9 +60,11 @@ impl Subject<'_> {
         (self.calls() - before) as f64 / begin.elapsed().as_secs_f64()
     }
 
-    /// The most connections that the pod has had open there; when calls hung, its whole pool.
+    /// The most connections that any pod of the candidate has had open there: of one whose calls hung, its whole pool. One
+    /// that came later has the same, and never filled it.
     pub(super) fn most_open(&self) -> u32 {
-        self.context.faults.now(self.dependency, self.pod).most_open
+        let status = self.context.middle.status(self.dependency);
+        status.pods.values().map(|pod| pod.most_open).max().unwrap_or_default()
     }
 
     /// Waits until calls stop for as long as an open circuit stops them.
