@@ -161,6 +161,16 @@ expect() {
   printf '    as expected, %s build: %s\n' "$1" "$3"
 }
 
+# expect_good NAME: a verdict that lets the build stay. A machine with other work may leave a check of the run itself open; one
+# whose answers are slow at times leaves no room in a pool for slowness that clients notice, say: two checks of degraded
+# dependencies, or minor ones, may then be open. None may fail.
+expect_good() {
+  expect "$1" '(.verdict | IN("GO", "GO-WITH-WARNINGS")) and .passing == 4' "GO, 4/4"
+  expect "$1" '[.checks[] | select(.area != "run" and (.outcome | IN("pass", "skipped") | not))]
+      | length <= 2 and all(.outcome == "inconclusive" and (.severity == "minor" or (.id | test("^GL-B2(1[2-9]|20)$"))))' \
+    "every check of tracing, health, shutdown, breaker and release passes, but for two that may be open"
+}
+
 # The gate cannot run before the cluster is up and the images are in it. The compiler and the image supply share the
 # machine; neither waits for the other.
 prepare() {

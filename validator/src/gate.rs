@@ -5,7 +5,9 @@ mod in_cluster;
 mod on_machine;
 
 use std::future::Future;
+use std::time::Duration;
 
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::checks::ALL;
@@ -20,6 +22,9 @@ pub use on_machine::MachineRun;
 
 /// Longest part of a run's name: with what stands around it and is added to it, it stays below 63 characters.
 const MAX_PART: usize = 40;
+
+/// How long whoever hears of the steps may take for the last of them.
+const READ: Duration = Duration::from_secs(2);
 
 /// Where the results of a gate go.
 pub trait Sink {
@@ -55,18 +60,21 @@ impl<S: Sink> Gate<'_, S> {
         self.cancel.run_until_cancelled(work).await.unwrap_or_else(|| Err(Failure::interrupted()))
     }
 
-    /// Keeps the evidence before anything else can fail, then judges and delivers.
-    async fn judged(&self, evidence: &Evidence, failure: Option<Failure>) -> Result<Report, Failure> {
+    /// Keeps the evidence before anything else can fail, then judges it.
+    fn judged(&self, evidence: &Evidence, failure: Option<Failure>) -> Result<Report, Failure> {
         let kept = self.sink.keep(evidence)?;
         self.events.tell(format!("evidence: {kept}"));
         if let Some(failure) = failure {
             // Half a run is evidence, but no verdict: `validator judge` shows how far it came.
             return Err(failure);
         }
-        let report = judge(evidence, ALL);
-        self.events.settle().await;
-        self.sink.deliver(&report).await;
-        Ok(report)
+        Ok(judge(evidence, ALL))
+    }
+
+    /// Delivers a report, when nothing is left to be put back: whoever reads it may take his time.
+    async fn delivered(&self, report: &Report) {
+        timeout(READ, self.events.settle()).await.ok(); // somebody who does not read on gets it all the same
+        self.sink.deliver(report).await;
     }
 }
 

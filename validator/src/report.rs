@@ -338,9 +338,14 @@ impl Verdict {
         }
     }
 
-    /// Whether the candidate may stay.
+    /// Whether what was asked was answered with yes.
     pub fn is_go(self) -> bool {
         self.exit() == Exit::Success
+    }
+
+    /// Whether the candidate may stay: of one that was tried in part nothing is known of the rest.
+    pub fn lets_stay(self) -> bool {
+        matches!(self, Self::Go | Self::GoWithWarnings)
     }
 }
 

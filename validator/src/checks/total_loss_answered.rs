@@ -13,7 +13,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Breaker,
     severity: Severity::Major,
     why: "Refused connections fail fast, a black hole does not: both must open the circuit, and a lost cache must not make it worse.",
-    how: "Pod by pod while its database refuses, resets or swallows everything: from the latest moment of the opening on, every answer right, or 503 with Retry-After, and at once (within the limit, or twice what the request takes in the quiet phase), but for the trials of each open time. Where readiness needs none of the stores, users through the Service must fare as well while every pod lacks one, most of them the one declared first. Connections tried at a database that refuses them are counted: many of them are a warning.",
+    how: "Pod by pod while its database refuses, resets or swallows everything: from the latest moment of the opening on, every answer right, or 503 with Retry-After, and at once (within the limit, or twice what the request takes in the quiet phase), but for the trials of each open time; what a pod answers while it lacks a dependency over tcp as well is not judged. Where readiness needs none of the stores, users through the Service must fare as well while every pod lacks one, most of them the one declared first. Connections tried at a database that refuses them are counted: many of them are a warning.",
     remedy: "Count refused connections and time-outs as failures; bound the cache's calls below the answer's time; wait between attempts to connect.",
     rests_on: Kind::OF_BROKEN_CALLS,
     needs: &[Part::Hang, Part::Loss],
@@ -71,6 +71,7 @@ fn pod_by_pod(timeline: &Timeline, losses: &[Loss]) -> Vec<Answers> {
 /// What users met while every pod lacked a store, most of them a database: where readiness needs none the endpoints stay.
 fn through_the_service(timeline: &Timeline, losses: &[Loss]) -> Result<Answers, Unmeasured> {
     let (begin, end) = timeline.between(Step::Loss, Step::Loss)?;
+    let end = timeline.tells_until(|_| true, (begin, end));
     let open_ms = timeline.breakers().map(|(_, breaker)| open_by_ms(timeline, breaker)).max();
     let window = (begin.saturating_add(open_ms.unwrap_or_default()), end);
     let load = timeline.load.fallback(window, |second| second.class != Class::Direct);
@@ -125,7 +126,8 @@ struct Answers {
 
 impl Answers {
     fn of_pod(timeline: &Timeline, line: usize, fault: &FaultFact, breaker: &Breaker) -> Self {
-        let window = (fault.began.saturating_add(open_by_ms(timeline, breaker)), fault.ended);
+        let ended = timeline.tells_until(|pod| pod == fault.pod, (fault.began, fault.ended));
+        let window = (fault.began.saturating_add(open_by_ms(timeline, breaker)), ended);
         let load = timeline.load.fallback(window, |second| second.pod.as_deref() == Some(fault.pod.as_str()));
         let direct = timeline.load.direct_requests(&fault.pod, window);
         let slow = direct.filter(|(_, r)| is_slow(timeline, r)).count();

@@ -10,6 +10,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::init::{Asked, Objects, paths, write};
 use crate::lint::objects_of;
+use crate::report::legible;
 
 /// Writes a target file, and tells what was guessed.
 ///
@@ -39,7 +40,7 @@ pub(super) async fn init(args: &InitArgs) -> Result<Exit, Failure> {
     let file = args.output.display();
     writeln!(out, "wrote {file}")?;
     for guess in &written.guesses {
-        writeln!(out, "guessed: {guess}")?;
+        writeln!(out, "guessed: {}", legible(guess))?;
     }
     writeln!(out, "\nnext: validator plan -f {file}   # what a run would do; nothing is touched")?;
     Ok(Exit::Success)

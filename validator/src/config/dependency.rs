@@ -186,6 +186,12 @@ impl Protocol {
     pub fn is_store(self) -> bool {
         matches!(self, Self::Postgres | Self::Redis)
     }
+
+    /// Whether it is taken away from pods altogether: what keeps state, as far as is known. What is spoken over `tcp` nobody
+    /// knows.
+    pub fn can_be_lost(self) -> bool {
+        self.is_store() || self == Self::Tcp
+    }
 }
 
 /// Dependencies of which each has a name and an upstream of its own.

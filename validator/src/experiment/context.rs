@@ -81,10 +81,9 @@ impl RunContext<'_> {
         self.plan.traffic.rate / f64::from(self.plan.target.replicas.max(1)) + DIRECT_RATE
     }
 
-    /// Dependencies that keep state, as far as is known: what is spoken over `tcp` nobody knows.
+    /// Dependencies that are taken away altogether.
     pub(super) fn stores(&self) -> Vec<&str> {
-        let keeps_state = |d: &&Dependency| d.protocol.is_store() || d.protocol == Protocol::Tcp;
-        self.dependencies().filter(keeps_state).map(|d| d.name.as_str()).collect()
+        self.dependencies().filter(|d| d.protocol.can_be_lost()).map(|d| d.name.as_str()).collect()
     }
 
     /// Where the spans go.

@@ -129,7 +129,7 @@ fn degraded(plan: &Plan, per_pod: f64) -> Vec<PlannedStep> {
 
 fn losses(plan: &Plan, circuits: &[(&str, Circuit)]) -> Vec<PlannedStep> {
     let stores: Vec<&str> =
-        plan.dependencies.iter().filter(|d| d.protocol.is_store()).map(|d| d.name.as_str()).collect();
+        plan.dependencies.iter().filter(|d| d.protocol.can_be_lost()).map(|d| d.name.as_str()).collect();
     if stores.is_empty() || !plan.does(Part::Loss) {
         return Vec::new();
     }
@@ -161,7 +161,7 @@ fn outage(plan: &Plan, circuits: &[(&str, Circuit)], in_part: Duration) -> Vec<S
             "users of {service}: about {seconds} s in which dependencies fail in part, one pod after the other or each its own way"
         ));
     }
-    let stores: Vec<_> = plan.dependencies.iter().filter(|d| d.protocol.is_store()).collect();
+    let stores: Vec<_> = plan.dependencies.iter().filter(|d| d.protocol.can_be_lost()).collect();
     if !stores.is_empty() && plan.does(Part::Loss) {
         let blackout = loss::blackout(plan, circuits.iter().map(|(_, circuit)| *circuit));
         let away = (loss::LOSS_MAX + blackout + loss::PARTIAL).as_secs();

@@ -15,8 +15,8 @@ use crate::steer::Stays;
 /// How long it may take to fetch and judge what was seen; without it the old template stays.
 const AT_MOST: Duration = Duration::from_mins(1);
 
-/// The template for the roll out: the candidate's, unless something that gates has failed so far. What needs the roll
-/// out is inconclusive until then, and does not count. Gives what failed.
+/// The template for the roll out: the candidate's, unless something that gates has failed so far, or not all of it was to be
+/// tried. What needs the roll out is inconclusive until then, and does not count. Gives what failed.
 pub(super) async fn stays(context: &RunContext<'_>, header: Header) -> (Stays, String) {
     let judged = async {
         let mut facts: Vec<Fact> = context.target.facts.clone();
@@ -36,8 +36,10 @@ pub(super) async fn stays(context: &RunContext<'_>, header: Header) -> (Stays, S
 }
 
 fn by(report: &Report) -> (Stays, String) {
-    match report.checks.iter().find(|line| line.is_gating_failure()) {
-        Some(line) => (Stays::Old, format!("{}: {}", line.id, line.finding.summary)),
-        None => (Stays::Candidate, "nothing has failed so far".to_owned()),
+    let in_part = || report.checks.iter().find(|line| !line.unselected.is_empty());
+    match (report.checks.iter().find(|line| line.is_gating_failure()), in_part()) {
+        (Some(line), _) => (Stays::Old, format!("{}: {}", line.id, line.finding.summary)),
+        (None, Some(line)) => (Stays::Old, format!("it was tried in part, without {}", line.id)),
+        (None, None) => (Stays::Candidate, "nothing has failed so far".to_owned()),
     }
 }

@@ -57,7 +57,7 @@ impl Subject<'_> {
     pub(super) async fn calls_per_s(&self, until: Instant) -> f64 {
         let (begin, before) = (Instant::now(), self.calls());
         sleep((until - begin).max(LOOK)).await;
-        (self.calls() - before) as f64 / begin.elapsed().as_secs_f64()
+        self.calls().saturating_sub(before) as f64 / begin.elapsed().as_secs_f64()
     }
 
     /// The most connections that any pod of the candidate has had open there: of one whose calls hung, its whole pool. One

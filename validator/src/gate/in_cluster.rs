@@ -108,21 +108,26 @@ impl<S: Sink> Held<'_, S> {
             Err(failure) => return (Err(failure), Left::Clean),
         };
         let (ended, taken_back) = match self.alone(Box::pin(self.experiment(&prepared))).await {
-            Ok(Ran { evidence, failure, taken_back }) => (gate.judged(&evidence, failure).await, taken_back),
+            Ok(Ran { evidence, failure, taken_back }) => (gate.judged(&evidence, failure), taken_back),
             Err(failure) => (Err(failure), None),
         };
-        if let Some(lost) = lease.loss() {
-            return (Err(lost), Left::Behind);
-        }
-        let stays = run.keep || ended.as_ref().is_ok_and(|report| report.verdict.is_go());
-        let left = tokio::select! {
-            left = self.leave(&prepared.target, stays) => left,
-            // Whoever has it cleans up.
-            lost = lease.lost() => return (Err(lost), Left::Behind),
+        let stays = run.keep || ended.as_ref().is_ok_and(|report| report.verdict.lets_stay());
+        let left = if let Some(lost) = lease.loss() {
+            Err(lost)
+        } else {
+            tokio::select! {
+                left = self.leave(&prepared.target, stays) => Ok(left),
+                lost = lease.lost() => Err(lost),
+            }
         };
+        if let Ok(report) = &ended {
+            gate.delivered(report).await;
+        }
         match left {
-            Ok(()) => (standing(clean(ended), taken_back), Left::Clean),
-            Err(failure) => {
+            // Whoever has it cleans up.
+            Err(lost) => (Err(lost), Left::Behind),
+            Ok(Ok(())) => (standing(clean(ended), taken_back), Left::Clean),
+            Ok(Err(failure)) => {
                 let hint = cluster.cleanup_command();
                 let hint = format!("the clean-up was not finished; this does the rest: {hint}");
                 (Err(unclean(gate, ended, failure).hint(hint)), Left::Behind)
@@ -230,7 +235,7 @@ fn unclean<S>(gate: &Gate<'_, S>, ended: Result<Report, Failure>, left: Failure)
 /// A GO is told by exit 0 only where the candidate was not taken back: a pipeline takes that for a release.
 fn standing(ended: Result<Report, Failure>, taken_back: Option<String>) -> Result<Report, Failure> {
     match (&ended, taken_back) {
-        (Ok(report), Some(why)) if report.verdict.is_go() => Err(took_back(report.verdict, &why)),
+        (Ok(report), Some(why)) if report.verdict.lets_stay() => Err(took_back(report.verdict, &why)),
         _ => ended,
     }
 }
@@ -269,6 +274,8 @@ mod tests {
         let why = || Some("it could not be judged within 60 s".to_owned());
         assert_eq!(standing(Ok(report(Verdict::Go)), None).unwrap().verdict, Verdict::Go);
         assert_eq!(standing(Ok(report(Verdict::NoGo)), why()).unwrap().verdict, Verdict::NoGo);
+        let in_part = standing(Ok(report(Verdict::GoInPart)), why()).unwrap();
+        assert_eq!((in_part.verdict, in_part.verdict.lets_stay()), (Verdict::GoInPart, false));
         let told = standing(Ok(report(Verdict::GoWithWarnings)), why()).unwrap_err();
         assert_eq!(told.exit(), Exit::Inconclusive);
         let wanted = "GO-WITH-WARNINGS, but the old template stands: it could not be judged";

@@ -64,6 +64,9 @@ impl<S: Sink> Gate<'_, S> {
             self.events.tell(format!("something is left: {failure}"));
         }
         guardian.dismiss();
+        if let Ok(report) = &ended {
+            self.delivered(report).await;
+        }
         ended
     }
 
@@ -93,7 +96,7 @@ impl<S: Sink> Gate<'_, S> {
         let experiment =
             Experiment { platform: &machine, target: &target, plan: &plan, keep: false, deadline };
         let Ran { evidence, failure, .. } = Box::pin(experiment.run(events)).await?;
-        self.judged(&evidence, failure).await
+        self.judged(&evidence, failure)
     }
 }
 
@@ -134,7 +137,10 @@ impl MachineRun {
         let ours = |name: &str| {
             local.env.contains_key(name) || local.dependencies.values().any(|found| found.variable == name)
         };
-        let places = std::env::vars().filter(|(name, value)| value.contains("://") && !ours(name));
+        // One that is no UTF-8 goes to the copies as it is, and is no URL.
+        let all =
+            std::env::vars_os().filter_map(|(n, v)| Some((n.into_string().ok()?, v.into_string().ok()?)));
+        let places = all.filter(|(name, value)| value.contains("://") && !ours(name));
         let names: Vec<String> = places.map(|(name, _)| name).collect();
         (!names.is_empty())
             .then(|| format!("copies inherit these, which lead somewhere: {}", names.join(", ")))

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::Path;
 use super::dependencies::{At, Found};
 use crate::config::Protocol;
+use crate::report::legible;
 
 pub(super) fn file(deployment: &Value, service: &Value, dependencies: &[Found], paths: &[Path]) -> String {
     let name = quoted(deployment["metadata"]["name"].as_str().unwrap_or_default());
@@ -25,8 +26,11 @@ spec:
         target(&name, service)
     );
     for path in paths {
-        let note =
-            path.guessed.as_deref().map(|guessed| format!(" # guessed: {guessed}")).unwrap_or_default();
+        let note = path
+            .guessed
+            .as_deref()
+            .map(|guessed| format!(" # guessed: {}", line(guessed)))
+            .unwrap_or_default();
         let _ = writeln!(text, "      - get: {}{note}", quoted(&path.path));
     }
     if paths.is_empty() {
@@ -79,7 +83,7 @@ fn entry(found: &Found) -> String {
     };
     let mark = if found.is_sure { "" } else { "# " };
     let guess = if found.guessed.is_some() { "guessed, " } else { "" };
-    let (name, protocol, from) = (quoted(&found.name), found.protocol.name(), &found.from);
+    let (name, protocol, from) = (quoted(&found.name), found.protocol.name(), line(&found.from));
     let line = format!("    {mark}- {{ name: {name}, {at}, protocol: {protocol} }} # {guess}from {from}\n");
     if found.is_sure && found.protocol == Protocol::Postgres { line + BREAKER } else { line }
 }
@@ -90,6 +94,11 @@ const BREAKER: &str =
       # What readiness promises while it is away: required (the default of a store), optional or none.
 ";
 
+/// What others wrote, in a comment: it ends with its line.
+fn line(text: &str) -> String {
+    legible(text).replace(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'], " ")
+}
+
 /// As it stands where that is plain YAML in a flow mapping, else in quotes.
 fn quoted(text: &str) -> String {
     let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "/-._".contains(c));
@@ -97,4 +106,16 @@ fn quoted(text: &str) -> String {
     let is_word =
         ["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(&text.to_lowercase().as_str());
     if plain && begins && !is_word { text.to_owned() } else { Value::from(text).to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::line;
+
+    #[test]
+    fn what_others_wrote_stays_within_its_comment() {
+        let path = "GET /x/{a\n      - { post: /admin/wipe }\r\n#}: \u{1b}[2Jx\u{2028}y";
+        let told = line(path);
+        assert!(!told.contains(['\n', '\r', '\u{1b}', '\u{2028}']), "{told:?}");
+    }
 }

@@ -74,6 +74,15 @@ impl Workload {
             .map(|(at, one)| (format!("/spec/template/spec/containers/{at}"), one))
     }
 
+    /// Names of the ports that a Service can lead to: of containers, and of native sidecars (KEP-753).
+    pub(super) fn port_names(&self) -> impl Iterator<Item = &str> {
+        let list = |at: &str| self.pod()[at].as_array().into_iter().flatten();
+        let sidecars = list("initContainers").filter(|one| one["restartPolicy"] == "Always");
+        let ports =
+            list("containers").chain(sidecars).flat_map(|one| one["ports"].as_array().into_iter().flatten());
+        ports.filter_map(|port| port["name"].as_str())
+    }
+
     /// The spec of its pods.
     pub(super) fn pod(&self) -> &Value {
         self.manifest.get("/spec/template/spec").unwrap_or(&Value::Null)

@@ -22,6 +22,12 @@ use crate::failure::Failure;
 /// How long a store may need until it answers.
 const START: Duration = Duration::from_mins(1);
 
+/// How long its files, or the rows of a seed, may need.
+const AT_MOST: Duration = Duration::from_mins(5);
+
+/// How long one answer may need.
+const ANSWER: Duration = Duration::from_secs(1);
+
 /// How often it is asked until then.
 const PERIOD: Duration = Duration::from_millis(50);
 
@@ -110,11 +116,14 @@ fn password() -> String {
 /// A startup message of protocol 3.0 for our user: an `R` is the answer of a server that asks for its password.
 const POSTGRES_STARTUP: &[u8] = b"\0\0\0\x27\0\x03\0\0user\0golive\0database\0postgres\0\0";
 
-/// The first byte of the answer.
+/// The first byte of the answer, if it comes at once.
 async fn answers(address: SocketAddr, question: &[u8]) -> Option<u8> {
-    let mut stream = TcpStream::connect(address).await.ok()?;
-    stream.write_all(question).await.ok()?;
-    stream.read_u8().await.ok()
+    let asked = async {
+        let mut stream = TcpStream::connect(address).await.ok()?;
+        stream.write_all(question).await.ok()?;
+        stream.read_u8().await.ok()
+    };
+    timeout(ANSWER, asked).await.ok()?
 }
 
 /// Whose files a store has: ours, or those of Debian's user where we are root, as which Postgres does not run.
@@ -188,7 +197,9 @@ impl Owner {
 
     /// Runs something to its end.
     async fn finish(&self, program: Program, name: &str) -> Result<(), Failure> {
-        let end = start(&program)?.ended().await;
+        let mut process = start(&program)?;
+        let late = |_| self.said(&format!("{name} did not end within {} s", AT_MOST.as_secs()));
+        let end = timeout(AT_MOST, process.ended()).await.map_err(late)?;
         if end.code == 0 { Ok(()) } else { Err(self.said(&format!("{name} ended with {}", end.code))) }
     }
 

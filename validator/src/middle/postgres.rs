@@ -31,6 +31,20 @@ pub(super) struct Frontend {
     dropping: bool,
     statements: HashMap<Vec<u8>, Statement>,
     portals: HashMap<Vec<u8>, Statement>,
+    sync: Sync,
+}
+
+/// Whether the next Sync is answered. While a COPY takes data in, servers ignore the one that clients send behind Execute
+/// ("Frontend/Backend Protocol", COPY operations).
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Sync {
+    /// It is.
+    #[default]
+    Answered,
+    /// It is, and one has come since the last Execute: ignored, should it have begun a COPY.
+    Follows,
+    /// It stands for the one that was ignored, and has been counted.
+    Counted,
 }
 
 /// What is remembered of a statement. Its text is never kept: it may hold values.
@@ -73,14 +87,23 @@ impl Frontend {
             b'B' => self.bind(body),
             b'C' => self.close(body),
             b'E' => {
+                self.sync = Sync::Answered;
                 let Statement { mark, says } = self.portals.get(name(body).0).copied().unwrap_or_default();
                 return Head::Call { length: have, mark, says, answers: 0 };
             }
             b'Q' => {
+                self.sync = Sync::Answered;
                 let Statement { mark, says } = Statement::of(name(body).0);
                 return Head::Call { length: have, mark, says, answers: 1 };
             }
-            b'S' | b'F' => return Head::Ask(have, 1),
+            b'S' if self.sync == Sync::Counted => self.sync = Sync::Answered,
+            b'S' => {
+                self.sync = Sync::Follows;
+                return Head::Ask(have, 1);
+            }
+            b'F' => return Head::Ask(have, 1),
+            // CopyDone, CopyFail.
+            b'c' | b'f' if self.sync == Sync::Follows => self.sync = Sync::Counted,
             _ => {}
         }
         Head::Pass(have)
@@ -386,6 +409,20 @@ mod tests {
         assert_eq!(frontend.head(&copy[..1_000], &wire), Head::Pass(1_000));
         assert_eq!(frontend.head(&copy[1_000..], &wire), Head::Pass(copy.len() - 1_000));
         assert_eq!(frontend.head(&message(b'S', b""), &wire), Head::Ask(5, 1));
+    }
+
+    #[test]
+    fn the_sync_behind_an_execute_that_begins_a_copy_is_not_answered() {
+        let wire = Wire::default();
+        let mut frontend = started(&wire);
+        let mut asks = |kinds: &[u8]| {
+            let heads = kinds.iter().map(|kind| frontend.head(&message(*kind, b"\0\0\0\0\0"), &wire));
+            heads.filter(|head| matches!(head, Head::Ask(..))).count()
+        };
+        assert_eq!(asks(b"ESddcS"), 1, "tokio-postgres: COPY FROM STDIN");
+        assert_eq!(asks(b"ESES"), 2, "statements after it");
+        assert_eq!(asks(b"ESfS"), 1, "given up");
+        assert_eq!(asks(b"EHdcS"), 1, "with a Flush in place of the first Sync");
     }
 
     #[test]

@@ -129,7 +129,10 @@ impl Proxy {
         }
         match self.agent.request(self.source, self.opened, mark(&request), context(request.headers())) {
             Verdict::Wait(ticket) => self.wait(&ticket).await?,
-            Verdict::Fail(failure) => return Ok(answers::failed(&failure, grpc)),
+            Verdict::Fail(failure) => {
+                answers::passed_over(request.into_body(), grpc).await;
+                return Ok(answers::failed(&failure, grpc));
+            }
             Verdict::Pass | Verdict::Miss => {}
         }
         let of_spans = self.agent.desk.plan.protocol == Protocol::Otlp;

@@ -126,7 +126,7 @@ impl Part {
             Self::Collector => some(&speaks(Protocol::Otlp)),
             Self::FailOver | Self::ConnectionLimit => some(&speaks(Protocol::Postgres)),
             Self::ReadOnlyCache => some(&speaks(Protocol::Redis)),
-            Self::Loss => some(&|d| d.protocol.is_store() || d.protocol == Protocol::Tcp),
+            Self::Loss => some(&|d| d.protocol.can_be_lost()),
         }
     }
 

@@ -44,7 +44,7 @@ fn head(report: &Report) -> String {
         let _ = writeln!(text, "| {} | **{}** | {} |", mark_of(line.outcome), line.area.name(), reason(line));
     }
     if let Some(told) = report.not_tested.told() {
-        let _ = writeln!(text, "| ➖ | not tested | {} |", plain(&told));
+        let _ = writeln!(text, "| ➖ | not tested | {} |", plain(&brief(&told)));
     }
     text.push('\n');
     text
@@ -53,7 +53,7 @@ fn head(report: &Report) -> String {
 fn reason(line: &AreaLine) -> String {
     let more = if line.more > 0 { format!(" (and {} more)", line.more) } else { String::new() };
     let remedy = line.remedy.as_deref().map(|remedy| format!("<br>→ {}", plain(remedy))).unwrap_or_default();
-    format!("{}{more}{remedy}", plain(&line.reason))
+    format!("{}{more}{remedy}", plain(&brief(&line.reason)))
 }
 
 fn mark_of(outcome: Outcome) -> &'static str {

@@ -153,7 +153,7 @@ impl<'a> Timeline<'a> {
         let name = &dependency.name;
         let few = dependency.breaker.as_ref().and_then(|breaker| self.calls_enough(name, breaker).err());
         few.unwrap_or_else(|| {
-            Unmeasured::NotSeen(format!("{name}: it was not done, or not on a pod that lived through it"))
+            Unmeasured::NotSeen(format!("{name}: it was not done (the pool, the rate or what is usual leave no room for it), or not on a pod that lived through it"))
         })
     }
 

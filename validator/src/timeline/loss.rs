@@ -84,6 +84,16 @@ impl<'a> Timeline<'a> {
         Ok(losses)
     }
 
+    /// Until when a pod without this dependency lacked data stores alone: from then on its answers tell of something else,
+    /// such as a loss of what is spoken over `tcp`.
+    pub fn tells_until(&self, pods: impl Fn(&str) -> bool, (begin, end): (Millis, Millis)) -> Millis {
+        let is_store = |name: &str| self.data_stores().any(|store| store.name == name);
+        let others = self.faults.of_kind(Fault::is_loss).map(|(_, fault)| fault);
+        let others = others.filter(|f| pods(&f.pod) && !is_store(&f.dependency));
+        let during = others.filter(|f| f.began < end && f.ended > begin);
+        during.map(|f| f.began).min().unwrap_or(end)
+    }
+
     /// Declared dependencies that a service cannot be whole without.
     pub fn data_stores(&self) -> impl Iterator<Item = &'a Dependency> + use<'a> {
         let all = self.plan().dependencies.iter();

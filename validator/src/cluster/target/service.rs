@@ -98,7 +98,7 @@ pub(super) fn serving<'a>(
     };
     let (target, container) = serving.or_else(first).ok_or_else(|| {
         Failure::usage(format!("Service `{name}`: no container has the port it targets"))
-            .hint("compare the Service's targetPort with the container's ports")
+            .hint("compare the Service's targetPort with the containers' ports; those of init containers (native sidecars) cannot be gated: name another Service with --service")
     })?;
     plain_http(port, target, container)?;
     let number = u16::try_from(port.port).unwrap_or_default();

@@ -1,5 +1,7 @@
 //! Environment variables that cannot work, and secrets that everybody can read.
 
+use serde_json::Value;
+
 use super::Rule;
 use crate::check::Severity;
 use crate::lint::bundle::Bundle;
@@ -41,29 +43,36 @@ pub(super) const SECRETS: Rule = Rule {
     find: secrets,
 };
 
-/// Variables in the clear of each container, with their pointers.
-fn variables(workload: &Workload) -> Vec<(String, &str, &str)> {
-    let mut found = Vec::new();
-    for (at, container) in workload.containers() {
-        for (number, variable) in container["env"].as_array().into_iter().flatten().enumerate() {
-            if let (Some(name), Some(value)) = (variable["name"].as_str(), variable["value"].as_str()) {
-                found.push((format!("{at}/env/{number}"), name, value));
-            }
-        }
-    }
-    found
+/// A variable in the clear: its pointer, name, value.
+type Variable<'a> = (String, &'a str, &'a str);
+
+/// Those of one container, which is all that its process sees.
+fn variables<'a>(at: &str, container: &'a Value) -> Vec<Variable<'a>> {
+    let all = container["env"].as_array().into_iter().flatten().enumerate();
+    all.filter_map(|(number, variable)| {
+        Some((format!("{at}/env/{number}"), variable["name"].as_str()?, variable["value"].as_str()?))
+    })
+    .collect()
 }
 
-fn value_of<'a>(variables: &[(String, &str, &'a str)], wanted: &[&str]) -> Option<&'a str> {
+/// Those of the container that serves.
+fn of_serving(workload: &Workload) -> Vec<Variable<'_>> {
+    variables(&workload.container_at(), workload.container())
+}
+
+fn value_of<'a>(variables: &[Variable<'a>], wanted: &[&str]) -> Option<&'a str> {
     wanted
         .iter()
         .find_map(|name| variables.iter().find(|(_, other, _)| other == name).map(|(_, _, value)| *value))
 }
 
 fn otlp_endpoint(workload: &Workload, _: &Bundle) -> Vec<Said> {
-    let variables = variables(workload);
+    workload.containers().flat_map(|(at, container)| wrong_endpoints(&variables(&at, container))).collect()
+}
+
+fn wrong_endpoints(variables: &[Variable]) -> Vec<Said> {
     let protocol =
-        value_of(&variables, &["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"]);
+        value_of(variables, &["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"]);
     let endpoints = variables.iter().filter(|(_, name, _)| {
         matches!(*name, "OTEL_EXPORTER_OTLP_ENDPOINT" | "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
     });
@@ -103,7 +112,7 @@ fn tracing_on(workload: &Workload, _: &Bundle) -> Vec<Said> {
         "OTEL_TRACES_SAMPLER" => value == "always_off",
         _ => false,
     };
-    let variables = variables(workload);
+    let variables = of_serving(workload);
     let found = variables.iter().filter(|(_, name, value)| off(name, value));
     found.map(|(at, name, value)| said(at, format!("{name}={value} switches tracing off"))).collect()
 }
@@ -117,7 +126,7 @@ fn service_name(workload: &Workload, _: &Bundle) -> Vec<Said> {
         .filter_map(|variable| variable["name"].as_str())
         .collect();
     let exports = names.iter().any(|name| name.starts_with("OTEL_EXPORTER_OTLP"));
-    let variables = variables(workload);
+    let variables = of_serving(workload);
     let attributes = value_of(&variables, &["OTEL_RESOURCE_ATTRIBUTES"]).unwrap_or_default();
     let named = names.contains(&"OTEL_SERVICE_NAME") || attributes.contains("service.name=");
     if exports && !named {
@@ -127,7 +136,7 @@ fn service_name(workload: &Workload, _: &Bundle) -> Vec<Said> {
 }
 
 fn secrets(workload: &Workload, _: &Bundle) -> Vec<Said> {
-    let variables = variables(workload);
+    let variables: Vec<_> = workload.containers().flat_map(|(at, one)| variables(&at, one)).collect();
     let found = variables.iter().filter(|(_, name, value)| is_secret(name, value));
     found.map(|(at, name, _)| said(at, format!("`{name}` holds a secret in the clear"))).collect()
 }

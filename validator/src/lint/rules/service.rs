@@ -18,11 +18,7 @@ pub(super) const PORT: Rule = Rule {
 
 /// A number leads somewhere whether or not it is declared; a name only if it is.
 fn port(workload: &Workload, bundle: &Bundle) -> Vec<Said> {
-    let names: Vec<&str> = workload
-        .containers()
-        .flat_map(|(_, container)| container["ports"].as_array().into_iter().flatten())
-        .filter_map(|port| port["name"].as_str())
-        .collect();
+    let names: Vec<&str> = workload.port_names().collect();
     let ports = bundle.services_of(workload).flat_map(|service| {
         let ports = service.get("/spec/ports").and_then(Value::as_array).into_iter().flatten();
         ports.filter_map(|port| Some((service.name(), port["targetPort"].as_str()?)))

@@ -64,6 +64,7 @@ fn is_shell(container: &Value) -> bool {
     let [shell, flags, script, ..] = line[..] else { return false };
     // bash hands over by itself to the last simple command; dash does not, and what `sh` is depends on the image.
     let is_shell = ["sh", "ash", "dash"].contains(&shell.rsplit('/').next().unwrap_or(shell));
+    let script = script.replace("\\\n", " ");
     let last =
         script.trim().rsplit(['\n', ';']).map(str::trim).find(|part| !part.is_empty()).unwrap_or_default();
     is_shell
@@ -85,6 +86,7 @@ mod tests {
         assert!(runs(&["/bin/dash", "-ec", "node server.js"]));
         assert!(!runs(&["/bin/bash", "-c", "migrate && node server.js"]), "bash 5.2 execs its last command");
         assert!(!runs(&["sh", "-c", "migrate; exec node server.js"]));
+        assert!(!runs(&["sh", "-c", "exec java -Xmx1g \\\n  -jar /app.jar\n"]), "one command over two lines");
         assert!(!runs(&["sh", "-c", "migrate && exec node server.js"]));
         assert!(!runs(&["sh", "-c", "trap 'kill 0' TERM; node x & wait"]));
         assert!(!runs(&["node", "server.js"]) && !runs(&[]));

@@ -36,6 +36,15 @@ pub(super) fn failed(failure: &Failure, grpc: bool) -> Response<Body> {
     }
 }
 
+/// Reads what nobody needs: over HTTP/1.1 an answer before the end of a body ends in a reset, which is another failure than
+/// the one that was asked for. A call of gRPC may be a stream without an end, and is answered at once.
+pub(super) async fn passed_over(body: Incoming, grpc: bool) {
+    if !grpc {
+        let mut body = Limited::new(body, MAX_WHOLE);
+        while let Some(Ok(_)) = body.frame().await {}
+    }
+}
+
 fn failed_call(code: u16) -> Response<Body> {
     let mut answer = Response::new(whole(Bytes::new(), None));
     let fields = answer.headers_mut();

@@ -194,6 +194,25 @@ async fn a_share_of_the_requests_is_answered_with_a_status_and_the_rest_goes_on(
 }
 
 #[tokio::test]
+async fn a_request_with_a_large_body_reads_its_failure_and_keeps_its_connection() {
+    let before = before_a_mirror().await;
+    before.fault(failing(Failure::Status(404)), LONG).await;
+    let mut client = TcpStream::connect(before.address).await.unwrap();
+    let body = vec![7; 1024 * 1024];
+    for last in ["keep-alive", "close"] {
+        let head = format!(
+            "POST / HTTP/1.1\r\nhost: it\r\nconnection: {last}\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        client.write_all(head.as_bytes()).await.unwrap();
+        client.write_all(&body).await.unwrap();
+    }
+    let mut answers = String::new();
+    timeout(PATIENCE, client.read_to_string(&mut answers)).await.unwrap().unwrap();
+    assert_eq!(answers.matches("HTTP/1.1 404").count(), 2, "{answers}");
+}
+
+#[tokio::test]
 async fn a_call_of_grpc_fails_with_its_own_status() {
     let before = before_a_mirror().await;
     before.fault(failing(Failure::Grpc(14)), LONG).await;

@@ -3,7 +3,7 @@
 use golive_validator::check::Outcome;
 use golive_validator::config::{Opens, Seconds};
 use golive_validator::evidence::{
-    self, Class, Edge, Fact, Fault, Millis, RequestFact, Step, TrialEnd, Trouble,
+    self, Class, Edge, Fact, Fault, FaultFact, Millis, RequestFact, Step, TrialEnd, Trouble,
 };
 
 use super::Mutation;
@@ -81,6 +81,17 @@ pub(super) const BREAKER: &[Mutation] = &[
         let begin = edge(e, Step::Blackout, Edge::Begin) + 10_000;
         let direct = seconds(e, (begin, begin + 5_000)).filter(|s| s.class == Class::Direct);
         direct.for_each(|s| s.outcomes = vec![(evidence::Outcome::Answered(500), s.due)]);
+    }),
+    ("GL-B211", Outcome::Pass, |e| {
+        // From then on pods lack something over tcp as well, of which nobody knows whether they can do without it.
+        let begin = edge(e, Step::Blackout, Edge::Begin) + 10_000;
+        let direct = seconds(e, (begin, begin + 5_000)).filter(|s| s.class == Class::Direct);
+        direct.for_each(|s| s.outcomes = vec![(evidence::Outcome::Answered(500), s.due)]);
+        let lost = faults(e).filter(|f| f.fault.is_loss() && f.dependency == "postgres" && f.ended > begin);
+        let billing =
+            lost.map(|f| FaultFact { dependency: "billing".into(), began: begin - 1_000, ..f.clone() });
+        let billing: Vec<Fact> = billing.map(Fact::Fault).collect();
+        e.facts.extend(billing);
     }),
     ("GL-B201", Outcome::Inconclusive, |e| {
         let hang = hang(e);
