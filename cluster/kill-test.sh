@@ -97,9 +97,15 @@ once() { # NUMBER
 cleans_first() { grep -q 'left behind by an earlier run' "$log"; }
 
 next_run_cleans() {
+  local tries=1
   say "the next run cleans up first"
   at_rest
-  killed_after 100 || die "a run ended by itself within 100 s" "read $log"
+  # A busy machine may end a run before that.
+  until killed_after 60; do
+    wait "$run_pid" || true
+    ((tries++ < 3)) || die "three runs ended by themselves within 60 s" "read $log"
+    at_rest
+  done
   start_run
   await 300 cleans_first || die "the next run did not say that it cleaned up" "read $log"
   grep 'left behind by an earlier run' "$log" | head -n 5 | sed 's/^/    | /'
