@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help try try-full try-bare try-python try-node selftest test browser-test kind-test kind-selftest kind-repeat kind-kill kind-bystander kind-foreign kind-noise kind-operator kind-pipelines kind-up kind-down images lint fmt deny bench fuzz soak generate
+.PHONY: help try try-full try-bare try-python try-node selftest foreign test browser-test kind-test kind-selftest kind-repeat kind-kill kind-bystander kind-foreign kind-noise kind-operator kind-pipelines kind-up kind-down images lint fmt deny bench fuzz soak generate
 
 help: ## Print the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
@@ -22,8 +22,11 @@ try-python: ## A Python service as it was first shipped, and repaired: NO-GO, th
 try-node: ## The same in Node (examples/node-service)
 	examples/other.sh node
 
-selftest: ## The gate's own proof on this machine: builds with one mistake each; CASES="NAME..." for some
-	validator/tests/flaws/run.sh $(CASES)
+selftest: ## The gate's own proof on this machine: builds with one mistake each, side by side; CASES="NAME..." for some
+	validator/tests/processes.sh flaws $(CASES)
+
+foreign: ## The gate on this machine on services not made for it, side by side; CASES="NAME..." for some
+	validator/tests/processes.sh foreign $(CASES)
 
 test: ## All tests that need no cluster; installs Postgres and Redis where they are missing
 	service/tests/backends.sh

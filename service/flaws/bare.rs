@@ -1,4 +1,5 @@
 use std::io;
+use std::process::ExitCode;
 
 use axum::extract::{Path, State};
 use axum::routing::get;
@@ -9,6 +10,8 @@ use sqlx::PgPool;
 
 use golive_service::config::Settings;
 use golive_service::users::{Schema, User};
+
+use super::Ended;
 
 #[derive(Deserialize)]
 struct Draft {
@@ -22,19 +25,21 @@ type Answer<T> = Result<T, (StatusCode, String)>;
 ///
 /// Not even tokio's signal streams are made: without a handler the kernel ignores SIGTERM for PID 1, so in a
 /// container this process is ended by SIGKILL only.
-pub(crate) fn run(settings: &Settings) -> io::Result<()> {
-    let runtime = tokio::runtime::Runtime::new()?;
-    runtime.block_on(async {
-        let mut migrated = Schema::applied(&settings.database, settings.config.seed_users).start();
-        migrated.wait_for(|done| *done).await.map_err(io::Error::other)?;
-        let pool = PgPool::connect_lazy_with(settings.database.clone());
-        let app = Router::new()
-            .route("/api/users", get(list).post(create))
-            .route("/api/users/{id}", get(find))
-            .with_state(pool);
-        let listener = tokio::net::TcpListener::bind(("0.0.0.0", settings.config.service.port)).await?;
-        axum::serve(listener, app).await
-    })
+pub(crate) fn run(settings: &mut Settings) -> Ended {
+    tokio::runtime::Runtime::new()?.block_on(serve(settings))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(settings: &Settings) -> io::Result<()> {
+    let mut migrated = Schema::applied(&settings.database, settings.config.seed_users).start();
+    migrated.wait_for(|done| *done).await.map_err(io::Error::other)?;
+    let pool = PgPool::connect_lazy_with(settings.database.clone());
+    let app = Router::new()
+        .route("/api/users", get(list).post(create))
+        .route("/api/users/{id}", get(find))
+        .with_state(pool);
+    let listener = tokio::net::TcpListener::bind(("0.0.0.0", settings.config.service.port)).await?;
+    axum::serve(listener, app).await
 }
 
 async fn find(State(pool): State<PgPool>, Path(id): Path<i64>) -> Answer<Json<User>> {

@@ -26,6 +26,10 @@ const CLOSE_LIMIT: Duration = Duration::from_millis(500);
 pub struct Wiring {
     /// Everything on the port of users.
     pub router: Router,
+    /// What its handlers ask.
+    pub users: Users,
+    /// The circuit before Postgres.
+    pub breaker: Breaker,
     /// Called after the last request, before telemetry is flushed.
     pub at_end: fn(),
 }
@@ -66,7 +70,7 @@ fn assemble(
     let breaker = start.breaker("postgres", config.breaker.args.config())?;
     let orders = settings.orders.as_ref().map(|base| orders(config, base, &mut start)).transpose()?;
     let telemetry = start.telemetry().clone();
-    let users = users(settings, telemetry.clone(), breaker, start.registry());
+    let users = users(settings, telemetry.clone(), breaker.clone(), start.registry());
     let api = Api { users: users.clone(), orders };
     let metrics = http::Metrics::default();
     metrics.register(start.registry());
@@ -74,7 +78,7 @@ fn assemble(
     let mut at_end: fn() = || {};
     let app = watch(settings, start).serve(|health| {
         let router = http::router(api, telemetry, health, identity(config), room);
-        let wiring = change(Wiring { router, at_end });
+        let wiring = change(Wiring { router, users: users.clone(), breaker, at_end });
         at_end = wiring.at_end;
         wiring.router
     });

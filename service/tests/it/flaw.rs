@@ -112,6 +112,47 @@ async fn no_flush_exits_as_always_and_takes_the_last_spans_along() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn untold_serves_on_after_the_signal_and_announces_nothing() {
+    for (flaw, announced) in [("", Some("close")), ("untold", None)] {
+        let world = World::new().await;
+        let service = world.ready(&[("FLAW", flaw), ("SHUTDOWN_LAMEDUCK", "2s"), ("SEED_USERS", "5")]).await;
+        service.signal("TERM");
+        service.until_unready().await;
+        let answer = get(service.port, "/api/users/1").await.expect("an answer");
+        assert_eq!((answer.status.as_u16(), answer.header("connection")), (200, announced), "{flaw}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn drops_one_drops_one_request_after_the_signal() {
+    for (flaw, dropped) in [("", 0), ("drops-one", 1)] {
+        let world = World::new().await;
+        let service = world.ready(&[("FLAW", flaw), ("SHUTDOWN_LAMEDUCK", "4s"), ("SEED_USERS", "5")]).await;
+        service.signal("TERM");
+        service.until_unready().await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let mut lost = 0;
+        for _ in 0..5 {
+            lost += usize::from(get(service.port, "/api/users/1").await.is_none());
+        }
+        assert_eq!(lost, dropped, "{flaw}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn not_found_opens_the_circuit_for_users_who_do_not_exist() {
+    for (flaw, state) in [("", "closed"), ("not-found", "open")] {
+        let world = World::new().await;
+        let service = world.ready(&[("FLAW", flaw)]).await;
+        for _ in 0..20 {
+            service.get("/api/users/7").await;
+        }
+        let line = format!(r#"breaker_state{{breaker="postgres",state="{state}"}} 1"#);
+        assert!(service.metrics().await.contains(&line), "{flaw}: {}", service.metrics().await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_mistake_is_named_with_those_that_are_known() {
     let world = World::new().await;
     let mut service = world.start(&[("FLAW", "deef")]);

@@ -11,7 +11,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Breaker,
     severity: Severity::Blocker,
     why: "A circuit that is open in the metrics only gives the database no rest, and users no quick answer.",
-    how: "The middle agent counts the statements of each pod, health pings apart, from the opening until the trial. Requests that were let in before the opening may still send theirs within their own deadline: they had to wait for a connection.",
+    how: "The middle agent counts the statements of each pod, health pings apart (what comes without load and changes nothing), from the opening until the trial. Requests that were let in before the opening may still send theirs within their own deadline: they had to wait for a connection.",
     remedy: "Ask the breaker before every call to the database, also those of background work; pings may pass.",
     rests_on: Kind::OF_BROKEN_CALLS,
     needs: &[Part::Hang],

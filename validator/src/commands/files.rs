@@ -98,7 +98,7 @@ mod tests {
         let args = args(&[asked, vec!["--evidence", evidence.as_str()]].concat());
         let good = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/good.evidence.zst");
         let good = read(&good).unwrap();
-        let files = Files { reports: &args.report, evidence: args.evidence.as_deref() };
+        let files = Files { reports: &args.gate.report, evidence: args.gate.evidence.as_deref() };
         assert_eq!(files.keep(&good).unwrap(), evidence);
         files.deliver(&judge(&good, ALL)).await;
         assert_eq!(read(Path::new(&evidence)).unwrap().facts.len(), good.facts.len());

@@ -1,10 +1,8 @@
 //! A gate of the command line: it ends with a signal, tells of itself on the terminal, and leaves files.
 
-use std::path::Path;
-
 use super::files::Files;
 use super::signals::cancelled_by_signals;
-use crate::cli::ReportArgs;
+use crate::cli::GateArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::gate::Gate;
@@ -13,12 +11,11 @@ use crate::report::Report;
 
 /// Opens the files, does the work of the gate, and gives the exit code of its verdict.
 pub(super) async fn gated(
-    reports: &ReportArgs,
-    evidence: Option<&Path>,
+    args: &GateArgs,
     work: impl AsyncFnOnce(&Gate<'_, Files>) -> Result<Report, Failure>,
 ) -> Result<Exit, Failure> {
-    let files = Files::open(reports, evidence)?;
-    let (events, told) = Progress::listen(reports.quiet);
+    let files = Files::open(&args.report, args.evidence.as_deref())?;
+    let (events, told) = Progress::listen(args.report.quiet);
     let gate = Gate { cancel: cancelled_by_signals()?, events, sink: &files };
     let ended = Box::pin(work(&gate)).await;
     drop(gate);

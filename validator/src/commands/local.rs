@@ -20,13 +20,13 @@ pub(super) async fn local(args: LocalArgs) -> Result<Exit, Failure> {
     let run = MachineRun {
         rules: rules::read(&args.rules, &check.spec.policy)?,
         check,
-        given: target_file::given(&args.header)?,
+        given: target_file::given(&args.traffic.header)?,
         seed: args.seed.clone(),
         output: PathBuf::from("golive-out"),
-        parts: args.parts.selected()?,
-        timeout: Duration::from_secs_f64(args.timeout.0),
+        parts: args.gate.parts.selected()?,
+        timeout: Duration::from_secs_f64(args.gate.timeout.0),
     };
-    gated(&args.report, args.evidence.as_deref(), async |gate| gate.on_machine(&run).await).await
+    gated(&args.gate, async |gate| gate.on_machine(&run).await).await
 }
 
 /// What the guardian of a run on this machine does.

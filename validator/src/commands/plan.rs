@@ -17,7 +17,7 @@ use crate::moment::now;
 /// Exit 2 or 3 for what would end the run before anything was touched.
 pub(super) async fn plan(args: PlanArgs) -> Result<Exit, Failure> {
     let check = target_file::read(&args.target)?;
-    let given = target_file::given(&args.target.header)?;
+    let given = target_file::given(&args.target.traffic.header)?;
     let rules = rules::read(&args.target.rules, &check.spec.policy)?;
     let context = args.target.cluster.context.as_deref();
     let cluster = Cluster::connect(context, &check.metadata.namespace).await?;

@@ -16,13 +16,13 @@ pub(super) async fn run(args: RunArgs) -> Result<Exit, Failure> {
     let run = ClusterRun {
         rules: rules::read(&args.target.rules, &check.spec.policy)?,
         check,
-        given: target_file::given(&args.target.header)?,
+        given: target_file::given(&args.target.traffic.header)?,
         context: args.target.cluster.context.clone(),
         image: args.image.clone(),
         agent_image: args.agent_image.clone(),
-        parts: args.parts.selected()?,
-        timeout: Duration::from_secs_f64(args.timeout.0),
+        parts: args.gate.parts.selected()?,
+        timeout: Duration::from_secs_f64(args.gate.timeout.0),
         keep: args.keep,
     };
-    gated(&args.report, args.evidence.as_deref(), async |gate| gate.in_cluster(&run).await).await
+    gated(&args.gate, async |gate| gate.in_cluster(&run).await).await
 }

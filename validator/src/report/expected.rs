@@ -13,6 +13,7 @@ use crate::check::{Area, Outcome, Severity};
 /// passing 2               pillars that pass
 /// GL-S201 fail            a check, and its outcomes, any of which is right
 /// may GL-H206             a check that may refuse the release, or be open, as well
+/// say processes           words that a check must tell, in its summary or its details
 /// ```
 ///
 /// Any other check that fails, and any other blocker without an answer, is wrong. GO is also what a warning of the run itself
@@ -23,6 +24,7 @@ pub struct Expected {
     passing: Option<usize>,
     checks: BTreeMap<String, Vec<String>>,
     may: Vec<String>,
+    words: Vec<String>,
 }
 
 impl FromStr for Expected {
@@ -49,6 +51,7 @@ impl Expected {
             (_, []) => return Err(format!("`{first}` alone says nothing")),
             ("verdict", _) => self.verdicts.extend(rest),
             ("may", _) => self.may.extend(rest),
+            ("say", _) => self.words.push(rest.join(" ")),
             ("passing", [number]) => {
                 let wrong = |_| format!("passing {number}: expected a number of pillars");
                 self.passing = Some(number.parse().map_err(wrong)?);
@@ -62,7 +65,11 @@ impl Expected {
                 }
                 self.checks.insert(first, rest);
             }
-            _ => return Err(format!("`{first}`: expected verdict, passing, may, or the code of a check")),
+            _ => {
+                return Err(format!(
+                    "`{first}`: expected verdict, passing, may, say, or the code of a check"
+                ));
+            }
         }
         Ok(())
     }
@@ -84,6 +91,8 @@ impl Expected {
                 None => wrongs.push(format!("{id} is not in the report")),
             }
         }
+        let silent = self.words.iter().filter(|words| !report.checks.iter().any(|line| tells(line, words)));
+        wrongs.extend(silent.map(|words| format!("nothing says `{words}`")));
         let named = |line: &&CheckLine| self.checks.contains_key(&line.id) || self.may.contains(&line.id);
         let unrelated = report.checks.iter().filter(|line| refuses(line) && !named(line));
         wrongs.extend(unrelated.map(|line| format!("{}, expected by nobody", told(line))));
@@ -94,6 +103,10 @@ impl Expected {
 /// Whether it fails, or keeps the verdict open.
 fn refuses(line: &CheckLine) -> bool {
     line.finding.outcome == Outcome::Fail || line.is_open_blocker()
+}
+
+fn tells(line: &CheckLine, words: &str) -> bool {
+    line.finding.summary.contains(words) || line.finding.details.iter().any(|told| told.contains(words))
 }
 
 /// Without warnings that tell of the machine.
@@ -142,6 +155,9 @@ mod tests {
         assert_eq!(wrongs("verdict NO-GO\nmay GL-S201", refused), [""; 0]);
         let told = "GL-S201 fail: 7 requests were lost, expected by nobody";
         assert_eq!(wrongs("verdict NO-GO", refused), [told]);
+        assert_eq!(wrongs("verdict NO-GO\nmay GL-S201\nsay requests were lost", refused), [""; 0]);
+        let told = wrongs("verdict NO-GO\nmay GL-S201\nsay nobody was lost", refused);
+        assert_eq!(told, ["nothing says `nobody was lost`"]);
         let told = wrongs("verdict NO-GO\nGL-S201 fail\npassing 3", |_| ());
         assert!(told[0].starts_with("GO") && told[0].ends_with("expected NO-GO"), "{told:?}");
         assert!(told.iter().any(|line| line.starts_with("GL-S201 pass:")), "{told:?}");

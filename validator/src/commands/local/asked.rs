@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use crate::cli::LocalArgs;
-use crate::config::{Dependency, GoLiveCheck, LocalDependency, Need, Protocol, RequestSpec, Upstream};
+use crate::commands::target_file::{at_rate, requests};
+use crate::config::{Dependency, GoLiveCheck, LocalDependency, Need, Protocol, Upstream};
 use crate::failure::Failure;
 
 /// The target file, or what the arguments say in its place.
@@ -37,19 +38,15 @@ pub(super) fn read(args: &LocalArgs) -> Result<GoLiveCheck, Failure> {
         return Err(Failure::usage("--seed: there is no throw-away Postgres to run it in")
             .hint("name its variable with --postgres, or in spec.local.dependencies without a url"));
     }
-    if let Some(rate) = args.rate {
-        check.spec.traffic.rate = rate;
-    }
+    at_rate(&args.traffic, &mut check);
     check.for_this_machine(&args.yes_break_it)?;
     Ok(check)
 }
 
 fn from_arguments(args: &LocalArgs) -> Result<GoLiveCheck, Failure> {
-    let requests: Result<_, String> = args.get.iter().cloned().map(RequestSpec::get).collect();
-    let requests = requests.map_err(|wrong| Failure::usage(format!("--get {wrong}")))?;
     let program = args.command.first().and_then(|word| Path::new(word).file_stem());
     let name = program.map_or_else(|| "service".to_owned(), |name| name.to_string_lossy().to_lowercase());
-    let mut check = GoLiveCheck::for_deployment(&name, "default", requests);
+    let mut check = GoLiveCheck::for_deployment(&name, "default", requests(&args.traffic)?);
     let named = [
         ("postgres", Protocol::Postgres, &args.postgres),
         ("redis", Protocol::Redis, &args.redis),

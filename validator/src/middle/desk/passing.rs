@@ -5,7 +5,7 @@ use tokio::time::{Instant, sleep_until};
 use super::Desk;
 use crate::evidence::Fault;
 use crate::middle::Origin;
-use crate::middle::call::Call;
+use crate::middle::call::{Call, Says};
 use crate::middle::in_force::{InForce, Ticket, Verdict, Wait};
 
 /// How bytes of a connection may pass now.
@@ -19,13 +19,15 @@ pub(in crate::middle) enum Passage {
 }
 
 impl Desk {
-    /// A call has come: one that was learned without load is a ping.
+    /// A call has come: one that was learned without load is a ping, unless it changes something: that is work, however
+    /// regularly it comes.
     pub(in crate::middle) fn call(&self, origin: Origin, call: &Call) -> Verdict {
         let now = self.now();
         let mut guard = self.lock();
         let state = &mut *guard;
         let pod = state.targets.get(&origin);
-        if pod.is_some() && state.pings.is_ping(call.mark, Instant::now()) {
+        let may_be_ping = pod.is_some() && call.says != Says::Write;
+        if may_be_ping && state.pings.is_ping(call.mark, Instant::now()) {
             state.counts.ping(origin, now);
             return Verdict::Pass;
         }

@@ -3,12 +3,12 @@
 const { setTimeout: sleep } = require('node:timers/promises');
 const CircuitBreaker = require('opossum');
 const pg = require('pg');
+const { Breaker, unlessHungUp } = require('./breaker');
 const knobs = require('./knobs');
 const { client } = require('./telemetry');
 
-const DEADLINE_MS = 3000;
+const DEADLINE_MS = knobs.deadlineMs;
 const PING_MS = 500;
-const OPEN_S = 30;
 
 // A connection of the pool is waited for within the deadline of the call, and a query that outlives it ends its connection.
 const pool = new pg.Pool({ connectionString: knobs.databaseUrl, max: knobs.pool, connectionTimeoutMillis: DEADLINE_MS });
@@ -24,29 +24,37 @@ async function query(text, values) {
     connection.release();
     return answer.rows;
   } catch (error) {
-    connection.release(error);
+    connection.release(knobs.keepsReadOnly && error.code === '25006' ? undefined : error);
     throw error;
   }
 }
 
 const attributes = (text) => ({ 'db.system.name': 'postgresql', 'db.query.text': text });
-const call = (context, text, values) => client(context, text.split(' ', 1)[0], attributes(text), () => query(text, values));
 
-const breaker = new CircuitBreaker(call, {
+// As auto-instrumentation of node:dns does.
+const lookUp = (context) => client(context, 'dns.lookup', {}, () => undefined);
+
+async function call(context, text, values, request) {
+  if (knobs.lookUps) await lookUp(context);
+  return client(context, text.split(' ', 1)[0], attributes(text), () => unlessHungUp(query(text, values), request));
+}
+
+const library = {
   timeout: DEADLINE_MS,
   errorThresholdPercentage: 50,
-  rollingCountTimeout: 10_000,
+  rollingCountTimeout: knobs.windowMs,
   rollingCountBuckets: 10,
   volumeThreshold: 10,
-  resetTimeout: OPEN_S * 1000,
-});
+  resetTimeout: knobs.openS * 1000,
+};
+const breaker = knobs.breaker === 'rate' ? new CircuitBreaker(call, library) : new Breaker(call);
 
-/** Rows of a statement; an error has `retryAfter` in seconds. */
-async function rows(context, text, values) {
+/** Rows of a statement, asked for by a request; an error has `retryAfter` in seconds. */
+async function rows(context, text, values, request) {
   try {
-    return await breaker.fire(context, text, values);
+    return await breaker.fire(context, text, values, request);
   } catch (error) {
-    throw Object.assign(error, { retryAfter: error.code === 'EOPENBREAKER' ? OPEN_S : 1 });
+    throw Object.assign(error, { retryAfter: error.code === 'EOPENBREAKER' ? knobs.openS : 1 });
   }
 }
 
@@ -78,12 +86,31 @@ async function open() {
       await sleep(500);
     }
   }
-  (async () => {
-    for (;;) {
-      await ping();
-      await sleep(500);
-    }
-  })();
+  again(ping);
+  for (let each = 0; each < knobs.kept; each += 1) again(keep);
+  if (knobs.poller) setInterval(() => query('UPDATE items SET name = $1 WHERE id = $2', ['done', 0]).catch(() => {}), 1000);
+}
+
+async function again(what) {
+  for (;;) {
+    await what();
+    await sleep(500);
+  }
+}
+
+/** One connection more, as some pools keep them: made anew every few seconds, and set up. */
+async function keep() {
+  const connection = new pg.Client({ connectionString: knobs.databaseUrl, connectionTimeoutMillis: DEADLINE_MS, query_timeout: DEADLINE_MS });
+  connection.on('error', () => {}); // the next one takes its place
+  try {
+    await connection.connect();
+    await connection.query('SET statement_timeout = 3000');
+    await sleep(2000);
+  } catch {
+    // the next one
+  } finally {
+    connection.end().catch(() => {});
+  }
 }
 
 /** Gives the connections back, for at most two seconds. */

@@ -30,6 +30,33 @@ module.exports = {
   /** Postgres, and how many connections the pool has. */
   databaseUrl: text('DATABASE_URL'),
   pool: number('POOL', 4),
+  /** Milliseconds that a call may take, and over which failures are counted; seconds that the circuit stays open. */
+  deadlineMs: number('DEADLINE_MS', 3000),
+  windowMs: number('WINDOW_MS', 10_000),
+  openS: number('OPEN_S', 30),
+  /** What opens the circuit: half of the calls of the window (rate, opossum), five failures in a row (row), half of the last
+   * twenty calls (count); none never opens. */
+  breaker: text('BREAKER', 'rate'),
+  /** A trial that fails keeps its permit for ever. */
+  stuckTrial: text('STUCK_TRIAL') !== '',
+  /** What a call is whose client has hung up: it goes on (nothing), it is dropped and counts as failed (counted), or as nothing
+   * (ignored). */
+  hungUp: text('HUNG_UP', 'nothing'),
+  /** What is answered in place of the database: nothing but an honest 503, or 404. */
+  fallback: text('FALLBACK', '503'),
+  /** Work that is looked for once a second, past the circuit. */
+  poller: text('POLLER') !== '',
+  /** So many further connections that are made anew every few seconds, each with a SET. */
+  kept: number('KEPT', 0),
+  /** A connection that leads to a server that has become read-only goes back to the pool. */
+  keepsReadOnly: text('KEEPS_READ_ONLY') !== '',
+  /** Each query has a span of kind CLIENT for the look-up of a name before it. */
+  lookUps: text('LOOK_UPS') !== '',
+  /** Processes that share the port, with a breaker each. */
+  workers: number('WORKERS', 1),
+  /** Another service, over HTTP. Where only exceptions count, a 503 of it is none. */
+  upstream: text('UPSTREAM_URL'),
+  exceptionsOnly: text('EXCEPTIONS_ONLY') !== '',
   /** HOST:PORT of the store that speaks a protocol of its own (store.js). */
   store: text('STORE'),
   /** How spans leave: proto, json or grpc; where to, by the SDK's own OTEL_EXPORTER_OTLP_TRACES_ENDPOINT. */

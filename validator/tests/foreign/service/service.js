@@ -1,5 +1,6 @@
 // The service of most cases: a few pages, probes, an orderly end. knobs.js says what a case may change.
 'use strict';
+const cluster = require('node:cluster');
 const fs = require('node:fs');
 const http = require('node:http');
 const https = require('node:https');
@@ -10,6 +11,7 @@ const knobs = require('./knobs');
 const { SpanKind, extract, start } = require('./telemetry');
 
 const database = knobs.databaseUrl ? require('./database') : undefined;
+const upstream = knobs.upstream ? require('./upstream') : undefined;
 const store = knobs.store ? require('./store-client') : undefined;
 let started = false;
 
@@ -32,9 +34,20 @@ async function probe(request, answer, good) {
 
 async function page(context, request, id) {
   if (store && request.method === 'GET') return [200, { id, value: await store.get(context, id) }];
-  if (database && request.method === 'GET') return [200, { id, rows: await database.rows(context, 'SELECT count(*) FROM items WHERE id = $1', [id]) }];
-  if (database) return [201, (await database.rows(context, 'INSERT INTO items (name) VALUES ($1) RETURNING id', ['x']))[0]];
+  if (upstream && request.method === 'GET') return [200, { id, orders: await upstream.orders(context, id) }];
+  if (database && request.method === 'GET') return [200, { id, rows: await counted(context, request, id) }];
+  if (database) return [201, (await database.rows(context, 'INSERT INTO items (name) VALUES ($1) RETURNING id', ['x'], request))[0]];
   return [request.method === 'POST' ? 201 : 200, { id }];
+}
+
+const counted = (context, request, id) => database.rows(context, 'SELECT count(*) FROM items WHERE id = $1', [id], request);
+
+/** Pages that take their time by design. */
+const SLOW = { '/report': 150, '/export': 6000 };
+
+async function slow(context, request, path) {
+  await sleep(SLOW[path]);
+  return [200, { rows: database ? await counted(context, request, 1) : [] }];
 }
 
 /** /about is answered from memory, /items from whatever store there is. */
@@ -42,6 +55,7 @@ function route(context, request) {
   const [path] = request.url.split('?', 1);
   if (knobs.locked) return [401, { error: 'say who you are' }, { 'www-authenticate': 'Bearer' }];
   if (path === '/about' && request.method === 'GET') return [200, { name: 'foreign' }];
+  if (path in SLOW) return slow(context, request, path);
   const found = /^\/items(?:\/(\d{1,9}))?$/.exec(path);
   return found ? page(context, request, Number(found[1] ?? 0)) : [404, { error: 'not found' }];
 }
@@ -57,8 +71,8 @@ async function serve(request, answer) {
     [status, body, headers] = await route(within, request);
     send(answer, status, body, headers);
   } catch (error) {
-    status = 503;
-    send(answer, status, { error: error.message }, { 'retry-after': String(error.retryAfter ?? 1) });
+    status = Number(knobs.fallback);
+    send(answer, status, { error: error.message }, status === 503 ? { 'retry-after': String(error.retryAfter ?? 1) } : {});
   } finally {
     span.setAttribute('http.response.status_code', status);
     span.end();
@@ -99,4 +113,14 @@ async function main() {
   if (knobs.readyFile) setInterval(tell, 100);
 }
 
-main();
+/** Several of them behind one port: the first process hands the signal on, and ends when they have. */
+function share() {
+  for (let each = 0; each < knobs.workers; each += 1) cluster.fork();
+  process.on('SIGTERM', () => Object.values(cluster.workers).forEach((worker) => worker.process.kill('SIGTERM')));
+  cluster.on('exit', () => {
+    if (Object.keys(cluster.workers).length === 0) process.exit(0);
+  });
+}
+
+if (knobs.workers > 1 && cluster.isPrimary) share();
+else main();

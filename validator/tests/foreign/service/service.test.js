@@ -257,6 +257,64 @@ test('uvicorn drains by its hook and ends with 143', { skip: !fs.existsSync('/us
   assert.ok(exports.length > 0);
 });
 
+/** A circuit made by hand around calls that fail while `state.fails`, by knobs of its own. */
+function circuit(env) {
+  Object.assign(process.env, env);
+  for (const file of ['./knobs', './breaker']) delete require.cache[require.resolve(file)];
+  const { Breaker } = require('./breaker');
+  Object.keys(env).forEach((name) => delete process.env[name]);
+  const state = { fails: false, calls: 0, error: new Error('down') };
+  const breaker = new Breaker(async () => {
+    state.calls += 1;
+    if (state.fails) throw state.error;
+  });
+  const fire = async (times) => {
+    for (let each = 0; each < times; each += 1) await breaker.fire().catch(() => {});
+    return state.calls;
+  };
+  return { state, fire };
+}
+
+test('five failures in a row open the circuit, four do not, and one trial closes it', async () => {
+  const { state, fire } = circuit({ BREAKER: 'row', OPEN_S: '0.05' });
+  state.fails = true;
+  assert.equal(await fire(4), 4);
+  state.fails = false;
+  await fire(1);
+  state.fails = true;
+  assert.equal(await fire(20), 10);
+  state.fails = false;
+  await sleep(60);
+  assert.equal(await fire(3), 13);
+});
+
+test('half of the last twenty calls open the circuit, and a trial that is stuck never closes it', async () => {
+  for (const [stuck, calls] of [['', 32], ['yes', 31]]) {
+    const { state, fire } = circuit({ BREAKER: 'count', OPEN_S: '0.05', STUCK_TRIAL: stuck });
+    await fire(10);
+    state.fails = true;
+    await fire(9);
+    state.fails = false;
+    await fire(1);
+    state.fails = true;
+    assert.equal(await fire(20), 30 - 9, 'the last twenty hold ten failures after one more');
+    await sleep(60);
+    state.calls = 30;
+    assert.equal(await fire(5), 31, 'one trial');
+    await sleep(60);
+    assert.equal(await fire(5), calls);
+  }
+});
+
+test('a call that was given up counts as failed, or as nothing', async () => {
+  for (const [hungUp, calls] of [['counted', 20], ['ignored', 40]]) {
+    const { state, fire } = circuit({ BREAKER: 'count', HUNG_UP: hungUp });
+    state.fails = true;
+    state.error = Object.assign(new Error('gone'), { hungUp: true });
+    assert.equal(await fire(40), calls);
+  }
+});
+
 test('a pool of one answers under load, and the circuit opens when the database is gone', { skip: !process.env.DATABASE_URL }, async () => {
   const target = new URL(process.env.DATABASE_URL);
   const [host, databasePort] = [target.hostname, Number(target.port)];

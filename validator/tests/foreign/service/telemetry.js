@@ -11,7 +11,7 @@ const exporters = {
   grpc: () => new (require('@opentelemetry/exporter-trace-otlp-grpc').OTLPTraceExporter)(),
 };
 
-const provider = process.env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
+const provider = process.env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT || process.env.OTEL_EXPORTER_OTLP_ENDPOINT
   ? new BasicTracerProvider({
       resource: detectResources({ detectors: [envDetector] }),
       sampler: new ParentBasedSampler({ root: new AlwaysOffSampler() }),
@@ -43,11 +43,11 @@ function start(context, name, kind, attributes) {
   return { span, within: trace.setSpan(context, span) };
 }
 
-/** Runs `call` within a client span, which ends with it. */
+/** Runs `call`, which gets the context to send on, within a client span, which ends with it. */
 async function client(context, name, attributes, call) {
-  const { span } = start(context, name, SpanKind.CLIENT, attributes);
+  const { span, within } = start(context, name, SpanKind.CLIENT, attributes);
   try {
-    return await call();
+    return await call(within);
   } catch (error) {
     span.setStatus({ code: SpanStatusCode.ERROR, message: error.message });
     throw error;

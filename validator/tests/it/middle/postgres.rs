@@ -47,6 +47,17 @@ async fn statements_of_the_pod_are_counted_and_pings_are_told_apart() {
 }
 
 #[tokio::test]
+async fn what_changes_something_is_no_ping_however_regularly_it_comes() {
+    let (before, name) = before().await;
+    let mut worker = Postgres::connect(before.address, &name).await.unwrap();
+    before.learn(true).await;
+    worker.run("UPDATE notes SET note = note").await.unwrap();
+    before.learn(false).await;
+    before.fault(Fault::Hang, LONG).await;
+    assert!(hangs(worker.run("UPDATE notes SET note = note")).await);
+}
+
+#[tokio::test]
 async fn while_statements_hang_pings_and_others_pass_and_who_gives_up_never_reaches_the_database() {
     let (before, name) = before().await;
     let mut ping = Postgres::connect(before.address, &name).await.unwrap();
