@@ -20,10 +20,13 @@ pub struct Args {
     /// Time after which a call counts as failed, waiting for a connection included
     #[arg(long, default_value = "3s", value_parser = duration::parse_positive)]
     pub deadline: Duration,
-    /// Time from which on a call that its caller gave up counts as failed; before it, it counts as nothing [default: a
+    /// Time from which on a call is slow: one that its caller gave up then counts as failed, before it as nothing [default: a
     /// sixth of the deadline]
     #[arg(long, value_parser = duration::parse_positive)]
     pub slow_after: Option<Duration>,
+    /// Share of slow calls in the window at which the circuit opens as well [default: none]
+    #[arg(long, value_parser = ratio::parse_positive)]
+    pub slow_rate: Option<f64>,
     /// Time without calls before the one trial
     #[arg(long, default_value = "30s", value_parser = duration::parse_positive)]
     pub open_for: Duration,
@@ -38,8 +41,12 @@ impl Args {
             .min_calls(self.min_calls)
             .deadline(self.deadline)
             .open_for(self.open_for);
-        match self.slow_after {
+        let config = match self.slow_after {
             Some(time) => config.slow_after(time),
+            None => config,
+        };
+        match self.slow_rate {
+            Some(share) => config.slow_rate(share),
             None => config,
         }
     }

@@ -6,7 +6,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::gate::{Gate, Pass, Refusal, Settled};
-use super::judge::Judge;
+use super::judge::{Ended, Judge};
 use super::machine::Machine;
 use super::tally::{Outcome, Tally};
 use super::{Class, Config, State};
@@ -86,11 +86,17 @@ impl Circuit {
         }
     }
 
-    fn settle(&self, pass: Pass<'_>, now: Instant, outcome: Outcome) {
+    /// `took` is how long the call was under way.
+    fn settle(&self, pass: Pass<'_>, now: Instant, took: Duration, outcome: Outcome) {
         let now = self.nanos(now);
         let open_until = now + self.config.open_for.as_nanos() as u64;
-        let settled = self.judge.settle(&self.gate, pass, outcome.class(), now, open_until);
+        let slow = took >= self.config.slow_from();
+        let ended = Ended { class: outcome.class(), slow };
+        let settled = self.judge.settle(&self.gate, pass, ended, now, open_until);
         self.tally.call(if settled == Settled::Late { Outcome::Late } else { outcome });
+        if slow {
+            self.tally.slow();
+        }
         match settled {
             Settled::Late | Settled::Counted => {}
             Settled::Moved(from, to) if from == to => {
@@ -129,9 +135,9 @@ impl Admission<'_> {
         let Some(pass) = self.pass.take() else { return };
         let now = Instant::now();
         // A blocked worker can make a call late without the timer having had its turn.
-        let late = outcome.class() == Class::Success
-            && now.saturating_duration_since(self.since) > self.circuit.config.deadline;
-        self.circuit.settle(pass, now, if late { Outcome::Deadline } else { outcome });
+        let took = now.saturating_duration_since(self.since);
+        let late = outcome.class() == Class::Success && took > self.circuit.config.deadline;
+        self.circuit.settle(pass, now, took, if late { Outcome::Deadline } else { outcome });
     }
 }
 
@@ -139,8 +145,8 @@ impl Drop for Admission<'_> {
     fn drop(&mut self) {
         let Some(pass) = self.pass.take() else { return };
         let now = Instant::now();
-        let waited = now.saturating_duration_since(self.since);
-        let given_up = waited >= self.circuit.config.given_up_after();
-        self.circuit.settle(pass, now, if given_up { Outcome::GivenUp } else { Outcome::NotCounted });
+        let took = now.saturating_duration_since(self.since);
+        let given_up = took >= self.circuit.config.slow_from();
+        self.circuit.settle(pass, now, took, if given_up { Outcome::GivenUp } else { Outcome::NotCounted });
     }
 }

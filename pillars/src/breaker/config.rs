@@ -15,6 +15,7 @@ pub struct Config {
     pub(super) most_at_a_time: Option<usize>,
     pub(super) deadline: Duration,
     slow_after: Option<Duration>,
+    pub(super) slow_rate: Option<f64>,
     pub(super) open_for: Duration,
 }
 
@@ -34,6 +35,7 @@ impl Default for Config {
             most_at_a_time: None,
             deadline: Duration::from_secs(3),
             slow_after: None,
+            slow_rate: None,
             open_for: Duration::from_secs(30),
         }
     }
@@ -78,11 +80,19 @@ impl Config {
         Self { deadline: time, ..self }
     }
 
-    /// Time from which on a call that its caller gave up counts as failed; a sixth of the deadline if not set. At
-    /// zero every such call is one, and above the deadline none.
+    /// Time from which on a call is slow: one that its caller gave up then counts as failed. A sixth of the deadline if not
+    /// set. At zero every such call is one, and above the deadline none.
     #[must_use]
     pub fn slow_after(self, time: Duration) -> Self {
         Self { slow_after: Some(time), ..self }
+    }
+
+    /// Share of slow calls in the window at which the circuit opens as well, whatever their results: from
+    /// [`slow_after`](Config::slow_after) on a call is one. A trial that is slow opens again. Above 0, up to 1; not by default,
+    /// since a dependency that is slow for a while would be cut off from users who would rather wait.
+    #[must_use]
+    pub fn slow_rate(self, share: f64) -> Self {
+        Self { slow_rate: Some(share), ..self }
     }
 
     /// Time without calls before the one trial.
@@ -93,8 +103,11 @@ impl Config {
 
     /// Says which setting cannot be used.
     pub fn validate(&self) -> Result<(), Invalid> {
-        if !(self.error_rate > 0.0 && self.error_rate <= 1.0) {
-            return Err(Invalid::new("error_rate", self.error_rate, "a share above 0, up to 1"));
+        let shares = [("error_rate", Some(self.error_rate)), ("slow_rate", self.slow_rate)];
+        for (setting, share) in shares.into_iter().filter_map(|(setting, share)| Some((setting, share?))) {
+            if !(share > 0.0 && share <= 1.0) {
+                return Err(Invalid::new(setting, share, "a share above 0, up to 1"));
+            }
         }
         if self.min_calls == 0 {
             return Err(Invalid::new("min_calls", self.min_calls, "at least 1"));
@@ -112,8 +125,8 @@ impl Config {
         times.into_iter().try_for_each(|(setting, time)| Invalid::unless_usable(setting, time))
     }
 
-    /// When a call that nobody waits for any more says that the dependency does not work.
-    pub(super) fn given_up_after(&self) -> Duration {
+    /// From when on a call is slow.
+    pub(super) fn slow_from(&self) -> Duration {
         self.slow_after.unwrap_or(self.deadline / SLOW_SHARE)
     }
 }
@@ -128,6 +141,8 @@ mod tests {
         assert_eq!(setting(Config::default()), Ok(()));
         assert_eq!(setting(Config::default().error_rate(0.0)), Err("error_rate"));
         assert_eq!(setting(Config::default().error_rate(f64::NAN)), Err("error_rate"));
+        assert_eq!(setting(Config::default().slow_rate(0.0)), Err("slow_rate"));
+        assert_eq!(setting(Config::default().slow_rate(1.1)), Err("slow_rate"));
         assert_eq!(setting(Config::default().min_calls(0)), Err("min_calls"));
         assert_eq!(setting(Config::default().failures_in_a_row(0)), Err("failures_in_a_row"));
         assert_eq!(setting(Config::default().most_at_a_time(0)), Err("most_at_a_time"));

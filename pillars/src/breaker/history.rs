@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::gate::Gate;
-use super::judge::Judge;
+use super::judge::{Ended, Judge};
 use super::machine::Machine;
-use super::window::{Counts, Window};
+use super::window::{Counts, Marks, Window};
 use super::{Class, Config, State};
 
 const HISTORIES: u64 = 1_000_000;
@@ -13,6 +13,7 @@ const STEPS: usize = 24;
 const OPEN_FOR_MS: u64 = 4_000;
 const WINDOW_MS: u64 = 10_000;
 const MIN_CALLS: u64 = 4;
+const FAILED: Marks = Marks { failed: true, slow: false };
 
 /// The rules of the breaker, as slow and as plain as they can be said.
 #[derive(Debug)]
@@ -21,8 +22,8 @@ struct Model {
     transitions: u64,
     open_until: u64,
     trial: bool,
-    /// When each call ended, and whether it failed.
-    calls: Vec<(u64, bool)>,
+    /// When each call ended, and how.
+    calls: Vec<(u64, Ended)>,
 }
 
 /// A call under way: at which number of transitions it was let in, and whether it is the trial.
@@ -47,30 +48,33 @@ impl Model {
         Some(Ticket { transitions: self.transitions, trial: true })
     }
 
-    fn settle(&mut self, ticket: Ticket, class: Class, now: u64) {
+    fn settle(&mut self, ticket: Ticket, ended: Ended, now: u64) {
         self.trial &= !ticket.trial;
-        if ticket.transitions != self.transitions || class == Class::NotCounted {
+        if ticket.transitions != self.transitions || ended.class == Class::NotCounted {
             return;
         }
+        let is_well = ended.class == Class::Success && !ended.slow;
         match self.state {
-            State::HalfOpen if class == Class::Success => self.move_to(State::Closed),
+            State::HalfOpen if is_well => self.move_to(State::Closed),
             State::HalfOpen => self.open(now),
             _ => {
-                self.calls.push((now, class == Class::Failure));
-                if class == Class::Failure && self.too_many(now) {
+                self.calls.push((now, ended));
+                if !is_well && self.too_many(now) {
                     self.open(now);
                 }
             }
         }
     }
 
-    /// At least so many calls in the ten newest buckets of a tenth of the window, and half of them failed.
+    /// At least so many calls in the ten newest buckets of a tenth of the window, and half of them failed, or three quarters
+    /// were slow.
     fn too_many(&self, now: u64) -> bool {
         let bucket = WINDOW_MS / 10;
         let oldest = (now / bucket).saturating_sub(9);
         let live: Vec<_> = self.calls.iter().filter(|(at, _)| at / bucket >= oldest).collect();
-        let failed = live.iter().filter(|(_, failed)| *failed).count();
-        live.len() as u64 >= MIN_CALLS && 2 * failed >= live.len()
+        let failed = live.iter().filter(|(_, ended)| ended.class == Class::Failure).count();
+        let slow = live.iter().filter(|(_, ended)| ended.slow).count();
+        live.len() as u64 >= MIN_CALLS && (2 * failed >= live.len() || 4 * slow >= 3 * live.len())
     }
 
     fn open(&mut self, now: u64) {
@@ -92,11 +96,11 @@ fn play(seed: u64) -> u64 {
     let mut random = fastrand::Rng::with_seed(seed);
     // The real parts on the clock of the history; recloser's own wait, whose clock is its own, is nothing.
     let gate = Gate::closed(Machine::new(Duration::ZERO));
-    let judge = Judge::new(&Config::default().min_calls(MIN_CALLS));
+    let judge = Judge::new(&Config::default().min_calls(MIN_CALLS).slow_rate(0.75));
     let mut model =
         Model { state: State::Closed, transitions: 0, open_until: 0, trial: false, calls: Vec::new() };
     let (mut now, mut running) = (0, Vec::new());
-    let failing = random.u64(1..4);
+    let (failing, slow) = (random.u64(1..4), random.u64(..4));
     for step in 0..STEPS {
         let longest_pause = random.choice([2, 300, 1_500, 6_000]).expect("four");
         now += random.u64(..longest_pause);
@@ -112,8 +116,9 @@ fn play(seed: u64) -> u64 {
                 dice if dice <= 2 * failing => Class::Failure,
                 _ => Class::Success,
             };
-            judge.settle(&gate, pass, class, now * MS, (now + OPEN_FOR_MS) * MS);
-            model.settle(ticket, class, now);
+            let ended = Ended { class, slow: random.u64(..4) < slow };
+            judge.settle(&gate, pass, ended, now * MS, (now + OPEN_FOR_MS) * MS);
+            model.settle(ticket, ended, now);
         }
         assert_eq!(gate.state(), model.state, "seed {seed} step {step}: {model:?}");
     }
@@ -137,33 +142,33 @@ fn a_million_random_histories_agree_with_counting_by_hand() {
 fn outcomes_leave_the_window_after_ten_seconds() {
     let window = Window::new(WINDOW_MS * MS);
     for _ in 0..9 {
-        window.add(0, 500 * MS, true);
+        window.add(0, 500 * MS, FAILED);
     }
-    window.add(0, 9_900 * MS, true);
+    window.add(0, 9_900 * MS, FAILED);
     assert_eq!(window.counts(0, 9_900 * MS).failed, 10);
-    window.add(0, 10_100 * MS, true);
-    assert_eq!(window.counts(0, 10_100 * MS), Counts { total: 2, failed: 2 });
+    window.add(0, 10_100 * MS, FAILED);
+    assert_eq!(window.counts(0, 10_100 * MS), Counts { total: 2, failed: 2, slow: 0 });
     assert_eq!(window.counts(0, 60_000 * MS), Counts::default());
 }
 
 #[test]
 fn a_transition_empties_the_window_for_good() {
     let window = Window::new(WINDOW_MS * MS);
-    window.add(3, 1_000 * MS, true);
+    window.add(3, 1_000 * MS, FAILED);
     assert_eq!(window.counts(4, 1_000 * MS), Counts::default());
-    window.add(4, 1_000 * MS, false);
+    window.add(4, 1_000 * MS, Marks::default());
     // An outcome that comes late.
-    window.add(3, 9_000 * MS, true);
-    assert_eq!(window.counts(4, 9_000 * MS), Counts { total: 1, failed: 0 });
+    window.add(3, 9_000 * MS, FAILED);
+    assert_eq!(window.counts(4, 9_000 * MS), Counts { total: 1, failed: 0, slow: 0 });
 }
 
 /// A success that is a moment ahead begins the oldest bucket anew: its failures are as old as its calls.
 #[test]
 fn the_failures_of_a_bucket_leave_with_its_calls() {
     let window = Window::new(WINDOW_MS * MS);
-    (0..100).for_each(|_| window.add(0, 500 * MS, true));
-    (0..900).for_each(|_| window.add(0, 500 * MS, false));
-    window.add(0, 10_000 * MS, false);
-    window.add(0, 9_999 * MS, true);
-    assert_eq!(window.counts(0, 9_999 * MS), Counts { total: 1, failed: 1 });
+    (0..100).for_each(|_| window.add(0, 500 * MS, FAILED));
+    (0..900).for_each(|_| window.add(0, 500 * MS, Marks::default()));
+    window.add(0, 10_000 * MS, Marks::default());
+    window.add(0, 9_999 * MS, FAILED);
+    assert_eq!(window.counts(0, 9_999 * MS), Counts { total: 1, failed: 1, slow: 0 });
 }

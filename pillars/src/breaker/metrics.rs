@@ -75,6 +75,12 @@ impl Collector for Metrics {
             let labels = [("breaker", circuit.name())];
             put(family.encode_family(&labels)?, circuit.tally.full_calls())?;
         }
+        let help = "Calls that took long enough to be slow";
+        let mut family = encoder.encode_descriptor("breaker_slow_calls", help, None, counter)?;
+        for circuit in circuits.iter() {
+            let labels = [("breaker", circuit.name())];
+            put(family.encode_family(&labels)?, circuit.tally.slow_calls())?;
+        }
         let help = "Openings that metrics_only withheld";
         let mut family = encoder.encode_descriptor("breaker_withheld_openings", help, None, counter)?;
         for circuit in circuits.iter() {

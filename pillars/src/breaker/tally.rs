@@ -23,6 +23,7 @@ pub(super) struct Tally {
     calls: [AtomicU64; Outcome::ALL.len()],
     not_permitted: AtomicU64,
     full: AtomicU64,
+    slow: AtomicU64,
     withheld: AtomicU64,
     transitions: [[AtomicU64; State::ALL.len()]; State::ALL.len()],
 }
@@ -39,6 +40,10 @@ impl Tally {
 
     pub(super) fn full(&self) {
         self.full.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn slow(&self) {
+        self.slow.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn withheld(&self) {
@@ -59,6 +64,10 @@ impl Tally {
 
     pub(super) fn full_calls(&self) -> u64 {
         self.full.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn slow_calls(&self) -> u64 {
+        self.slow.load(Ordering::Relaxed)
     }
 
     pub(super) fn withheld_openings(&self) -> u64 {

@@ -41,6 +41,17 @@ async fn calls(breaker: &Breaker, count: usize, result: fn() -> Result<(), Fault
     }
 }
 
+/// Successes, as slow as it takes to be that.
+async fn slow_calls(breaker: &Breaker, count: usize) {
+    let slow = || async {
+        tokio::time::sleep(breaker.circuit.config.slow_from()).await;
+        Ok::<_, Fault>(())
+    };
+    for result in futures_util::future::join_all((0..count).map(|_| breaker.call(slow()))).await {
+        result.unwrap();
+    }
+}
+
 async fn opened(config: Config) -> Breaker {
     opened_in(&Metrics::default(), config).await
 }
@@ -270,6 +281,35 @@ async fn failures_in_a_row_open_long_before_there_are_enough_calls() {
     assert_eq!(breaker.state(), State::Closed);
     calls(&breaker, 1, || FAILED).await;
     assert_eq!(breaker.state(), State::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_calls_open_where_their_share_counts_and_nowhere_else() {
+    let metrics = Metrics::default();
+    let shares = Config::default().slow_after(Duration::from_millis(400)).slow_rate(0.8);
+    let (counting, indifferent) =
+        (watched(&metrics, shares), breaker(Config::default().slow_after(Duration::from_millis(400))));
+    for breaker in [&counting, &indifferent] {
+        calls(breaker, 2, || Ok(())).await;
+        slow_calls(breaker, 7).await;
+        assert_eq!(breaker.state(), State::Closed, "seven of nine, and too few");
+        slow_calls(breaker, 1).await;
+    }
+    assert_eq!((counting.state(), indifferent.state()), (State::Open, State::Closed));
+    let text = scrape(&metrics);
+    assert!(text.contains("breaker_slow_calls_total{breaker=\"test\"} 8\n"), "{text}");
+    assert!(text.contains("outcome=\"success\"} 10\n"), "slow answers are answers: {text}");
+}
+
+#[tokio::test]
+async fn a_trial_that_is_slow_opens_again_where_slow_calls_count() {
+    let patient = quick().slow_after(Duration::from_millis(20)).deadline(Duration::from_secs(60));
+    for (config, after) in [(patient.clone().slow_rate(1.0), State::Open), (patient, State::Closed)] {
+        let breaker = opened(config).await;
+        open_period_over(&breaker).await;
+        slow_calls(&breaker, 1).await;
+        assert_eq!(breaker.state(), after);
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ const BUCKETS: u64 = 10;
 const COUNT_BITS: u32 = 24;
 const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
 
-/// Calls and failures of the ten newest buckets of time, counted without a lock.
+/// Calls, failures and slow calls of the ten newest buckets of time, counted without a lock.
 ///
 /// Every bucket carries the stamp of what it counts: its number on the clock, moved on by more than a whole window with
 /// each generation. A transition so empties the window by itself, and an outcome from before it can no more be counted
@@ -14,28 +14,41 @@ pub(super) struct Window {
     width: u64,
     calls: [Bucket; BUCKETS as usize],
     failures: [Bucket; BUCKETS as usize],
+    slow: [Bucket; BUCKETS as usize],
 }
 
-/// How many calls ended, and how many of them failed.
+/// What is counted of one call besides itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Marks {
+    pub(super) failed: bool,
+    pub(super) slow: bool,
+}
+
+/// How many calls ended, and how many of them failed or were slow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
     pub(super) total: u64,
     pub(super) failed: u64,
+    pub(super) slow: u64,
 }
 
 impl Window {
     /// `length` in nanoseconds, at least one a bucket.
     pub(super) fn new(length: u64) -> Self {
-        Self { width: length / BUCKETS, calls: Bucket::row(), failures: Bucket::row() }
+        let [calls, failures, slow] = std::array::from_fn(|_| Bucket::row());
+        Self { width: length / BUCKETS, calls, failures, slow }
     }
 
     /// Counts one outcome of `generation` at `now`, in nanoseconds since the start of the clock.
-    pub(super) fn add(&self, generation: u64, now: u64, failed: bool) {
+    pub(super) fn add(&self, generation: u64, now: u64, marks: Marks) {
         let stamp = self.stamp(generation, now);
         let index = (stamp % BUCKETS) as usize;
         self.calls[index].add(stamp);
-        if failed {
+        if marks.failed {
             self.failures[index].add(stamp);
+        }
+        if marks.slow {
+            self.slow[index].add(stamp);
         }
     }
 
@@ -45,11 +58,12 @@ impl Window {
         let mut counts = Counts::default();
         for stamp in newest.saturating_sub(BUCKETS - 1)..=newest {
             let index = (stamp % BUCKETS) as usize;
-            // Somebody whose clock is a moment ahead may have begun the bucket anew, but not that of the failures.
+            // Somebody whose clock is a moment ahead may have begun the bucket anew, but not those of what went wrong.
             let total = self.calls[index].count(stamp);
             if total > 0 {
                 counts.total += total;
                 counts.failed += self.failures[index].count(stamp);
+                counts.slow += self.slow[index].count(stamp);
             }
         }
         counts

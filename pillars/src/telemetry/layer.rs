@@ -121,11 +121,19 @@ impl Exchange {
         self.answered = true;
         let status = response.status();
         http::finish(&self.context, status);
-        let metrics = &self.telemetry.traces.metrics;
-        metrics.request(self.method, self.route.as_ref(), status.as_u16(), self.since.elapsed());
+        self.count(status.as_u16());
         if status.is_server_error() && response.extensions().get::<NotLogged>().is_none() {
             self.warn(status.as_u16());
         }
+    }
+
+    fn count(&self, status: u16) {
+        let span = self.context.span();
+        // What somebody else samples, and we do not record, is no trace with us in it.
+        let is_ours = self.telemetry.tracer().is_some();
+        let sampled = Some(span.span_context()).filter(|ids| is_ours && ids.is_sampled());
+        let metrics = &self.telemetry.traces.metrics;
+        metrics.request(self.method, self.route.as_ref(), status, self.since.elapsed(), sampled);
     }
 
     /// Once a second and route: a line for each would say no more, and leave less for those who are served.
@@ -148,8 +156,7 @@ impl Drop for Exchange {
             return;
         }
         self.context.span().end();
-        let metrics = &self.telemetry.traces.metrics;
-        metrics.request(self.method, self.route.as_ref(), CLIENT_GONE, self.since.elapsed());
+        self.count(CLIENT_GONE);
     }
 }
 

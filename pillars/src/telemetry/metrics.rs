@@ -51,8 +51,9 @@ impl Metrics {
         route: Option<&axum::extract::MatchedPath>,
         status: u16,
         duration: std::time::Duration,
+        sampled: Option<&opentelemetry::trace::SpanContext>,
     ) {
-        self.requests.observe(method, route, status, duration);
+        self.requests.observe(method, route, status, duration, sampled);
     }
 
     pub(super) fn over_budget(&self) {

@@ -19,6 +19,7 @@ impl Metrics {
         _: Option<&axum::extract::MatchedPath>,
         _: u16,
         _: std::time::Duration,
+        _: Option<&opentelemetry::trace::SpanContext>,
     ) {
     }
 

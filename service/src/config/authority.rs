@@ -4,8 +4,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
-use super::ConfigError;
-use super::error::value;
+use super::error::{ConfigError, value};
 
 /// Authorities of one's own, beside those that are compiled in.
 pub(super) struct Authority {

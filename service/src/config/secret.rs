@@ -3,8 +3,7 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-use super::ConfigError;
-use super::error::value;
+use super::error::{ConfigError, value};
 
 /// A value that no log, error or debug output shows.
 ///

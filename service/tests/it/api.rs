@@ -106,13 +106,20 @@ async fn without_identity_headers_and_metrics_everything_else_is_the_same() {
     assert_eq!(get(service.management, "/ready").await.unwrap().status, 200);
     // Readiness has a connection of its own to Redis; that of the copies may come later.
     eventually("a copy in Redis", async || {
-        assert_eq!(service.get("/api/users/1").await.json()["id"], 1);
+        let live = service.get("/api/users/1").await;
+        assert_eq!((&live.json()["id"], live.header("cache-status")), (&json!(1), None));
         world.copies().await > 0
     })
     .await;
     world.postgres.set(Mode::Refuse);
     let stale = service.get("/api/users/1").await;
     assert_eq!((stale.status.as_u16(), stale.header("age").is_some()), (200, true), "a fallback");
+    assert_eq!(stale.header("cache-status"), Some("users; hit; detail=stale"));
+    let list = service.get("/api/users").await;
+    assert_eq!(
+        (list.json(), list.header("cache-status")),
+        (json!([]), Some("users; fwd=bypass; detail=unavailable"))
+    );
     for path in ["/api/users/1", "/api/users/2", "/api/users", "/nothing", "/health", "/ready"] {
         let headers = service.get(path).await.headers;
         assert!(headers.keys().all(|name| !name.as_str().starts_with("x-")), "{path}: {headers:?}");

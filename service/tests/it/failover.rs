@@ -14,6 +14,13 @@ async fn execute(connection: &mut PgConnection, statement: impl Into<String>) {
     sqlx::raw_sql(AssertSqlSafe(statement.into())).execute(connection).await.unwrap();
 }
 
+/// How many sessions the service has.
+async fn sessions(world: &World) -> i64 {
+    let count = "SELECT count(*) FROM pg_stat_activity \
+                 WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    sqlx::query_scalar(count).fetch_one(&mut world.connect().await).await.unwrap()
+}
+
 /// Every session of the service, other than those of the harness.
 async fn end_sessions(admin: &mut PgConnection) {
     execute(
@@ -47,8 +54,12 @@ async fn after_a_fail_over_one_refused_write_is_enough() {
     let world = World::new().await;
     let connections = [("DATABASE_MAX_CONNECTIONS", "8"), ("DATABASE_MIN_CONNECTIONS", "8")];
     let service = world.ready(&[&connections[..], &[("SEED_USERS", "100")]].concat()).await;
+    // Eight of the pool, and one of health: one that is made only now would be of the server of afterwards.
+    eventually("all sessions", async || sessions(&world).await >= 9).await;
     let mut admin = world.connect().await;
     let database = world.database();
+    // In use until a moment ago, so that it is a statement that meets the end of its session.
+    read_live_together(&service, 40).await;
     // Sessions of a server that is read-only; those made afterwards are of one that is not.
     execute(&mut admin, format!("ALTER DATABASE {database} SET default_transaction_read_only = on")).await;
     end_sessions(&mut admin).await;
@@ -211,6 +222,8 @@ async fn clients_who_hang_up_open_the_circuit_of_a_database_that_hangs() {
     .await;
     let given_up = service.metric(r#"breaker_calls_total{breaker="postgres",outcome="given_up"}"#).await;
     assert!(given_up >= 10, "{given_up}");
+    let gone = r#"http_request_method="GET",http_route="/api/users/{id}",http_response_status_code="499",error_type="client_gone""#;
+    assert!(service.metric(&format!("http_server_request_duration_seconds_count{{{gone}}}")).await > 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

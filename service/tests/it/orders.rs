@@ -1,4 +1,6 @@
-use super::harness::{World, free_port};
+use tokio::task::JoinSet;
+
+use super::harness::{World, eventually, free_port, get};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_orders_service_away_is_a_problem_and_not_a_hang() {
@@ -14,4 +16,37 @@ async fn the_orders_service_away_is_a_problem_and_not_a_hang() {
         assert_eq!(answer.header("content-type"), Some("application/problem+json"));
         assert_eq!(users.get("/api/users/99/orders").await.status, 404);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_orders_service_that_is_away_opens_its_own_circuit_alone() {
+    let world = World::new().await;
+    let url = format!("http://127.0.0.1:{}", free_port());
+    let users = world.ready(&[("ORDERS_URL", url.as_str()), ("SEED_USERS", "5")]).await;
+    eventually("open", async || {
+        let answer = users.get("/api/users/1/orders").await;
+        assert!([502, 503].contains(&answer.status.as_u16()), "{}", answer.status);
+        users.metric(r#"breaker_state{breaker="orders",state="open"}"#).await == 1
+    })
+    .await;
+    let refused = users.get("/api/users/1/orders").await;
+    assert_eq!((refused.status.as_u16(), refused.header("retry-after").is_some()), (503, true));
+    assert_eq!(users.metric(r#"breaker_state{breaker="postgres",state="closed"}"#).await, 1);
+    assert_eq!(users.get("/api/users/1").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_orders_service_that_hangs_leaves_room_for_users() {
+    let world = World::new().await;
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let patient = [("ORDERS_DEADLINE", "9s"), ("DATABASE_ACQUIRE_TIMEOUT", "9s"), ("BREAKER_DEADLINE", "9s")];
+    let settings = [("ORDERS_URL", url.as_str()), ("MAX_IN_FLIGHT", "200"), ("SEED_USERS", "5")];
+    let users = world.ready(&[&patient[..], &settings].concat()).await;
+    let port = users.port;
+    let _waiting: JoinSet<_> = (0..200).map(|_| get(port, "/api/users/1/orders")).collect();
+    // Without a bound of their own they would have all the room, and nobody would be turned away here.
+    let full = r#"breaker_full_total{breaker="orders"}"#;
+    eventually("as many as may wait", async || users.metric(full).await > 0).await;
+    eventually("a user", async || users.get("/api/users/1").await.status == 200).await;
 }

@@ -91,6 +91,10 @@ async fn a_sampled_request_is_one_trace_through_both_services() {
     let other = find("orders", "GET /api/users/{id}/orders");
     assert_eq!(other.parent(), call.id());
     assert_eq!(find("orders", "SELECT orders").parent(), other.id());
+
+    // The duration in the metrics leads to the trace.
+    let exemplar = format!(r#" # {{trace_id="{TRACE}",span_id="{}"}} "#, server.id());
+    assert!(users.metrics().await.contains(&exemplar), "{exemplar}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,11 +147,31 @@ async fn failures_are_marked_and_their_logs_carry_the_trace() {
     let of_ours = [fallback.id(), copy.id()];
     for each in spans.iter().filter(|each| !of_ours.contains(&each.id())) {
         assert_eq!(each.span.status.clone().unwrap().code(), StatusCode::Error, "{each:?}");
+        assert!(each.text("error.type").is_some(), "{each:?}");
     }
     eventually("a line", async || users.log().contains("request failed")).await;
     let log = users.log();
     let line = log.lines().find(|line| line.contains("request failed")).expect("a line");
     assert!(line.contains(&format!(r#""trace_id":"{TRACE}""#)), "{line}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_strangers_write_into_a_span_is_cut() {
+    let world = World::new().await;
+    for (limit, length) in [("", 1_024), ("100", 100)] {
+        let collector = Collector::start().await;
+        let settings = [
+            ("OTEL_ENDPOINT", collector.url.as_str()),
+            ("OTEL_BSP_SCHEDULE_DELAY", "100"),
+            ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", limit),
+        ];
+        let users = world.ready(&settings).await;
+        let (parent, agent) = (format!("00-{TRACE}-{CALLER}-01"), "x".repeat(20_000));
+        let headers = [("traceparent", parent.as_str()), ("user-agent", &agent)];
+        request(users.port, Method::GET, "/nothing", "", &headers).await.expect("an answer");
+        let spans = collector.trace(TRACE, 1).await;
+        assert_eq!(spans[0].text("user_agent.original").unwrap().len(), length);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,9 +3,10 @@ use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use axum::extract::MatchedPath;
+use opentelemetry::trace::{SpanContext, SpanId, TraceId};
 use prometheus_client::encoding::{EncodeLabel as _, EncodeLabelSet, LabelSetEncoder};
+use prometheus_client::metrics::exemplar::HistogramWithExemplars;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::telemetry::layer::CLIENT_GONE;
@@ -13,9 +14,25 @@ use crate::telemetry::layer::CLIENT_GONE;
 /// The bounds that semantic conventions give for `http.server.request.duration`.
 const SECONDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
-/// How long requests took. Clones share it.
+type Histogram = HistogramWithExemplars<Sampled>;
+
+/// How long requests took, with a trace for each bucket that has one. Clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct Requests(Family<RequestLabels, Histogram, fn() -> Histogram>);
+
+/// The exemplar of a bucket: where its last sampled request is to be seen.
+#[derive(Debug)]
+struct Sampled {
+    trace: TraceId,
+    span: SpanId,
+}
+
+impl EncodeLabelSet for Sampled {
+    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> fmt::Result {
+        ("trace_id", self.trace.to_string()).encode(encoder.encode_label())?;
+        ("span_id", self.span.to_string()).encode(encoder.encode_label())
+    }
+}
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct RequestLabels {
@@ -45,7 +62,7 @@ struct Route(Option<MatchedPath>);
 
 impl Default for Requests {
     fn default() -> Self {
-        Self(Family::new_with_constructor(|| Histogram::new(SECONDS)))
+        Self(Family::new_with_constructor(|| Histogram::new(SECONDS.into_iter())))
     }
 }
 
@@ -61,9 +78,11 @@ impl Requests {
         route: Option<&MatchedPath>,
         status: u16,
         duration: Duration,
+        sampled: Option<&SpanContext>,
     ) {
         let labels = RequestLabels { method, route: Route(route.cloned()), status };
-        self.0.get_or_create(&labels).observe(duration.as_secs_f64());
+        let sampled = sampled.map(|span| Sampled { trace: span.trace_id(), span: span.span_id() });
+        self.0.get_or_create(&labels).observe(duration.as_secs_f64(), sampled, None);
     }
 }
 
@@ -89,19 +108,40 @@ impl Hash for Route {
 
 #[cfg(test)]
 mod tests {
+    use opentelemetry::trace::{TraceFlags, TraceState};
     use prometheus_client::encoding::text::encode;
 
     use super::*;
+
+    fn scrape(registry: &Registry) -> String {
+        let mut text = String::new();
+        encode(&mut text, registry).expect("encodes");
+        text
+    }
+
+    #[test]
+    fn the_bucket_of_a_sampled_request_leads_to_its_trace_and_no_other_does() {
+        let (requests, mut registry) = (Requests::default(), Registry::default());
+        requests.register(&mut registry);
+        let (trace, span) = (TraceId::from(0xabc), SpanId::from(0xdef));
+        let ids = SpanContext::new(trace, span, TraceFlags::SAMPLED, false, TraceState::default());
+        requests.observe("GET", None, 200, Duration::from_millis(60), Some(&ids));
+        requests.observe("GET", None, 200, Duration::from_millis(600), None);
+        let text = scrape(&registry);
+        let exemplars: Vec<_> = text.lines().filter_map(|line| line.split_once(" # ")).collect();
+        let [(bucket, exemplar)] = exemplars[..] else { panic!("{text}") };
+        assert!(bucket.contains("le=\"0.075\"") && bucket.ends_with(" 1"), "{bucket}");
+        assert_eq!(exemplar, format!("{{trace_id=\"{trace}\",span_id=\"{span}\"}} 0.06"));
+    }
 
     #[test]
     fn what_went_wrong_has_an_error_type_and_what_went_well_has_none() {
         let (requests, mut registry) = (Requests::default(), Registry::default());
         requests.register(&mut registry);
         for status in [200, 404, 499, 503] {
-            requests.observe("GET", None, status, Duration::ZERO);
+            requests.observe("GET", None, status, Duration::ZERO, None);
         }
-        let mut text = String::new();
-        encode(&mut text, &registry).expect("encodes");
+        let text = scrape(&registry);
         let labels = |status: u16| {
             let line =
                 text.lines().find(|line| line.contains("_count{") && line.contains(&status.to_string()));
