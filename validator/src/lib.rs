@@ -22,6 +22,7 @@ pub mod judge;
 pub mod lint;
 pub mod load;
 pub mod local;
+mod management;
 pub mod middle;
 pub mod moment;
 pub mod operator;
