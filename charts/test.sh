@@ -280,7 +280,7 @@ backends() {
 
 scratch=$(mktemp -d)
 finished=no
-# The last line counts also when a command in between fails: an unfinished run is a failed one.
+
 # The operator and the rights of its runs.
 validator() {
   render validator --set 'watch={demo,shop}'
@@ -289,9 +289,29 @@ validator() {
   it 'the one right that reaches further is to read policies' '[all("ClusterRole")[].rules[]] == [{apiGroups: ["golive.dev"], resources: ["golivepolicies"], verbs: ["get"]}]'
   it 'the operator can neither read a Secret nor change a Service' '[all("Role")[] | select(.metadata.name == "golive-operator") | .rules[].resources[]] | unique | (index("secrets") or index("services")) | not'
   it 'the operator runs as nobody and writes nothing' 'pod.securityContext.runAsNonRoot and container.securityContext.readOnlyRootFilesystem and (container.securityContext.allowPrivilegeEscalation | not)'
+  it 'the webhook is there for those who ask for it' '[.[] | select(.metadata.name | startswith("golive-admission"))] == []'
   rejects 'a chart that watches nothing is refused' validator
 }
 
+# The webhook, its rights and its alerts.
+admission() {
+  local given=(--namespace golive --set 'watch={demo}' --set 'admission.enabled=true' --set 'admission.caBundle=authority')
+  local all=(--set 'admission.exempt={mesh/*}' --set monitoring.rules.enabled=true --set monitoring.podMonitor.enabled=true)
+  render validator "${given[@]}" "${all[@]}"
+  it 'each word of the label has its webhook, and they fail open' 'one("ValidatingWebhookConfiguration").webhooks | map([.namespaceSelector.matchLabels["golive.dev/require"], .clientConfig.service.path, .failurePolicy]) == [["go", "/go", "Ignore"], ["warn", "/warn", "Ignore"], ["audit", "/audit", "Ignore"]]'
+  it 'deployments are asked about when they come and when they change' 'all(one("ValidatingWebhookConfiguration").webhooks[]; .rules == [{apiGroups: ["apps"], apiVersions: ["v1"], resources: ["deployments"], operations: ["CREATE", "UPDATE"], scope: "Namespaced"}] and .sideEffects == "NoneOnDryRun")'
+  it 'the API server knows the authority and finds the Service' 'one("ValidatingWebhookConfiguration").webhooks[0].clientConfig | (.caBundle | @base64d) == "authority" and .service.name == "golive-admission" and .service.namespace == "golive"'
+  it 'the Service leads to the port of the webhook' 'named("Deployment"; "golive-admission").spec.template as $t | one("Service").spec | .selector as $s | ($t.metadata.labels | . + $s == .) and .ports[0].targetPort == "https" and any($t.spec.containers[0].ports[]; .name == "https" and .containerPort == 8443)'
+  it 'its flags are what was given' 'named("Deployment"; "golive-admission").spec.template.spec.containers[0].args == ["admission", "--certificate=/tls", "--policy=default", "--namespace=demo", "--exempt=mesh/*"]'
+  it 'it reads no Secret, lists no ConfigMap and changes nothing' '[.[] | select(.kind == "Role" or .kind == "ClusterRole") | select(.metadata.name | startswith("golive-admission")) | .rules[] | "\(.resources | join(",")) \(.verbs | join(","))"] | sort == ["configmaps get", "events create", "golivepolicies get", "goliveruns list,watch"]'
+  it 'a PodMonitor finds the pods of each, by a port that they have' 'all(("golive-operator", "golive-admission") as $name | {d: named("Deployment"; $name).spec.template, m: named("PodMonitor"; $name).spec}; (.m.selector.matchLabels as $s | .d.metadata.labels | . + $s == .) and (.m.podMetricsEndpoints[0].port as $p | any(.d.spec.containers[0].ports[]; .name == $p)))'
+  alert_units validator validator.yaml
+  render validator "${given[@]}" --set admission.certManager.enabled=true --set admission.certManager.issuerRef.name=ours
+  it 'cert-manager makes the Secret and brings the authority' 'one("Certificate").spec as $c | $c.dnsNames == ["golive-admission.golive.svc"] and $c.secretName == "golive-admission-tls" and (one("ValidatingWebhookConfiguration") | .metadata.annotations["cert-manager.io/inject-ca-from"] == "golive/golive-admission" and (.webhooks[0].clientConfig | has("caBundle") | not))'
+  rejects 'an unknown failure policy is refused' validator "${given[@]}" --set admission.failurePolicy=Open
+}
+
+# The last line counts also when a command in between fails: an unfinished run is a failed one.
 finish() {
   rm -rf "$scratch"
   if [[ $finished == no ]]; then fail 'the tests run to their end' 'see the error above'; fi
@@ -323,5 +343,7 @@ alerts
 autoscaling_and_policy
 backends
 validator
+admission
+alert_pages
 
 finished=yes

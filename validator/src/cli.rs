@@ -1,5 +1,6 @@
 //! The command line.
 
+mod admission;
 mod header;
 mod local;
 mod operator;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use admission::AdmissionArgs;
 pub use header::HeaderArg;
 pub use local::{LocalArgs, LocalGuardianArgs};
 pub use operator::OperatorArgs;
@@ -161,6 +163,11 @@ pub enum Command {
         after_help = "Example:\n  validator operator --namespace demo --namespace shop\n\ncharts/validator installs it."
     )]
     Operator(OperatorArgs),
+    /// Answer a cluster's API server whether an image may come in, until it is told to end
+    #[command(
+        after_help = "Example:\n  validator admission --namespace demo --certificate /tls\n\ncharts/validator installs it; docs/admission.md."
+    )]
+    Admission(AdmissionArgs),
     /// Print the CustomResourceDefinitions of the operator
     #[command(after_help = "Example:\n  validator crds | kubectl apply --server-side -f -")]
     Crds,
