@@ -311,6 +311,31 @@ admission() {
   rejects 'an unknown failure policy is refused' validator "${given[@]}" --set admission.failurePolicy=Open
 }
 
+# Any service, by the conventions.
+observability() {
+  render observability
+  it 'one collector, whose Service leads to its ports' 'deployment as $d | service.spec as $s | $d.spec.replicas == 1 and ($d.spec.template.metadata.labels | . + $s.selector == .) and all($s.ports[]; .targetPort as $t | any($d.spec.template.spec.containers[0].ports[]; .name == $t)) and [$s.ports[].port] == [4317, 4318]'
+  it 'it runs as nobody and writes nothing' 'pod.securityContext.runAsNonRoot and container.securityContext.readOnlyRootFilesystem'
+  it 'the dashboard is JSON, and has each pillar' 'named("ConfigMap"; "golive-pillars-dashboard").data["pillars.json"] | fromjson | [.panels[].title] | tostring as $all | all("Health", "Shutdown", "Breaker", "Tracing"; . as $pillar | $all | contains($pillar))'
+  it 'nothing of the templates is left in the rules' 'one("PrometheusRule") | tojson | test("BUDGET\\b|RUNBOOKS") | not'
+  it 'every alert says how grave it is, what it means and where to read on' 'all(one("PrometheusRule").spec.groups[].rules[] | select(.alert); (.labels.severity | IN("critical", "warning", "info")) and (.annotations | has("summary", "description", "runbook_url")))'
+  alert_units observability observability.yaml
+  collector_config
+  render observability --set collector.maxTraces=1000000 --set slo.availability=99
+  it 'the promise is the limit of the alerts' 'one("PrometheusRule").spec.groups[0].rules[] | select(.alert == "ErrorBudgetBurnsFast").expr | contains("14.4 * 0.010000")'
+  it 'a large number of traces stays a number' 'named("ConfigMap"; "otel-collector").data["config.yaml"] | contains("num_traces: 1000000")'
+  rejects 'observability: an unknown value is refused' observability --set collector.typo=1
+  rejects 'observability: an endpoint with a scheme is refused' observability --set collector.endpoint=http://jaeger:4317
+}
+
+# The configuration as the collector would read it: what it names is there, and nothing is kept by chance that must be kept.
+collector_config() {
+  rendered=$(jq -r 'map(select(.kind == "ConfigMap" and .metadata.name == "otel-collector"))[0].data["config.yaml"]' <<<"$rendered" | as_json)
+  it 'every part of the pipeline is defined' '.[0] as $c | $c.service.pipelines.traces | all(.receivers[]; . as $p | $c.receivers | has($p)) and all(.processors[]; . as $p | $c.processors | has($p)) and all(.exporters[]; . as $p | $c.exporters | has($p))'
+  it 'memory is looked after first, and traces are whole before they are decided' '.[0].service.pipelines.traces.processors == ["memory_limiter", "tail_sampling", "batch"]'
+  it 'errors and slow requests are kept, and a share of the others' '.[0].processors.tail_sampling.policies == [{name: "errors", type: "status_code", status_code: {status_codes: ["ERROR"]}}, {name: "slow", type: "latency", latency: {threshold_ms: 500}}, {name: "others", type: "probabilistic", probabilistic: {sampling_percentage: 5}}]'
+}
+
 # The last line counts also when a command in between fails: an unfinished run is a failed one.
 finish() {
   rm -rf "$scratch"
@@ -329,7 +354,8 @@ lints service -f "$charts/service/values-demo.yaml"
 lints service -f "$charts/service/values-bare.yaml"
 lints backends
 lints validator --set 'watch={demo}'
-for chart in service backends; do
+lints observability
+for chart in service backends observability; do
   described "$chart"
   documented "$chart"
 done
@@ -344,6 +370,7 @@ autoscaling_and_policy
 backends
 validator
 admission
+observability
 alert_pages
 
 finished=yes

@@ -27,7 +27,7 @@ alert_units() { # CHART TEST-FILE
   alert_names >>"$scratch/alerts"
 }
 
-alert_names() { jq -r '.groups[].rules[].alert' "$scratch/rules.yaml" | sort; }
+alert_names() { jq -r '.groups[].rules[].alert // empty' "$scratch/rules.yaml" | sort; }
 
 # Called after the alerts of every chart.
 alert_pages() {
