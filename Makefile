@@ -57,7 +57,7 @@ kind-kill: ## The validator killed with -9 at random moments, TIMES (default 3, 
 kind-bystander: ## Another client of the same Postgres looks on through a whole gate (about 8 min)
 	cluster/bystander.sh
 
-kind-operator: ## The operator of charts/validator on the good and the bare build, killed and deleted in mid-run (about 50 min)
+kind-operator: ## Operator and webhook of charts/validator on the good and the bare build, killed and deleted in mid-run (about 50 min)
 	cluster/kind-operator.sh
 
 kind-pipelines: ## The plain Job and the Helm hook of docs/pipelines (about 15 min)

@@ -280,7 +280,7 @@ backends() {
 
 scratch=$(mktemp -d)
 finished=no
-# The last line counts also when a command in between fails: an unfinished run is a failed one.
+
 # The operator and the rights of its runs.
 validator() {
   render validator --set 'watch={demo,shop}'
@@ -289,9 +289,54 @@ validator() {
   it 'the one right that reaches further is to read policies' '[all("ClusterRole")[].rules[]] == [{apiGroups: ["golive.dev"], resources: ["golivepolicies"], verbs: ["get"]}]'
   it 'the operator can neither read a Secret nor change a Service' '[all("Role")[] | select(.metadata.name == "golive-operator") | .rules[].resources[]] | unique | (index("secrets") or index("services")) | not'
   it 'the operator runs as nobody and writes nothing' 'pod.securityContext.runAsNonRoot and container.securityContext.readOnlyRootFilesystem and (container.securityContext.allowPrivilegeEscalation | not)'
+  it 'the webhook is there for those who ask for it' '[.[] | select(.metadata.name | startswith("golive-admission"))] == []'
   rejects 'a chart that watches nothing is refused' validator
 }
 
+# The webhook, its rights and its alerts.
+admission() {
+  local given=(--namespace golive --set 'watch={demo}' --set 'admission.enabled=true' --set 'admission.caBundle=authority')
+  local all=(--set 'admission.exempt={mesh/*}' --set monitoring.rules.enabled=true --set monitoring.podMonitor.enabled=true)
+  render validator "${given[@]}" "${all[@]}"
+  it 'each word of the label has its webhook, and they fail open' 'one("ValidatingWebhookConfiguration").webhooks | map([.namespaceSelector.matchLabels["golive.dev/require"], .clientConfig.service.path, .failurePolicy]) == [["go", "/go", "Ignore"], ["warn", "/warn", "Ignore"], ["audit", "/audit", "Ignore"]]'
+  it 'deployments are asked about when they come and when they change' 'all(one("ValidatingWebhookConfiguration").webhooks[]; .rules == [{apiGroups: ["apps"], apiVersions: ["v1"], resources: ["deployments"], operations: ["CREATE", "UPDATE"], scope: "Namespaced"}] and .sideEffects == "NoneOnDryRun")'
+  it 'the API server knows the authority and finds the Service' 'one("ValidatingWebhookConfiguration").webhooks[0].clientConfig | (.caBundle | @base64d) == "authority" and .service.name == "golive-admission" and .service.namespace == "golive"'
+  it 'the Service leads to the port of the webhook' 'named("Deployment"; "golive-admission").spec.template as $t | one("Service").spec | .selector as $s | ($t.metadata.labels | . + $s == .) and .ports[0].targetPort == "https" and any($t.spec.containers[0].ports[]; .name == "https" and .containerPort == 8443)'
+  it 'its flags are what was given' 'named("Deployment"; "golive-admission").spec.template.spec.containers[0].args == ["admission", "--certificate=/tls", "--policy=default", "--namespace=demo", "--exempt=mesh/*"]'
+  it 'it reads no Secret, lists no ConfigMap and changes nothing' '[.[] | select(.kind == "Role" or .kind == "ClusterRole") | select(.metadata.name | startswith("golive-admission")) | .rules[] | "\(.resources | join(",")) \(.verbs | join(","))"] | sort == ["configmaps get", "events create", "golivepolicies get", "goliveruns list,watch"]'
+  it 'a PodMonitor finds the pods of each, by a port that they have' 'all(("golive-operator", "golive-admission") as $name | {d: named("Deployment"; $name).spec.template, m: named("PodMonitor"; $name).spec}; (.m.selector.matchLabels as $s | .d.metadata.labels | . + $s == .) and (.m.podMetricsEndpoints[0].port as $p | any(.d.spec.containers[0].ports[]; .name == $p)))'
+  alert_units validator validator.yaml
+  render validator "${given[@]}" --set admission.certManager.enabled=true --set admission.certManager.issuerRef.name=ours
+  it 'cert-manager makes the Secret and brings the authority' 'one("Certificate").spec as $c | $c.dnsNames == ["golive-admission.golive.svc"] and $c.secretName == "golive-admission-tls" and (one("ValidatingWebhookConfiguration") | .metadata.annotations["cert-manager.io/inject-ca-from"] == "golive/golive-admission" and (.webhooks[0].clientConfig | has("caBundle") | not))'
+  rejects 'an unknown failure policy is refused' validator "${given[@]}" --set admission.failurePolicy=Open
+}
+
+# Any service, by the conventions.
+observability() {
+  render observability
+  it 'one collector, whose Service leads to its ports' 'deployment as $d | service.spec as $s | $d.spec.replicas == 1 and ($d.spec.template.metadata.labels | . + $s.selector == .) and all($s.ports[]; .targetPort as $t | any($d.spec.template.spec.containers[0].ports[]; .name == $t)) and [$s.ports[].port] == [4317, 4318]'
+  it 'it runs as nobody and writes nothing' 'pod.securityContext.runAsNonRoot and container.securityContext.readOnlyRootFilesystem'
+  it 'the dashboard is JSON, and has each pillar' 'named("ConfigMap"; "golive-pillars-dashboard").data["pillars.json"] | fromjson | [.panels[].title] | tostring as $all | all("Health", "Shutdown", "Breaker", "Tracing"; . as $pillar | $all | contains($pillar))'
+  it 'nothing of the templates is left in the rules' 'one("PrometheusRule") | tojson | test("BUDGET\\b|RUNBOOKS") | not'
+  it 'every alert says how grave it is, what it means and where to read on' 'all(one("PrometheusRule").spec.groups[].rules[] | select(.alert); (.labels.severity | IN("critical", "warning", "info")) and (.annotations | has("summary", "description", "runbook_url")))'
+  alert_units observability observability.yaml
+  collector_config
+  render observability --set collector.maxTraces=1000000 --set slo.availability=99
+  it 'the promise is the limit of the alerts' 'one("PrometheusRule").spec.groups[0].rules[] | select(.alert == "ErrorBudgetBurnsFast").expr | contains("14.4 * 0.010000")'
+  it 'a large number of traces stays a number' 'named("ConfigMap"; "otel-collector").data["config.yaml"] | contains("num_traces: 1000000")'
+  rejects 'observability: an unknown value is refused' observability --set collector.typo=1
+  rejects 'observability: an endpoint with a scheme is refused' observability --set collector.endpoint=http://jaeger:4317
+}
+
+# The configuration as the collector would read it: what it names is there, and nothing is kept by chance that must be kept.
+collector_config() {
+  rendered=$(jq -r 'map(select(.kind == "ConfigMap" and .metadata.name == "otel-collector"))[0].data["config.yaml"]' <<<"$rendered" | as_json)
+  it 'every part of the pipeline is defined' '.[0] as $c | $c.service.pipelines.traces | all(.receivers[]; . as $p | $c.receivers | has($p)) and all(.processors[]; . as $p | $c.processors | has($p)) and all(.exporters[]; . as $p | $c.exporters | has($p))'
+  it 'memory is looked after first, and traces are whole before they are decided' '.[0].service.pipelines.traces.processors == ["memory_limiter", "tail_sampling", "batch"]'
+  it 'errors and slow requests are kept, and a share of the others' '.[0].processors.tail_sampling.policies == [{name: "errors", type: "status_code", status_code: {status_codes: ["ERROR"]}}, {name: "slow", type: "latency", latency: {threshold_ms: 500}}, {name: "others", type: "probabilistic", probabilistic: {sampling_percentage: 5}}]'
+}
+
+# The last line counts also when a command in between fails: an unfinished run is a failed one.
 finish() {
   rm -rf "$scratch"
   if [[ $finished == no ]]; then fail 'the tests run to their end' 'see the error above'; fi
@@ -309,7 +354,8 @@ lints service -f "$charts/service/values-demo.yaml"
 lints service -f "$charts/service/values-bare.yaml"
 lints backends
 lints validator --set 'watch={demo}'
-for chart in service backends; do
+lints observability
+for chart in service backends observability; do
   described "$chart"
   documented "$chart"
 done
@@ -323,5 +369,8 @@ alerts
 autoscaling_and_policy
 backends
 validator
+admission
+observability
+alert_pages
 
 finished=yes

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The operator in the kind cluster: the good and the bare build get their verdicts, the same image no second run, an operator that is
-# killed finds its run again, and a check that is deleted in mid-run leaves the template as it was.
+# killed finds its run again, and a check that is deleted in mid-run leaves the template as it was. Then the webhook: what has no GO stays out.
 # shellcheck source=cluster/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=cluster/gate.sh
@@ -57,6 +57,91 @@ deleted_check() {
   await 600 clean
 }
 
+# An authority, and a certificate of it for the webhook.
+certificate() {
+  tls=$out/admission
+  rm -rf "$tls" && mkdir -p "$tls"
+  local key=(-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes)
+  printf 'subjectAltName=DNS:golive-admission.golive.svc\nbasicConstraints=CA:FALSE\n' >"$tls/names"
+  openssl req -x509 "${key[@]}" -keyout "$tls/ca.key" -out "$tls/ca.pem" -days 2 -subj /CN=golive-admission
+  openssl req "${key[@]}" -keyout "$tls/tls.key" -out "$tls/tls.csr" -subj /CN=golive-admission
+  openssl x509 -req -in "$tls/tls.csr" -CA "$tls/ca.pem" -CAkey "$tls/ca.key" -CAcreateserial -days 2 -extfile "$tls/names" -out "$tls/tls.crt"
+}
+
+install_admission() {
+  certificate
+  kubectl_ -n golive create secret tls golive-admission-tls --cert="$tls/tls.crt" --key="$tls/tls.key" --dry-run=client -o yaml | kubectl_ apply -f -
+  helm_ upgrade golive "$repo_dir/charts/validator" -n golive --reuse-values --set admission.enabled=true --set-file admission.caBundle="$tls/ca.pem" --wait --timeout 3m
+  kubectl_ delete namespace closed --ignore-not-found --timeout=50s
+  kubectl_ create namespace closed
+  kubectl_ label namespace closed golive.dev/require=go
+  # The API server takes a moment to heed a new webhook.
+  await 60 denied unknown 'users@sha256:0000000000000000000000000000000000000000000000000000000000000000' 'none of'
+}
+
+# Without pods: who comes in is asked, and not whether it runs.
+bring() { # NAME IMAGE [ARGUMENTS OF KUBECTL...]
+  local name=$1 image=$2
+  shift 2
+  kubectl_ -n closed create deployment "$name" --image="$image" --replicas=0 "$@"
+}
+
+# denied NAME IMAGE WORDS: it stays out, and whoever brought it is told these.
+denied() {
+  local told
+  if told=$(bring "$1" "$2" 2>&1); then
+    kubectl_ -n closed delete deployment "$1"
+    return 1
+  fi
+  printf '%s\n' "$told"
+  [[ $told == *"denied the request"* && $told == *"$3"* ]]
+}
+
+digest() { # CHECK
+  local named
+  named=$(check "$1" '{.status.digest}')
+  [[ $named == *@sha256:* ]] && printf 'sha256:%s' "${named##*@sha256:}"
+}
+
+good_admitted() {
+  bring users "users@$(digest users)"
+  # By a tag the same is denied, and so is what no run knows.
+  denied tagged golive/users:0.1.0 'a tag'
+  denied unknown "users@sha256:$(printf '0%.0s' {1..64})" 'this would prove it'
+}
+
+# A run of 40 days ago about another digest, as the operator would have kept it.
+expired_denied() {
+  local name report old
+  name=$(check users '{.status.run}')
+  old=sha256:$(printf 'a%.0s' {1..64})
+  report=$(kubectl_ -n "$namespace" get configmap "$name-report" -o json | jq -r '.binaryData["report.json.gz"]' | base64 -d | gunzip |
+    jq -c --arg old "$old" --arg ended "$(date -u -d '40 days ago' +%FT%TZ)" '.identity.digest = "users@" + $old | .identity.ended = $ended' | gzip | base64 -w0)
+  kubectl_ -n "$namespace" apply -f - <<<"{apiVersion: v1, kind: ConfigMap, metadata: {name: of-old-report}, binaryData: {report.json.gz: $report}}"
+  kubectl_ -n "$namespace" apply -f - <<<"{apiVersion: golive.dev/v1alpha1, kind: GoLiveRun, metadata: {name: of-old, labels: {golive.dev/check: of-old}}, spec: {check: of-old, templateHash: x}}"
+  kubectl_ -n "$namespace" patch goliverun of-old --subresource=status --type=merge -p '{"status":{"phase":"Ended","verdict":"GO","report":"of-old-report"}}'
+  await 30 denied aged "users@$old" 'was good until'
+  kubectl_ -n "$namespace" delete goliverun/of-old configmap/of-old-report
+}
+
+glass_broken() {
+  kubectl_ -n closed create deployment glass --image="users@sha256:$(printf '0%.0s' {1..64})" --replicas=0 --dry-run=client -o json |
+    jq '.metadata.annotations["golive.dev/break-glass"] = "INC-7"' | kubectl_ apply -f -
+  kubectl_ -n closed get events --field-selector reason=BreakGlass -o json |
+    jq -e '[.items[] | select(.involvedObject.name == "glass" and (.message | test("broke the glass: INC-7")))] | length == 1'
+}
+
+# Fail-open: nobody answers, and everything comes in.
+away_admitted() {
+  kubectl_ -n golive scale deployment golive-admission --replicas=0
+  kubectl_ -n golive wait --for=delete pod -l app.kubernetes.io/name=golive-admission --timeout=50s
+  await 30 bring away golive/users:0.1.0
+  kubectl_ -n golive scale deployment golive-admission --replicas=2
+  kubectl_ -n golive rollout status deployment golive-admission --timeout=50s
+}
+
+bare_denied() { await 30 denied bare "users@$(digest users-bare)" 'NO-GO by run'; }
+
 main() {
   trap stop_jobs EXIT
   trap 'exit 130' INT TERM
@@ -70,12 +155,19 @@ main() {
   step "the good build is GO" "cluster/kubectl -n $namespace get glc,glr,jobs" verdict users "$repo_dir/golive.yaml" GO
   step "it is not run again" "cluster/kubectl -n $namespace get glr" no_second_run users
   step "an operator killed in mid-run" "cluster/kubectl -n $namespace get glc,glr,jobs" killed_operator
+  step "install the webhook" "cluster/kubectl -n golive logs deploy/golive-admission" install_admission
+  step "the good build comes into a closed namespace" "cluster/kubectl -n golive logs deploy/golive-admission" good_admitted
+  step "a GO that has ended lets nobody in" "cluster/kubectl -n golive logs deploy/golive-admission" expired_denied
+  step "a broken glass is recorded" "cluster/kubectl -n closed get events" glass_broken
+  step "without the webhook everything comes in" "cluster/kubectl -n golive get pods" away_admitted
   step "a check deleted in mid-run" "cluster/kubectl -n $namespace get all -l golive.dev/run" deleted_check
   step "uninstall users" "cluster/helm -n $namespace list" uninstall users
   step "install the bare build" "cluster/kubectl -n $namespace describe pods" install_bare
   step "the bare build is NO-GO" "cluster/kubectl -n $namespace get glc,glr,jobs" verdict users-bare "$cluster_dir/bare.golive.yaml" NO-GO
   step "NO-GO is not repeated" "cluster/kubectl -n $namespace get glr" no_second_run users-bare
+  step "the bare build stays out of a closed namespace" "cluster/kubectl -n golive logs deploy/golive-admission" bare_denied
   kubectl_ -n "$namespace" delete golivecheck users-bare --wait
+  kubectl_ delete namespace closed --wait=false
   step "uninstall users-bare" "cluster/helm -n $namespace list" uninstall users-bare
   helm_ uninstall golive -n golive --wait --timeout 2m
   say "the operator: all as it should be"

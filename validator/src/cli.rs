@@ -1,5 +1,6 @@
 //! The command line.
 
+mod admission;
 mod agent;
 mod cleanup;
 mod examples;
@@ -21,6 +22,7 @@ mod verify;
 
 use clap::{Parser, Subcommand};
 
+pub use admission::AdmissionArgs;
 pub use agent::{GuardianArgs, MiddleArgs};
 pub use cleanup::CleanupArgs;
 pub use gate::GateArgs;
@@ -117,6 +119,11 @@ pub enum Command {
         after_help = "Example:\n  validator operator --namespace demo --namespace shop\n\ncharts/validator installs it."
     )]
     Operator(OperatorArgs),
+    /// Answer a cluster's API server whether an image may come in, until it is told to end
+    #[command(
+        after_help = "Example:\n  validator admission --namespace demo --certificate /tls\n\ncharts/validator installs it; docs/admission.md."
+    )]
+    Admission(AdmissionArgs),
     /// Print the CustomResourceDefinitions of the operator
     #[command(after_help = "Example:\n  validator crds | kubectl apply --server-side -f -")]
     Crds,

@@ -1,5 +1,6 @@
 //! One module per command; each returns how the process ends.
 
+mod admission;
 mod agent;
 mod checks;
 mod cleanup;
@@ -52,6 +53,7 @@ pub async fn run(cli: Cli) -> Exit {
         Command::Man => completions::man(),
         Command::Schema(args) => schema::schema(&args),
         Command::Operator(args) => Box::pin(operator::operator(args)).await,
+        Command::Admission(args) => Box::pin(admission::admission(args)).await,
         Command::Crds => operator::crds(),
         Command::Rbac => rbac::rbac(),
         Command::Agent => agent::agent().await,

@@ -3,6 +3,7 @@
 //! Data flows one way: argv or file -> [`plan`] -> [`cluster`] and [`load`] -> [`evidence`] ->
 //! [`judge`] -> [`report`]. What judges ([`check`], [`checks`], [`judge`], [`timeline`], [`report`])
 //! knows no cluster, no runtime and no clock; a test holds that.
+pub mod admission;
 pub mod attestation;
 pub mod check;
 pub mod checks;
@@ -22,6 +23,7 @@ pub mod judge;
 pub mod lint;
 pub mod load;
 pub mod local;
+mod management;
 pub mod middle;
 pub mod moment;
 pub mod operator;

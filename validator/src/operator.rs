@@ -7,9 +7,12 @@ mod conditions;
 mod crds;
 mod decide;
 mod ended;
+mod event;
 mod job;
-mod kinds;
+pub(crate) mod kinds;
+mod metrics;
 mod objects;
+pub(crate) mod policies;
 mod reconcile;
 mod run;
 mod status;
@@ -20,6 +23,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::select_all;
+use golive_pillars::metrics::prometheus_client::registry::Registry;
+use golive_pillars::shutdown::Phase;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use kube::core::DynamicObject;
@@ -30,9 +35,11 @@ use kube::{Api, Client};
 
 pub use crds::crds;
 
+use self::metrics::{Checks, Listed, Reconciles, Watched};
 use self::reconcile::{Context, reconcile};
 use self::trouble::Trouble;
 use crate::failure::Failure;
+use crate::management;
 
 /// How soon a reconcile that failed is tried again.
 const AGAIN: Duration = Duration::from_secs(15);
@@ -46,29 +53,55 @@ pub struct Settings {
     pub image: String,
     /// Service account of the Jobs, with the Role of `validator rbac`.
     pub account: String,
+    /// Port for `/health`, `/ready` and `/metrics`.
+    pub management_port: u16,
 }
 
 /// Watches until the process ends. Every namespace is watched by itself, so that no right reaches further than one.
 ///
 /// # Errors
-/// Exit 2 without a cluster to connect to.
+/// Exit 2 without a cluster to connect to, or where the port is taken.
 pub async fn operate(settings: Settings) -> Result<(), Failure> {
     let client = Client::try_default().await.map_err(|e| {
         Failure::usage(format!("no cluster to connect to: {e}")).hint("it runs in a pod: charts/validator")
     })?;
-    let each = settings.namespaces.iter().map(|namespace| {
+    let shutdown = management::clock()?;
+    let (reconciles, mut checks, mut all) = (Reconciles::default(), Vec::new(), Vec::new());
+    for namespace in &settings.namespaces {
+        let clock = shutdown.clone();
+        let controller = watching(client.clone(), namespace)
+            .graceful_shutdown_on(async move { clock.reached(Phase::Lameduck).await });
+        checks.push(Checks { namespace: namespace.clone(), store: controller.store() });
         let context = Arc::new(Context::new(client.clone(), namespace, &settings));
-        watching(client.clone(), namespace)
-            .run(reconcile, again, context)
-            .map(|done| match done {
-                Ok((check, _)) => tracing::debug!(check = %check.name, "reconciled"),
-                Err(error) => tracing::warn!(%error, "a reconcile failed"),
-            })
-            .boxed()
-    });
-    let mut all = select_all(each);
+        let counts = reconciles.clone();
+        all.push(controller.run(reconcile, again, context).map(move |done| told(done, &counts)).boxed());
+    }
+    let listed = Listed(checks.iter().map(|checks| checks.store.clone()).collect());
+    let mut registry = Registry::default();
+    reconciles.register(&mut registry);
+    registry.register_collector(Box::new(Watched(checks)));
+    management::open(settings.management_port, &shutdown, ("checks", listed), registry)?;
+    tracing::info!(namespaces = ?settings.namespaces, "watching");
+    let mut all = select_all(all);
     while all.next().await.is_some() {}
     Ok(())
+}
+
+type Done = Result<(ObjectRef<DynamicObject>, Action), controller::Error<Trouble, watcher::Error>>;
+
+fn told(done: Done, reconciles: &Reconciles) {
+    match done {
+        Ok((check, _)) => {
+            reconciles.done();
+            tracing::debug!(check = %check.name, "reconciled");
+        }
+        Err(error) => {
+            if let controller::Error::ReconcilerFailed(trouble, _) = &error {
+                reconciles.failed(trouble);
+            }
+            tracing::warn!(%error, "a reconcile failed");
+        }
+    }
 }
 
 fn watching(client: Client, namespace: &str) -> Controller<DynamicObject> {
@@ -91,7 +124,6 @@ fn watching(client: Client, namespace: &str) -> Controller<DynamicObject> {
             let of = job.metadata.labels.unwrap_or_default().remove(kinds::RUN_OF);
             named(&of_job, |check| check.metadata.name == of)
         })
-        .shutdown_on_signal()
 }
 
 /// Checks that are concerned.

@@ -1,15 +1,18 @@
 //! Whether an image may go live, asked of reports of runs that were: pure, so that the command line and whoever guards a
 //! cluster get the same answer.
 
-use std::fmt;
+mod proof;
 
-use jiff::Timestamp;
+use std::fmt;
 
 use crate::check::{Check, Outcome, Severity};
 use crate::checks;
 use crate::config::{Day, GoLivePolicy};
 use crate::exit::Exit;
-use crate::report::{CheckLine, Report, Verdict};
+use crate::report::Verdict;
+
+use self::proof::Line;
+pub use self::proof::Proof;
 
 /// An image by its digest: the one name that nobody can move.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,61 +72,59 @@ impl std::str::FromStr for Image {
     }
 }
 
-/// What these reports say of an image at a moment (Unix milliseconds), by the policy as it is now: the last of them about
+/// What these runs say of an image at a moment (Unix milliseconds), by the policy as it is now: the last of them about
 /// this digest counts, so that a later NO-GO takes a GO back.
 ///
 /// Severities and waivers are those of the policy; what was waived in the run and is no longer fails again. Limits are those of
 /// the run, since a report holds no measures to judge anew.
-pub fn verify(reports: &[Report], image: &Image, policy: &GoLivePolicy, now: i64) -> Standing {
-    let mine = reports.iter().filter(|report| is_about(report, image));
-    let dated = mine.filter_map(|report| Some((report.identity.ended.parse::<Timestamp>().ok()?, report)));
-    let Some((ended, report)) = dated.max_by_key(|(ended, _)| *ended) else {
-        return Standing::Unknown(match reports.len() {
+pub fn verify<'a>(
+    proofs: impl IntoIterator<Item = &'a Proof>,
+    image: &Image,
+    policy: &GoLivePolicy,
+    now: i64,
+) -> Standing {
+    let mut several = 0_usize;
+    let mine = proofs.into_iter().inspect(|_| several += 1).filter(|proof| proof.is_about(image));
+    let dated = mine.filter_map(|proof| Some((proof.ended?, proof)));
+    let Some((ended, proof)) = dated.max_by_key(|(ended, _)| *ended) else {
+        return Standing::Unknown(match several {
             0 => "no report was given".to_owned(),
             several => format!("none of {several} reports is about {}", image.digest),
         });
     };
-    let named = &report.identity.policy;
-    if *named != policy.metadata.name {
-        let asked = &policy.metadata.name;
+    if proof.policy != policy.metadata.name {
+        let (named, asked) = (&proof.policy, &policy.metadata.name);
         return Standing::Unknown(format!(
             "run {} was judged by the policy `{named}`, not by `{asked}`",
-            report.run
+            proof.run
         ));
     }
-    let today = Day::of(now);
-    standing(report, policy, (Day::of(ended.as_millisecond()), today))
+    standing(proof, policy, (Day::of(ended.as_millisecond()), Day::of(now)))
 }
 
-fn standing(report: &Report, policy: &GoLivePolicy, (ended, today): (Day, Day)) -> Standing {
-    let run = report.run.clone();
-    let covered = |line: &CheckLine| is_waived(report, policy, line, today);
-    let fails = |line: &&CheckLine| {
-        let failed = matches!(line.finding.outcome, Outcome::Fail | Outcome::Waived);
+fn standing(proof: &Proof, policy: &GoLivePolicy, (ended, today): (Day, Day)) -> Standing {
+    let run = proof.run.clone();
+    let covered = |line: &Line| is_waived(proof, policy, line, today);
+    let fails = |line: &&Line| {
+        let failed = matches!(line.outcome, Outcome::Fail | Outcome::Waived);
         failed && weight(policy, line).gates() && !covered(line)
     };
-    let failures: Vec<String> = report
-        .checks
+    let failures: Vec<String> = proof
+        .open
         .iter()
         .filter(fails)
-        .map(|line| format!("{} {}: {}", line.id, line.slug, line.finding.summary))
+        .map(|line| format!("{} {}: {}", line.id, line.slug, line.summary))
         .collect();
-    let open = report.checks.iter().find(|line| {
-        line.finding.outcome == Outcome::Inconclusive
-            && weight(policy, line) == Severity::Blocker
-            && !covered(line)
+    let open = proof.open.iter().find(|line| {
+        line.outcome == Outcome::Inconclusive && weight(policy, line) == Severity::Blocker && !covered(line)
     });
     let until = ended.after(policy.spec.verdict.valid_for_days);
     match open {
         _ if !failures.is_empty() => Standing::Refused { run, failures },
-        Some(line) => {
-            Standing::Unknown(format!("run {run} is inconclusive: {} {}", line.id, line.finding.summary))
-        }
+        Some(line) => Standing::Unknown(format!("run {run} is inconclusive: {} {}", line.id, line.summary)),
         // A report whose lines do not bear its verdict was not made by a validator.
-        None if report.checks.is_empty()
-            || matches!(report.verdict, Verdict::Inconclusive | Verdict::GoInPart) =>
-        {
-            Standing::Unknown(format!("run {run} is no run of the whole: {}", report.verdict))
+        None if proof.is_empty || matches!(proof.verdict, Verdict::Inconclusive | Verdict::GoInPart) => {
+            Standing::Unknown(format!("run {run} is no run of the whole: {}", proof.verdict))
         }
         None if ended > today.after(1) => {
             Standing::Unknown(format!("run {run} ended on {ended}, which is still to come"))
@@ -133,13 +134,7 @@ fn standing(report: &Report, policy: &GoLivePolicy, (ended, today): (Day, Day)) 
     }
 }
 
-/// By the digest alone: a mirror has another name for the same bits.
-fn is_about(report: &Report, image: &Image) -> bool {
-    let named = report.identity.digest.as_deref().and_then(|name| name.rsplit_once('@'));
-    named.is_some_and(|(_, digest)| digest == image.digest)
-}
-
-fn weight(policy: &GoLivePolicy, line: &CheckLine) -> Severity {
+fn weight(policy: &GoLivePolicy, line: &Line) -> Severity {
     match checks::find(&line.id) {
         Some(check) if check.can_be_waived() => policy.spec.weight(check.id, check.severity),
         Some(check) => check.severity,
@@ -148,11 +143,11 @@ fn weight(policy: &GoLivePolicy, line: &CheckLine) -> Severity {
     }
 }
 
-fn is_waived(report: &Report, policy: &GoLivePolicy, line: &CheckLine, today: Day) -> bool {
+fn is_waived(proof: &Proof, policy: &GoLivePolicy, line: &Line, today: Day) -> bool {
     let may = checks::find(&line.id).is_some_and(Check::can_be_waived);
     let holds = |waiver: &&crate::config::Waiver| {
         waiver.check.as_str() == line.id
-            && waiver.scope.covers(&report.namespace, &report.deployment)
+            && waiver.scope.covers(&proof.namespace, &proof.deployment)
             && waiver.until >= today
     };
     may && policy.spec.waivers.iter().any(|waiver| holds(&waiver))

@@ -14,4 +14,7 @@ pub struct OperatorArgs {
     /// Service account of the runs, in their namespace
     #[arg(long, default_value = "golive-validator")]
     pub account: String,
+    /// Port for /health, /ready and /metrics
+    #[arg(long, default_value_t = 8081)]
+    pub management_port: u16,
 }

@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::moment::now;
 use crate::policy;
 use crate::report::{Format, Report};
-use crate::verify;
+use crate::verify::{self, Proof};
 
 /// Says whether there is a GO for an image.
 ///
@@ -31,7 +31,8 @@ pub(super) fn verify(args: &VerifyArgs) -> Result<Exit, Failure> {
             reports.push(attested(path, &key)?);
         }
     }
-    let standing = verify::verify(&reports, &args.image, &policy, now());
+    let proofs: Vec<Proof> = reports.iter().map(Proof::of).collect();
+    let standing = verify::verify(&proofs, &args.image, &policy, now());
     writeln!(anstream::stdout(), "{}: {}", args.image.name, crate::report::legible(&standing.to_string()))?;
     if standing.exit() != Exit::Success {
         let digest = &args.image.name;

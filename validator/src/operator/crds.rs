@@ -22,7 +22,10 @@ pub fn crds() -> Result<String, String> {
 fn check() -> Value {
     let mut spec = of_type(schema_for!(Spec).as_value());
     spec["properties"]["traffic"]["properties"]["requests"]["minItems"] = json!(1);
-    let schema = whole(&spec, &open("What was found of the candidate."));
+    let mut schema = whole(&spec, &open("What was found of the candidate."));
+    // Its name is a label of its runs.
+    schema["x-kubernetes-validations"] =
+        json!([{ "rule": "self.metadata.name.size() <= 63", "message": "a name has at most 63 characters" }]);
     let columns = [
         column("Verdict", "string", ".status.verdict"),
         column("Passing", "string", ".status.passing"),

@@ -49,7 +49,7 @@ impl Heard {
         json!({
             "phase": "Ended", "verdict": report.verdict, "passing": format!("{}/4", report.passing()),
             "digest": identity.digest, "templateHash": identity.template_hash, "policy": identity.policy,
-            "validUntil": until, "findings": findings(&report)
+            "ended": identity.ended, "validUntil": until, "findings": findings(&report)
         })
     }
 }

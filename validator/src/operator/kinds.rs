@@ -3,7 +3,7 @@
 use kube::core::dynamic::ApiResource;
 
 /// Label of a run, its Job and what it is given: the name of the check.
-pub(super) const RUN_OF: &str = "golive.dev/check";
+pub(crate) const RUN_OF: &str = "golive.dev/check";
 
 /// Annotation of a check: another value than the last run's asks for a run.
 pub(super) const DEMAND: &str = "golive.dev/run";
@@ -21,11 +21,11 @@ pub(super) fn checks() -> ApiResource {
     kind("GoLiveCheck", "golivechecks")
 }
 
-pub(super) fn runs() -> ApiResource {
+pub(crate) fn runs() -> ApiResource {
     kind("GoLiveRun", "goliveruns")
 }
 
-pub(super) fn policies() -> ApiResource {
+pub(crate) fn policies() -> ApiResource {
     kind("GoLivePolicy", "golivepolicies")
 }
 

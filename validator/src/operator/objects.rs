@@ -12,8 +12,8 @@ use kube::{Api, Client, Resource};
 use serde_json::{Value, from_value, json, to_value};
 
 use super::Settings;
-use super::candidate::short;
 use super::ended::{Heard, compressed};
+use super::event::event;
 use super::job::{Parts, owned_by};
 use super::kinds::{self, MANAGER, RUN_OF};
 use super::run::Run;
@@ -104,25 +104,10 @@ impl Objects {
         let kind = kinds::checks();
         let name = check["metadata"]["name"].as_str().unwrap_or_default();
         self.apply_status(&kind, name, status).await?;
-        let (before, after) = (go_live(&check["status"]), go_live(status));
-        if before["reason"] == after["reason"] || after["status"] == "Unknown" && before.is_null() {
-            return Ok(());
+        match event(check, status) {
+            Some(event) => self.create(&erased::<Event>(), event).await,
+            None => Ok(()),
         }
-        let warns = if after["status"] == "True" { "Normal" } else { "Warning" };
-        let run = status["run"].as_str().unwrap_or_default();
-        let (reason, at) = (&after["reason"], &after["lastTransitionTime"]);
-        let id = short(&[name, run, &reason.to_string(), &at.to_string()]);
-        let event = json!({
-            "apiVersion": "v1", "kind": "Event",
-            "metadata": { "name": format!("{name}.{id}"), "namespace": self.namespace },
-            "involvedObject": {
-                "apiVersion": "golive.dev/v1alpha1", "kind": "GoLiveCheck", "name": name, "namespace": self.namespace,
-                "uid": check["metadata"]["uid"]
-            },
-            "type": warns, "reason": reason, "message": format!("run {run}: {}", after["message"].as_str().unwrap_or_default()),
-            "source": { "component": MANAGER }, "firstTimestamp": at, "lastTimestamp": at, "count": 1
-        });
-        self.create(&erased::<Event>(), event).await
     }
 
     /// What the pod of a Job said.
@@ -202,10 +187,4 @@ fn gone<T>(done: Result<T, kube::Error>) -> Result<(), Trouble> {
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
         other => Ok(other.map(drop)?),
     }
-}
-
-/// The condition of a status that a person waits for.
-fn go_live(status: &Value) -> &Value {
-    let all = status["conditions"].as_array();
-    all.into_iter().flatten().find(|one| one["type"] == "GoLive").unwrap_or(&Value::Null)
 }

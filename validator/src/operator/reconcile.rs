@@ -14,15 +14,18 @@ use super::decide::{Next, Seen, decide, forgotten};
 use super::job::Parts;
 use super::kinds::{ABORT, DEMAND};
 use super::objects::Objects;
+use super::policies;
 use super::run::{Phase, Run};
 use super::status::{Known, status};
 use super::trouble::Trouble;
-use crate::config::{GoLivePolicy, Spec};
+use crate::config::{Day, GoLivePolicy, Spec};
 use crate::moment::now;
-use crate::policy;
 
 /// How soon a run under way is looked at again, whatever the watches say.
 const LOOK: Duration = Duration::from_secs(30);
+
+/// How soon a check at rest is looked at: no watch tells that a verdict has become too old.
+const REST: Duration = Duration::from_hours(1);
 
 /// What every reconcile of a namespace has.
 pub(super) struct Context {
@@ -51,7 +54,8 @@ pub(super) async fn reconcile(check: Arc<DynamicObject>, context: Arc<Context>) 
         Err(why) => {
             let known = known(&whole, None, &[], Some(why), None);
             objects.tell(&whole, &status(&known, &whole["status"], &stamp())).await?;
-            return Ok(Action::await_change());
+            // Policies have no namespace and are not watched.
+            return Ok(Action::requeue(LOOK));
         }
     };
     let deployment = objects.deployment(&target.spec.target.deployment).await?;
@@ -67,8 +71,7 @@ pub(super) async fn reconcile(check: Arc<DynamicObject>, context: Arc<Context>) 
     let (stalled, waits, action) = match next {
         Next::Stall(why) => (Some(why), None, Action::await_change()),
         Next::Wait(why, again) => (None, Some(why), Action::requeue(again)),
-        Next::Rest(Some(again)) => (None, None, Action::requeue(again)),
-        Next::Rest(None) => (None, None, Action::await_change()),
+        Next::Rest(due) => (None, None, Action::requeue(due.map_or(REST, |due| due.min(REST)))),
         Next::Start(_) | Next::Follow(_) | Next::Abort(_) => (None, None, Action::requeue(LOOK)),
     };
     let known = known(&whole, candidate.as_ref(), &runs, stalled, waits);
@@ -85,19 +88,10 @@ async fn target(check: &Value, objects: &Objects) -> Result<Result<Target, Strin
     if spec.policy == GoLivePolicy::BUILT_IN {
         return Ok(Ok(Target { spec, policy: GoLivePolicy::default() }));
     }
-    let name = spec.policy.clone();
-    let Some(found) = objects.policy(&name).await? else {
-        return Ok(Err(format!("spec.policy: there is no GoLivePolicy `{name}`")));
-    };
-    let mut policy = GoLivePolicy::default();
-    policy.metadata.name = name;
-    match from_value(found["spec"].clone()) {
-        Ok(rules) => policy.spec = rules,
-        Err(e) => return Ok(Err(format!("GoLivePolicy `{}`: {e}", policy.metadata.name))),
-    }
-    Ok(match policy::refusal(&policy) {
-        Some(why) => Err(format!("GoLivePolicy `{}`: {why}", policy.metadata.name)),
-        None => Ok(Target { spec, policy }),
+    let found = objects.policy(&spec.policy).await?;
+    Ok(match policies::named(&spec.policy, found.as_ref()) {
+        Ok(policy) => Ok(Target { spec, policy }),
+        Err(why) => Err(format!("spec.policy: {why}")),
     })
 }
 
@@ -184,7 +178,7 @@ fn known<'a>(
     let last = mine.iter().copied().max_by(latest);
     let candidate = candidate.map(|(candidate, _)| (candidate.hash.as_str(), candidate.image.as_str()));
     let generation = check["metadata"]["generation"].as_i64().unwrap_or(0);
-    Known { generation, candidate, last, ended, stalled, waits }
+    Known { generation, candidate, last, ended, stalled, waits, today: Day::of(now()) }
 }
 
 fn text(value: &Value) -> &str {

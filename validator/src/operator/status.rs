@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::conditions::Condition;
 use super::run::{Phase, Run};
+use crate::config::Day;
 
 /// What is known of a check.
 pub(super) struct Known<'a> {
@@ -18,6 +19,7 @@ pub(super) struct Known<'a> {
     pub(super) stalled: Option<String>,
     /// Why it waits, if it does.
     pub(super) waits: Option<String>,
+    pub(super) today: Day,
 }
 
 /// The whole status; what stood there before gives the times of the conditions.
@@ -37,10 +39,18 @@ pub(super) fn status(known: &Known<'_>, before: &Value, now: &str) -> Value {
     if let Some(run) = known.last {
         status["run"] = json!(run.name);
     }
-    for field in
-        ["verdict", "passing", "digest", "templateHash", "policy", "validUntil", "findings", "report"]
-    {
-        if let Some(value) = current.and_then(|current| current.get(field)) {
+    for field in [
+        "verdict",
+        "passing",
+        "digest",
+        "templateHash",
+        "policy",
+        "ended",
+        "validUntil",
+        "findings",
+        "report",
+    ] {
+        if let Some(value) = current.and_then(|current| current.get(field)).filter(|value| !value.is_null()) {
             status[field] = value.clone();
         }
     }
@@ -71,6 +81,10 @@ fn go_live(known: &Known<'_>, current: Option<&Value>) -> Condition {
             "there is no verdict about this candidate",
         );
     };
+    let until = current["validUntil"].as_str().and_then(|day| Day::try_from(day.to_owned()).ok());
+    if let Some(until) = until.filter(|until| *until < known.today) {
+        return unknown("Expired", &format!("the verdict was good until {until}"));
+    }
     let findings = current["findings"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let message = findings.collect::<Vec<_>>().join("; ");
     let (status, reason) = match current["verdict"].as_str() {
@@ -97,10 +111,15 @@ mod tests {
 
     use super::super::run::{Phase, Run};
     use super::{Known, status};
+    use crate::config::Day;
 
     fn run(phase: Phase) -> Run {
         let (name, check, hash) = ("users-1".into(), "users".into(), "a".into());
         Run { name, check, image: String::new(), hash, demand: String::new(), created: 0, phase }
+    }
+
+    fn today() -> Day {
+        Day::try_from("2026-06-15".to_owned()).unwrap()
     }
 
     fn of(status: &Value, kind: &str) -> (String, String) {
@@ -117,6 +136,7 @@ mod tests {
             ended: run.filter(|run| run.hash == hash && !run.is_running()),
             stalled: None,
             waits: None,
+            today: today(),
         };
         status(&known, &json!({}), "2026-11-26T00:00:00Z")
     }
@@ -143,6 +163,7 @@ mod tests {
             ended: Some(&first),
             stalled: None,
             waits: None,
+            today: today(),
         };
         let again = status(&again, &json!({}), "2026-11-26T00:00:00Z");
         assert_eq!((of(&again, "GoLive").0.as_str(), of(&again, "Complete").0.as_str()), ("True", "False"));
@@ -151,9 +172,28 @@ mod tests {
     }
 
     #[test]
+    fn a_verdict_is_good_through_its_last_day() {
+        let until =
+            |day: &str| run(Phase::Ended(json!({ "verdict": "GO", "validUntil": day, "digest": null })));
+        let last_day = told(Some(&until("2026-06-15")), "a");
+        assert_eq!(of(&last_day, "GoLive").0, "True");
+        assert!(last_day.get("digest").is_none(), "what is not known is absent: {last_day}");
+        let after = told(Some(&until("2026-06-14")), "a");
+        assert_eq!(of(&after, "GoLive"), ("Unknown".into(), "Expired".into()));
+        assert_eq!(of(&after, "Complete").0, "True", "it was run all the same");
+    }
+
+    #[test]
     fn a_condition_keeps_its_time_until_its_status_changes() {
-        let known =
-            |stalled| Known { generation: 3, candidate: None, last: None, ended: None, stalled, waits: None };
+        let known = |stalled| Known {
+            generation: 3,
+            candidate: None,
+            last: None,
+            ended: None,
+            stalled,
+            waits: None,
+            today: today(),
+        };
         let first = status(&known(None), &json!({}), "1");
         assert_eq!(status(&known(None), &first, "2"), first, "nothing is written without a change");
         let stalled = status(&known(Some("why".into())), &first, "2");

@@ -4,6 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const PURE: &[&str] = &[
+    "admission/answer.rs",
+    "admission/asked.rs",
+    "admission/decide.rs",
+    "admission/known.rs",
     "check.rs",
     "check",
     "checks.rs",
@@ -13,6 +17,7 @@ const PURE: &[&str] = &[
     "report",
     "timeline.rs",
     "verify.rs",
+    "verify",
     "timeline",
 ];
 

@@ -12,7 +12,7 @@ use golive_validator::config::GoLivePolicy;
 use golive_validator::evidence;
 use golive_validator::judge::judge;
 use golive_validator::report::{Format, Report, Verdict};
-use golive_validator::verify::{Image, Standing, verify};
+use golive_validator::verify::{self, Image, Proof, Standing};
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 use serde_json::{Value, from_str, from_value, json};
@@ -44,6 +44,12 @@ fn waiver(until: &str) -> Value {
 fn image(report: &Report) -> Image {
     let (_, digest) = report.identity.digest.as_ref().unwrap().rsplit_once('@').unwrap();
     format!("mirror.example.com/users@{digest}").parse().unwrap()
+}
+
+/// What is said of an image by reports.
+fn verify(reports: &[Report], image: &Image, policy: &GoLivePolicy, now: i64) -> Standing {
+    let proofs: Vec<Proof> = reports.iter().map(Proof::of).collect();
+    verify::verify(&proofs, image, policy, now)
 }
 
 /// So many days after a report's run.

@@ -30,8 +30,12 @@ async fn world() -> (Fake, Arc<Context>) {
         }),
     );
     fake.put(DEPLOYMENT, deployment("users:1"));
-    let settings =
-        Settings { namespaces: vec!["demo".into()], image: "v:1".into(), account: "golive".into() };
+    let settings = Settings {
+        namespaces: vec!["demo".into()],
+        image: "v:1".into(),
+        account: "golive".into(),
+        management_port: 0,
+    };
     (fake, Arc::new(Context::new(client, "demo", &settings)))
 }
 

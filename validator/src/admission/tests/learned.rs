@@ -1,0 +1,100 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use kube::core::DynamicObject;
+use kube::runtime::watcher::Event;
+use serde_json::{Value, from_value, json};
+
+use super::super::knowledge::{Knowledge, Runs};
+use super::{REPORTS, packed};
+use crate::cluster::fake::Fake;
+
+fn run(name: &str, status: &Value) -> DynamicObject {
+    from_value(json!({
+        "apiVersion": "golive.dev/v1alpha1", "kind": "GoLiveRun",
+        "metadata": { "name": name, "uid": name, "labels": { "golive.dev/check": "users" } }, "status": status
+    }))
+    .unwrap()
+}
+
+fn ended(name: &str) -> DynamicObject {
+    run(name, &json!({ "phase": "Ended", "verdict": "GO", "report": format!("{name}-report") }))
+}
+
+/// A server with the report of a run.
+fn keep(fake: &Fake, name: &str) {
+    let map = json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": format!("{name}-report") },
+        "binaryData": { "report.json.gz": STANDARD.encode(packed(&REPORTS[0])) }
+    });
+    fake.put(&format!("/api/v1/namespaces/demo/configmaps/{name}-report"), map);
+}
+
+async fn heed(knowledge: &Knowledge, events: Vec<Event<DynamicObject>>) -> Result<(), kube::Error> {
+    let mut listed = Runs::new();
+    for event in events {
+        knowledge.heed("demo", event, &mut listed).await?;
+    }
+    Ok(())
+}
+
+fn known(knowledge: &Knowledge) -> usize {
+    knowledge.now().unwrap().0.len()
+}
+
+#[tokio::test]
+async fn nothing_is_answered_before_the_runs_of_every_namespace_were_listed() {
+    let (_, client) = Fake::client().await;
+    let knowledge = Knowledge::new(client, &["demo".into(), "shop".into()], "default");
+    heed(&knowledge, vec![Event::Init, Event::InitDone]).await.unwrap();
+    assert!(knowledge.now().unwrap_err().contains("runs of shop are not read"));
+    knowledge.heed("shop", Event::InitDone, &mut Runs::new()).await.unwrap();
+    assert_eq!(known(&knowledge), 0);
+}
+
+#[tokio::test]
+async fn runs_come_and_go_and_only_those_with_a_verdict_prove_anything() {
+    let (fake, client) = Fake::client().await;
+    for name in ["a", "b", "c"] {
+        keep(&fake, name);
+    }
+    let knowledge = Knowledge::new(client, &["demo".into()], "default");
+    heed(&knowledge, vec![Event::Init, Event::InitApply(ended("a")), Event::InitDone]).await.unwrap();
+    assert_eq!((known(&knowledge), knowledge.now().unwrap().0[0].check.as_str()), (1, "users"));
+    heed(&knowledge, vec![Event::Apply(run("b", &json!({ "phase": "Running" })))]).await.unwrap();
+    let taken_back = json!({ "phase": "Ended", "message": "GO, but taken back", "report": "c-report" });
+    heed(&knowledge, vec![Event::Apply(run("c", &taken_back))]).await.unwrap();
+    assert_eq!(known(&knowledge), 1);
+    heed(&knowledge, vec![Event::Apply(ended("b"))]).await.unwrap();
+    assert_eq!(known(&knowledge), 2);
+    heed(&knowledge, vec![Event::Delete(ended("a"))]).await.unwrap();
+    assert_eq!(known(&knowledge), 1);
+    heed(&knowledge, vec![Event::Init, Event::InitDone]).await.unwrap();
+    assert_eq!(known(&knowledge), 0, "what is listed no more is gone");
+}
+
+#[tokio::test]
+async fn a_report_that_is_none_proves_nothing_and_one_that_is_missing_is_looked_for_again() {
+    let (fake, client) = Fake::client().await;
+    let knowledge = Knowledge::new(client, &["demo".into()], "default");
+    fake.put(
+        "/api/v1/namespaces/demo/configmaps/a-report",
+        json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "a-report" },
+            "binaryData": { "report.json.gz": STANDARD.encode(b"no gzip") }
+        }),
+    );
+    let list =
+        || vec![Event::Init, Event::InitApply(ended("a")), Event::InitApply(ended("b")), Event::InitDone];
+    heed(&knowledge, list()).await.unwrap();
+    assert_eq!(known(&knowledge), 0, "b has none at all");
+    keep(&fake, "b");
+    heed(&knowledge, list()).await.unwrap();
+    assert_eq!(known(&knowledge), 1);
+}
+
+#[tokio::test]
+async fn a_policy_that_is_not_read_yet_answers_nothing() {
+    let (_, client) = Fake::client().await;
+    let knowledge = Knowledge::new(client, &[], "acme");
+    assert!(knowledge.now().unwrap_err().contains("GoLivePolicy `acme` is not read yet"));
+}
