@@ -13,10 +13,10 @@ good() {
   expect good '(.verdict | IN("GO", "GO-WITH-WARNINGS")) and .passing == 4' "GO, 4/4"
   # It declares no breaker before a dependency over HTTP (GL-B215), and no policy is named (GL-R005, GL-R006). On a machine
   # whose answers are slow at times calls cannot be made so slow that clients give up while they leave room in the pool,
-  # say: checks that gate nothing may then be open.
+  # say: two checks of degraded dependencies, or minor ones, may then be open. None may fail.
   expect good '[.checks[] | select(.area != "run" and .outcome != "pass" and ([.id, .outcome] | IN(["GL-B215", "skipped"], ["GL-R005", "skipped"], ["GL-R006", "skipped"]) | not))]
-      | length <= 2 and all(.outcome == "inconclusive" and .severity == "minor")' \
-    "every check of tracing, health, shutdown, breaker and release passes, but for two that gate nothing at most"
+      | length <= 2 and all(.outcome == "inconclusive" and (.severity == "minor" or (.id | test("^GL-B2(1[2-9]|20)$"))))' \
+    "every check of tracing, health, shutdown, breaker and release passes, but for two that may be open"
   step "uninstall users" "cluster/helm -n $namespace list" uninstall users
 }
 
