@@ -303,7 +303,7 @@ async fn slow_calls_open_where_their_share_counts_and_nowhere_else() {
 
 #[tokio::test]
 async fn a_trial_that_is_slow_opens_again_where_slow_calls_count() {
-    let patient = quick().slow_after(Duration::from_millis(20)).deadline(Duration::from_secs(60));
+    let patient = quick().slow_after(Duration::from_millis(20)).deadline(Duration::from_mins(1));
     for (config, after) in [(patient.clone().slow_rate(1.0), State::Open), (patient, State::Closed)] {
         let breaker = opened(config).await;
         open_period_over(&breaker).await;
