@@ -125,7 +125,9 @@ whole() {
   for ((number = 1; number <= times; number++)); do once "$number"; done
   next_run_cleans
   step "end the bystander" "cluster/kubectl -n $namespace describe pod $bystander" bystander_stop "$seen"
-  bystander_summary "$seen" || die "the bystander was disturbed (seed $seed)" "read $seen"
+  # How long its queries took is for kind-bystander to judge: here several runs share the machine.
+  bystander_summary "$seen" || true
+  [[ -z $(bystander_errors "$seen") ]] || die "the bystander saw an error (seed $seed)" "read $seen"
 }
 
 # lane NUMBER: its part of the times in a namespace of its own.
