@@ -27,8 +27,11 @@ const USAGE: u8 = 2;
 /// How a service with a mistake ends.
 type Ended = Result<ExitCode, Error>;
 
+/// What runs a service, with settings that it may change.
+type Run = fn(&mut Settings) -> Ended;
+
 /// The mistakes by their names; what each is stands at its function.
-const FLAWS: [(&str, fn(&mut Settings) -> Ended); 16] = [
+const FLAWS: [(&str, Run); 16] = [
     ("bare", bare::run),
     ("stuck", stuck::by_a_route),
     ("deaf", set::deaf),
@@ -59,7 +62,7 @@ fn main() -> ExitCode {
 }
 
 /// The selected one; the good service if none is.
-fn flaw() -> Result<fn(&mut Settings) -> Ended, String> {
+fn flaw() -> Result<Run, String> {
     let text = std::env::var(VARIABLE).unwrap_or_default();
     if text.is_empty() {
         return Ok(|settings| app::run(settings));
