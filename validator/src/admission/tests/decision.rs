@@ -99,7 +99,9 @@ fn a_run_rolls_its_target_as_it_must_and_nobody_else_does_in_its_name() {
     let guardian = "system:serviceaccount:shop:users-0123-guardian";
     assert!(matches!(by(guardian, &rolled), Decision::Unasked(_)), "the way back of a run that died");
     assert!(matches!(by(guardian, &old), Decision::Refused { .. }));
-    for stranger in ["system:serviceaccount:other:golive-validator", "golive-validator", PERSON] {
+    for stranger in
+        ["system:serviceaccount:other:golive-validator", "shop:golive-validator", "golive-validator", PERSON]
+    {
         assert!(matches!(by(stranger, &rolled), Decision::Refused { .. }), "{stranger}");
     }
     assert!(matches!(found_by(run, &new, None, 3), Decision::Unasked(_)), "its agents");
