@@ -302,12 +302,15 @@ admission() {
   it 'deployments are asked about when they come and when they change' 'all(one("ValidatingWebhookConfiguration").webhooks[]; .rules == [{apiGroups: ["apps"], apiVersions: ["v1"], resources: ["deployments"], operations: ["CREATE", "UPDATE"], scope: "Namespaced"}] and .sideEffects == "NoneOnDryRun")'
   it 'the API server knows the authority and finds the Service' 'one("ValidatingWebhookConfiguration").webhooks[0].clientConfig | (.caBundle | @base64d) == "authority" and .service.name == "golive-admission" and .service.namespace == "golive"'
   it 'the Service leads to the port of the webhook' 'named("Deployment"; "golive-admission").spec.template as $t | one("Service").spec | .selector as $s | ($t.metadata.labels | . + $s == .) and .ports[0].targetPort == "https" and any($t.spec.containers[0].ports[]; .name == "https" and .containerPort == 8443)'
+  it 'its own namespace is never asked about' 'one("ValidatingWebhookConfiguration").webhooks | map(.namespaceSelector.matchExpressions) | unique == [[{key: "kubernetes.io/metadata.name", operator: "NotIn", values: ["golive"]}]]'
   it 'its flags are what was given' 'named("Deployment"; "golive-admission").spec.template.spec.containers[0].args == ["admission", "--certificate=/tls", "--policy=default", "--namespace=demo", "--exempt=mesh/*"]'
   it 'it reads no Secret, lists no ConfigMap and changes nothing' '[.[] | select(.kind == "Role" or .kind == "ClusterRole") | select(.metadata.name | startswith("golive-admission")) | .rules[] | "\(.resources | join(",")) \(.verbs | join(","))"] | sort == ["configmaps get", "events create", "golivepolicies get", "goliveruns list,watch"]'
   it 'a PodMonitor finds the pods of each, by a port that they have' 'all(("golive-operator", "golive-admission") as $name | {d: named("Deployment"; $name).spec.template, m: named("PodMonitor"; $name).spec}; (.m.selector.matchLabels as $s | .d.metadata.labels | . + $s == .) and (.m.podMetricsEndpoints[0].port as $p | any(.d.spec.containers[0].ports[]; .name == $p)))'
   alert_units validator validator.yaml
   render validator "${given[@]}" --set admission.certManager.enabled=true --set admission.certManager.issuerRef.name=ours
   it 'cert-manager makes the Secret and brings the authority' 'one("Certificate").spec as $c | $c.dnsNames == ["golive-admission.golive.svc"] and $c.secretName == "golive-admission-tls" and (one("ValidatingWebhookConfiguration") | .metadata.annotations["cert-manager.io/inject-ca-from"] == "golive/golive-admission" and (.webhooks[0].clientConfig | has("caBundle") | not))'
+  render validator "${given[@]}" --set admission.failurePolicy=Fail
+  it 'only a namespace that denies denies when nobody answers' '[one("ValidatingWebhookConfiguration").webhooks[] | [(.name | split(".")[0]), .failurePolicy]] == [["go", "Fail"], ["warn", "Ignore"], ["audit", "Ignore"]]'
   rejects 'an unknown failure policy is refused' validator "${given[@]}" --set admission.failurePolicy=Open
 }
 

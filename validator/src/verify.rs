@@ -73,7 +73,7 @@ impl std::str::FromStr for Image {
 }
 
 /// What these runs say of an image at a moment (Unix milliseconds), by the policy as it is now: the last of them about
-/// this digest counts, so that a later NO-GO takes a GO back.
+/// this digest that came to a verdict counts, so that a later NO-GO takes a GO back, and a busy machine does not.
 ///
 /// Severities and waivers are those of the policy; what was waived in the run and is no longer fails again. Limits are those of
 /// the run, since a report holds no measures to judge anew.
@@ -86,7 +86,7 @@ pub fn verify<'a>(
     let mut several = 0_usize;
     let mine = proofs.into_iter().inspect(|_| several += 1).filter(|proof| proof.is_about(image));
     let dated = mine.filter_map(|proof| Some((proof.ended?, proof)));
-    let Some((ended, proof)) = dated.max_by_key(|(ended, _)| *ended) else {
+    let Some((ended, proof)) = dated.max_by_key(|(ended, proof)| (proof.is_decided(), *ended)) else {
         return Standing::Unknown(match several {
             0 => "no report was given".to_owned(),
             several => format!("none of {several} reports is about {}", image.digest),

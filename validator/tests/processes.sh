@@ -56,6 +56,7 @@ beside() {
   local command
   read -ra command <<<"$(head_of "$1" beside)"
   if ((${#command[@]} == 0)); then return 0; fi
+  : >"$out/$1.port"
   "${command[@]}" >"$out/$1.port" 2>"$out/$1.beside.log" &
   companion=$!
   for _ in $(seq 100); do
@@ -147,6 +148,14 @@ needed() {
   cargo build --locked -p golive-validator -p golive-service --bin validator --bin users --bin users-flawed
   if [[ $set == foreign ]]; then npm ci --prefix validator/tests/foreign/service --silent --no-audit --no-fund; fi
 }
+
+# Ends the gates that are under way: each takes its processes with it.
+stop() {
+  local each
+  for each in $(jobs -p); do pkill -TERM -P "$each" || true; done
+}
+trap stop EXIT
+trap 'exit 130' INT TERM
 
 mapfile -t all < <(ls "$cases")
 if (($# == 0)); then set -- "${all[@]}"; fi

@@ -7,8 +7,9 @@ use serde::Deserialize;
 /// Annotation of a deployment: why it may come in without a GO.
 pub(super) const BREAK_GLASS: &str = "golive.dev/break-glass";
 
-/// Annotation that a run keeps on its target until it has put the template back.
+/// Annotations that a run keeps on its target until it has put the template back: to where, and its name.
 const ROLLBACK_TO: &str = "golive.dev/rollback-to";
+const RUN: &str = "golive.dev/run";
 
 /// What the API server posts.
 #[derive(Debug, Deserialize)]
@@ -70,25 +71,34 @@ struct Template {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct PodSpec {
     containers: Vec<Container>,
+    #[serde(default)]
+    init_containers: Vec<Container>,
 }
 
-/// A container. Init containers serve nobody, and no run looks at them.
+/// A container.
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Container {
     pub(super) name: String,
     pub(super) image: String,
+    #[serde(default)]
+    restart_policy: Option<String>,
 }
 
 impl Deployment {
-    pub(super) fn containers(&self) -> &[Container] {
-        &self.spec.template.spec.containers
+    /// Those that serve: init containers do so as native sidecars alone (KEP-753).
+    pub(super) fn containers(&self) -> impl Iterator<Item = &Container> {
+        let PodSpec { containers, init_containers } = &self.spec.template.spec;
+        let is_sidecar = |one: &&Container| one.restart_policy.as_deref() == Some("Always");
+        containers.iter().chain(init_containers.iter().filter(is_sidecar))
     }
 
     /// Whether one of its containers has this image.
     pub(super) fn has(&self, image: &str) -> bool {
-        self.containers().iter().any(|other| other.image == image)
+        self.containers().any(|other| other.image == image)
     }
 
     /// The reason on it; empty where there is none.
@@ -96,8 +106,9 @@ impl Deployment {
         self.metadata.annotations.get(BREAK_GLASS).map_or("", |reason| reason.trim())
     }
 
-    /// Whether a run has rolled it, and its way back is open.
-    pub(super) fn is_rolled(&self) -> bool {
-        self.metadata.annotations.contains_key(ROLLBACK_TO)
+    /// The run that has rolled it, while its way back is open.
+    pub(super) fn rolled_by(&self) -> Option<&str> {
+        let annotations = &self.metadata.annotations;
+        annotations.get(ROLLBACK_TO).and(annotations.get(RUN)).map(String::as_str)
     }
 }

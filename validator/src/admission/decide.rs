@@ -35,7 +35,7 @@ pub(super) fn decide(asked: &Asked, known: &Known<'_>) -> Decision {
     if let Some(why) = unasked(asked, known.rules) {
         return Decision::Unasked(why);
     }
-    let needy = asked.after.containers().iter().filter(|one| !is_exempt(known.rules, &one.image));
+    let needy = asked.after.containers().filter(|one| !is_exempt(known.rules, &one.image));
     let each: Vec<Result<String, Refusal>> =
         needy.map(|container| standing(container, asked, known)).collect();
     if each.is_empty() {
@@ -61,13 +61,14 @@ pub(super) fn decide(asked: &Asked, known: &Known<'_>) -> Decision {
 /// Why nobody asks, if nobody does.
 fn unasked(asked: &Asked, rules: &Rules) -> Option<&'static str> {
     let before = asked.before.as_ref();
-    if before.is_some_and(|before| asked.after.containers().iter().all(|one| before.has(&one.image))) {
+    if before.is_some_and(|before| asked.after.containers().all(|one| before.has(&one.image))) {
         return Some("it brings no new image");
     }
     let account = asked.user_info.username.strip_prefix("system:serviceaccount:")?;
     let (namespace, name) = account.split_once(':')?;
-    // A run creates its agents and rolls its target; the guardian has an account of its own name, and nothing to do before that.
-    let is_run = name == rules.account || before.is_some_and(Deployment::is_rolled);
+    // A run creates its agents and rolls its target; its guardian has an account of its own, and nothing to do before that.
+    let is_guardian = |run: &str| name.strip_suffix("-guardian") == Some(run);
+    let is_run = name == rules.account || before.and_then(Deployment::rolled_by).is_some_and(is_guardian);
     (namespace == asked.namespace && is_run).then_some("a run of the gate does it")
 }
 
@@ -89,7 +90,7 @@ fn repository(image: &str) -> &str {
 
 /// What is known of one container's image.
 fn standing(container: &Container, asked: &Asked, known: &Known<'_>) -> Result<String, Refusal> {
-    let Container { name: container, image } = container;
+    let Container { name: container, image, .. } = container;
     let refusal = |why: String, remedy: String| Refusal { image: image.clone(), why, remedy };
     let Ok(named) = image.parse::<Image>() else {
         let (why, name) = by_tag(image, known);

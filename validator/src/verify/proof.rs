@@ -58,6 +58,11 @@ impl Proof {
         }
     }
 
+    /// Whether it came to a verdict about the whole: a busy machine, or a part, says nothing against what was proven before.
+    pub(super) fn is_decided(&self) -> bool {
+        matches!(self.verdict, Verdict::Go | Verdict::GoWithWarnings | Verdict::NoGo)
+    }
+
     /// Whether it is about these bits. By the digest alone: a mirror has another name for them.
     pub fn is_about(&self, image: &Image) -> bool {
         let named = self.digest.as_deref().and_then(|name| name.rsplit_once('@'));

@@ -102,6 +102,18 @@ fn a_later_no_go_about_the_same_digest_takes_a_go_back_and_an_earlier_one_does_n
 }
 
 #[test]
+fn a_later_run_without_a_verdict_takes_nothing_back() {
+    let (report, built_in) = (good(), GoLivePolicy::default());
+    let mut open = Report { verdict: Verdict::Inconclusive, ..good() };
+    let later = days_after(&report, 2);
+    open.identity.ended = jiff::Timestamp::from_millisecond(later).unwrap().to_string();
+    let asked = |all: &[Report]| verify(all, &image(&report), &built_in, days_after(&report, 3));
+    assert!(matches!(asked(&[report.clone(), open.clone()]), Standing::Proven { .. }));
+    assert!(matches!(asked(&[failed(good()), open.clone()]), Standing::Refused { .. }));
+    assert!(matches!(asked(&[open]), Standing::Unknown(_)), "where there is no other");
+}
+
+#[test]
 fn a_waiver_counts_while_it_holds_and_not_because_it_once_did() {
     let report = failed(judged("good.evidence.zst", &policy(&json!({}))));
     let (about, now) = (image(&report), days_after(&report, 3));

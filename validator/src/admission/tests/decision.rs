@@ -77,6 +77,23 @@ fn every_container_needs_a_go_but_those_of_exempt_repositories() {
 }
 
 #[test]
+fn a_native_sidecar_serves_and_other_init_containers_do_not() {
+    let with = |image: &str, policy: &str| {
+        let mut object = deployment(&["mesh/proxy:1"], "");
+        object["spec"]["template"]["spec"]["initContainers"] =
+            json!([{ "name": "first", "image": image, "restartPolicy": policy }]);
+        object
+    };
+    let sidecar = with(&users(BARE), "Always");
+    assert!(matches!(found(&sidecar, None), Decision::Refused { .. }));
+    assert!(matches!(found(&sidecar, Some(&with(&users(GOOD), "Always"))), Decision::Refused { .. }));
+    assert!(matches!(found(&with(&users(GOOD), "Always"), None), Decision::Proven(_)));
+    let mut once = with(&users(BARE), "Always");
+    once["spec"]["template"]["spec"]["initContainers"][0].as_object_mut().unwrap().remove("restartPolicy");
+    assert!(matches!(found(&once, None), Decision::Unasked(_)));
+}
+
+#[test]
 fn what_runs_already_is_not_asked_about_and_a_new_image_beside_it_is() {
     let old = deployment(&[&users(BARE), &users(OTHER)], "");
     let mut scaled = old.clone();
@@ -92,16 +109,22 @@ fn what_runs_already_is_not_asked_about_and_a_new_image_beside_it_is() {
 fn a_run_rolls_its_target_as_it_must_and_nobody_else_does_in_its_name() {
     let (new, old) = (deployment(&[&users(OTHER)], ""), deployment(&[&users(BARE)], ""));
     let mut rolled = old.clone();
-    rolled["metadata"]["annotations"] = json!({ "golive.dev/rollback-to": "4" });
+    rolled["metadata"]["annotations"] =
+        json!({ "golive.dev/rollback-to": "4", "golive.dev/run": "users-0123" });
     let by = |user: &str, before: &Value| found_by(user, &new, Some(before), 3);
     let run = "system:serviceaccount:shop:golive-validator";
     assert!(matches!(by(run, &old), Decision::Unasked(_)));
     let guardian = "system:serviceaccount:shop:users-0123-guardian";
     assert!(matches!(by(guardian, &rolled), Decision::Unasked(_)), "the way back of a run that died");
     assert!(matches!(by(guardian, &old), Decision::Refused { .. }));
-    for stranger in
-        ["system:serviceaccount:other:golive-validator", "shop:golive-validator", "golive-validator", PERSON]
-    {
+    for stranger in [
+        "system:serviceaccount:other:golive-validator",
+        "system:serviceaccount:shop:deployer",
+        "system:serviceaccount:shop:users-4567-guardian",
+        "shop:golive-validator",
+        "golive-validator",
+        PERSON,
+    ] {
         assert!(matches!(by(stranger, &rolled), Decision::Refused { .. }), "{stranger}");
     }
     assert!(matches!(found_by(run, &new, None, 3), Decision::Unasked(_)), "its agents");
