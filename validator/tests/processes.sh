@@ -89,7 +89,7 @@ row() {
     def told: "\(.id) \(.outcome): \(.summary | gsub("\\|"; "/"))";
     ([.checks[] | select(.id | IN($meant[])) | told] | join("; ")) as $of
     | ([.checks[] | select((.id | IN($meant[]) | not) and (.outcome == "fail")) | .id] | join(" ")) as $besides
-    | "\(.verdict) \| \($of) \| \($besides) \| \(.duration.took_s | floor) s"' "$out/$1.json" 2>/dev/null) || said="no report | | |"
+    | "\(.verdict) | \($of) | \($besides) | \(.duration.took_s | floor) s"' "$out/$1.json" 2>/dev/null) || said="no report | | |"
   echo "| \`$1\` | $what | $said, $2 |"
 }
 
