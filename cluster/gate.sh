@@ -130,6 +130,20 @@ subjects: [{ kind: ServiceAccount, name: golive-validator, namespace: $1 }]
 YAML
 }
 
+# in_lane NUMBER COMMAND...: starts a lane of its own, its number before each line it says; `$!` is its process.
+in_lane() {
+  local number=$1
+  shift
+  "$@" > >(sed -u "s/^/[$number] /") 2>&1 &
+}
+
+# all_ended PID...: waits for each; fails if one has failed.
+all_ended() {
+  local pid failed=0
+  for pid; do wait "$pid" || failed=1; done
+  return "$failed"
+}
+
 # gate NAME TARGET-FILE EXPECTED-EXIT: prints the report and keeps it beside its evidence. An inconclusive run says nothing
 # of the build (a machine with other work does not keep the load's rate, for one): it is done once more.
 gate() {

@@ -139,13 +139,12 @@ lane() {
 }
 
 lanes() {
-  local number pids=() failed=0
+  local number pids=()
   for ((number = 1; number <= jobs; number++)); do
-    lane "$number" > >(sed -u "s/^/[$number] /") 2>&1 &
+    in_lane "$number" lane "$number"
     pids+=($!)
   done
-  for number in "${pids[@]}"; do wait "$number" || failed=1; done
-  ((failed == 0)) || die "not every lane came through" "read what begins with its number; cluster/kubectl get namespaces"
+  all_ended "${pids[@]}" || die "not every lane came through" "read what begins with its number; cluster/kubectl get namespaces"
 }
 
 main() {

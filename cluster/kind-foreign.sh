@@ -6,6 +6,8 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=cluster/gate.sh
 source "$cluster_dir/gate.sh"
+# shellcheck source=validator/tests/several.sh
+source "$repo_dir/validator/tests/several.sh"
 
 foreign=$repo_dir/validator/tests/foreign
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$repo_dir/Cargo.toml" | head -1)
@@ -143,20 +145,6 @@ one() {
   echo "$result" >"$out/$1.result"
   remove_case "$1" >>"$out/$1.install.log" 2>&1
 }
-
-# several COUNT CASE...: so many at a time.
-several() {
-  local at_a_time=$1 running=0 name
-  shift
-  for name; do
-    if ((running >= at_a_time)); then wait -n || true; running=$((running - 1)); fi
-    one "$name" &
-    running=$((running + 1))
-  done
-  wait
-}
-
-result_is() { [[ $(cat "$out/$1.result" 2>/dev/null) == "$2" ]]; }
 
 main() {
   trap stop_jobs EXIT

@@ -76,16 +76,15 @@ lane() {
 }
 
 lanes() { # BUILD...
-  local number at pids=() failed=0 all=("$@") mine
+  local number at pids=() all=("$@") mine
   for ((number = 0; number < jobs; number++)); do
     mine=()
     for ((at = number; at < ${#all[@]}; at += jobs)); do mine+=("${all[at]}"); done
     ((${#mine[@]} > 0)) || continue
-    lane "$number" "${mine[@]}" > >(sed -u "s/^/[$number] /") 2>&1 &
+    in_lane "$number" lane "$number" "${mine[@]}"
     pids+=($!)
   done
-  for number in "${pids[@]}"; do wait "$number" || failed=1; done
-  ((failed == 0)) || die "not every build came out as expected" "read what begins with the number of its lane"
+  all_ended "${pids[@]}" || die "not every build came out as expected" "read what begins with the number of its lane"
 }
 
 main() {

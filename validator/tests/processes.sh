@@ -19,6 +19,8 @@ jobs=${JOBS:-$((cores < 4 ? cores : 4))}
 [[ $jobs =~ ^[1-4]$ ]] || { echo "JOBS=$jobs: expected a number from 1 to 4" >&2; exit 2; }
 target=${CARGO_TARGET_DIR:-target}
 out=golive-out/$set
+# shellcheck source=validator/tests/several.sh
+source validator/tests/several.sh
 
 # head_of CASE WORD: what its head says, a line each.
 head_of() { sed -n "s/^#: $2 //p" "$cases/$1"; }
@@ -110,20 +112,6 @@ one() {
   printf '%-24s %s\n' "$1" "$result"
   if [[ $result != right ]]; then sed 's/^/    /' "$out/$1.wrong"; fi
 }
-
-# several COUNT CASE...: so many at a time.
-several() {
-  local at_a_time=$1 running=0 name
-  shift
-  for name; do
-    if ((running >= at_a_time)); then wait -n || true; running=$((running - 1)); fi
-    one "$name" &
-    running=$((running + 1))
-  done
-  wait
-}
-
-result_is() { [[ $(cat "$out/$1.result" 2>/dev/null) == "$2" ]]; }
 
 # The rows of this run in place of those of the same cases; the others stay as they are.
 tell() {
