@@ -9,7 +9,6 @@ use crate::check::{Check, Outcome, Severity};
 use crate::checks;
 use crate::config::{Day, GoLivePolicy};
 use crate::exit::Exit;
-use crate::report::Verdict;
 
 use self::proof::Line;
 pub use self::proof::Proof;
@@ -123,7 +122,7 @@ fn standing(proof: &Proof, policy: &GoLivePolicy, (ended, today): (Day, Day)) ->
         _ if !failures.is_empty() => Standing::Refused { run, failures },
         Some(line) => Standing::Unknown(format!("run {run} is inconclusive: {} {}", line.id, line.summary)),
         // A report whose lines do not bear its verdict was not made by a validator.
-        None if proof.is_empty || matches!(proof.verdict, Verdict::Inconclusive | Verdict::GoInPart) => {
+        None if proof.is_empty || !proof.is_decided() => {
             Standing::Unknown(format!("run {run} is no run of the whole: {}", proof.verdict))
         }
         None if ended > today.after(1) => {
