@@ -52,6 +52,22 @@ async fn a_service_that_does_not_migrate_waits_for_the_one_who_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_does_not_migrate_waits_for_the_last_migration_too() {
+    let world = World::new().await;
+    assert!(migrate(&world, &[]).await.status.success());
+    let mut connection = world.connect().await;
+    // As an older build has left it.
+    let hide = "UPDATE _sqlx_migrations SET version = version + 1000 \
+                WHERE version = (SELECT max(version) FROM _sqlx_migrations)";
+    sqlx::query(hide).execute(&mut connection).await.unwrap();
+    let service = world.start(&[("MIGRATE", "false")]);
+    eventually("told", async || service.log().contains("is missing: run `users migrate`")).await;
+    let show = "UPDATE _sqlx_migrations SET version = version - 1000 WHERE version > 1000";
+    sqlx::query(show).execute(&mut connection).await.unwrap();
+    service.until_ready().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_migration_without_a_database_fails_and_says_why() {
     let world = World::with(Mode::Refuse, Mode::Forward).await;
     let refused = migrate(&world, &[]).await;
