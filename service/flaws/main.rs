@@ -6,6 +6,7 @@
 mod bare;
 mod circuit;
 mod end;
+mod panics;
 mod ready;
 mod set;
 mod stuck;
@@ -31,7 +32,7 @@ type Ended = Result<ExitCode, Error>;
 type Run = fn(&mut Settings) -> Ended;
 
 /// The mistakes by their names; what each is stands at its function.
-const FLAWS: [(&str, Run); 16] = [
+const FLAWS: [(&str, Run); 17] = [
     ("bare", bare::run),
     ("stuck", stuck::by_a_route),
     ("deaf", set::deaf),
@@ -48,6 +49,7 @@ const FLAWS: [(&str, Run); 16] = [
     ("not-found", circuit::not_found),
     ("past", circuit::past),
     ("untraced-calls", untraced::calls),
+    ("panics", panics::by_a_route),
 ];
 
 fn main() -> ExitCode {

@@ -30,6 +30,8 @@ pub struct Wiring {
     pub users: Users,
     /// The circuit before Postgres.
     pub breaker: Breaker,
+    /// The traces of this process.
+    pub telemetry: Telemetry,
     /// Called after the last request, before telemetry is flushed.
     pub at_end: fn(),
 }
@@ -77,8 +79,8 @@ fn assemble(
     let room = Room::new(config.max_in_flight, &metrics);
     let mut at_end: fn() = || {};
     let app = watch(settings, start).serve(|health| {
-        let router = http::router(api, telemetry, health, identity(config), room);
-        let wiring = change(Wiring { router, users: users.clone(), breaker, at_end });
+        let router = http::router(api, telemetry.clone(), health, identity(config), room);
+        let wiring = change(Wiring { router, users: users.clone(), breaker, telemetry, at_end });
         at_end = wiring.at_end;
         wiring.router
     });

@@ -107,8 +107,9 @@ impl Builder {
 /// One line in the format of all others, with the ids of the trace it belongs to.
 fn tell_panic(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
-    let message = panic.payload_as_str().unwrap_or("no message");
-    tracing::error!(place, message, "panicked");
+    // Not called `message`, which is the name of the line's own text.
+    let reason = panic.payload_as_str().unwrap_or("no message");
+    tracing::error!(place, reason, "panicked");
 }
 
 /// Listens on every address, IPv4 included; on IPv4 only where the system has no IPv6.

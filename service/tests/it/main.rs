@@ -20,6 +20,7 @@ mod migrations;
 mod orders;
 mod outage;
 mod overload;
+mod panics;
 mod pooler;
 mod propagation;
 mod restart;

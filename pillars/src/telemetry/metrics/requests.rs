@@ -9,7 +9,7 @@ use prometheus_client::metrics::exemplar::HistogramWithExemplars;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::telemetry::layer::CLIENT_GONE;
+use crate::telemetry::http::CLIENT_GONE;
 
 /// The bounds that semantic conventions give for `http.server.request.duration`.
 const SECONDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
