@@ -76,6 +76,9 @@ fn assemble(
     let api = Api { users: users.clone(), orders };
     let metrics = http::Metrics::default();
     metrics.register(start.registry());
+    if let Some(meter) = telemetry.meter() {
+        metrics.observe(&meter);
+    }
     let room = Room::new(config.max_in_flight, &metrics);
     let mut at_end: fn() = || {};
     let app = watch(settings, start).serve(|health| {
@@ -94,6 +97,9 @@ fn users(settings: &Settings, telemetry: Telemetry, breaker: Breaker, registry: 
     let config = &settings.config;
     let metrics = users::Metrics::default();
     metrics.register(registry);
+    if let Some(meter) = telemetry.meter() {
+        metrics.observe(&meter);
+    }
     let postgres = Postgres::new(&settings.database, &config.database, telemetry.clone());
     let redis = settings.redis.as_ref();
     let cache = redis.map(|redis| Cache::start(redis, &config.cache, telemetry, &metrics));

@@ -42,6 +42,10 @@ impl Builder {
             let health = Health::builder(self.health.clone())?;
             let mut start = Start::new(shutdown.clone(), telemetry.clone(), health);
             logs.register(start.registry());
+            #[cfg(feature = "otlp-metrics")]
+            if let Some(meter) = telemetry.meter() {
+                logs.observe(&meter);
+            }
             let app = application(start).await.map_err(|error| Error::Application(error.into()))?;
             self.serve(app, management, &shutdown).await
         })?;

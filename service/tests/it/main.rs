@@ -18,6 +18,7 @@ mod hostile;
 mod logs;
 mod migrations;
 mod orders;
+mod otlp_metrics;
 mod outage;
 mod overload;
 mod panics;
