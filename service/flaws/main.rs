@@ -6,6 +6,7 @@
 mod bare;
 mod circuit;
 mod end;
+mod panics;
 mod ready;
 mod set;
 mod stuck;
@@ -28,7 +29,7 @@ type Ended = Result<ExitCode, Error>;
 type Run = fn(&mut Settings) -> Ended;
 
 /// The mistakes by their names; what each is stands at its function.
-const FLAWS: [(&str, Run); 19] = [
+const FLAWS: [(&str, Run); 20] = [
     ("bare", bare::run),
     ("stuck", stuck::by_a_route),
     ("deaf", set::deaf),
@@ -48,6 +49,7 @@ const FLAWS: [(&str, Run); 19] = [
     ("version", untrue::version),
     ("secret", untrue::secret),
     ("fine", untrue::fine),
+    ("panics", panics::by_a_route),
 ];
 
 fn main() -> ExitCode {

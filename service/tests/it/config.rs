@@ -43,6 +43,8 @@ fn each_wrong_setting_is_named_with_what_was_read_and_what_is_expected() {
         ("ORDERS_URL", "https://orders", "a plain HTTP URL"),
         ("OTEL_ENDPOINT", "collector:4318", "a URL without credentials"),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", "grpc or http/protobuf"),
+        ("OTEL_METRICS_EXPORTER", "oltp", "otlp, prometheus or none"),
+        ("OTEL_METRICS_EXPORTER", "otlp", "beside OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"),
         ("IDENTITY_HEADERS", "no", "true, false"),
         ("METRICS", "0", "true, false"),
         ("LOG_LEVEL", "lo=ud=er", "a filter"),
