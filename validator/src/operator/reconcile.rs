@@ -50,7 +50,7 @@ struct Target {
 pub(super) async fn reconcile(check: Arc<DynamicObject>, context: Arc<Context>) -> Result<Action, Trouble> {
     let whole = to_value(check.as_ref())?;
     let (objects, name) = (&context.objects, text(&whole["metadata"]["name"]));
-    objects.traces().reconcile((objects.namespace(), name), once(&whole, &context)).await
+    objects.traces().reconcile((objects.namespace(), name), Box::pin(once(&whole, &context))).await
 }
 
 async fn once(whole: &Value, context: &Context) -> Result<Action, Trouble> {
