@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help try try-full try-bare try-python try-node selftest foreign test browser-test kind-test kind-selftest kind-repeat kind-kill kind-bystander kind-foreign kind-noise kind-operator kind-pipelines kind-up kind-down images lint fmt deny bench fuzz soak generate
+.PHONY: help try try-full try-bare try-python try-node selftest foreign test browser-test kind-test kind-selftest kind-repeat kind-kill kind-bystander kind-foreign kind-noise kind-operator kind-pipelines kind-up kind-down images lint fmt deny semver bench fuzz soak generate
 
 help: ## Print the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
@@ -85,6 +85,9 @@ fmt: ## Format the code
 
 deny: ## Licences, bans, sources; advisories where their database can be had
 	cluster/deny.sh
+
+semver: ## Whether the API of the pillars breaks with that of main; skipped where the tool cannot be had
+	pillars/semver.sh
 
 bench: ## Benchmarks: criterion, and whole processes beside their peer
 	service/tests/backends.sh

@@ -1,7 +1,7 @@
 //! Metrics in the text format of Prometheus.
 //!
-//! `prometheus-client`, because the pillars then share plain atomics with an explicit registry; the OpenTelemetry
-//! bridge would bring a second aggregation and rename what it exports.
+//! `prometheus-client`, because the pillars then share plain atomics with an explicit registry. With `otlp-metrics` a
+//! collector gets what the same atomics say.
 
 #[cfg(feature = "axum")]
 mod routes;

@@ -8,6 +8,8 @@
 //!   the ids from the current context.
 //! - **A budget for the remote flag.** A caller's `sampled=01` is honoured up to a token bucket; what exceeds it is
 //!   sampled by the ratio like everything else, so nobody outside decides on our cost.
+//! - **Metrics over OTLP** where they are asked for ([`Config::metrics`], feature `otlp-metrics`): the same counters that a
+//!   scrape reads are read by a thread of their own.
 //! - **Never in the way.** Spans go through a bounded queue to a thread of their own; a dead collector costs spans,
 //!   which are counted, and nothing else. [`Telemetry::flush`] at the end has a deadline.
 //!
@@ -26,6 +28,8 @@ mod http;
 #[cfg(feature = "axum")]
 mod layer;
 pub mod logs;
+#[cfg(feature = "otlp-metrics")]
+mod meters;
 #[cfg(feature = "metrics")]
 mod metrics;
 #[cfg(not(feature = "metrics"))]
@@ -34,14 +38,18 @@ mod metrics;
 mod propagation;
 mod resource;
 pub mod semconv;
+mod signal;
 mod span;
 mod tracecontext;
+mod transport;
 #[cfg(feature = "axum")]
 mod warnings;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+#[cfg(feature = "otlp-metrics")]
+use std::time::Instant;
 
 use ::http::HeaderMap;
 use opentelemetry::trace::{TraceContextExt as _, Tracer as _, TracerProvider as _};
@@ -62,8 +70,10 @@ use metrics::Metrics;
 /// without an error.
 pub use opentelemetry;
 use propagation::Propagators;
+use signal::Signal;
 use span::RootSpan;
 pub use span::{ClientSpan, annotate, is_sampled};
+use transport::Destination;
 
 /// A handle to the traces of this process. Clones share it.
 #[derive(Clone)]
@@ -79,6 +89,8 @@ impl fmt::Debug for Telemetry {
 
 struct Traces {
     recorder: Option<Recorder>,
+    #[cfg(feature = "otlp-metrics")]
+    meters: Option<meters::Meters>,
     edge: Edge,
     propagators: Propagators,
     #[cfg(feature = "axum")]
@@ -95,12 +107,18 @@ struct Recorder {
 }
 
 impl Telemetry {
-    /// Starts the export thread, if there is somewhere to export to.
+    /// Starts the export threads, if there is somewhere to export to.
     ///
     /// Must be called outside of any async runtime, since the exporter's HTTP client is a blocking one (an async one
     /// has no reactor on the export thread); with an endpoint, it panics inside of one.
     pub fn start(config: &Config) -> Result<Self, Error> {
         config.validate()?;
+        #[cfg(feature = "otlp-metrics")]
+        let meters = meters::Meters::start(config)?;
+        #[cfg(feature = "otlp-metrics")]
+        let metrics =
+            meters.as_ref().map_or_else(Metrics::default, |meters| Metrics::sent_by(&meters.meter()));
+        #[cfg(not(feature = "otlp-metrics"))]
         let metrics = Metrics::default();
         let recorder = match &config.endpoint {
             Some(endpoint) => Some(Recorder::start(config, endpoint, &metrics)?),
@@ -108,6 +126,8 @@ impl Telemetry {
         };
         let traces = Traces {
             recorder,
+            #[cfg(feature = "otlp-metrics")]
+            meters,
             edge: Edge::new(config, &metrics),
             propagators: Propagators::named(config.propagators.as_deref()),
             #[cfg(feature = "axum")]
@@ -157,16 +177,31 @@ impl Telemetry {
         }
     }
 
-    /// Exports what is queued and ends the export thread. Blocks for at most `deadline`, so it belongs on a thread
-    /// that no runtime needs. Later spans are lost.
+    /// Exports what is queued, and the metrics where they are sent, and ends the export threads. Blocks for at most
+    /// `deadline`, so it belongs on a thread that no runtime needs. Later spans are lost.
     pub fn flush(&self, deadline: Duration) {
-        let Some(recorder) = &self.traces.recorder else {
-            return;
-        };
-        match recorder.provider.shutdown_with_timeout(deadline) {
-            Ok(()) => tracing::info!("telemetry flushed"),
-            Err(error) => tracing::warn!(%error, "telemetry not flushed completely"),
+        #[cfg(feature = "otlp-metrics")]
+        let (since, metrics) = (Instant::now(), self.traces.meters.as_ref().map(meters::Meters::end));
+        if let Some(recorder) = &self.traces.recorder {
+            match recorder.provider.shutdown_with_timeout(deadline) {
+                Ok(()) => tracing::info!("telemetry flushed"),
+                Err(error) => tracing::warn!(%error, "telemetry not flushed completely"),
+            }
         }
+        #[cfg(feature = "otlp-metrics")]
+        if let Some(ended) = metrics {
+            match ended.recv_timeout(deadline.saturating_sub(since.elapsed())) {
+                Ok(Ok(())) => tracing::info!("metrics flushed"),
+                Ok(Err(error)) => tracing::warn!(%error, "metrics not flushed"),
+                Err(error) => tracing::warn!(%error, "metrics not flushed in time"),
+            }
+        }
+    }
+
+    /// For metrics of the application's own, where metrics are sent ([`Config::metrics`]); those of the pillars are.
+    #[cfg(feature = "otlp-metrics")]
+    pub fn meter(&self) -> Option<opentelemetry::metrics::Meter> {
+        self.traces.meters.as_ref().map(meters::Meters::meter)
     }
 
     /// Adds the families of requests and spans to `registry`.
@@ -204,11 +239,12 @@ pub enum Error {
 
 impl Recorder {
     fn start(config: &Config, endpoint: &str, metrics: &Metrics) -> Result<Self, Error> {
+        let to = Destination { signal: Signal::Traces, endpoint, protocol: config.protocol };
         let provider = SdkTracerProvider::builder()
             // The edge has decided by the time a span is started.
             .with_sampler(Sampler::AlwaysOn)
             .with_resource(resource::describe(config))
-            .with_span_processor(exporter::pipeline(endpoint, config.protocol, metrics)?)
+            .with_span_processor(exporter::pipeline(to, metrics)?)
             .build();
         let tracer = provider.tracer(env!("CARGO_PKG_NAME"));
         Ok(Self { provider, tracer })

@@ -6,23 +6,21 @@
 mod bare;
 mod circuit;
 mod end;
+mod panics;
 mod ready;
 mod set;
 mod stuck;
 mod untraced;
+mod untrue;
 
-use std::fmt::Display;
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use golive_pillars::service::Error;
-use golive_service::app;
-use golive_service::config::{Cli, Settings};
+use golive_service::config::Settings;
+use golive_service::{app, start};
 
 /// The variable that selects a mistake.
 const VARIABLE: &str = "FLAW";
-const FAILED: u8 = 1;
-const USAGE: u8 = 2;
 
 /// How a service with a mistake ends.
 type Ended = Result<ExitCode, Error>;
@@ -31,7 +29,7 @@ type Ended = Result<ExitCode, Error>;
 type Run = fn(&mut Settings) -> Ended;
 
 /// The mistakes by their names; what each is stands at its function.
-const FLAWS: [(&str, Run); 16] = [
+const FLAWS: [(&str, Run); 20] = [
     ("bare", bare::run),
     ("stuck", stuck::by_a_route),
     ("deaf", set::deaf),
@@ -48,17 +46,14 @@ const FLAWS: [(&str, Run); 16] = [
     ("not-found", circuit::not_found),
     ("past", circuit::past),
     ("untraced-calls", untraced::calls),
+    ("version", untrue::version),
+    ("secret", untrue::secret),
+    ("fine", untrue::fine),
+    ("panics", panics::by_a_route),
 ];
 
 fn main() -> ExitCode {
-    let mut settings = match Cli::parse().config.validate() {
-        Ok(settings) => settings,
-        Err(error) => return complain(&error, USAGE),
-    };
-    match flaw() {
-        Ok(run) => run(&mut settings).unwrap_or_else(|error| complain(&error, FAILED)),
-        Err(error) => complain(&error, FAILED),
-    }
+    start::start(|settings| flaw()?(settings).map_err(|error| error.to_string()))
 }
 
 /// The selected one; the good service if none is.
@@ -72,10 +67,4 @@ fn flaw() -> Result<Run, String> {
         let known = FLAWS.map(|(name, _)| name).join(", ");
         format!("{VARIABLE}: read {text:?}, expected {known} or nothing")
     })
-}
-
-#[expect(clippy::print_stderr, reason = "what stops the start must be readable without any log format")]
-fn complain(error: &dyn Display, code: u8) -> ExitCode {
-    eprintln!("users: {error}");
-    ExitCode::from(code)
 }

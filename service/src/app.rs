@@ -30,6 +30,8 @@ pub struct Wiring {
     pub users: Users,
     /// The circuit before Postgres.
     pub breaker: Breaker,
+    /// The traces of this process.
+    pub telemetry: Telemetry,
     /// Called after the last request, before telemetry is flushed.
     pub at_end: fn(),
 }
@@ -74,11 +76,14 @@ fn assemble(
     let api = Api { users: users.clone(), orders };
     let metrics = http::Metrics::default();
     metrics.register(start.registry());
+    if let Some(meter) = telemetry.meter() {
+        metrics.observe(&meter);
+    }
     let room = Room::new(config.max_in_flight, &metrics);
     let mut at_end: fn() = || {};
     let app = watch(settings, start).serve(|health| {
-        let router = http::router(api, telemetry, health, identity(config), room);
-        let wiring = change(Wiring { router, users: users.clone(), breaker, at_end });
+        let router = http::router(api, telemetry.clone(), health, identity(config), room);
+        let wiring = change(Wiring { router, users: users.clone(), breaker, telemetry, at_end });
         at_end = wiring.at_end;
         wiring.router
     });
@@ -92,6 +97,9 @@ fn users(settings: &Settings, telemetry: Telemetry, breaker: Breaker, registry: 
     let config = &settings.config;
     let metrics = users::Metrics::default();
     metrics.register(registry);
+    if let Some(meter) = telemetry.meter() {
+        metrics.observe(&meter);
+    }
     let postgres = Postgres::new(&settings.database, &config.database, telemetry.clone());
     let redis = settings.redis.as_ref();
     let cache = redis.map(|redis| Cache::start(redis, &config.cache, telemetry, &metrics));

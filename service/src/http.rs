@@ -38,20 +38,25 @@ pub struct Api {
 
 /// The router for the port of users: traced routes with limited room, then probes, which always have room and no trace.
 pub fn router(api: Api, telemetry: Telemetry, health: Health, identity: Identity, room: Room) -> Router {
-    Router::new()
+    let routes = Router::new()
         .route("/api/users", get(users::list).post(users::create.layer(DefaultBodyLimit::max(BODY_LIMIT))))
         .route("/api/users/{id}", get(users::find))
         .route("/api/users/{id}/orders", get(orders::list))
         .fallback(problem::unknown_route)
         .method_not_allowed_fallback(problem::unknown_method)
-        .with_state(Arc::new(api))
-        // One stack, outermost first: the router boxes what each `layer` makes once more.
-        .layer((
-            TraceLayer::new(telemetry),
-            from_fn_with_state(room, overload::shed),
-            from_fn(panic::answer),
-            from_fn(deadline::limit),
-        ))
+        .with_state(Arc::new(api));
+    layered(routes, telemetry, room)
         .merge(health::routes(health))
         .layer(from_fn_with_state(identity, identity::sign))
+}
+
+/// Routes behind what all of users stand behind: a trace, limited room, an answer to panics, a limit of time.
+pub fn layered(routes: Router, telemetry: Telemetry, room: Room) -> Router {
+    // One stack, outermost first: the router boxes what each `layer` makes once more.
+    routes.layer((
+        TraceLayer::new(telemetry),
+        from_fn_with_state(room, overload::shed),
+        from_fn(panic::answer),
+        from_fn(deadline::limit),
+    ))
 }

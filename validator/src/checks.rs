@@ -29,6 +29,7 @@ mod liveness_answers;
 mod liveness_independent_of_dependencies;
 mod liveness_probe_declared;
 mod load_kept_its_rate;
+mod no_credentials_in_spans;
 mod no_foreign_disruption;
 mod no_opening_during_rolls;
 mod no_orphaned_span;
@@ -80,6 +81,7 @@ pub const ALL: &[&Check] = &[
     &outgoing_call_carries_trace::CHECK,
     &no_orphaned_span::CHECK,
     &no_slower_without_collector::CHECK,
+    &no_credentials_in_spans::CHECK,
     &readiness_probe_declared::CHECK,
     &liveness_probe_declared::CHECK,
     &probe_timings_sane::CHECK,

@@ -10,6 +10,7 @@ mod call;
 mod carriage;
 mod context;
 mod counts;
+mod credentials;
 mod desk;
 mod downward;
 mod export;

@@ -1,3 +1,6 @@
+#[cfg(feature = "otlp-metrics")]
+mod observe;
+
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,7 +12,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
 use super::circuit::Circuit;
-use super::tally::Outcome;
+use super::tally::{Outcome, Tally};
 use super::{Breaker, State};
 
 /// Metric families of all circuits of a process, read at each scrape. Clones share them.
@@ -33,11 +36,23 @@ impl Metrics {
     }
 }
 
+/// What a circuit has one counter of: its name behind `breaker_`, what it counts, and where that stands.
+type Count = (&'static str, &'static str, fn(&Tally) -> u64);
+
+const COUNTS: [Count; 4] = [
+    ("not_permitted", "Calls that were not made", Tally::not_permitted_calls),
+    ("full", "Calls that were not made because as many as may were under way", Tally::full_calls),
+    ("slow_calls", "Calls that took long enough to be slow", Tally::slow_calls),
+    ("withheld_openings", "Openings that metrics_only withheld", Tally::withheld_openings),
+];
+const STATE: &str = "1 for the state the circuit is in, else 0";
+const TRANSITIONS: &str = "Changes of state";
+const CALLS: &str = "Calls that were permitted, by outcome";
+
 impl Collector for Metrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let circuits = self.circuits();
-        let help = "1 for the state the circuit is in, else 0";
-        let mut family = encoder.encode_descriptor("breaker_state", help, None, MetricType::Gauge)?;
+        let mut family = encoder.encode_descriptor("breaker_state", STATE, None, MetricType::Gauge)?;
         // Exactly one state is 1 in each scrape.
         for circuit in circuits.iter() {
             let current = circuit.state();
@@ -47,45 +62,27 @@ impl Collector for Metrics {
             }
         }
         let counter = MetricType::Counter;
-        let mut family =
-            encoder.encode_descriptor("breaker_transitions", "Changes of state", None, counter)?;
+        let mut family = encoder.encode_descriptor("breaker_transitions", TRANSITIONS, None, counter)?;
         for circuit in circuits.iter() {
             for (from, to, count) in transitions(circuit) {
                 let labels = [("breaker", circuit.name()), ("from", from.as_str()), ("to", to.as_str())];
                 put(family.encode_family(&labels)?, count)?;
             }
         }
-        let help = "Calls that were permitted, by outcome";
-        let mut family = encoder.encode_descriptor("breaker_calls", help, None, counter)?;
+        let mut family = encoder.encode_descriptor("breaker_calls", CALLS, None, counter)?;
         for circuit in circuits.iter() {
             for outcome in Outcome::ALL {
                 let labels = [("breaker", circuit.name()), ("outcome", outcome.as_str())];
                 put(family.encode_family(&labels)?, circuit.tally.calls(outcome))?;
             }
         }
-        let help = "Calls that were not made";
-        let mut family = encoder.encode_descriptor("breaker_not_permitted", help, None, counter)?;
-        for circuit in circuits.iter() {
-            let labels = [("breaker", circuit.name())];
-            put(family.encode_family(&labels)?, circuit.tally.not_permitted_calls())?;
-        }
-        let help = "Calls that were not made because as many as may were under way";
-        let mut family = encoder.encode_descriptor("breaker_full", help, None, counter)?;
-        for circuit in circuits.iter() {
-            let labels = [("breaker", circuit.name())];
-            put(family.encode_family(&labels)?, circuit.tally.full_calls())?;
-        }
-        let help = "Calls that took long enough to be slow";
-        let mut family = encoder.encode_descriptor("breaker_slow_calls", help, None, counter)?;
-        for circuit in circuits.iter() {
-            let labels = [("breaker", circuit.name())];
-            put(family.encode_family(&labels)?, circuit.tally.slow_calls())?;
-        }
-        let help = "Openings that metrics_only withheld";
-        let mut family = encoder.encode_descriptor("breaker_withheld_openings", help, None, counter)?;
-        for circuit in circuits.iter() {
-            let labels = [("breaker", circuit.name())];
-            put(family.encode_family(&labels)?, circuit.tally.withheld_openings())?;
+        for (name, help, count) in COUNTS {
+            let name = format!("breaker_{name}");
+            let mut family = encoder.encode_descriptor(&name, help, None, counter)?;
+            for circuit in circuits.iter() {
+                let labels = [("breaker", circuit.name())];
+                put(family.encode_family(&labels)?, count(&circuit.tally))?;
+            }
         }
         Ok(())
     }

@@ -7,25 +7,45 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
 use super::Health;
-use super::dependency::Standing;
+use super::dependency::{Dependency, Standing};
 
 impl Health {
     /// Adds `health_dependency_up` to `registry`, read at each scrape.
     pub fn register(&self, registry: &mut Registry) {
         registry.register_collector(Box::new(Dependencies(self.clone())));
     }
+
+    /// The same for `meter`, read at each export.
+    #[cfg(feature = "otlp-metrics")]
+    pub fn observe(&self, meter: &opentelemetry::metrics::Meter) {
+        let health = self.clone();
+        meter
+            .u64_observable_gauge("health.dependency.up")
+            .with_description(HELP)
+            .with_callback(move |gauge| {
+                for dependency in &health.vitals.dependencies {
+                    let name = opentelemetry::KeyValue::new("dependency", dependency.name);
+                    gauge.observe(u64::from(is_up(dependency)), &[name]);
+                }
+            })
+            .build();
+    }
+}
+
+const HELP: &str = "1 while the dependency is confirmed, else 0";
+
+fn is_up(dependency: &Dependency) -> bool {
+    dependency.status().standing == Standing::Up
 }
 
 struct Dependencies(Health);
 
 impl Collector for Dependencies {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let help = "1 while the dependency is confirmed, else 0";
-        let mut family = encoder.encode_descriptor("health_dependency_up", help, None, MetricType::Gauge)?;
+        let mut family = encoder.encode_descriptor("health_dependency_up", HELP, None, MetricType::Gauge)?;
         for dependency in &self.0.vitals.dependencies {
-            let up = dependency.status().standing == Standing::Up;
             let labels = [("dependency", dependency.name)];
-            ConstGauge::new(i64::from(up)).encode(family.encode_family(&labels)?)?;
+            ConstGauge::new(i64::from(is_up(dependency))).encode(family.encode_family(&labels)?)?;
         }
         Ok(())
     }

@@ -42,6 +42,10 @@ impl Builder {
             let health = Health::builder(self.health.clone())?;
             let mut start = Start::new(shutdown.clone(), telemetry.clone(), health);
             logs.register(start.registry());
+            #[cfg(feature = "otlp-metrics")]
+            if let Some(meter) = telemetry.meter() {
+                logs.observe(&meter);
+            }
             let app = application(start).await.map_err(|error| Error::Application(error.into()))?;
             self.serve(app, management, &shutdown).await
         })?;
@@ -107,8 +111,9 @@ impl Builder {
 /// One line in the format of all others, with the ids of the trace it belongs to.
 fn tell_panic(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
-    let message = panic.payload_as_str().unwrap_or("no message");
-    tracing::error!(place, message, "panicked");
+    // Not called `message`, which is the name of the line's own text.
+    let reason = panic.payload_as_str().unwrap_or("no message");
+    tracing::error!(place, reason, "panicked");
 }
 
 /// Listens on every address, IPv4 included; on IPv4 only where the system has no IPv6.

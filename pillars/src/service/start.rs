@@ -94,6 +94,12 @@ impl Start {
         health.register(&mut self.registry);
         self.shutdown.register(&mut self.registry);
         self.telemetry.register(&mut self.registry);
+        #[cfg(feature = "otlp-metrics")]
+        if let Some(meter) = self.telemetry.meter() {
+            families.observe(&meter);
+            health.observe(&meter);
+            self.shutdown.observe(&meter);
+        }
         App {
             router: None,
             health,

@@ -36,11 +36,6 @@ pub struct Server {
 }
 
 impl Server {
-    /// Whether every connection has ended.
-    pub fn is_finished(&self) -> bool {
-        self.connections.is_empty()
-    }
-
     /// Waits for the connections that are left, without limit. Cancel safe.
     pub async fn finished(&self) {
         self.connections.wait().await;
@@ -104,9 +99,7 @@ impl Acceptor {
             }
         }
     }
-}
 
-impl Acceptor {
     fn user(&self, stream: TcpStream, address: SocketAddr) {
         let connection = Connection::new(address, self.app.clone(), self.shutdown.clone());
         let open = Open::new(&self.shutdown);

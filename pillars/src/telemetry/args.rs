@@ -1,9 +1,12 @@
+mod destination;
+
 use super::logs::LogFormat;
-use super::{Config, Protocol, semconv};
+use super::{Config, semconv};
 use crate::flags::ratio;
 
-/// Settings of traces and logs. The `OTEL_` ones mean what the OpenTelemetry specification says; those that the SDK
-/// reads itself (`OTEL_BSP_*`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_EXPORTER_OTLP_{HEADERS,TIMEOUT}`) work as well.
+/// Settings of traces, metrics and logs. The `OTEL_` ones mean what the OpenTelemetry specification says; those that the exporters
+/// read themselves (`OTEL_BSP_*`, `OTEL_METRIC_EXPORT_INTERVAL`, `OTEL_RESOURCE_ATTRIBUTES`,
+/// `OTEL_EXPORTER_OTLP_{HEADERS,TIMEOUT}`) work as well.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Telemetry")]
 #[group(skip)]
@@ -26,7 +29,19 @@ pub struct Args {
     /// `none` exports no traces
     #[arg(long, env = "OTEL_TRACES_EXPORTER")]
     pub otel_traces_exporter: Option<String>,
-    /// `true` creates no spans; context is still passed on
+    /// `otlp` sends metrics to a collector as well, standard variable; `prometheus` and `none` leave them to /metrics
+    #[cfg(feature = "otlp-metrics")]
+    #[arg(long, env = "OTEL_METRICS_EXPORTER", default_value = "none")]
+    pub otel_metrics_exporter: String,
+    /// Full URL for metrics, standard variable; without it OTEL_EXPORTER_OTLP_ENDPOINT, to which `/v1/metrics` is added
+    #[cfg(feature = "otlp-metrics")]
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT")]
+    pub otel_exporter_otlp_metrics_endpoint: Option<String>,
+    /// `http/protobuf` or `grpc` for metrics, standard variable
+    #[cfg(feature = "otlp-metrics")]
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL")]
+    pub otel_exporter_otlp_metrics_protocol: Option<String>,
+    /// `true` creates no spans and sends no metrics; context is still passed on
     #[arg(long, env = "OTEL_SDK_DISABLED")]
     pub otel_sdk_disabled: Option<String>,
     /// Comma-separated list of `tracecontext`, `baggage`, `none` [default: tracecontext,baggage]
@@ -83,9 +98,8 @@ const FALLBACK_INSTANCE: &str = "unknown";
 impl Args {
     /// The same as a [`Config`], for a program with this name and version where nothing else is said.
     pub fn config(&self, name: &str, version: &str) -> Config {
-        let endpoint = self.traces_endpoint();
-        let texts: [(Option<&String>, Setter); 5] = [
-            (endpoint.as_ref(), Config::endpoint),
+        let traces = self.traces_destination();
+        let texts: [(Option<&String>, Setter); 4] = [
             (self.otel_propagators.as_ref(), Config::propagators),
             (self.otel_traces_sampler.as_ref(), Config::sampler),
             (self.otel_traces_sampler_arg.as_ref(), Config::sampler_arg),
@@ -95,12 +109,20 @@ impl Args {
             .sample_ratio(self.sample_ratio)
             .remote_sampled_per_second(self.remote_sampled_per_second)
             .query_values(self.trace_query_values)
-            .protocol(endpoint.as_deref().map_or(Protocol::HttpProtobuf, |url| self.protocol_to(url)))
             .attribute(semconv::SERVICE_INSTANCE_ID, self.instance());
         let config = texts.into_iter().fold(config, |config, (text, setter)| match set(text) {
             Some(text) => setter(config, text.to_owned()),
             None => config,
         });
+        let config = match traces {
+            Some((url, protocol)) => config.endpoint(url).protocol(protocol),
+            None => config,
+        };
+        #[cfg(feature = "otlp-metrics")]
+        let config = match self.metrics_destination() {
+            Some((url, protocol)) => config.metrics(url, protocol),
+            None => config,
+        };
         let known = [
             (semconv::K8S_POD_NAME, &self.pod_name),
             (semconv::K8S_NAMESPACE_NAME, &self.pod_namespace),
@@ -115,50 +137,6 @@ impl Args {
         set(self.service_version.as_ref()).unwrap_or(of_build)
     }
 
-    /// Where traces go, if anywhere.
-    pub fn traces_endpoint(&self) -> Option<String> {
-        let disabled =
-            set(self.otel_sdk_disabled.as_ref()).is_some_and(|text| text.eq_ignore_ascii_case("true"));
-        let none =
-            set(self.otel_traces_exporter.as_ref()).is_some_and(|text| text.eq_ignore_ascii_case("none"));
-        if disabled || none {
-            return None;
-        }
-        let base = || set(self.otel_exporter_otlp_endpoint.as_ref());
-        set(self.otel_endpoint.as_ref())
-            .or_else(|| set(self.otel_exporter_otlp_traces_endpoint.as_ref()))
-            .map(str::to_owned)
-            .or_else(|| base().map(|base| self.of_base(base)))
-    }
-
-    /// Over gRPC there is no path.
-    fn of_base(&self, base: &str) -> String {
-        match self.protocol_to(base) {
-            Protocol::Grpc => base.to_owned(),
-            Protocol::HttpProtobuf => format!("{}/v1/traces", base.trim_end_matches('/')),
-        }
-    }
-
-    /// How spans are sent to `endpoint`: as the variables say, or else as its port does. A name that is none of the protocols
-    /// here is passed over, as [`Args::unknown_protocol`] tells.
-    fn protocol_to(&self, endpoint: &str) -> Protocol {
-        match self.protocol_name() {
-            Some(GRPC) => Protocol::Grpc,
-            None if port_of(endpoint) == Some(GRPC_PORT) => Protocol::Grpc,
-            _ => Protocol::HttpProtobuf,
-        }
-    }
-
-    /// The protocol that was asked for, if it is none of those that there are.
-    pub fn unknown_protocol(&self) -> Option<&str> {
-        self.protocol_name().filter(|name| ![GRPC, HTTP].contains(name))
-    }
-
-    fn protocol_name(&self) -> Option<&str> {
-        set(self.otel_exporter_otlp_traces_protocol.as_ref())
-            .or_else(|| set(self.otel_exporter_otlp_protocol.as_ref()))
-    }
-
     /// What is logged.
     pub fn log_filter(&self) -> &str {
         set(self.rust_log.as_ref()).unwrap_or(&self.log_level)
@@ -168,14 +146,6 @@ impl Args {
     pub fn instance(&self) -> &str {
         set(self.pod_name.as_ref()).or_else(|| set(self.hostname.as_ref())).unwrap_or(FALLBACK_INSTANCE)
     }
-}
-
-const GRPC: &str = "grpc";
-const HTTP: &str = "http/protobuf";
-const GRPC_PORT: u16 = 4317;
-
-fn port_of(url: &str) -> Option<u16> {
-    url.parse::<http::Uri>().ok()?.port_u16()
 }
 
 /// The specification treats an empty variable as one that is not set.
@@ -193,36 +163,6 @@ mod tests {
     struct Cli {
         #[command(flatten)]
         args: Args,
-    }
-
-    fn endpoint(flags: &[&str]) -> Option<String> {
-        Cli::parse_from([&["users"], flags].concat()).args.traces_endpoint()
-    }
-
-    #[test]
-    fn our_endpoint_wins_and_the_base_gets_its_path() {
-        let base = "--otel-exporter-otlp-endpoint=http://base:4318/";
-        assert_eq!(endpoint(&[]), None);
-        assert_eq!(endpoint(&["--otel-endpoint="]), None);
-        assert_eq!(endpoint(&[base]).as_deref(), Some("http://base:4318/v1/traces"));
-        assert_eq!(endpoint(&[base, "--otel-endpoint=http://own/x"]).as_deref(), Some("http://own/x"));
-    }
-
-    #[test]
-    fn the_protocol_is_the_one_that_is_named_or_else_that_of_the_port() {
-        let protocol = |flags: &[&str]| {
-            let args = Cli::parse_from([&["users"], flags].concat()).args;
-            let endpoint = args.traces_endpoint().expect("one is set");
-            (args.protocol_to(&endpoint), endpoint)
-        };
-        let base = "--otel-exporter-otlp-endpoint=https://base:4317";
-        assert_eq!(protocol(&[base]), (Protocol::Grpc, "https://base:4317".to_owned()));
-        let http = "--otel-exporter-otlp-protocol=http/protobuf";
-        let endpoint = "https://base:4317/v1/traces".to_owned();
-        assert_eq!(protocol(&[base, http]), (Protocol::HttpProtobuf, endpoint));
-        let own = "--otel-endpoint=http://own:4318/v1/traces";
-        assert_eq!(protocol(&[own]).0, Protocol::HttpProtobuf);
-        assert_eq!(protocol(&[own, "--otel-exporter-otlp-traces-protocol=grpc"]).0, Protocol::Grpc);
     }
 
     #[test]
@@ -246,17 +186,6 @@ mod tests {
                     .propagators("none")
                     .name("other")
             )
-        );
-    }
-
-    #[test]
-    fn the_standard_switches_turn_export_off() {
-        let own = "--otel-endpoint=http://own/x";
-        assert_eq!(endpoint(&[own, "--otel-sdk-disabled=TRUE"]), None);
-        assert_eq!(endpoint(&[own, "--otel-traces-exporter=none"]), None);
-        assert!(
-            endpoint(&[own, "--otel-sdk-disabled=1"]).is_some(),
-            "only `true` counts, by the specification"
         );
     }
 }

@@ -3,11 +3,14 @@ use opentelemetry::KeyValue;
 use super::semconv;
 use crate::Invalid;
 
-/// Settings of traces.
+/// Settings of traces, and of metrics that are sent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     pub(super) endpoint: Option<String>,
     pub(super) protocol: Protocol,
+    /// Where metrics go, and how.
+    #[cfg(feature = "otlp-metrics")]
+    pub(super) metrics: Option<(String, Protocol)>,
     pub(super) propagators: Option<String>,
     pub(super) sampler: Option<String>,
     pub(super) sampler_arg: Option<String>,
@@ -19,7 +22,7 @@ pub struct Config {
     pub(super) attributes: Vec<KeyValue>,
 }
 
-/// How spans are sent to a collector.
+/// How a collector is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// OTLP over HTTP with protobuf, the one of port 4318.
@@ -44,6 +47,8 @@ impl Config {
         Self {
             endpoint: None,
             protocol: Protocol::HttpProtobuf,
+            #[cfg(feature = "otlp-metrics")]
+            metrics: None,
             propagators: None,
             sampler: None,
             sampler_arg: None,
@@ -65,6 +70,14 @@ impl Config {
     #[must_use]
     pub fn protocol(self, protocol: Protocol) -> Self {
         Self { protocol, ..self }
+    }
+
+    /// Full URL that metrics are sent to, as in `http://collector:4318/v1/metrics`, every minute
+    /// (`OTEL_METRIC_EXPORT_INTERVAL`) and at the end; nowhere by default.
+    #[cfg(feature = "otlp-metrics")]
+    #[must_use]
+    pub fn metrics(self, url: impl Into<String>, protocol: Protocol) -> Self {
+        Self { metrics: Some((url.into(), protocol)), ..self }
     }
 
     /// Comma-separated list of `tracecontext`, `baggage`, `none`.

@@ -1,5 +1,4 @@
 mod limit;
-mod transport;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,37 +12,24 @@ use opentelemetry_sdk::trace::{
     BatchConfigBuilder, BatchSpanProcessor, Span, SpanData, SpanExporter, SpanProcessor,
 };
 
+use super::Error;
 use super::metrics::{DropReason, Metrics};
-use super::{Error, Protocol};
+use super::transport::{Destination, Lifeline, Transport};
 use limit::Limit;
-use transport::{Lifeline, Transport};
 
 /// Spans that may wait for the export thread, as in the SDK; `OTEL_BSP_MAX_QUEUE_SIZE` changes it.
 const DEFAULT_QUEUE: usize = 2_048;
-/// Time for one export where `OTEL_EXPORTER_OTLP_TIMEOUT` says nothing: short enough for the flush at the end.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// OTLP behind a bounded queue whose losses are counted.
-pub(super) fn pipeline(
-    endpoint: &str,
-    protocol: Protocol,
-    metrics: &Metrics,
-) -> Result<impl SpanProcessor + 'static, Error> {
+pub(super) fn pipeline(to: Destination<'_>, metrics: &Metrics) -> Result<impl SpanProcessor + use<>, Error> {
     let queue_size = from_env("OTEL_BSP_MAX_QUEUE_SIZE").unwrap_or(DEFAULT_QUEUE).max(1);
-    let Transport { otlp, lifeline } = Transport::to(endpoint, protocol, timeout())?;
+    let Transport { otlp, lifeline } = Transport::of_spans(to)?;
     let waiting = Arc::new(AtomicUsize::new(0));
     let exporter =
         Counted { otlp, waiting: Arc::clone(&waiting), metrics: metrics.clone(), _lifeline: lifeline };
     let config = BatchConfigBuilder::default().with_max_queue_size(queue_size).build();
     let batch = BatchSpanProcessor::builder(exporter).with_batch_config(config).build();
     Ok(Bounded { batch, queue_size, waiting, limit: Limit::from_env(), metrics: metrics.clone() })
-}
-
-/// The standard variables are in milliseconds.
-fn timeout() -> Duration {
-    let names = ["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"];
-    let set = names.iter().find_map(|name| from_env(name));
-    set.map_or(DEFAULT_TIMEOUT, |milliseconds| Duration::from_millis(milliseconds as u64))
 }
 
 fn from_env(name: &str) -> Option<usize> {

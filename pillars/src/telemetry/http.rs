@@ -121,6 +121,9 @@ pub(super) fn finish(context: &Context, status: http::StatusCode) {
     span.end();
 }
 
+/// The status of requests that their clients gave up, as nginx has it: no client ever sees it.
+pub(super) const CLIENT_GONE: u16 = 499;
+
 const OTHER: &str = "_OTHER";
 
 /// The methods of the conventions; anything else a client makes up is one value, so that it cannot flood a metric.

@@ -35,7 +35,8 @@ pub struct TraceService<S> {
 pub struct NotLogged;
 
 pin_project! {
-    /// The answer of a [`TraceService`] service. Dropped before its end, it ends the span and is counted with the status 499.
+    /// The answer of a [`TraceService`] service. Dropped before its end, it ends the span and is counted with the status 499;
+    /// a panic is counted as the status 500, and goes on.
     pub struct TraceFuture<F> {
         #[pin]
         answer: F,
@@ -90,6 +91,7 @@ impl<F: Future<Output = Result<Response, E>>, E> Future for TraceFuture<F> {
         let this = self.project();
         let response = {
             let _current = this.exchange.context.clone().attach();
+            let _panics = Panics(this.exchange);
             ready!(this.answer.poll(wake))?
         };
         this.exchange.finish(&response);
@@ -146,8 +148,19 @@ impl Exchange {
     }
 }
 
-/// The status of requests that their clients gave up, as nginx has it: no client ever sees it.
-pub(super) const CLIENT_GONE: u16 = 499;
+/// Ends a request whose handler panics while the panic passes by: whoever catches it further out has no answer to give.
+struct Panics<'a>(&'a mut Exchange);
+
+impl Drop for Panics<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let status = ::http::StatusCode::INTERNAL_SERVER_ERROR;
+            self.0.answered = true;
+            http::finish(&self.0.context, status);
+            self.0.count(status.as_u16());
+        }
+    }
+}
 
 /// Ends the span of a request whose client went away, whoever else still holds the context, and counts it.
 impl Drop for Exchange {
@@ -156,7 +169,7 @@ impl Drop for Exchange {
             return;
         }
         self.context.span().end();
-        self.count(CLIENT_GONE);
+        self.count(http::CLIENT_GONE);
     }
 }
 

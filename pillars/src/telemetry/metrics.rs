@@ -1,3 +1,5 @@
+#[cfg(feature = "otlp-metrics")]
+mod observe;
 #[cfg(feature = "axum")]
 mod requests;
 
@@ -15,6 +17,9 @@ pub(super) struct Metrics {
     requests: requests::Requests,
 }
 
+const OVER_BUDGET: &str = "Requests with sampled=01 beyond the budget, left to the ratio";
+const DROPPED: &str = "Spans that never arrived";
+
 /// Why a span never arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, prometheus_client::encoding::EncodeLabelValue)]
 #[expect(non_camel_case_types, reason = "the derive writes the names of the variants as label values")]
@@ -28,18 +33,18 @@ pub(super) struct ReasonLabel {
     pub(super) reason: DropReason,
 }
 
+impl DropReason {
+    const ALL: [Self; 2] = [Self::queue_full, Self::export_failed];
+}
+
 impl Metrics {
     /// Adds the families to `registry`.
     pub(super) fn register(&self, registry: &mut Registry) {
-        registry.register(
-            "telemetry_remote_sampled_over_budget",
-            "Requests with sampled=01 beyond the budget, left to the ratio",
-            self.over_budget.clone(),
-        );
-        for reason in [DropReason::queue_full, DropReason::export_failed] {
+        registry.register("telemetry_remote_sampled_over_budget", OVER_BUDGET, self.over_budget.clone());
+        for reason in DropReason::ALL {
             self.drop_spans(reason, 0);
         }
-        registry.register("telemetry_spans_dropped", "Spans that never arrived", self.dropped.clone());
+        registry.register("telemetry_spans_dropped", DROPPED, self.dropped.clone());
         #[cfg(feature = "axum")]
         self.requests.register(registry);
     }

@@ -75,16 +75,23 @@ impl Config {
     }
 
     fn check_collector(&self) -> Result<(), ConfigError> {
+        const EXPORTER: &str = "OTEL_METRICS_EXPORTER";
         let telemetry = &self.service.telemetry;
-        if let Some(text) = telemetry.traces_endpoint() {
-            endpoint::of_collector(&text)?;
+        let metrics = telemetry.metrics_destination();
+        for (url, _) in [telemetry.traces_destination(), metrics.clone()].iter().flatten() {
+            endpoint::of_collector(url)?;
         }
-        match telemetry.unknown_protocol() {
-            Some(name) => {
-                Err(value("OTEL_EXPORTER_OTLP_PROTOCOL", format!("{name:?}"), "grpc or http/protobuf"))
-            }
-            None => Ok(()),
+        if let Some(name) = telemetry.unknown_protocol() {
+            return Err(value("OTEL_EXPORTER_OTLP_PROTOCOL", format!("{name:?}"), "grpc or http/protobuf"));
         }
+        if let Some(name) = telemetry.unknown_metrics_exporter() {
+            return Err(value(EXPORTER, format!("{name:?}"), "otlp, prometheus or none"));
+        }
+        if telemetry.sends_metrics() && metrics.is_none() {
+            let expected = "it beside OTEL_EXPORTER_OTLP_METRICS_ENDPOINT or OTEL_EXPORTER_OTLP_ENDPOINT";
+            return Err(value(EXPORTER, "otlp".to_owned(), expected));
+        }
+        Ok(())
     }
 
     fn database(&self) -> Result<PgConnectOptions, ConfigError> {

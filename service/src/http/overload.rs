@@ -5,6 +5,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
+use opentelemetry::metrics::Meter;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
@@ -14,6 +15,8 @@ use golive_pillars::telemetry::NotLogged;
 
 /// Advice to those who are turned away: another instance, or this one a moment later, can answer.
 const SOON: Duration = Duration::from_secs(1);
+
+const SHED: &str = "Requests answered 503 because too many were under way";
 
 /// Room for so many requests at a time; the others are turned away at once, since a queue would only make all late.
 #[derive(Clone)]
@@ -31,8 +34,17 @@ pub struct Metrics {
 impl Metrics {
     /// Adds the families to `registry`.
     pub fn register(&self, registry: &mut Registry) {
-        let help = "Requests answered 503 because too many were under way";
-        registry.register("http_server_requests_shed", help, self.turned_away.clone());
+        registry.register("http_server_requests_shed", SHED, self.turned_away.clone());
+    }
+
+    /// The same for `meter`, read at each export.
+    pub fn observe(&self, meter: &Meter) {
+        let turned_away = self.turned_away.clone();
+        meter
+            .u64_observable_counter("http.server.requests.shed")
+            .with_description(SHED)
+            .with_callback(move |counter| counter.observe(turned_away.get(), &[]))
+            .build();
     }
 }
 

@@ -7,13 +7,16 @@ use futures_util::FutureExt as _;
 use http::StatusCode;
 
 use super::Problem;
+use golive_pillars::telemetry::NotLogged;
 
 /// A handler that panics answers 500 like any other that cannot go on; what it panicked about is told by the hook of
-/// the process, for a client it is none of his business.
+/// the process, once, and for a client it is none of his business.
 pub(super) async fn answer(request: Request, next: Next) -> Response {
     AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| {
         let detail = "the request could not be handled";
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail).into_response()
+        let mut response = Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail).into_response();
+        response.extensions_mut().insert(NotLogged);
+        response
     })
 }
 

@@ -1,3 +1,5 @@
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::Meter;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -29,6 +31,17 @@ pub(super) enum CopyFate {
     late,
 }
 
+const FALLBACKS: &str = "Answers without Postgres, by kind";
+const WRITES: &str = "Copies for the cache, by outcome";
+
+impl Fallback {
+    const ALL: [Self; 3] = [Self::cached, Self::empty, Self::unavailable];
+}
+
+impl CopyFate {
+    const ALL: [Self; 4] = [Self::written, Self::failed, Self::queue_full, Self::late];
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct FallbackLabel {
     kind: Fallback,
@@ -43,14 +56,40 @@ impl Metrics {
     /// Adds the families to `registry`.
     pub fn register(&self, registry: &mut Registry) {
         // There from the start, so that the first one is an increase.
-        for kind in [Fallback::cached, Fallback::empty, Fallback::unavailable] {
+        for kind in Fallback::ALL {
             let _ = self.fallbacks.get_or_create(&FallbackLabel { kind });
         }
-        for outcome in [CopyFate::written, CopyFate::failed, CopyFate::queue_full, CopyFate::late] {
+        for outcome in CopyFate::ALL {
             let _ = self.cache_writes.get_or_create(&WriteLabel { outcome });
         }
-        registry.register("fallback", "Answers without Postgres, by kind", self.fallbacks.clone());
-        registry.register("cache_writes", "Copies for the cache, by outcome", self.cache_writes.clone());
+        registry.register("fallback", FALLBACKS, self.fallbacks.clone());
+        registry.register("cache_writes", WRITES, self.cache_writes.clone());
+    }
+
+    /// The same for `meter`, read at each export.
+    pub fn observe(&self, meter: &Meter) {
+        let fallbacks = self.fallbacks.clone();
+        meter
+            .u64_observable_counter("fallback")
+            .with_description(FALLBACKS)
+            .with_callback(move |counter| {
+                for kind in Fallback::ALL {
+                    let count = fallbacks.get_or_create(&FallbackLabel { kind }).get();
+                    counter.observe(count, &[KeyValue::new("kind", format!("{kind:?}"))]);
+                }
+            })
+            .build();
+        let writes = self.cache_writes.clone();
+        meter
+            .u64_observable_counter("cache.writes")
+            .with_description(WRITES)
+            .with_callback(move |counter| {
+                for outcome in CopyFate::ALL {
+                    let count = writes.get_or_create(&WriteLabel { outcome }).get();
+                    counter.observe(count, &[KeyValue::new("outcome", format!("{outcome:?}"))]);
+                }
+            })
+            .build();
     }
 
     pub(super) fn fall_back(&self, kind: Fallback) {

@@ -75,11 +75,6 @@ impl Orders {
         }
     }
 
-    /// The circuit before the service.
-    pub fn breaker(&self) -> &Breaker {
-        &self.breaker
-    }
-
     /// The body that the service has for this user, as it is.
     pub async fn of_user(&self, id: i64) -> Result<Bytes, OrdersError> {
         self.breaker.call(self.ask(id)).await.map_err(|error| match error {

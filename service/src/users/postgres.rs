@@ -1,4 +1,5 @@
 mod error;
+mod fate;
 mod pool;
 mod probe;
 
@@ -12,8 +13,9 @@ use super::database::{Args, Session};
 use super::statement::{FIND_USER, INSERT, INSERT_USER, LIST_ORDERS, LIST_USERS, Statement};
 use super::{NewUser, Order, User};
 pub use error::PostgresError;
+use fate::Fate;
 use golive_pillars::telemetry::{ClientSpan, Telemetry, semconv};
-use pool::{Fate, Lease, Pool, Trust};
+use pool::{Lease, Pool, Trust};
 pub use probe::PostgresProbe;
 
 /// Users in Postgres: one method a statement, one span a call.

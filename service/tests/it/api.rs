@@ -122,6 +122,8 @@ async fn without_identity_headers_and_metrics_everything_else_is_the_same() {
     );
     for path in ["/api/users/1", "/api/users/2", "/api/users", "/nothing", "/health", "/ready"] {
         let headers = service.get(path).await.headers;
+        // Obsolete (RFC 9111, 5.5).
+        assert!(!headers.contains_key("warning"), "{path}: {headers:?}");
         assert!(headers.keys().all(|name| !name.as_str().starts_with("x-")), "{path}: {headers:?}");
     }
 }

@@ -1,6 +1,8 @@
 //! Postgres and Redis that answer, but not with what is needed: a former primary, a session of others, too many
 //! connections, a share of errors, slowness. Users notice little, and the circuit opens only when it helps.
 
+mod raised;
+
 use futures_util::future::join_all;
 use sqlx::{AssertSqlSafe, PgConnection};
 
@@ -145,65 +147,6 @@ async fn connections_that_are_there_outlast_a_server_that_takes_no_more() {
         assert!(is_live(&answer), "{}: {:?}\n{}", answer.status, answer.headers, service.metrics().await);
     }
     assert_eq!(service.metric(CLOSED).await, 1);
-}
-
-/// A view in the place of the users, whose rows have to pass `passes(id)`.
-async fn put_view(admin: &mut PgConnection, passes: &str) {
-    execute(
-        admin,
-        format!(
-            "CREATE FUNCTION passes(id bigint) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN {passes} \
-             RETURN true; END $$; \
-             ALTER TABLE users RENAME TO real_users; \
-             CREATE VIEW users AS SELECT * FROM real_users WHERE passes(id)"
-        ),
-    )
-    .await;
-}
-
-fn failing(digits: &str) -> String {
-    format!("IF id % 10 IN ({digits}) THEN RAISE EXCEPTION 'out of memory' USING ERRCODE = '53200'; END IF;")
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn four_failures_in_ten_calls_leave_the_circuit_closed_and_six_open_it() {
-    let world = World::new().await;
-    let service = world.ready(&[("SEED_USERS", "100")]).await;
-    let mut admin = world.connect().await;
-    put_view(&mut admin, &failing("1, 3, 5, 7")).await;
-    // The first one meets an old plan.
-    service.get("/api/users/2").await;
-    let connections = world.postgres.accepted();
-    for id in 1..=100 {
-        let answer = service.get(&format!("/api/users/{id}")).await;
-        assert_eq!(is_live(&answer), ![1, 3, 5, 7].contains(&(id % 10)), "{id}: {}", answer.status);
-    }
-    assert_eq!(service.metric(CLOSED).await, 1);
-    let more = world.postgres.accepted() - connections;
-    assert!(more < 10, "{more} connections for 40 errors: they were answers like any other");
-
-    execute(&mut admin, "DROP VIEW users; DROP FUNCTION passes; ALTER TABLE real_users RENAME TO users")
-        .await;
-    put_view(&mut admin, &failing("1, 3, 5, 6, 7, 9")).await;
-    eventually("open", async || {
-        join_all((1..=10).map(async |id| service.get(&format!("/api/users/{id}")).await.status)).await;
-        service.metric(r#"breaker_state{breaker="postgres",state="open"}"#).await == 1
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_is_slow_for_too_many_calls_opens_nothing() {
-    let world = World::new().await;
-    let service = world.ready(&[("SEED_USERS", "200"), ("BREAKER_DEADLINE", "9s")]).await;
-    put_view(&mut world.connect().await, "PERFORM pg_sleep(0.5);").await;
-    // Twenty a second have their turn; most of the others wait in vain.
-    let answers = read_together(&service, 200).await;
-    let live = answers.iter().filter(|answer| is_live(answer)).count();
-    assert!(live < 100, "{live} of 200: they were meant not to fit");
-    assert_eq!(service.metric(CLOSED).await, 1, "{live} live answers");
-    let uncounted = service.metric(r#"breaker_calls_total{breaker="postgres",outcome="not_counted"}"#).await;
-    assert!(uncounted >= 100, "{uncounted}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

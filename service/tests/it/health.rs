@@ -1,6 +1,8 @@
 use std::time::{Duration, Instant};
 
-use super::harness::{Mode, World, eventually, get, seconds, until};
+use serde_json::json;
+
+use super::harness::{Answer, Mode, World, eventually, get, seconds, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_start_without_backends_recovers_by_itself() {
@@ -24,6 +26,41 @@ async fn a_start_without_backends_recovers_by_itself() {
     world.redis.set(Mode::Forward);
     service.until_ready().await;
     assert_eq!(service.post("/api/users", r#"{"name":"Ada","email":"a@b"}"#).await.status, 201);
+}
+
+/// What stands in the answer, by its names.
+fn names(answer: &Answer) -> Vec<String> {
+    answer.json().as_object().unwrap().keys().cloned().collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_answers_of_probes_have_the_words_of_the_contract_and_no_others() {
+    let world = World::new().await;
+    let service = world.ready(&[]).await;
+    for port in [service.port, service.management] {
+        let ask = async |path: &str| get(port, path).await.expect("an answer");
+        let live = ask("/health").await;
+        assert_eq!(
+            (live.status.as_u16(), names(&live)),
+            (200, vec!["status".to_owned(), "uptime".to_owned()])
+        );
+        assert_eq!((&live.json()["status"], live.json()["uptime"].is_u64()), (&"ok".into(), true));
+        assert_eq!(ask("/ready").await.json(), json!({ "status": "ready" }));
+    }
+    world.redis.set(Mode::Refuse);
+    service.until_unready().await;
+    let away = service.readiness().await.unwrap();
+    assert_eq!(
+        (names(&away), &away.json()["status"]),
+        (vec!["error".to_owned(), "status".to_owned()], &"unavailable".into())
+    );
+    assert!(away.json()["error"].as_str().unwrap().starts_with("redis: "), "{}", away.text());
+    service.signal("TERM");
+    eventually("leaving", async || {
+        let answer = service.readiness().await.expect("still listening");
+        answer.json() == json!({ "status": "draining", "error": "shutting down" })
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

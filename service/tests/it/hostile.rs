@@ -1,5 +1,10 @@
 //! Input that nobody sends by accident: a clear answer or a closed connection, never a panic, and bounded memory.
 
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Empty;
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -32,6 +37,21 @@ async fn malformed_and_oversized_input_is_refused_with_a_4xx() {
     }
     assert_eq!(service.get("/api/users/1").await.status, 200);
     assert!(!service.log().contains("panicked"), "{}", service.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_of_40_kb_over_http2_is_refused_and_its_connection_serves_on() {
+    let world = World::new().await;
+    let service = world.ready(&[("SEED_USERS", "5")]).await;
+    let stream = TcpStream::connect(("127.0.0.1", service.port)).await.unwrap();
+    let (mut sender, connection) =
+        http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    for (length, status) in [(20_000, 200), (40_000, 431), (20_000, 200)] {
+        let request = Request::get("http://users/api/users/1").header("x", "y".repeat(length));
+        let answer = sender.send_request(request.body(Empty::<Bytes>::new()).unwrap()).await;
+        assert_eq!(answer.expect("an answer").status(), status, "{length}");
+    }
 }
 
 /// The status of the answer.

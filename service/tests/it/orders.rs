@@ -1,6 +1,9 @@
+use http::Method;
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use tokio::task::JoinSet;
 
-use super::harness::{World, eventually, free_port, get};
+use super::harness::{Collector, World, eventually, free_port, get, request};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_orders_service_away_is_a_problem_and_not_a_hang() {
@@ -49,4 +52,37 @@ async fn an_orders_service_that_hangs_leaves_room_for_users() {
     let full = r#"breaker_full_total{breaker="orders"}"#;
     eventually("as many as may wait", async || users.metric(full).await > 0).await;
     eventually("a user", async || users.get("/api/users/1").await.status == 200).await;
+}
+
+/// Nothing but the limit of a request, 10 s, ends a call that may take a minute.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_is_not_finished_in_time_is_a_503_that_is_counted_traced_and_told() {
+    const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+    let (collector, world) = (Collector::start().await, World::new().await);
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let orders = format!("http://{}", silent.local_addr().unwrap());
+    let slow = [("ORDERS_URL", orders.as_str()), ("ORDERS_DEADLINE", "1m"), ("SEED_USERS", "5")];
+    let traces = [("OTEL_ENDPOINT", collector.url.as_str()), ("OTEL_BSP_SCHEDULE_DELAY", "100")];
+    let users = world.ready(&[&slow[..], &traces].concat()).await;
+    let parent = format!("00-{TRACE}-b7ad6b7169203331-01");
+    let path = "/api/users/1/orders";
+    let answer = request(users.port, Method::GET, path, "", &[("traceparent", &parent)]).await.unwrap();
+    assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (503, Some("1")));
+    assert_eq!(answer.json()["detail"], "not finished within 10s");
+
+    let labels = r#"http_request_method="GET",http_route="/api/users/{id}/orders",http_response_status_code="503",error_type="503""#;
+    let series = format!("http_server_request_duration_seconds_count{{{labels}}}");
+    assert_eq!(users.metric(&series).await, 1);
+    let server = async || {
+        let spans = collector.trace(TRACE, 1).await;
+        spans.into_iter().find(|each| each.span.kind() == SpanKind::Server)
+    };
+    eventually("the span of the request", async || server().await.is_some()).await;
+    let server = server().await.unwrap();
+    assert_eq!(server.span.status.clone().unwrap().code(), StatusCode::Error);
+    assert_eq!(server.integer("http.response.status_code"), Some(503));
+    eventually("a line", async || users.log().contains("request failed")).await;
+    let log = users.log();
+    let line = log.lines().find(|line| line.contains("request failed")).unwrap();
+    assert!(line.contains(TRACE) && line.contains(r#""status":503"#), "{line}");
 }

@@ -106,7 +106,6 @@ async fn an_unsampled_request_makes_no_span_and_passes_its_context_on() {
         ("OTEL_BSP_SCHEDULE_DELAY", "100"),
         ("SAMPLE_RATIO", "1"),
         ("SEED_USERS", "5"),
-        ("CACHE_REFRESH", "1ms"),
         ("ORDERS_URL", &orders),
     ];
     let users = world.ready(&settings).await;
@@ -118,14 +117,15 @@ async fn an_unsampled_request_makes_no_span_and_passes_its_context_on() {
         (&"vendor=1".parse().unwrap(), &"tenant=blue".parse().unwrap())
     );
 
-    get_in_trace(&users, "/api/users/3/orders", "01").await;
+    // Another user, of whom a copy is due.
+    get_in_trace(&users, "/api/users/4/orders", "01").await;
     let spans = collector.trace(TRACE, 4).await;
     let call = spans.iter().find(|each| each.span.name == "GET").unwrap();
     assert_eq!(seen.lock().unwrap()[1]["traceparent"], format!("00-{TRACE}-{}-01", call.id()));
     assert!(spans.len() == 4 && spans.iter().filter(|each| each.span.name == "SELECT users").count() == 1);
 
     // Without a parent the ratio decides, here for always; probes are never traced.
-    users.get("/api/users/4").await;
+    users.get("/api/users/5").await;
     eventually("a new trace", async || collector.all().len() > spans.len()).await;
     assert!(collector.all().iter().all(|each| !each.span.name.contains("ready")));
 }

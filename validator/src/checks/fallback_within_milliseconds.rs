@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::check::{Area, Case, Check, Finding, Severity};
-use crate::evidence::{Class, Millis, Outcome, RequestFact, SecondFact, Step};
+use crate::evidence::{Class, Millis, RequestFact, SecondFact, Step};
 use crate::plan::Part;
 use crate::timeline::{Circuit, Fallback, Kind, Timeline, Unmeasured};
 
@@ -83,7 +83,7 @@ fn waited(timeline: &Timeline, (begin, end): (Millis, Millis)) -> impl Iterator<
     let during = users.filter(move |(_, r)| (begin..=end).contains(&r.due));
     let waited = |r: &RequestFact| {
         r.took_ms > timeline.load.at_least_usual_ms(r.template, 1_000.0)
-            || (r.outcome.is_telling() && !matches!(r.outcome, Outcome::Answered(_)))
+            || (r.outcome.is_telling() && !r.outcome.is_response())
     };
     let text =
         |r: &RequestFact| format!("{} after {:.1} s: {}", r.request, r.took_ms / 1000.0, r.outcome.name());

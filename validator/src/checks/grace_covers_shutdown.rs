@@ -11,7 +11,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Shutdown,
     severity: Severity::Major,
     why: "A grace period that ends in the middle of the drain turns every deploy into a SIGKILL.",
-    how: "terminationGracePeriodSeconds must cover what the service needed in the rolls, from the deletion (its preStop hook included) to the end of the container that serves, and the kubelet's margin of 2 s. Where no end was seen, the declared preStop sleep, the policy's shutdown budget and the same margin. With a candidate of another image only the ends of its own pods, in the roll out, are judged.",
+    how: "terminationGracePeriodSeconds must cover what the service needed in the rolls, from the deletion (its preStop hook included) to the end of the container that serves, and the kubelet's margin of 2 s. Where none was seen in them it is inconclusive; where nothing is rolled, as in `validator lint`, it must cover the declared preStop sleep, the policy's shutdown budget and the same margin. With a candidate of another image only the ends of its own pods, in the roll out, are judged.",
     remedy: "Raise terminationGracePeriodSeconds, or shorten preStop or the drain.",
     rests_on: &[Kind::Load, Kind::Watch, Kind::Validator, Kind::Agent, Kind::Target, Kind::Clock],
     needs: &[],
@@ -22,7 +22,9 @@ fn judge(timeline: &Timeline) -> Finding {
     let workload = &timeline.workload;
     let margin = timeline.plan().limits().kubelet_margin_s;
     let grace = timeline.grace_s() as f64;
-    let Some(longest) = timeline.longest_end_s() else { return by_budget(timeline, grace) };
+    let Some(longest) = timeline.longest_end_s() else {
+        return if timeline.rolling().is_empty() { by_budget(timeline, grace) } else { unseen(timeline) };
+    };
     let needed = longest + margin;
     let hook = timeline.pre_stop_text();
     let pass = format!("grace period {grace} s, the longest end took {longest:.1} s{hook}");
@@ -38,7 +40,13 @@ fn judge(timeline: &Timeline) -> Finding {
         .lines([workload.line])
 }
 
-/// Nobody was seen to end: what is declared, and what the organisation allows for a shutdown.
+/// How long an end takes is a matter of fact once there was a roll: an allowance in its place would blame a quick service.
+fn unseen(timeline: &Timeline) -> Finding {
+    let lines = timeline.terminations_judged().into_iter().map(|(_, t)| t.line);
+    Finding::inconclusive("no pod whose end counts was seen to the end").lines(lines)
+}
+
+/// Nothing was rolled: what is declared, and what the organisation allows for a shutdown.
 fn by_budget(timeline: &Timeline, grace: f64) -> Finding {
     let policy = timeline.plan().limits();
     let line = timeline.workload.line;
@@ -46,7 +54,7 @@ fn by_budget(timeline: &Timeline, grace: f64) -> Finding {
         PreStop::None => 0,
         PreStop::Sleep(seconds) => seconds,
         PreStop::Unknown => {
-            let reason = "no end was seen, and nobody declares how long the preStop hook takes";
+            let reason = "nothing was rolled, and nobody declares how long the preStop hook takes";
             return Finding::inconclusive(reason).lines([line]);
         }
     };

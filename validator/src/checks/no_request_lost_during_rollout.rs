@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::check::{Area, Case, Check, Finding, Outcome, Severity};
-use crate::evidence::{Class, Millis, Outcome as Ended, RequestFact, SecondFact};
+use crate::evidence::{Class, Millis, RequestFact, SecondFact};
 use crate::timeline::{ClassLoad, LOSSES_REST_ON, PodLife, Termination, Timeline};
 
 /// The check.
@@ -173,7 +173,6 @@ fn by(timeline: &Timeline, second: &SecondFact) -> By {
     if !timeline.replaced_leaves(second.during()) {
         return By::Target;
     }
-    let is_answer = |ended: &Ended| matches!(ended, Ended::Answered(_));
     let lost = second.outcomes.iter().filter(|(o, _)| timeline.load.is_lost(second.template, *o));
-    if lost.map(|(ended, _)| ended).any(is_answer) { By::Either } else { By::Replaced }
+    if lost.map(|(ended, _)| ended).any(|ended| ended.is_response()) { By::Either } else { By::Replaced }
 }

@@ -25,6 +25,8 @@ pub struct RequestSpec {
     pub body: Option<Body>,
     /// Statuses that are right; none means those that the quiet phase gave.
     pub expect: Vec<u16>,
+    /// A text that the body of every answer of the 2xx class holds; none means that bodies are not looked at.
+    pub expect_body: Option<String>,
     /// Port of the Service; the target's when absent.
     pub port: Option<PortRef>,
     /// How often it is chosen, against the others that read, or against the others that write.
@@ -70,6 +72,10 @@ struct Entry {
     /// Statuses that are right; those of the quiet phase when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expect: Option<Vec<u16>>,
+    /// A text that the body of every answer of the 2xx class holds, in its first 64 KiB: what a fallback that says 200
+    /// and means an error lacks.
+    #[serde(default, skip_serializing_if = "Option::is_none", rename = "expectBody")]
+    expect_body: Option<String>,
     /// Port of the Service; the target's when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     port: Option<PortRef>,
@@ -150,6 +156,16 @@ fn statuses(expect: Option<Vec<u16>>) -> Result<Vec<u16>, String> {
     }
 }
 
+fn text(expect_body: Option<String>, method: Method) -> Result<Option<String>, String> {
+    match expect_body {
+        Some(text) if text.is_empty() => Err("expectBody: expected a text that right answers hold".into()),
+        Some(_) if method == Method::Head => {
+            Err("expectBody: an answer to `head` has no body: leave it out, or use `get`".into())
+        }
+        other => Ok(other),
+    }
+}
+
 impl TryFrom<Entry> for RequestSpec {
     type Error = String;
 
@@ -168,6 +184,7 @@ impl TryFrom<Entry> for RequestSpec {
             headers: checked(entry.headers)?,
             body,
             expect: statuses(entry.expect)?,
+            expect_body: text(entry.expect_body, method)?,
             port: entry.port,
             weight: entry.weight.unwrap_or(NonZeroU32::MIN),
         })
@@ -179,6 +196,7 @@ impl From<RequestSpec> for Entry {
         let mut entry = Self {
             headers: spec.headers,
             expect: Some(spec.expect).filter(|expect| !expect.is_empty()),
+            expect_body: spec.expect_body,
             port: spec.port,
             weight: Some(spec.weight),
             ..Self::default()

@@ -45,6 +45,9 @@ pub struct Span {
     /// `db.system.name`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub db_system: Option<String>,
+    /// Names of the attributes that hold a credential, with what it is; the values are not kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub credentials: Vec<String>,
 }
 
 /// Kind of a span, as in the OpenTelemetry trace API.

@@ -47,6 +47,8 @@ impl Class {
 pub enum Outcome {
     /// A complete response with this status.
     Answered(u16),
+    /// A complete response with this status of the 2xx class, whose body lacks the text that was declared to be in it.
+    OtherBody(u16),
     /// The connection was refused or unreachable.
     Refused,
     /// No connection within the deadline.
@@ -74,6 +76,11 @@ impl Outcome {
         }
     }
 
+    /// Whether it is a complete response, right or not.
+    pub fn is_response(self) -> bool {
+        matches!(self, Self::Answered(_) | Self::OtherBody(_))
+    }
+
     /// Whether it tells what the service did.
     pub fn is_telling(self) -> bool {
         !matches!(self, Self::Unsent | Self::GaveUp)
@@ -83,6 +90,7 @@ impl Outcome {
     pub fn name(self) -> String {
         match self {
             Self::Answered(status) => format!("status {status}"),
+            Self::OtherBody(status) => format!("status {status} with another body"),
             Self::Refused => "refused".into(),
             Self::ConnectTimeout => "connect timeout".into(),
             Self::Reset => "reset".into(),

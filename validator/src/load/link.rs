@@ -18,6 +18,9 @@ use crate::evidence::Outcome;
 /// A well-made client gives up on a connection after this time.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(3);
 
+/// So many bytes of a body are looked at for what is declared to be in it.
+const LOOKED_AT: usize = 64 * 1_024;
+
 /// An open connection.
 pub(super) struct Link {
     sender: SendRequest<Full<Bytes>>,
@@ -41,8 +44,12 @@ pub(super) struct Exchange {
 pub(super) struct Untouched(pub(super) Box<Request<Full<Bytes>>>);
 
 impl Exchange {
-    fn answered(status: u16, retry_after: bool) -> Self {
-        Self { outcome: Outcome::Answered(status), error: None, retry_after }
+    fn answered(status: http::StatusCode, holds_text: bool, retry_after: bool) -> Self {
+        let (code, error) = (status.as_u16(), None);
+        if !holds_text && status.is_success() {
+            return Self { outcome: Outcome::OtherBody(code), error, retry_after };
+        }
+        Self { outcome: Outcome::Answered(code), error, retry_after }
     }
 
     fn broken(error: &hyper::Error) -> Self {
@@ -92,21 +99,26 @@ impl Link {
         self.driver.await.ok()
     }
 
-    /// Sends one request and reads its whole answer.
+    /// Sends one request and reads its whole answer, in which the text is looked for, if one is given.
     ///
     /// # Errors
     /// [`Untouched`] when nothing was written, so that a fresh connection may carry the request.
     pub(super) async fn exchange(
         &mut self,
         request: Request<Full<Bytes>>,
+        text: Option<&str>,
         deadline: Instant,
     ) -> Result<Exchange, Untouched> {
-        timeout_at(deadline, self.exchange_unbounded(request))
+        timeout_at(deadline, self.exchange_unbounded(request, text))
             .await
             .unwrap_or_else(|_| Ok(Exchange::failed(Outcome::Timeout, "no complete answer in time")))
     }
 
-    async fn exchange_unbounded(&mut self, request: Request<Full<Bytes>>) -> Result<Exchange, Untouched> {
+    async fn exchange_unbounded(
+        &mut self,
+        request: Request<Full<Bytes>>,
+        text: Option<&str>,
+    ) -> Result<Exchange, Untouched> {
         if self.sender.ready().await.is_err() {
             return Err(Untouched(Box::new(request)));
         }
@@ -122,15 +134,26 @@ impl Link {
             }
         };
         self.announced |= says_close(&response);
+        let mut read = Vec::new();
         while let Some(frame) = response.body_mut().frame().await {
-            if let Err(error) = frame {
-                return Ok(Exchange::broken(&error));
+            match frame {
+                Err(error) => return Ok(Exchange::broken(&error)),
+                Ok(frame) if text.is_some() => keep(&mut read, frame.data_ref()),
+                Ok(_) => {}
             }
         }
         self.used = Instant::now();
         let retry_after = response.headers().contains_key(header::RETRY_AFTER);
-        Ok(Exchange::answered(response.status().as_u16(), retry_after))
+        let holds_text = text.is_none_or(|text| String::from_utf8_lossy(&read).contains(text));
+        Ok(Exchange::answered(response.status(), holds_text, retry_after))
     }
+}
+
+/// Adds what is looked at.
+fn keep(read: &mut Vec<u8>, data: Option<&Bytes>) {
+    let room = LOOKED_AT - read.len();
+    let data = data.map(Bytes::as_ref).unwrap_or_default();
+    read.extend_from_slice(data.get(..room).unwrap_or(data));
 }
 
 fn says_close(response: &http::Response<hyper::body::Incoming>) -> bool {

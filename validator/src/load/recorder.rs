@@ -141,7 +141,7 @@ impl Recorder {
         self.second(&shot.turn, |second| {
             second.on_time += u32::from(on_time);
             *second.outcomes.entry(shot.outcome).or_default() += 1;
-            if matches!(shot.outcome, Outcome::Answered(_)) {
+            if shot.outcome.is_response() {
                 second.times.record(took_ms);
             }
             second.without_retry_after +=

@@ -79,11 +79,11 @@ impl Shooter {
             self.retire(class, slot.take()).await;
         }
         let prepared = self.prepare(&turn);
-        let aim = turn.aim.clone();
+        let keeps = turn.aim.keeps;
         let (sent, impatient) = (Instant::now(), self.patience.limit());
         let deadline = sent + impatient.unwrap_or(REQUEST_DEADLINE);
         let Exchange { outcome, error, retry_after } =
-            self.deliver(&aim, prepared.request, slot, deadline).await;
+            self.deliver(&turn, prepared.request, slot, deadline).await;
         let gave_up = impatient.is_some() && outcome == Outcome::Timeout;
         let outcome = if gave_up { Outcome::GaveUp } else { outcome };
         self.recorder.request(Shot {
@@ -97,7 +97,7 @@ impl Shooter {
             sampled: prepared.sampled,
         });
         let spent = slot.as_ref().is_some_and(|link| link.announced);
-        if spent || !matches!(outcome, Outcome::Answered(_)) || !aim.keeps {
+        if spent || !outcome.is_response() || !keeps {
             self.retire(class, slot.take()).await;
         }
     }
@@ -133,12 +133,13 @@ impl Shooter {
     /// try would hide what users meet.
     pub(super) async fn deliver(
         &self,
-        aim: &Aim,
+        Turn { aim, template, .. }: &Turn,
         request: Request<Full<Bytes>>,
         slot: &mut Option<Link>,
         deadline: Instant,
     ) -> Exchange {
         let mut request = request;
+        let text = self.plan.requests[*template].expect_body.as_deref();
         loop {
             if slot.is_none() {
                 match Link::open(aim.address).await {
@@ -151,7 +152,7 @@ impl Shooter {
             }
             let Some(link) = slot.as_mut() else { continue };
             let reused = link.requests > 0;
-            match link.exchange(request, deadline).await {
+            match link.exchange(request, text, deadline).await {
                 Ok(exchange) => return exchange,
                 Err(Untouched(untouched)) => request = *untouched,
             }

@@ -90,7 +90,10 @@ fn plan(address: SocketAddr) -> LoadPlan {
 
 async fn load(misdeed: Misdeed) -> (Vec<Fact>, u32) {
     let (address, seen) = server(misdeed).await;
-    let plan = plan(address);
+    (loaded(plan(address)).await, seen.load(Ordering::SeqCst))
+}
+
+async fn loaded(plan: LoadPlan) -> Vec<Fact> {
     let clock = AgentClock::start();
     let recorder = Recorder::new(clock, &plan);
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
@@ -104,7 +107,7 @@ async fn load(misdeed: Misdeed) -> (Vec<Fact>, u32) {
     stop.cancel();
     tasks.close();
     tasks.wait().await;
-    (recorder.facts(), seen.load(Ordering::SeqCst))
+    recorder.facts()
 }
 
 fn lost(facts: &[Fact]) -> Vec<Outcome> {
@@ -193,8 +196,8 @@ async fn outcome_on_an_ended_link(carried: u32) -> (Outcome, u32) {
     );
     let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
     let request = http::Request::new(http_body_util::Full::default());
-    let exchange =
-        shooter.deliver(&shooter.at_service(Class::Busy)[0].0, request, &mut Some(link), deadline).await;
+    let turn = shooter.at_service(Class::Busy)[0].0.turn(tokio::time::Instant::now());
+    let exchange = shooter.deliver(&turn, request, &mut Some(link), deadline).await;
     (exchange.outcome, seen.load(Ordering::SeqCst))
 }
 
@@ -388,4 +391,19 @@ async fn an_impatient_client_closes_its_connection_and_loses_nothing() {
     });
     assert_eq!(told, Some(Outcome::GaveUp), "it is told in full");
     assert!(!Outcome::GaveUp.is_failure());
+}
+
+#[tokio::test]
+async fn an_answer_without_the_declared_text_is_lost_and_its_connection_is_kept() {
+    let answered = async |text: &str| {
+        let mut plan = plan(server(Misdeed::ClosesAfterASecond).await.0);
+        plan.requests[0].expect_body = Some(text.to_owned());
+        let facts = loaded(plan).await;
+        (lost(&facts), sent(&facts))
+    };
+    let (wrong, sent) = answered("email").await;
+    assert_eq!(wrong.len() as u32, sent);
+    assert!(wrong.iter().all(|outcome| *outcome == Outcome::OtherBody(200)), "{wrong:?}");
+    let (wrong, sent) = answered("ok").await;
+    assert!(wrong.is_empty() && sent > 50, "{wrong:?}");
 }

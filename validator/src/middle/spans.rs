@@ -9,6 +9,7 @@ use opentelemetry_proto::tonic::trace::v1::span::SpanKind as OtlpKind;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span as OtlpSpan};
 use tokio::sync::mpsc;
 
+use super::credentials;
 use super::desk::Desk;
 use super::export::{Export, Unknown};
 use crate::evidence::{ExportFact, Fact, Millis, Refusal, Span, SpanKind, TraceFact};
@@ -154,6 +155,7 @@ fn reduced(span: &OtlpSpan, service: &str, version: Option<&String>) -> Span {
         server: text(&span.attributes, "server.address"),
         peer: text(&span.attributes, "peer.service"),
         db_system: text(&span.attributes, "db.system.name").or_else(|| text(&span.attributes, "db.system")),
+        credentials: credentials::exposed(&span.attributes),
     }
 }
 

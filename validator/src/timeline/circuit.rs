@@ -163,7 +163,7 @@ fn opening(hang: &FaultFact, breaker: &Breaker, pace: Pace, load: &LoadView, qui
     let waits = |r: &RequestFact| match r.outcome {
         // Who gives up what is no slower than usual has not waited for the dependency.
         Outcome::GaveUp => r.took_ms > load.usual_ms(r.template),
-        Outcome::Answered(_) | Outcome::Unsent => r.took_ms > slow_ms(r.template),
+        Outcome::Answered(_) | Outcome::OtherBody(_) | Outcome::Unsent => r.took_ms > slow_ms(r.template),
         _ => true,
     };
     let told = requests.filter(|(_, r)| waits(r)).map(|(_, r)| r.due).max();

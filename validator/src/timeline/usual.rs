@@ -108,7 +108,7 @@ impl Answers {
 
     fn request(&mut self, request: &RequestFact, quiet: Stretches) {
         let during = quiet.times().is_some_and(|(begin, end)| (begin..=end).contains(&request.due));
-        if during && matches!(request.outcome, Outcome::Answered(_)) {
+        if during && request.outcome.is_response() {
             self.slowest_ms = self.slowest_ms.max(request.took_ms);
         }
     }

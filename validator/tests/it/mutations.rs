@@ -35,9 +35,10 @@ fn fixture(name: &str) -> Evidence {
     evidence::read(&path).unwrap()
 }
 
-/// A run of a service that keeps its promises.
+/// A run of a service that keeps its promises, on a machine with time for it.
 fn good() -> Evidence {
     let mut evidence = fixture("good.evidence.zst");
+    change::in_time(&mut evidence);
     degraded::add(&mut evidence);
     release::add_policy(&mut evidence);
     evidence
@@ -228,9 +229,11 @@ fn one_changed_thing_in_good_evidence_is_found_by_the_check_meant_for_it() {
         }
         let mut mutated = good.clone();
         mutate(&mut mutated);
-        let found = outcome(&judge(&mutated, ALL), id);
+        let report = judge(&mutated, ALL);
+        let found = outcome(&report, id);
         if found != *expected {
-            wrong.push(format!("{id}, mutation {number}: {found} instead of {expected}"));
+            let told = &report.checks.iter().find(|line| line.id == *id).unwrap().finding.summary;
+            wrong.push(format!("{id}, mutation {number}: {found} instead of {expected}: {told}"));
         }
     }
     assert_eq!(wrong, [""; 0]);

@@ -35,3 +35,28 @@ fn a_request_that_is_not_sampled_costs_few_allocations() {
     let (traced, nothing) = (allocations(&traced), allocations(&nothing));
     assert!(traced <= nothing + 3, "{traced} allocations, {nothing} with a layer that does nothing");
 }
+
+#[cfg(feature = "metrics")]
+#[tokio::test]
+async fn a_handler_that_panics_is_counted_as_a_failure_and_no_client_who_has_gone() {
+    use std::panic::AssertUnwindSafe;
+
+    use futures_util::FutureExt as _;
+    use prometheus_client::encoding::text::encode;
+    use prometheus_client::registry::Registry;
+
+    let telemetry = Telemetry::start(&Config::new("test", "1")).unwrap();
+    let mut registry = Registry::default();
+    telemetry.register(&mut registry);
+    let panics = async || -> &'static str { panic!("on purpose") };
+    let app = Router::new().route("/", get(panics)).layer(TraceLayer::new(telemetry));
+    let request = Request::builder().uri("/").body(Body::empty()).unwrap();
+    assert!(AssertUnwindSafe(app.oneshot(request)).catch_unwind().await.is_err(), "it goes on");
+    let mut text = String::new();
+    encode(&mut text, &registry).unwrap();
+    let counts: Vec<_> = text.lines().filter(|line| line.contains("_count{")).collect();
+    assert!(
+        counts.len() == 1 && counts[0].ends_with(r#"status_code="500",error_type="500"} 1"#),
+        "{counts:?}"
+    );
+}

@@ -14,7 +14,20 @@ impl Logs {
     pub fn register(&self, registry: &mut Registry) {
         registry.register_collector(Box::new(Dropped(self.writer.error_counter())));
     }
+
+    /// The same for `meter`, read at each export.
+    #[cfg(feature = "otlp-metrics")]
+    pub fn observe(&self, meter: &opentelemetry::metrics::Meter) {
+        let dropped = self.writer.error_counter();
+        meter
+            .u64_observable_counter("log.lines.dropped")
+            .with_description(HELP)
+            .with_callback(move |counter| counter.observe(dropped.dropped_lines() as u64, &[]))
+            .build();
+    }
 }
+
+const HELP: &str = "Log lines that nobody took in time";
 
 #[derive(Debug)]
 struct Dropped(ErrorCounter);
@@ -22,7 +35,6 @@ struct Dropped(ErrorCounter);
 impl Collector for Dropped {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let dropped = ConstCounter::new(self.0.dropped_lines() as u64);
-        let help = "Log lines that nobody took in time";
-        dropped.encode(encoder.encode_descriptor("log_lines_dropped", help, None, MetricType::Counter)?)
+        dropped.encode(encoder.encode_descriptor("log_lines_dropped", HELP, None, MetricType::Counter)?)
     }
 }

@@ -1,15 +1,22 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use axum::extract::MatchedPath;
+#[cfg(feature = "otlp-metrics")]
+use opentelemetry::KeyValue;
+#[cfg(feature = "otlp-metrics")]
+use opentelemetry::metrics::Meter;
 use opentelemetry::trace::{SpanContext, SpanId, TraceId};
 use prometheus_client::encoding::{EncodeLabel as _, EncodeLabelSet, LabelSetEncoder};
 use prometheus_client::metrics::exemplar::HistogramWithExemplars;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::telemetry::layer::CLIENT_GONE;
+use crate::telemetry::http::CLIENT_GONE;
+#[cfg(feature = "otlp-metrics")]
+use crate::telemetry::semconv;
 
 /// The bounds that semantic conventions give for `http.server.request.duration`.
 const SECONDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
@@ -18,7 +25,14 @@ type Histogram = HistogramWithExemplars<Sampled>;
 
 /// How long requests took, with a trace for each bucket that has one. Clones share it.
 #[derive(Clone, Debug)]
-pub(super) struct Requests(Family<RequestLabels, Histogram, fn() -> Histogram>);
+pub(super) struct Requests {
+    durations: Family<RequestLabels, Histogram, fn() -> Histogram>,
+    /// The same where metrics are sent; the histogram above cannot be read.
+    #[cfg(feature = "otlp-metrics")]
+    sent: Option<opentelemetry::metrics::Histogram<f64>>,
+}
+
+const HELP: &str = "Time from request head to response head";
 
 /// The exemplar of a bucket: where its last sampled request is to be seen.
 #[derive(Debug)]
@@ -48,11 +62,35 @@ impl EncodeLabelSet for RequestLabels {
         ("http_request_method", self.method).encode(encoder.encode_label())?;
         ("http_route", self.route.as_str()).encode(encoder.encode_label())?;
         ("http_response_status_code", self.status).encode(encoder.encode_label())?;
-        match self.status {
-            CLIENT_GONE => ("error_type", "client_gone").encode(encoder.encode_label()),
-            500.. => ("error_type", self.status).encode(encoder.encode_label()),
-            _ => Ok(()),
+        match self.error_type() {
+            Some(kind) => ("error_type", kind).encode(encoder.encode_label()),
+            None => Ok(()),
         }
+    }
+}
+
+impl RequestLabels {
+    fn error_type(&self) -> Option<Cow<'static, str>> {
+        match self.status {
+            CLIENT_GONE => Some(Cow::Borrowed("client_gone")),
+            500.. => Some(Cow::Owned(self.status.to_string())),
+            _ => None,
+        }
+    }
+
+    /// For the API of OpenTelemetry, under the names of the conventions.
+    #[cfg(feature = "otlp-metrics")]
+    fn attributes(&self) -> Vec<KeyValue> {
+        let mut attributes = vec![
+            KeyValue::new(semconv::HTTP_REQUEST_METHOD, self.method),
+            KeyValue::new(semconv::URL_SCHEME, "http"),
+            KeyValue::new(semconv::HTTP_RESPONSE_STATUS_CODE, i64::from(self.status)),
+        ];
+        let route = self.route.0.as_ref();
+        attributes.extend(route.map(|route| KeyValue::new(semconv::HTTP_ROUTE, route.as_str().to_owned())));
+        attributes
+            .extend(self.error_type().map(|kind| KeyValue::new(semconv::ERROR_TYPE, kind.into_owned())));
+        attributes
     }
 }
 
@@ -62,14 +100,26 @@ struct Route(Option<MatchedPath>);
 
 impl Default for Requests {
     fn default() -> Self {
-        Self(Family::new_with_constructor(|| Histogram::new(SECONDS.into_iter())))
+        Self {
+            durations: Family::new_with_constructor(|| Histogram::new(SECONDS.into_iter())),
+            #[cfg(feature = "otlp-metrics")]
+            sent: None,
+        }
     }
 }
 
 impl Requests {
+    /// Durations that `meter` sends as well, without exemplars, which the SDK does not have.
+    #[cfg(feature = "otlp-metrics")]
+    pub(super) fn sent_by(meter: &Meter) -> Self {
+        let durations = meter.f64_histogram("http.server.request.duration").with_description(HELP);
+        let durations = durations.with_unit("s").with_boundaries(SECONDS.to_vec()).build();
+        Self { sent: Some(durations), ..Self::default() }
+    }
+
     pub(super) fn register(&self, registry: &mut Registry) {
-        let help = "Time from request head to response head";
-        registry.register_with_unit("http_server_request_duration", help, Unit::Seconds, self.0.clone());
+        let durations = self.durations.clone();
+        registry.register_with_unit("http_server_request_duration", HELP, Unit::Seconds, durations);
     }
 
     pub(super) fn observe(
@@ -82,7 +132,11 @@ impl Requests {
     ) {
         let labels = RequestLabels { method, route: Route(route.cloned()), status };
         let sampled = sampled.map(|span| Sampled { trace: span.trace_id(), span: span.span_id() });
-        self.0.get_or_create(&labels).observe(duration.as_secs_f64(), sampled, None);
+        self.durations.get_or_create(&labels).observe(duration.as_secs_f64(), sampled, None);
+        #[cfg(feature = "otlp-metrics")]
+        if let Some(sent) = &self.sent {
+            sent.record(duration.as_secs_f64(), &labels.attributes());
+        }
     }
 }
 

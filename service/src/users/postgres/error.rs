@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use super::pool::Fate;
+use super::fate::Fate;
 use golive_pillars::breaker::{Class, Classify};
 use golive_pillars::telemetry::{ClientSpan, semconv};
 

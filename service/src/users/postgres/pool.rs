@@ -13,9 +13,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::PostgresError;
+use super::fate::Fate;
 use crate::users::DatabaseArgs;
 use connector::{Connector, is_alive};
-pub(super) use lease::{Fate, Lease};
+pub(super) use lease::Lease;
 
 /// Connections for requests.
 ///

@@ -1,39 +1,39 @@
-use std::convert::Infallible;
-use std::sync::{Arc, Mutex};
+mod store;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::State;
-use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
-use futures_util::stream;
-use http::{HeaderMap, HeaderValue};
-use http_body_util::StreamBody;
-use hyper::body::Frame;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::MetricsServiceServer;
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::TraceServiceServer;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::metrics::v1::ResourceMetrics;
 use opentelemetry_proto::tonic::trace::v1::Span;
-use prost::Message as _;
+use prost::Message;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tonic::service::Routes;
 
 use super::{Encrypted, eventually};
+use store::Store;
 
-/// Receives OTLP over HTTP and keeps every span, with the resource it came from.
+/// Receives OTLP and keeps every span, with the resource it came from, and all metrics.
 pub(crate) struct Collector {
     pub(crate) url: String,
     /// The same without a path.
     pub(crate) base: String,
-    received: Arc<Mutex<Vec<Received>>>,
+    store: Store,
 }
 
 #[derive(Clone, Debug)]
@@ -49,26 +49,30 @@ impl Collector {
 
     /// Answers so long after it has received.
     pub(crate) async fn slow(delay: Duration) -> Self {
-        let received: Arc<Mutex<Vec<Received>>> = Arc::default();
-        let receive = async move |state: State<_>, body: Bytes| {
-            receive(state, body);
+        let store = Store::default();
+        let receive = async move |State(store): State<Store>, body: Bytes| {
+            store.keep_spans(decoded(body));
             tokio::time::sleep(delay).await;
         };
-        let app = Router::new().route("/v1/traces", post(receive)).with_state(Arc::clone(&received));
+        let app = Router::new().route("/v1/traces", post(receive)).with_state(store.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, app).await });
-        Self { url: format!("{base}/v1/traces"), base, received }
+        Self { url: format!("{base}/v1/traces"), base, store }
     }
 
     /// Speaks OTLP over HTTP and over gRPC, encrypted if it has a certificate.
     #[allow(dead_code, reason = "not for the benchmarks")]
     pub(crate) async fn of_every_protocol(servers: Option<&Encrypted>) -> Self {
-        let received: Arc<Mutex<Vec<Received>>> = Arc::default();
+        let store = Store::default();
+        let traces = async |State(store): State<Store>, body: Bytes| store.keep_spans(decoded(body));
+        let metrics = async |State(store): State<Store>, body: Bytes| store.keep_metrics(decoded(body));
+        let grpc = Routes::new(TraceServiceServer::new(store.clone()));
         let app = Router::new()
-            .route("/v1/traces", post(async |state: State<_>, body: Bytes| receive(state, body)))
-            .route("/opentelemetry.proto.collector.trace.v1.TraceService/Export", post(receive_grpc))
-            .with_state(Arc::clone(&received));
+            .route("/v1/traces", post(traces))
+            .route("/v1/metrics", post(metrics))
+            .with_state(store.clone())
+            .merge(grpc.add_service(MetricsServiceServer::new(store.clone())).into_axum_router());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let scheme = match servers {
@@ -82,11 +86,17 @@ impl Collector {
             }
         };
         let base = format!("{scheme}://{address}");
-        Self { url: format!("{base}/v1/traces"), base, received }
+        Self { url: format!("{base}/v1/traces"), base, store }
     }
 
     pub(crate) fn all(&self) -> Vec<Received> {
-        self.received.lock().unwrap().clone()
+        self.store.spans()
+    }
+
+    /// What came last.
+    #[allow(dead_code, reason = "not for the benchmarks")]
+    pub(crate) fn metrics(&self) -> Vec<ResourceMetrics> {
+        self.store.metrics()
     }
 
     /// The spans of one trace, once there are at least `count`.
@@ -112,25 +122,8 @@ async fn serve_encrypted(listener: TcpListener, acceptor: TlsAcceptor, app: Rout
     }
 }
 
-/// One message without compression in, an empty one and the status 0 out.
-async fn receive_grpc(state: State<Arc<Mutex<Vec<Received>>>>, body: Bytes) -> Response {
-    assert_eq!(body[0], 0, "compressed");
-    receive(state, body.slice(5..));
-    let mut trailers = HeaderMap::new();
-    trailers.insert("grpc-status", HeaderValue::from_static("0"));
-    let frames = [Frame::data(Bytes::from_static(&[0; 5])), Frame::trailers(trailers)];
-    let body = StreamBody::new(stream::iter(frames.map(Ok::<_, Infallible>)));
-    ([("content-type", "application/grpc")], Body::new(body)).into_response()
-}
-
-fn receive(State(received): State<Arc<Mutex<Vec<Received>>>>, body: Bytes) {
-    let request = ExportTraceServiceRequest::decode(body).expect("OTLP");
-    for spans in request.resource_spans {
-        let resource = spans.resource.unwrap_or_default().attributes;
-        let spans = spans.scope_spans.into_iter().flat_map(|scope| scope.spans);
-        let spans = spans.map(|span| Received { span, resource: resource.clone() });
-        received.lock().unwrap().extend(spans);
-    }
+fn decoded<M: Message + Default>(body: Bytes) -> M {
+    M::decode(body).expect("OTLP")
 }
 
 impl Received {

@@ -42,7 +42,7 @@ module.exports = {
   /** What a call is whose client has hung up: it goes on (nothing), it is dropped and counts as failed (counted), or as nothing
    * (ignored). */
   hungUp: text('HUNG_UP', 'nothing'),
-  /** What is answered in place of the database: nothing but an honest 503, or 404. */
+  /** What is answered in place of the database: nothing but an honest 503, or 404, 500. */
   fallback: text('FALLBACK', '503'),
   /** Work that is looked for once a second, past the circuit. */
   poller: text('POLLER') !== '',
@@ -54,6 +54,8 @@ module.exports = {
   lookUps: text('LOOK_UPS') !== '',
   /** Processes that share the port, with a breaker each. */
   workers: number('WORKERS', 1),
+  /** Redis, which counts views. */
+  cacheUrl: text('REDIS_URL'),
   /** Another service, over HTTP. Where only exceptions count, a 503 of it is none. */
   upstream: text('UPSTREAM_URL'),
   exceptionsOnly: text('EXCEPTIONS_ONLY') !== '',

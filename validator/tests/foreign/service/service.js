@@ -11,6 +11,7 @@ const knobs = require('./knobs');
 const { SpanKind, extract, start } = require('./telemetry');
 
 const database = knobs.databaseUrl ? require('./database') : undefined;
+const cache = knobs.cacheUrl ? require('./cache') : undefined;
 const upstream = knobs.upstream ? require('./upstream') : undefined;
 const store = knobs.store ? require('./store-client') : undefined;
 let started = false;
@@ -33,6 +34,7 @@ async function probe(request, answer, good) {
 }
 
 async function page(context, request, id) {
+  if (cache && request.method === 'GET') await cache.viewed(context, id);
   if (store && request.method === 'GET') return [200, { id, value: await store.get(context, id) }];
   if (upstream && request.method === 'GET') return [200, { id, orders: await upstream.orders(context, id) }];
   if (database && request.method === 'GET') return [200, { id, rows: await counted(context, request, id) }];
@@ -104,6 +106,7 @@ async function main() {
   const health = knobs.grpcPort ? grpc.serve(knobs.grpcPort, ready) : undefined;
   drain.onTerm(servers, async () => {
     await database?.close();
+    cache?.close();
     health?.forceShutdown();
   });
   await sleep(knobs.startAfter * 1000);

@@ -8,7 +8,7 @@ use golive_validator::evidence::{
 
 use super::Mutation;
 use super::change::{
-    at, breaker, by_design, calls, degraded_ok, edge, fault, faults, hang, held, is_trial, never_opens,
+    at, breaker, by_design, calls, degraded_ok, edge, fault, faults, hang, is_trial, never_opens,
     second_breaker, seconds, silence, slow_request,
 };
 
@@ -62,8 +62,8 @@ pub(super) const BREAKER: &[Mutation] = &[
         e.facts.push(Fact::Request(slow));
     }),
     ("GL-B207", Outcome::Fail, |e| {
-        let (held, end) = (held(e), edge(e, Step::Quiet, Edge::End));
-        silence(e, &held, (end - 4_000, end));
+        let (pod, end) = (hang(e), edge(e, Step::Quiet, Edge::End));
+        silence(e, &pod, (end - 4_000, end));
     }),
     ("GL-B208", Outcome::Fail, |e| {
         let stall = fault(e, |f| f.fault == Fault::Stall);
@@ -81,6 +81,11 @@ pub(super) const BREAKER: &[Mutation] = &[
         let begin = edge(e, Step::Blackout, Edge::Begin) + 10_000;
         let direct = seconds(e, (begin, begin + 5_000)).filter(|s| s.class == Class::Direct);
         direct.for_each(|s| s.outcomes = vec![(evidence::Outcome::Answered(500), s.due)]);
+    }),
+    ("GL-B211", Outcome::Fail, |e| {
+        let begin = edge(e, Step::Blackout, Edge::Begin) + 10_000;
+        let direct = seconds(e, (begin, begin + 5_000)).filter(|s| s.class == Class::Direct);
+        direct.for_each(|s| s.outcomes = vec![(evidence::Outcome::OtherBody(200), s.due)]);
     }),
     ("GL-B211", Outcome::Pass, |e| {
         // From then on pods lack something over tcp as well, of which nobody knows whether they can do without it.
@@ -113,9 +118,9 @@ pub(super) const BREAKER: &[Mutation] = &[
     ("GL-B205", Outcome::Pass, second_breaker),
     ("GL-B207", Outcome::Fail, |e| {
         breaker(e).open_for = Seconds(2.0);
-        let (held, end) = (held(e), edge(e, Step::Quiet, Edge::End));
+        let (pod, end) = (hang(e), edge(e, Step::Quiet, Edge::End));
         // Two whole seconds: longer than 80 % of the open time, shorter than the 3 s of a long one.
-        silence(e, &held, (end - 3_000, end - 2_000));
+        silence(e, &pod, (end - 3_000, end - 2_000));
     }),
     ("GL-B207", Outcome::Inconclusive, |e| {
         // A pod that no user asked for anything in the quiet phase.

@@ -15,23 +15,27 @@ use super::change::{
 
 pub(super) const SHUTDOWN: &[Mutation] = &[
     ("GL-S001", Outcome::Fail, |e| template(e, |spec| spec["terminationGracePeriodSeconds"] = json!(3))),
+    // Enough for each end of this service, and less than the policy allows for one.
+    ("GL-S001", Outcome::Inconclusive, |e| {
+        template(e, |spec| spec["terminationGracePeriodSeconds"] = json!(20));
+        ends_unseen(e);
+    }),
     ("GL-S201", Outcome::Fail, |e| {
-        let begin = e.facts.iter().find_map(|f| match f {
-            Fact::Step(s) if s.step == Step::RollIn && s.edge == Edge::Begin => Some(s.at),
-            _ => None,
-        });
-        let second = e.facts.iter_mut().find_map(|f| match f {
-            Fact::Second(s) if s.class == Class::New && Some(s.at) > begin => Some(s),
-            _ => None,
-        });
-        let second = second.unwrap();
-        second.outcomes.push((evidence::Outcome::Reset, 1));
+        let begin = edge(e, Step::RollIn, Edge::Begin) + 5_000;
+        let mut news = seconds(e, (begin, begin + 5_000)).filter(|s| s.class == Class::New);
+        news.next().unwrap().outcomes.push((evidence::Outcome::Reset, 1));
     }),
     ("GL-S201", Outcome::Fail, |e| {
         // Pods that are not done with their start answer 404 for a second, which the old version never did.
         let begin = edge(e, Step::RollIn, Edge::Begin) + 2_000;
         seconds(e, (begin, begin + 5_000))
             .for_each(|s| s.outcomes = vec![(evidence::Outcome::Answered(404), s.due)]);
+    }),
+    ("GL-S201", Outcome::Fail, |e| {
+        // They answer 200 and mean an error.
+        let begin = edge(e, Step::RollIn, Edge::Begin) + 2_000;
+        seconds(e, (begin, begin + 5_000))
+            .for_each(|s| s.outcomes = vec![(evidence::Outcome::OtherBody(200), s.due)]);
     }),
     ("GL-S201", Outcome::Pass, |e| {
         // The same, declared to be right.
@@ -89,13 +93,7 @@ pub(super) const SHUTDOWN: &[Mutation] = &[
         let holds = faults(e).filter(|f| matches!(f.fault, Fault::Hold { .. }));
         holds.for_each(|f| f.held.iter_mut().for_each(|held| held.given_up = true));
     }),
-    ("GL-S202", Outcome::Inconclusive, |e| {
-        objects(e, ObjectKind::Pod, |pod| {
-            if let Some(state) = pod.pointer_mut("/status/containerStatuses/0/state") {
-                state.as_object_mut().unwrap().remove("terminated");
-            }
-        });
-    }),
+    ("GL-S202", Outcome::Inconclusive, ends_unseen),
     ("GL-S203", Outcome::Warn, closed_without_a_word),
     ("GL-S203", Outcome::Fail, |e| {
         closed_without_a_word(e);
@@ -141,6 +139,15 @@ pub(super) const SHUTDOWN: &[Mutation] = &[
         hold.held.push(Held { from, to, given_up: true });
     }),
 ];
+
+/// Pods are told to stop, and the watch does not show how their containers ended.
+fn ends_unseen(e: &mut Evidence) {
+    objects(e, ObjectKind::Pod, |pod| {
+        if let Some(state) = pod.pointer_mut("/status/containerStatuses/0/state") {
+            state.as_object_mut().unwrap().remove("terminated");
+        }
+    });
+}
 
 /// A leaving pod refuses a probe, and a new connection is reset soon after.
 fn reset_while_closed(e: &mut Evidence) {

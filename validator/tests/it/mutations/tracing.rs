@@ -1,7 +1,7 @@
 //! Mutations for the checks of tracing.
 
 use golive_validator::check::Outcome;
-use golive_validator::evidence::{Edge, Fact, SpanKind, Step, Trouble};
+use golive_validator::evidence::{Edge, Evidence, Fact, SpanKind, Step, Trouble};
 
 use super::Mutation;
 use super::change::{
@@ -25,6 +25,19 @@ pub(super) const TRACING: &[Mutation] = &[
             }
         }
     }),
+    // Another one than the image is tagged with; and one that says more than the tag.
+    ("GL-T101", Outcome::Fail, |e| versions(e, "0.0.9")),
+    ("GL-T101", Outcome::Pass, |e| versions(e, "0.1.0+4e8dcd1")),
+    ("GL-T101", Outcome::Pass, |e| versions(e, "4e8dcd1")),
+    ("GL-T207", Outcome::Fail, |e| {
+        let header = "http.request.header.authorization".to_owned();
+        for fact in &mut e.facts {
+            if let Fact::Trace(trace) = fact {
+                trace.spans.iter_mut().for_each(|span| span.credentials.push(header.clone()));
+            }
+        }
+    }),
+    ("GL-T207", Outcome::Inconclusive, |e| e.facts.retain(|fact| !matches!(fact, Fact::Trace(_)))),
     ("GL-T204", Outcome::Fail, |e| e.facts.retain(|fact| !matches!(fact, Fact::Outgoing(_)))),
     ("GL-T205", Outcome::Fail, |e| {
         for fact in &mut e.facts {
@@ -93,3 +106,12 @@ pub(super) const TRACING: &[Mutation] = &[
         e.header.plan.dependencies.retain(|d| !d.protocol.is_store());
     }),
 ];
+
+/// What every span says of the version that made it.
+fn versions(evidence: &mut Evidence, version: &str) {
+    for fact in &mut evidence.facts {
+        if let Fact::Trace(trace) = fact {
+            trace.spans.iter_mut().for_each(|span| span.version = Some(version.into()));
+        }
+    }
+}

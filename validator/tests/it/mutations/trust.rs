@@ -1,6 +1,6 @@
 //! What the gate itself did is never held against the target, and hides nothing that happened at another time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use golive_validator::check::{Case, Check, Outcome};
 use golive_validator::checks::{ALL, find};
@@ -222,6 +222,40 @@ fn a_few_late_seconds_do_no_harm_to_a_good_run() {
         late.on_time /= 2;
     }
     assert_eq!(judge(&evidence, ALL).verdict, Verdict::Go);
+}
+
+/// Seconds of a roll in which one agent sent less than 95 % in time, and others, as a run on a machine without a free core
+/// recorded them: each the first row of its agent.
+fn late_and_timely(evidence: &mut Evidence) -> (SecondFact, SecondFact) {
+    let (begin, end) = (edge(evidence, Step::RollIn, Edge::Begin), edge(evidence, Step::RollIn, Edge::End));
+    let mut sums = BTreeMap::new();
+    let all: Vec<SecondFact> = seconds(evidence, (begin + 5_000, end)).map(|second| second.clone()).collect();
+    for second in &all {
+        let (due, on_time) = sums.entry((second.at, &second.agent)).or_insert((0, 0));
+        (*due, *on_time) = (*due + second.due, *on_time + second.on_time);
+    }
+    let is_late = |second: &&SecondFact| {
+        let (due, on_time) = sums[&(second.at, &second.agent)];
+        f64::from(on_time) < 0.95 * f64::from(due)
+    };
+    let late = all.iter().find(is_late).expect("the machine was busy");
+    let timely = all.iter().find(|second| (second.at - late.at).abs() > 5_000 && !is_late(second));
+    (late.clone(), timely.unwrap().clone())
+}
+
+#[test]
+fn on_a_machine_without_a_free_core_a_loss_counts_by_the_second_it_falls_into() {
+    let noise = fixture("noise.evidence.zst");
+    assert_eq!(judge(&noise, ALL).verdict, Verdict::Go);
+    let judged = |at: &SecondFact| {
+        let mut evidence = noise.clone();
+        let mine = |second: &&mut SecondFact| second.agent == at.agent && second.class == at.class;
+        lose(seconds(&mut evidence, (at.at, at.at + 1_000)).find(mine).unwrap(), 1);
+        outcome(&judge(&evidence, ALL), "GL-S201")
+    };
+    let (late, timely) = late_and_timely(&mut noise.clone());
+    assert_eq!(judged(&late), Outcome::Inconclusive);
+    assert_eq!(judged(&timely), Outcome::Fail);
 }
 
 #[test]

@@ -3,25 +3,13 @@ use sqlx::postgres::PgConnection;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::connector::Connector;
+use crate::users::postgres::fate::Fate;
 
 /// A connection lent to one statement; closed when dropped, since an answer may still be on its way.
 pub(in crate::users::postgres) struct Lease {
     connection: Option<Object<Connector>>,
     /// Free for the next caller after the connection is.
     _place: OwnedSemaphorePermit,
-}
-
-/// What becomes of a connection, and what it tells of the others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::users::postgres) enum Fate {
-    /// It answered to the end: for the next statement.
-    Usable,
-    /// It is closed, as nobody knows what it would say next.
-    Doubtful,
-    /// It is dead, and so may be those that were not used since.
-    Lost,
-    /// What lies behind it has changed: every connection that was made before now is replaced.
-    Outdated,
 }
 
 impl Lease {

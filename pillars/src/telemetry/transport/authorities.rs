@@ -1,10 +1,10 @@
+use std::path::PathBuf;
+
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
 use crate::Invalid;
-
-/// As the specification has them: a PEM file with the authorities that a collector's certificate may be from.
-const VARIABLES: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE"];
+use crate::telemetry::signal::Signal;
 
 /// Authorities of one's own.
 pub(super) struct Authorities {
@@ -13,10 +13,10 @@ pub(super) struct Authorities {
     pub(super) certificates: Vec<CertificateDer<'static>>,
 }
 
-/// Those that the environment names, if it does.
-pub(super) fn read() -> Result<Option<Authorities>, Invalid> {
-    let named = VARIABLES.iter().filter_map(std::env::var_os).find(|path| !path.is_empty());
-    let Some(path) = named else { return Ok(None) };
+/// Those that the environment names, if it does, as the specification has it: a PEM file with the authorities that a
+/// collector's certificate may be from.
+pub(super) fn read(signal: Signal) -> Result<Option<Authorities>, Invalid> {
+    let Some(path) = signal.variable("CERTIFICATE").map(PathBuf::from) else { return Ok(None) };
     let refused = |why: String| {
         let read = format!("{} ({why})", path.display());
         Invalid::new("OTEL_EXPORTER_OTLP_CERTIFICATE", read, "a PEM file with at least one certificate")

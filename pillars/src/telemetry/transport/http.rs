@@ -2,27 +2,33 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use opentelemetry_otlp::Protocol::HttpBinary;
-use opentelemetry_otlp::{SpanExporter, WithExportConfig as _, WithHttpConfig as _};
+use opentelemetry_otlp::{ExporterBuildError, WithExportConfig, WithHttpConfig};
 use reqwest::blocking::Client;
 use rustls::crypto::ring::default_provider;
 use rustls::{ClientConfig, RootCertStore};
 
-use super::{Lifeline, Transport, authorities, is_encrypted};
+use super::{Destination, Lifeline, Transport, authorities};
 use crate::Invalid;
 use crate::telemetry::Error;
+use crate::telemetry::signal::Signal;
 
-/// OTLP over HTTP or HTTPS; connects when the first spans are sent.
-pub(super) fn transport(endpoint: &str, limit: Duration) -> Result<Transport, Error> {
-    let roots = if is_encrypted(endpoint) { roots()? } else { RootCertStore::empty() };
-    let builder = SpanExporter::builder().with_http().with_protocol(HttpBinary).with_endpoint(endpoint);
-    let otlp = builder.with_timeout(limit).with_http_client(client(roots, limit)?).build()?;
+/// OTLP over HTTP or HTTPS.
+pub(super) fn transport<B: WithExportConfig + WithHttpConfig, E>(
+    to: Destination<'_>,
+    exporter: B,
+    build: impl FnOnce(B) -> Result<E, ExporterBuildError>,
+) -> Result<Transport<E>, Error> {
+    let limit = to.signal.timeout();
+    let roots = if to.is_encrypted() { roots(to.signal)? } else { RootCertStore::empty() };
+    let exporter = exporter.with_protocol(HttpBinary).with_endpoint(to.endpoint).with_timeout(limit);
+    let otlp = build(exporter.with_http_client(client(roots, limit)?))?;
     Ok(Transport { otlp, lifeline: Lifeline::None })
 }
 
 /// Those that are compiled in, since an image from scratch has no others, and those of one's own.
-fn roots() -> Result<RootCertStore, Invalid> {
+fn roots(signal: Signal) -> Result<RootCertStore, Invalid> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    if let Some(own) = authorities::read()? {
+    if let Some(own) = authorities::read(signal)? {
         roots.add_parsable_certificates(own.certificates);
     }
     Ok(roots)
