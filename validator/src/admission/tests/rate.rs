@@ -49,7 +49,6 @@ async fn asked(mut client: Keeping, first: u32, begin: Instant) -> Vec<Duration>
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes 20 s, and its figures want a machine of their own: make soak"]
-#[expect(clippy::print_stdout, reason = "the figures are what it is for")]
 async fn every_one_of_200_questions_a_second_is_answered() {
     let server = busy().await;
     let begin = Instant::now() + Duration::from_millis(100);
