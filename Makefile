@@ -101,6 +101,7 @@ fuzz: ## Fuzz what strangers send, to the service and past the agents; RUNS inpu
 soak: ## The long tests (about 35 min and the build), in release builds
 	service/tests/backends.sh
 	ulimit -n "$$(ulimit -Hn)"; timeout 6000 cargo test --locked --release -p golive-service --test it -- --ignored --nocapture --test-threads 1
+	cargo test --locked --release -p golive-validator --lib -- --ignored --nocapture
 
 generate: ## Write generated files: the catalogue of checks, JSON Schemas, the organisation's checklist, CRDs
 	cargo build --quiet --locked --workspace --bins

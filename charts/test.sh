@@ -289,8 +289,12 @@ validator() {
   it 'the one right that reaches further is to read policies' '[all("ClusterRole")[].rules[]] == [{apiGroups: ["golive.dev"], resources: ["golivepolicies"], verbs: ["get"]}]'
   it 'the operator can neither read a Secret nor change a Service' '[all("Role")[] | select(.metadata.name == "golive-operator") | .rules[].resources[]] | unique | (index("secrets") or index("services")) | not'
   it 'the operator runs as nobody and writes nothing' 'pod.securityContext.runAsNonRoot and container.securityContext.readOnlyRootFilesystem and (container.securityContext.allowPrivilegeEscalation | not)'
+  it 'the operator sends no traces without a collector' 'has_env("OTEL_ENDPOINT") | not'
   it 'the webhook is there for those who ask for it' '[.[] | select(.metadata.name | startswith("golive-admission"))] == []'
+  render validator --set 'watch={demo}' --set otel.endpoint=http://c:4318/v1/traces
+  it 'the operator sends its traces where it is told' 'env("OTEL_ENDPOINT").value == "http://c:4318/v1/traces"'
   rejects 'a chart that watches nothing is refused' validator
+  rejects 'a collector without a scheme is refused' validator --set 'watch={demo}' --set otel.endpoint=c:4318
 }
 
 # The webhook, its rights and its alerts.

@@ -131,6 +131,15 @@ glass_broken() {
     jq -e '[.items[] | select(.involvedObject.name == "glass" and (.message | test("broke the glass: INC-7")))] | length == 1'
 }
 
+# The next change of it is refused, and the patch that the refusal names brings it, with another reason.
+update_patched() {
+  local told patch
+  if told=$(kubectl_ -n closed set image deployment/glass "users=users@sha256:$(printf '1%.0s' {1..64})" 2>&1); then return 1; fi
+  printf '%s\n' "$told"
+  patch=$(sed -n "s/^ *kubectl -n closed patch deployment glass -p '\(.*\)'\$/\1/p" <<<"$told")
+  kubectl_ -n closed patch deployment glass -p "${patch/WHY/INC-8}"
+}
+
 # Fail-open: nobody answers, and everything comes in.
 away_admitted() {
   kubectl_ -n golive scale deployment golive-admission --replicas=0
@@ -159,6 +168,7 @@ main() {
   step "the good build comes into a closed namespace" "cluster/kubectl -n golive logs deploy/golive-admission" good_admitted
   step "a GO that has ended lets nobody in" "cluster/kubectl -n golive logs deploy/golive-admission" expired_denied
   step "a broken glass is recorded" "cluster/kubectl -n closed get events" glass_broken
+  step "a refused update comes in by the patch that it names" "cluster/kubectl -n closed get events" update_patched
   step "without the webhook everything comes in" "cluster/kubectl -n golive get pods" away_admitted
   step "a check deleted in mid-run" "cluster/kubectl -n $namespace get all -l golive.dev/run" deleted_check
   step "uninstall users" "cluster/helm -n $namespace list" uninstall users

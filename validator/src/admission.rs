@@ -5,17 +5,22 @@
 
 mod answer;
 mod asked;
+mod body;
 mod certificate;
+mod connection;
 mod decide;
 mod knowledge;
 mod known;
 mod mode;
+mod patch;
+mod reads;
 mod record;
 mod routes;
 mod server;
 #[cfg(test)]
 mod tests;
 
+use std::future::pending;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -25,6 +30,7 @@ use golive_pillars::metrics::prometheus_client::registry::Registry;
 use golive_pillars::shutdown::{Phase, Shutdown};
 use kube::Client;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use self::certificate::Certificate;
 use self::knowledge::{Knowledge, Learned};
@@ -68,6 +74,7 @@ pub async fn admit(settings: Settings) -> Result<(), Failure> {
     let record = Record::new(client);
     let mut registry = Registry::default();
     record.register(&mut registry);
+    knowledge.register(&mut registry);
     management::open(settings.management_port, &shutdown, ("runs", Learned(knowledge.clone())), registry)?;
     let Settings { namespaces, exempt, account, port, .. } = settings;
     let rules = Rules { exempt, account, asked_in: namespaces.clone() };
@@ -82,8 +89,18 @@ pub async fn admit(settings: Settings) -> Result<(), Failure> {
 }
 
 async fn answer(listener: TcpListener, app: Router, certificate: &Arc<Certificate>, clock: &Shutdown) {
-    let (leaving, out_of_time) = (clock.reached(Phase::Draining), clock.reached(Phase::Closing));
-    server::serve(listener, app, certificate.clone(), leaving, out_of_time).await;
+    let (sender, phase) = watch::channel(Phase::Running);
+    let ticking = async {
+        for phase in [Phase::Lameduck, Phase::Draining, Phase::Closing] {
+            clock.reached(phase).await;
+            sender.send_replace(phase);
+        }
+        pending().await
+    };
+    tokio::select! {
+        () = server::serve(listener, app, certificate.clone(), phase) => {}
+        () = ticking => {}
+    }
 }
 
 /// Follows runs and policy, and never ends.

@@ -2,6 +2,7 @@
 //!
 //! A run is an object with a Job of its own; the operator creates it, reads what it said, and can be killed at any moment.
 
+mod calls;
 mod candidate;
 mod conditions;
 mod crds;
@@ -16,6 +17,7 @@ pub(crate) mod policies;
 mod reconcile;
 mod run;
 mod status;
+mod traces;
 mod trouble;
 
 use std::sync::Arc;
@@ -37,6 +39,7 @@ pub use crds::crds;
 
 use self::metrics::{Checks, Listed, Reconciles, Watched};
 use self::reconcile::{Context, reconcile};
+use self::traces::Traces;
 use self::trouble::Trouble;
 use crate::failure::Failure;
 use crate::management;
@@ -55,16 +58,19 @@ pub struct Settings {
     pub account: String,
     /// Port for `/health`, `/ready` and `/metrics`.
     pub management_port: u16,
+    /// Full URL of a collector that takes OTLP over HTTP, as in `http://collector:4318/v1/traces`; without one nothing is traced.
+    pub otel_endpoint: Option<String>,
 }
 
 /// Watches until the process ends. Every namespace is watched by itself, so that no right reaches further than one.
 ///
 /// # Errors
-/// Exit 2 without a cluster to connect to, or where the port is taken.
+/// Exit 2 without a cluster to connect to, where the port is taken, or for an endpoint that is none.
 pub async fn operate(settings: Settings) -> Result<(), Failure> {
     let client = Client::try_default().await.map_err(|e| {
         Failure::usage(format!("no cluster to connect to: {e}")).hint("it runs in a pod: charts/validator")
     })?;
+    let traces = Traces::start(settings.otel_endpoint.as_deref())?;
     let shutdown = management::clock()?;
     let (reconciles, mut checks, mut all) = (Reconciles::default(), Vec::new(), Vec::new());
     for namespace in &settings.namespaces {
@@ -72,7 +78,7 @@ pub async fn operate(settings: Settings) -> Result<(), Failure> {
         let controller = watching(client.clone(), namespace)
             .graceful_shutdown_on(async move { clock.reached(Phase::Lameduck).await });
         checks.push(Checks { namespace: namespace.clone(), store: controller.store() });
-        let context = Arc::new(Context::new(client.clone(), namespace, &settings));
+        let context = Arc::new(Context::new(client.clone(), namespace, &settings, traces.clone()));
         let counts = reconciles.clone();
         all.push(controller.run(reconcile, again, context).map(move |done| told(done, &counts)).boxed());
     }
@@ -84,6 +90,8 @@ pub async fn operate(settings: Settings) -> Result<(), Failure> {
     tracing::info!(namespaces = ?settings.namespaces, "watching");
     let mut all = select_all(all);
     while all.next().await.is_some() {}
+    let budget = shutdown.flush_budget();
+    tokio::task::spawn_blocking(move || traces.flush(budget)).await.ok();
     Ok(())
 }
 

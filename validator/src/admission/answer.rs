@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use super::asked::{Asked, BREAK_GLASS};
 use super::decide::{Decision, Refusal};
 use super::mode::Mode;
+use super::patch::{REASON, patch};
 use crate::report::legible;
 
 /// Of a warning longer than this the API server shows the begin alone.
@@ -78,8 +79,16 @@ fn message(asked: &Asked, refusals: &[Refusal], note: Option<&str>) -> String {
     for Refusal { image, why, remedy } in refusals {
         let _ = write!(text, "\n  {image}: {why}\n    this would prove it: {remedy}");
     }
-    let usual = format!("in an emergency: the annotation {BREAK_GLASS} with the reason, in the same request");
-    let _ = write!(text, "\n  {}", note.unwrap_or(&usual));
+    if let Some(note) = note {
+        let _ = write!(text, "\n  {note}");
+    }
+    let _ = match patch(asked) {
+        Some(patch) => write!(text, "\n  in an emergency, with the reason for {REASON}:\n    {patch}"),
+        None => write!(
+            text,
+            "\n  in an emergency: the annotation {BREAK_GLASS} with the reason, in the same request"
+        ),
+    };
     legible(&text)
 }
 

@@ -96,6 +96,12 @@ impl Deployment {
         containers.iter().chain(init_containers.iter().filter(is_sidecar))
     }
 
+    /// Containers and init containers, each with the name of their list.
+    pub(super) fn lists(&self) -> [(&'static str, &[Container]); 2] {
+        let PodSpec { containers, init_containers } = &self.spec.template.spec;
+        [("containers", containers), ("initContainers", init_containers)]
+    }
+
     /// Whether one of its containers has this image.
     pub(super) fn has(&self, image: &str) -> bool {
         self.containers().any(|other| other.image == image)

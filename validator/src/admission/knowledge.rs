@@ -1,6 +1,7 @@
 //! What runs have proven, kept in memory: an answer waits for nobody.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::io::Read as _;
 use std::mem::take;
 use std::pin::pin;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use flate2::read::GzDecoder;
 use futures_util::StreamExt as _;
 use golive_pillars::health::Probe;
+use golive_pillars::metrics::prometheus_client::registry::Registry;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::core::DynamicObject;
 use kube::runtime::WatchStreamExt as _;
@@ -19,6 +21,7 @@ use serde_json::to_value;
 use tokio::time::sleep;
 
 use super::known::Run;
+use super::reads::{Failures, Read};
 use crate::config::GoLivePolicy;
 use crate::operator::kinds::{self, RUN_OF};
 use crate::operator::policies;
@@ -45,6 +48,7 @@ pub(super) struct Knowledge {
     client: Client,
     policy: String,
     state: RwLock<State>,
+    failures: Failures,
 }
 
 struct State {
@@ -64,7 +68,12 @@ impl Knowledge {
             other => Err(format!("GoLivePolicy `{other}` is not read yet")),
         };
         let state = State { runs, all: Arc::default(), policy: known };
-        Self { client, policy: policy.to_owned(), state: RwLock::new(state) }
+        Self { client, policy: policy.to_owned(), state: RwLock::new(state), failures: Failures::new() }
+    }
+
+    /// Adds the reads that failed to `registry`.
+    pub(super) fn register(&self, registry: &mut Registry) {
+        self.failures.register(registry);
     }
 
     /// What is known now.
@@ -83,6 +92,7 @@ impl Knowledge {
     pub(super) async fn follow(&self, namespace: &str) {
         loop {
             if let Err(error) = self.watch(namespace).await {
+                self.failures.count(Read::Report);
                 tracing::warn!(namespace, %error, "a report cannot be read; all are looked at again");
             }
             sleep(AGAIN).await;
@@ -97,7 +107,10 @@ impl Knowledge {
             match event {
                 Ok(event) => self.heed(namespace, event, &mut listed).await?,
                 // It goes on by itself, more and more seldom.
-                Err(error) => tracing::warn!(namespace, %error, "runs are not followed"),
+                Err(error) => {
+                    self.failures.count(Read::Runs);
+                    tracing::warn!(namespace, %error, "runs are not followed");
+                }
             }
         }
         Ok(())
@@ -175,11 +188,16 @@ impl Knowledge {
                     let read = policies::named(&self.policy, found.as_ref()).map(Arc::new);
                     self.state.write().unwrap_or_else(PoisonError::into_inner).policy = read;
                 }
-                Ok(Err(error)) => tracing::warn!(%error, "the policy is not read"),
-                Err(error) => tracing::warn!(%error, "the policy is not read"),
+                Ok(Err(error)) => self.policy_unread(&error),
+                Err(error) => self.policy_unread(&error),
             }
             sleep(POLICY_PERIOD).await;
         }
+    }
+
+    fn policy_unread(&self, error: &dyn Display) {
+        self.failures.count(Read::Policy);
+        tracing::warn!(%error, "the policy is not read");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::post;
@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::answer::Answer;
 use super::asked::Review;
+use super::body::Room;
 use super::decide::decide;
 use super::knowledge::Knowledge;
 use super::known::{Known, Rules};
@@ -18,19 +19,17 @@ use super::mode::Mode;
 use super::record::Record;
 use crate::moment::now;
 
-/// A review holds an object twice, as it is and as it would be, and the API server takes none above 3 MiB.
-const MAX_BODY: usize = 8 * 1024 * 1024;
-
 /// Who answers.
 pub(super) struct Gate {
     knowledge: Arc<Knowledge>,
     rules: Rules,
     record: Record,
+    room: Room,
 }
 
 impl Gate {
     pub(super) fn new(knowledge: Arc<Knowledge>, rules: Rules, record: Record) -> Self {
-        Self { knowledge, rules, record }
+        Self { knowledge, rules, record, room: Room::new() }
     }
 
     /// 500 where nobody can tell: the failure policy of the webhook decides then.
@@ -61,10 +60,14 @@ impl Gate {
 /// A path for each mode.
 pub(super) fn routes(gate: Gate) -> Router {
     let gate = Arc::new(gate);
-    let routed = Mode::ALL.into_iter().fold(Router::new(), |router, mode| {
+    Mode::ALL.into_iter().fold(Router::new(), |router, mode| {
         let gate = gate.clone();
-        let answer = move |Json(review): Json<Review>| async move { gate.answer(review, mode).await };
+        let answer = move |request: Request| async move {
+            match gate.room.read(request.into_body()).await {
+                Ok(review) => gate.answer(review, mode).await,
+                Err(unread) => unread.into_response(),
+            }
+        };
         router.route(&format!("/{}", mode.name()), post(answer))
-    });
-    routed.layer(DefaultBodyLimit::max(MAX_BODY))
+    })
 }

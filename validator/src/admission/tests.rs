@@ -1,17 +1,27 @@
 //! Questions about images of real runs.
 
+mod body;
+mod connection;
 mod decision;
 mod learned;
+mod rate;
 mod socket;
+mod tls;
 
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
+use axum::Router;
+use kube::runtime::watcher::Event;
 use serde_json::{Value, json};
 
 use super::asked::{Asked, Review};
+use super::knowledge::{Knowledge, Runs};
 use super::known::{Rules, Run};
+use super::record::Record;
+use super::routes::{Gate, routes};
 use crate::checks::ALL;
+use crate::cluster::fake::Fake;
 use crate::report::{Format, Report};
 use crate::verify::Proof;
 
@@ -49,6 +59,15 @@ fn runs() -> Vec<Arc<Run>> {
 fn rules() -> Rules {
     let exempt = vec!["mesh/proxy".to_owned(), "registry:5000/side/*".to_owned()];
     Rules { exempt, account: "golive-validator".into(), asked_in: vec!["demo".into()] }
+}
+
+/// What answers while no run is known, what it knows, and the API server that it writes Events to.
+async fn app() -> (Fake, Arc<Knowledge>, Router) {
+    let (fake, client) = Fake::client().await;
+    let knowledge = Arc::new(Knowledge::new(client.clone(), &["demo".into()], "default"));
+    knowledge.heed("demo", Event::InitDone, &mut Runs::new()).await.unwrap();
+    let app = routes(Gate::new(knowledge.clone(), rules(), Record::new(client)));
+    (fake, knowledge, app)
 }
 
 /// A deployment with these containers, and a reason where somebody breaks the glass.

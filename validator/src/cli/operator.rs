@@ -17,4 +17,7 @@ pub struct OperatorArgs {
     /// Port for /health, /ready and /metrics
     #[arg(long, default_value_t = 8081)]
     pub management_port: u16,
+    /// Where a trace of each reconcile goes, as in http://collector:4318/v1/traces; none without it
+    #[arg(long, env = "OTEL_ENDPOINT", value_name = "URL")]
+    pub otel_endpoint: Option<String>,
 }

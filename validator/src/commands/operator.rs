@@ -9,8 +9,8 @@ use crate::operator::{self, Settings, operate};
 
 /// Watches until it is told to end.
 pub(super) async fn operator(args: OperatorArgs) -> Result<Exit, Failure> {
-    let OperatorArgs { namespace: namespaces, image, account, management_port } = args;
-    operate(Settings { namespaces, image, account, management_port }).await?;
+    let OperatorArgs { namespace: namespaces, image, account, management_port, otel_endpoint } = args;
+    operate(Settings { namespaces, image, account, management_port, otel_endpoint }).await?;
     Ok(Exit::Success)
 }
 

@@ -41,7 +41,8 @@ fn run() -> Value {
         "type": "object",
         "description": "What is run, and why. It never changes.",
         "properties": {
-            "check": text(253), "image": text(2048), "templateHash": text(64), "demand": text(256), "policy": text(253)
+            "check": text(253), "image": text(2048), "templateHash": text(64), "demand": text(256), "policy": text(253),
+            "evidence": text(512)
         },
         "required": ["check", "templateHash"],
         "x-kubernetes-validations": [{ "rule": "self == oldSelf", "message": "a run is never another one" }]

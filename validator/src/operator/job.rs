@@ -4,12 +4,13 @@ use serde_json::{Value, json};
 
 use super::Settings;
 use super::kinds::RUN_OF;
+use crate::config::Always;
 
 /// No run may take longer than this; what it left is cleaned up by its guardian.
 const DEADLINE_S: u64 = 45 * 60;
 
-/// How long a Job and its log are kept; the report outlives them.
-const TTL_S: u64 = 24 * 60 * 60;
+/// User and group of the pods, who may write on a volume of theirs.
+const NOBODY: u32 = 65_532;
 
 /// What a run is made of.
 pub(super) struct Parts<'a> {
@@ -22,19 +23,24 @@ pub(super) struct Parts<'a> {
     pub(super) demand: &'a str,
     /// The policy as a file, if it is not the built-in one.
     pub(super) policy: Option<Value>,
+    /// What is kept, and where.
+    pub(super) always: &'a Always,
 }
 
 impl Parts<'_> {
     /// The run. It goes with its check.
     pub(super) fn run(&self) -> Value {
         let check = &self.check["metadata"]["name"];
+        let mut spec = json!({
+            "check": check, "image": self.image, "templateHash": self.hash, "demand": self.demand,
+            "policy": self.check["spec"]["policy"].as_str().unwrap_or("default")
+        });
+        if let Some(claim) = &self.always.evidence_claim {
+            spec["evidence"] = json!(format!("{claim}/{}", self.evidence()));
+        }
         json!({
             "apiVersion": "golive.dev/v1alpha1", "kind": "GoLiveRun",
-            "metadata": self.metadata(self.name, self.check),
-            "spec": {
-                "check": check, "image": self.image, "templateHash": self.hash, "demand": self.demand,
-                "policy": self.check["spec"]["policy"].as_str().unwrap_or("default")
-            }
+            "metadata": self.metadata(self.name, self.check), "spec": spec
         })
     }
 
@@ -54,17 +60,9 @@ impl Parts<'_> {
 
     /// The Job. Nothing is tried again, and a pod that is told to end has the time to put the template back.
     pub(super) fn job(&self, run: &Value, settings: &Settings) -> Value {
-        let mut arguments: Vec<&str> = [
-            "run",
-            "-f",
-            "/given/golive.yaml",
-            "-q",
-            "--report",
-            "json=-",
-            "--evidence",
-            "/out/evidence.zst",
-        ]
-        .into();
+        let evidence = format!("/out/{}", self.evidence());
+        let mut arguments: Vec<&str> =
+            ["run", "-f", "/given/golive.yaml", "-q", "--report", "json=-", "--evidence", &evidence].into();
         if self.policy.is_some() {
             arguments.extend(["--policy", "/given/policy.yaml"]);
         }
@@ -83,24 +81,36 @@ impl Parts<'_> {
         json!({
             "apiVersion": "batch/v1", "kind": "Job", "metadata": self.metadata(self.name, run),
             "spec": {
-                "backoffLimit": 0, "activeDeadlineSeconds": DEADLINE_S, "ttlSecondsAfterFinished": TTL_S,
+                "backoffLimit": 0, "activeDeadlineSeconds": DEADLINE_S,
+                "ttlSecondsAfterFinished": self.always.ttl_after_finished.0 as u64,
                 "template": {
                     "metadata": { "labels": labels },
                     "spec": {
                         "restartPolicy": "Never", "serviceAccountName": settings.account,
                         "terminationGracePeriodSeconds": 120,
                         "securityContext": {
-                            "runAsNonRoot": true, "runAsUser": 65532, "seccompProfile": { "type": "RuntimeDefault" }
+                            "runAsNonRoot": true, "runAsUser": NOBODY, "fsGroup": NOBODY,
+                            "seccompProfile": { "type": "RuntimeDefault" }
                         },
                         "containers": [container],
-                        "volumes": [
-                            { "name": "given", "configMap": { "name": self.name } },
-                            { "name": "out", "emptyDir": { "sizeLimit": "256Mi" } }
-                        ]
+                        "volumes": [{ "name": "given", "configMap": { "name": self.name } }, self.out()]
                     }
                 }
             }
         })
+    }
+
+    /// The file of its evidence.
+    fn evidence(&self) -> String {
+        format!("{}.evidence.zst", self.name)
+    }
+
+    /// The volume that it is written on.
+    fn out(&self) -> Value {
+        match &self.always.evidence_claim {
+            Some(claim) => json!({ "name": "out", "persistentVolumeClaim": { "claimName": claim } }),
+            None => json!({ "name": "out", "emptyDir": { "sizeLimit": "256Mi" } }),
+        }
     }
 
     fn metadata(&self, name: &str, owner: &Value) -> Value {

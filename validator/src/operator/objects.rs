@@ -4,19 +4,21 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{ConfigMap, Event, Pod};
-use kube::api::{DeleteParams, ListParams, LogParams, Patch, PatchParams, PostParams};
+use k8s_openapi::api::core::v1::{ConfigMap, Event, PersistentVolumeClaim, Pod};
+use kube::api::{ListParams, LogParams};
 use kube::core::DynamicObject;
 use kube::core::dynamic::ApiResource;
 use kube::{Api, Client, Resource};
 use serde_json::{Value, from_value, json, to_value};
 
 use super::Settings;
+use super::calls::Calls;
 use super::ended::{Heard, compressed};
 use super::event::event;
 use super::job::{Parts, owned_by};
-use super::kinds::{self, MANAGER, RUN_OF};
+use super::kinds::{self, RUN_OF};
 use super::run::Run;
+use super::traces::Traces;
 use super::trouble::Trouble;
 use crate::config::Policy;
 
@@ -27,11 +29,16 @@ const MAX_REPORT: usize = 900_000;
 pub(super) struct Objects {
     client: Client,
     namespace: String,
+    traces: Traces,
 }
 
 impl Objects {
-    pub(super) fn new(client: Client, namespace: &str) -> Self {
-        Self { client, namespace: namespace.to_owned() }
+    pub(super) fn new(client: Client, namespace: &str, traces: Traces) -> Self {
+        Self { client, namespace: namespace.to_owned(), traces }
+    }
+
+    pub(super) fn traces(&self) -> &Traces {
+        &self.traces
     }
 
     pub(super) fn namespace(&self) -> &str {
@@ -49,8 +56,15 @@ impl Objects {
     }
 
     pub(super) async fn policy(&self, name: &str) -> Result<Option<Value>, Trouble> {
-        let all: Api<DynamicObject> = Api::all_with(self.client.clone(), &kinds::policies());
+        let kind = kinds::policies();
+        let api = Api::all_with(self.client.clone(), &kind);
+        let all = Calls { api, resource: &kind.plural, traces: &self.traces };
         Ok(all.get_opt(name).await?.map(to_value).transpose()?)
+    }
+
+    /// Whether there is a volume claim of this name.
+    pub(super) async fn has_claim(&self, name: &str) -> Result<bool, Trouble> {
+        Ok(self.of(&erased::<PersistentVolumeClaim>()).get_opt(name).await?.is_some())
     }
 
     /// Creates the run and what belongs to it. What is there is left as it is, so that this may end at any point and begin again;
@@ -87,13 +101,13 @@ impl Objects {
 
     /// Ends a run: its pod gets SIGTERM, and puts the template back.
     pub(super) async fn abort(&self, name: &str) -> Result<(), Trouble> {
-        gone(self.of(&erased::<Job>()).delete(name, &DeleteParams::background()).await)?;
+        gone(self.of(&erased::<Job>()).delete(name).await)?;
         self.end(name, &json!({ "phase": "Ended", "message": "aborted" })).await
     }
 
     /// Removes a run, and with it what it owns.
     pub(super) async fn forget(&self, name: &str) -> Result<(), Trouble> {
-        gone(self.of(&kinds::runs()).delete(name, &DeleteParams::background()).await)
+        gone(self.of(&kinds::runs()).delete(name).await)
     }
 
     /// Writes the status of a check if it is another one, and an Event if the verdict is.
@@ -112,13 +126,15 @@ impl Objects {
 
     /// What the pod of a Job said.
     async fn heard(&self, job: &str) -> Result<Heard, Trouble> {
-        let pods: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
-        let found = pods.list(&ListParams::default().labels(&format!("job-name={job}"))).await?;
+        let of_job = ListParams::default().labels(&format!("job-name={job}"));
+        let found = self.of(&erased::<Pod>()).list(&of_job).await?;
         let Some(pod) = found.items.into_iter().next() else {
             return Ok(Heard { log: String::new(), exit: None });
         };
         let name = pod.metadata.name.clone().unwrap_or_default();
-        let log = match pods.logs(&name, &LogParams::default()).await {
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
+        let whole = LogParams::default();
+        let log = match self.traces.call("log", "pods", pods.logs(&name, &whole)).await {
             // A pod that was evicted has none, and never will.
             Err(kube::Error::Api(status)) if matches!(status.code, 400 | 404) => String::new(),
             other => other?,
@@ -158,22 +174,22 @@ impl Objects {
         let body = json!({
             "apiVersion": kind.api_version, "kind": kind.kind, "metadata": { "name": name }, "status": status
         });
-        let how = PatchParams::apply(MANAGER).force();
         // Whoever was deleted meanwhile needs no status.
-        gone(self.of(kind).patch_status(name, &how, &Patch::Apply(&body)).await)
+        gone(self.of(kind).apply_status(name, &body).await)
     }
 
     /// Creates what is not there.
     async fn create(&self, kind: &ApiResource, object: Value) -> Result<(), Trouble> {
         let object: DynamicObject = from_value(object)?;
-        match self.of(kind).create(&PostParams::default(), &object).await {
+        match self.of(kind).create(&object).await {
             Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
             other => Ok(other.map(drop)?),
         }
     }
 
-    fn of(&self, kind: &ApiResource) -> Api<DynamicObject> {
-        Api::namespaced_with(self.client.clone(), &self.namespace, kind)
+    fn of<'k>(&'k self, kind: &'k ApiResource) -> Calls<'k> {
+        let api = Api::namespaced_with(self.client.clone(), &self.namespace, kind);
+        Calls { api, resource: &kind.plural, traces: &self.traces }
     }
 }
 

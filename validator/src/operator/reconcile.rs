@@ -17,6 +17,7 @@ use super::objects::Objects;
 use super::policies;
 use super::run::{Phase, Run};
 use super::status::{Known, status};
+use super::traces::Traces;
 use super::trouble::Trouble;
 use crate::config::{Day, GoLivePolicy, Spec};
 use crate::moment::now;
@@ -34,8 +35,8 @@ pub(super) struct Context {
 }
 
 impl Context {
-    pub(super) fn new(client: Client, namespace: &str, settings: &Settings) -> Self {
-        Self { objects: Objects::new(client, namespace), settings: settings.clone() }
+    pub(super) fn new(client: Client, namespace: &str, settings: &Settings, traces: Traces) -> Self {
+        Self { objects: Objects::new(client, namespace, traces), settings: settings.clone() }
     }
 }
 
@@ -47,13 +48,18 @@ struct Target {
 
 /// Looks, decides, and does one thing. It can be dropped at any moment: whatever it does is found again by its name.
 pub(super) async fn reconcile(check: Arc<DynamicObject>, context: Arc<Context>) -> Result<Action, Trouble> {
-    let objects = &context.objects;
     let whole = to_value(check.as_ref())?;
-    let target = match target(&whole, objects).await? {
+    let (objects, name) = (&context.objects, text(&whole["metadata"]["name"]));
+    objects.traces().reconcile((objects.namespace(), name), Box::pin(once(&whole, &context))).await
+}
+
+async fn once(whole: &Value, context: &Context) -> Result<Action, Trouble> {
+    let objects = &context.objects;
+    let target = match target(whole, objects).await? {
         Ok(target) => target,
         Err(why) => {
-            let known = known(&whole, None, &[], Some(why), None);
-            objects.tell(&whole, &status(&known, &whole["status"], &stamp())).await?;
+            let known = known(whole, None, &[], Some(why), None);
+            objects.tell(whole, &status(&known, &whole["status"], &stamp())).await?;
             // Policies have no namespace and are not watched.
             return Ok(Action::requeue(LOOK));
         }
@@ -61,8 +67,17 @@ pub(super) async fn reconcile(check: Arc<DynamicObject>, context: Arc<Context>) 
     let deployment = objects.deployment(&target.spec.target.deployment).await?;
     let candidate = deployment.as_ref().map(|deployment| (Candidate::of(deployment), is_settled(deployment)));
     let runs = objects.runs().await?;
-    let next = decide(&seen(&whole, &target.spec, candidate.as_ref(), &runs));
-    let acted = act(&whole, &target, candidate.as_ref(), &runs, &next, &context).await?;
+    let mut next = decide(&seen(whole, &target.spec, candidate.as_ref(), &runs));
+    // Else the pod would wait for its volume until the run is out of time.
+    if let (Next::Start(_), Some(claim)) = (&next, &target.spec.always.evidence_claim)
+        && !objects.has_claim(claim).await?
+    {
+        let namespace = objects.namespace();
+        let told =
+            format!("spec.always.evidenceClaim: there is no PersistentVolumeClaim `{claim}` in {namespace}");
+        next = Next::Wait(told, LOOK);
+    }
+    let acted = act(whole, &target, candidate.as_ref(), &runs, &next, context).await?;
     let runs = if acted { objects.runs().await? } else { runs };
     let name = text(&whole["metadata"]["name"]);
     for old in forgotten(name, &runs, target.spec.always.keep) {
@@ -74,8 +89,8 @@ pub(super) async fn reconcile(check: Arc<DynamicObject>, context: Arc<Context>) 
         Next::Rest(due) => (None, None, Action::requeue(due.map_or(REST, |due| due.min(REST)))),
         Next::Start(_) | Next::Follow(_) | Next::Abort(_) => (None, None, Action::requeue(LOOK)),
     };
-    let known = known(&whole, candidate.as_ref(), &runs, stalled, waits);
-    objects.tell(&whole, &status(&known, &whole["status"], &stamp())).await?;
+    let known = known(whole, candidate.as_ref(), &runs, stalled, waits);
+    objects.tell(whole, &status(&known, &whole["status"], &stamp())).await?;
     Ok(action)
 }
 
@@ -126,13 +141,13 @@ async fn act(
     let find = |name: &str| runs.iter().find(|run| run.name == name);
     match (next, candidate) {
         (Next::Start(name), Some((candidate, _))) => {
-            let parts = parts(check, target, name, &candidate.image, &candidate.hash, objects)?;
+            let parts = parts(check, target, (name, &candidate.image, &candidate.hash), objects)?;
             objects.start(&parts, &context.settings).await?;
             Ok(true)
         }
         (Next::Follow(name), _) => match find(name) {
             Some(run) if run.phase == Phase::Asked => {
-                let parts = parts(check, target, name, &run.image, &run.hash, objects)?;
+                let parts = parts(check, target, (name, &run.image, &run.hash), objects)?;
                 objects.start(&parts, &context.settings).await?;
                 Ok(true)
             }
@@ -149,16 +164,15 @@ async fn act(
 
 fn parts<'a>(
     check: &'a Value,
-    target: &Target,
-    name: &'a str,
-    image: &'a str,
-    hash: &'a str,
+    target: &'a Target,
+    (name, image, hash): (&'a str, &'a str, &'a str),
     objects: &'a Objects,
 ) -> Result<Parts<'a>, Trouble> {
     let is_built_in = target.policy.metadata.name == GoLivePolicy::BUILT_IN;
     let policy = if is_built_in { None } else { Some(to_value(&target.policy)?) };
     let demand = text(&check["metadata"]["annotations"][DEMAND]);
-    Ok(Parts { name, namespace: objects.namespace(), check, image, hash, demand, policy })
+    let (namespace, always) = (objects.namespace(), &target.spec.always);
+    Ok(Parts { name, namespace, check, image, hash, demand, policy, always })
 }
 
 /// What stands in the status. `runs` are those of the namespace.

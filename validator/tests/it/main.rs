@@ -4,6 +4,7 @@
 mod cli;
 mod foreign;
 mod harness;
+mod krew;
 mod kubelet;
 mod lint;
 mod local;

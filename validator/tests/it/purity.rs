@@ -8,6 +8,7 @@ const PURE: &[&str] = &[
     "admission/asked.rs",
     "admission/decide.rs",
     "admission/known.rs",
+    "admission/patch.rs",
     "check.rs",
     "check",
     "checks.rs",

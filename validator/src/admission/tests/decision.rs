@@ -184,3 +184,56 @@ fn a_broken_glass_comes_in_with_a_warning_and_its_reason_in_the_audit_log() {
         answer.audit["break-glass"].starts_with("INC-7") && !answer.audit["break-glass"].contains('\u{1b}')
     );
 }
+
+/// The patch in what somebody is told, as a shell hands it on.
+fn patch_in(message: &str) -> Value {
+    let (_, patch) = message.split_once("kubectl -n shop patch deployment users -p '").unwrap();
+    let patch = patch.strip_suffix('\'').unwrap().replace(r"'\''", "'");
+    serde_json::from_str(&patch).unwrap()
+}
+
+fn told(after: &Value, before: Option<&Value>) -> String {
+    let asked = asked(after, before, PERSON);
+    Answer::to(&asked, &found(after, before), Mode::Go).message
+}
+
+#[test]
+fn a_refused_update_names_the_patch_that_would_bring_it_and_that_breaks_the_glass() {
+    let before = deployment(&[&users(GOOD), "mesh/proxy:1"], "an emergency of last year");
+    // As `kubectl rollout undo` does: the annotation of then comes back with the image.
+    let undone = deployment(&[&users(BARE), "mesh/proxy:1"], "an emergency of last year");
+    let message = told(&undone, Some(&before));
+    assert!(message.contains("an earlier change"), "{message}");
+    let patch = patch_in(&message);
+    let containers = &patch["spec"]["template"]["spec"]["containers"];
+    assert_eq!(*containers, json!([{ "name": "c0", "image": users(BARE) }]), "and the proxy stays as it is");
+    let reason = patch["metadata"]["annotations"]["golive.dev/break-glass"].as_str().unwrap();
+    let patched = deployment(&[containers[0]["image"].as_str().unwrap(), "mesh/proxy:1"], reason);
+    assert!(matches!(found(&patched, Some(&before)), Decision::BrokenGlass { .. }));
+    let quoted = deployment(&["it's:1", "mesh/proxy:1"], "");
+    let patch = patch_in(&told(&quoted, Some(&before)));
+    assert_eq!(patch["spec"]["template"]["spec"]["containers"][0]["image"], "it's:1");
+}
+
+#[test]
+fn a_native_sidecar_is_patched_in_its_own_list() {
+    let with = |image: &str| {
+        let mut object = deployment(&["mesh/proxy:1"], "");
+        object["spec"]["template"]["spec"]["initContainers"] =
+            json!([{ "name": "side", "image": image, "restartPolicy": "Always" }]);
+        object
+    };
+    let patch = patch_in(&told(&with(&users(BARE)), Some(&with(&users(GOOD)))));
+    assert_eq!(
+        patch["spec"]["template"]["spec"],
+        json!({ "initContainers": [{ "name": "side", "image": users(BARE) }] })
+    );
+}
+
+#[test]
+fn what_a_patch_of_the_image_cannot_bring_is_told_without_one() {
+    let (one, two) = (deployment(&[&users(GOOD)], ""), deployment(&[&users(GOOD), &users(BARE)], ""));
+    for message in [told(&two, None), told(&two, Some(&one))] {
+        assert!(message.contains("in the same request") && !message.contains("patch"), "{message}");
+    }
+}

@@ -1,8 +1,14 @@
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use golive_pillars::metrics::prometheus_client::encoding::text::encode;
+use golive_pillars::metrics::prometheus_client::registry::Registry;
 use kube::core::DynamicObject;
 use kube::runtime::watcher::Event;
+use kube::{Client, Config};
 use serde_json::{Value, from_value, json};
+use tokio::time::{sleep, timeout};
 
 use super::super::knowledge::{Knowledge, Runs};
 use super::{REPORTS, packed};
@@ -16,12 +22,12 @@ fn run(name: &str, status: &Value) -> DynamicObject {
     .unwrap()
 }
 
-fn ended(name: &str) -> DynamicObject {
+pub(super) fn ended(name: &str) -> DynamicObject {
     run(name, &json!({ "phase": "Ended", "verdict": "GO", "report": format!("{name}-report") }))
 }
 
 /// A server with the report of a run.
-fn keep(fake: &Fake, name: &str) {
+pub(super) fn keep(fake: &Fake, name: &str) {
     let map = json!({
         "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": format!("{name}-report") },
         "binaryData": { "report.json.gz": STANDARD.encode(packed(&REPORTS[0])) }
@@ -97,4 +103,34 @@ async fn a_policy_that_is_not_read_yet_answers_nothing() {
     let (_, client) = Fake::client().await;
     let knowledge = Knowledge::new(client, &[], "acme");
     assert!(knowledge.now().unwrap_err().contains("GoLivePolicy `acme` is not read yet"));
+}
+
+fn metrics(registry: &Registry) -> String {
+    let mut text = String::new();
+    encode(&mut text, registry).unwrap();
+    text
+}
+
+#[tokio::test]
+async fn reads_that_fail_are_counted_from_the_first_on() {
+    // Nobody listens there.
+    let client = Client::try_from(Config::new("http://127.0.0.1:1".parse().unwrap())).unwrap();
+    let knowledge = Knowledge::new(client, &["demo".into()], "acme");
+    let mut registry = Registry::default();
+    knowledge.register(&mut registry);
+    for what in ["runs", "report", "policy"] {
+        let line = format!("golive_admission_read_failures_total{{what=\"{what}\"}} 0");
+        assert!(metrics(&registry).contains(&line), "{line} is not in {}", metrics(&registry));
+    }
+    let counted = |what: &str| !metrics(&registry).contains(&format!("what=\"{what}\"}} 0"));
+    let both = async {
+        while !(counted("runs") && counted("policy")) {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        told = timeout(Duration::from_mins(1), both) => told.unwrap(),
+        () = async { tokio::join!(knowledge.follow("demo"), knowledge.follow_policy()); } => {}
+    }
+    assert!(!counted("report"));
 }

@@ -1,12 +1,19 @@
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use axum::Router;
+use bytes::Bytes;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use prost::Message as _;
 use serde_json::{Value, from_value, json};
 
 use super::{Context, reconcile};
 use crate::checks::ALL;
 use crate::cluster::fake::Fake;
 use crate::operator::Settings;
+use crate::operator::traces::Traces;
 use crate::report::Format;
 
 const CHECK: &str = "/apis/golive.dev/v1alpha1/namespaces/demo/golivechecks/users";
@@ -17,6 +24,10 @@ const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/demo/deployments/users";
 
 /// A server with a check and its deployment, at rest.
 async fn world() -> (Fake, Arc<Context>) {
+    traced_world(Traces::start(None).unwrap()).await
+}
+
+async fn traced_world(traces: Traces) -> (Fake, Arc<Context>) {
     let (fake, client) = Fake::client().await;
     fake.put(
         CHECK,
@@ -35,8 +46,9 @@ async fn world() -> (Fake, Arc<Context>) {
         image: "v:1".into(),
         account: "golive".into(),
         management_port: 0,
+        otel_endpoint: None,
     };
-    (fake, Arc::new(Context::new(client, "demo", &settings)))
+    (fake, Arc::new(Context::new(client, "demo", &settings, traces)))
 }
 
 fn deployment(image: &str) -> Value {
@@ -208,4 +220,91 @@ async fn what_cannot_be_run_is_stalled_with_the_reason() {
     once(&fake, &context).await;
     assert!(fake.get(CHECK).unwrap()["status"].to_string().contains("rait"));
     assert!(runs(&fake).is_empty());
+}
+
+#[tokio::test]
+async fn a_job_and_its_evidence_are_kept_as_the_check_says() {
+    let (fake, context) = world().await;
+    let mut check = fake.get(CHECK).unwrap();
+    check["spec"]["always"]["ttlAfterFinished"] = json!("5m");
+    fake.put(CHECK, check.clone());
+    once(&fake, &context).await;
+    let told = fake.get(CHECK).unwrap()["status"].to_string();
+    assert!(told.contains("ttlAfterFinished 300s: expected at least 10m"), "{told}");
+    check["spec"]["always"] = json!({ "ttlAfterFinished": "1h", "evidenceClaim": "evidence" });
+    fake.put(CHECK, check);
+    once(&fake, &context).await;
+    let told = fake.get(CHECK).unwrap()["status"].to_string();
+    assert!(told.contains("there is no PersistentVolumeClaim `evidence` in demo"), "{told}");
+    assert_eq!(condition(&fake, "Complete"), ("False".into(), "Waiting".into()));
+    assert!(runs(&fake).is_empty());
+    fake.put(
+        "/api/v1/namespaces/demo/persistentvolumeclaims/evidence",
+        json!({ "metadata": { "name": "evidence" } }),
+    );
+    once(&fake, &context).await;
+    let run = runs(&fake).remove(0);
+    let job = fake.get(&format!("{JOBS}{run}")).unwrap();
+    assert_eq!(job["spec"]["ttlSecondsAfterFinished"], 3_600);
+    let pod = &job["spec"]["template"]["spec"];
+    assert_eq!(pod["volumes"][1]["persistentVolumeClaim"]["claimName"], "evidence");
+    assert_eq!(pod["securityContext"]["fsGroup"], pod["securityContext"]["runAsUser"]);
+    let arguments = pod["containers"][0]["args"].as_array().unwrap();
+    assert!(arguments.contains(&json!(format!("/out/{run}.evidence.zst"))), "{arguments:?}");
+    let told = fake.get(&format!("{RUNS}{run}")).unwrap()["spec"]["evidence"].clone();
+    assert_eq!(told, json!(format!("evidence/{run}.evidence.zst")), "each run has a file of its own");
+}
+
+#[tokio::test]
+async fn without_a_claim_the_evidence_goes_with_the_pod_and_the_job_after_a_day() {
+    let (fake, context) = world().await;
+    once(&fake, &context).await;
+    let run = runs(&fake).remove(0);
+    let job = fake.get(&format!("{JOBS}{run}")).unwrap();
+    assert_eq!(job["spec"]["ttlSecondsAfterFinished"], 86_400);
+    assert!(job["spec"]["template"]["spec"]["volumes"][1]["emptyDir"].is_object());
+    assert!(fake.get(&format!("{RUNS}{run}")).unwrap()["spec"].get("evidence").is_none());
+}
+
+type Spans = Arc<Mutex<Vec<Span>>>;
+
+/// What takes spans, and its URL.
+async fn collector() -> (Spans, String) {
+    let spans = Spans::default();
+    let kept = spans.clone();
+    let take = move |body: Bytes| {
+        let all = ExportTraceServiceRequest::decode(body).unwrap().resource_spans;
+        let all = all.into_iter().flat_map(|one| one.scope_spans).flat_map(|one| one.spans);
+        kept.lock().unwrap().extend(all);
+        std::future::ready(())
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/v1/traces", listener.local_addr().unwrap());
+    let router = Router::new().route("/v1/traces", axum::routing::post(take));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (spans, url)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reconcile_is_one_trace_with_a_span_for_every_call_to_the_api_server() {
+    let (spans, url) = collector().await;
+    let traces = Traces::start(Some(&url)).unwrap();
+    let (fake, context) = traced_world(traces.clone()).await;
+    once(&fake, &context).await;
+    fake.refuse(CHECK, 1);
+    fake.put(DEPLOYMENT, deployment("users:2"));
+    let check = from_value(fake.get(CHECK).unwrap()).unwrap();
+    reconcile(Arc::new(check), context.clone()).await.unwrap_err();
+    tokio::task::spawn_blocking(move || traces.flush(Duration::from_mins(1))).await.unwrap();
+    let spans = spans.lock().unwrap();
+    let roots: Vec<&Span> = spans.iter().filter(|span| span.name == "reconcile").collect();
+    let [first, second] = roots.as_slice() else { panic!("{spans:?}") };
+    assert!(first.trace_id != second.trace_id && first.status.as_ref().is_none_or(|status| status.code == 0));
+    assert_eq!(second.status.as_ref().unwrap().code, 2, "its last call failed");
+    let calls: Vec<&Span> =
+        spans.iter().filter(|span| span.trace_id == first.trace_id && span.name != "reconcile").collect();
+    assert!(calls.iter().all(|call| call.parent_span_id == first.span_id), "{calls:?}");
+    let named = |name: &str| calls.iter().filter(|call| call.name == name).count();
+    let counted = (named("get"), named("list"), named("create"), named("apply status"));
+    assert_eq!(counted, (2, 2, 3, 2), "deployment, run; runs twice; run, what it is given, Job; run, check");
 }
