@@ -20,7 +20,7 @@ out=$out/foreign
 told() { sed -n "s/^$2 //p" "$foreign/cases/$1/expect"; }
 
 objects() { # CASE
-  timeout 30 "$cache/bin/kubectl" kustomize "$foreign/cases/$1" | sed "s#image: golive/foreign\$#&:$version#"
+  timeout 30 "$cache/bin/kubectl" kustomize "$foreign/cases/$1" | sed "s#image: golive/foreign\$#&:$version#; s#service.version=1.0.0#service.version=$version#"
 }
 
 install_foreign() { # CASE
