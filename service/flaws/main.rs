@@ -29,7 +29,7 @@ type Ended = Result<ExitCode, Error>;
 type Run = fn(&mut Settings) -> Ended;
 
 /// The mistakes by their names; what each is stands at its function.
-const FLAWS: [(&str, Run); 20] = [
+const FLAWS: [(&str, Run); 19] = [
     ("bare", bare::run),
     ("stuck", stuck::by_a_route),
     ("deaf", set::deaf),
@@ -47,7 +47,6 @@ const FLAWS: [(&str, Run); 20] = [
     ("past", circuit::past),
     ("untraced-calls", untraced::calls),
     ("version", untrue::version),
-    ("secret", untrue::secret),
     ("fine", untrue::fine),
     ("panics", panics::by_a_route),
 ];
