@@ -73,7 +73,6 @@ beside() {
 # gate CASE: everything that it says is kept in CASE.log.
 gate() {
   local word each parts=() command
-  if [[ $set == foreign ]]; then parts+=(--seed validator/tests/foreign/items.sql); fi
   for word in part check yes-break-it; do
     while read -r each; do parts+=("--$word" "$each"); done < <(head_of "$1" "$word")
   done
