@@ -79,6 +79,15 @@ pub(super) fn drop_spans(evidence: &mut Evidence, which: impl Fn(&evidence::Span
     }
 }
 
+/// Changes every span that was kept.
+pub(super) fn each_span(evidence: &mut Evidence, change: impl Fn(&mut evidence::Span)) {
+    for fact in &mut evidence.facts {
+        if let Fact::Trace(trace) = fact {
+            trace.spans.iter_mut().for_each(&change);
+        }
+    }
+}
+
 /// No server span of the requests past the Service that each pod answered so many ms before its last one.
 pub(super) fn unserved(evidence: &mut Evidence, from: Millis, to: Millis) {
     forget(evidence, |_, age| (to..=from).contains(&age));

@@ -5,7 +5,7 @@ use golive_validator::evidence::{Edge, Evidence, Fact, SpanKind, Step, Trouble};
 
 use super::Mutation;
 use super::change::{
-    blind, direct_request, drop_spans, edge, fault, from_memory, one_of_four_unserved, seconds,
+    blind, direct_request, drop_spans, each_span, edge, fault, from_memory, one_of_four_unserved, seconds,
     spans_of_redis, unserved,
 };
 
@@ -18,34 +18,22 @@ pub(super) const TRACING: &[Mutation] = &[
     ("GL-T203", Outcome::Fail, |e| unserved(e, 3_000, 2_000)),
     ("GL-T203", Outcome::Inconclusive, one_of_four_unserved),
     ("GL-T203", Outcome::Inconclusive, |e| e.facts.retain(|fact| !matches!(fact, Fact::Trace(_)))),
-    ("GL-T101", Outcome::Fail, |e| {
-        for fact in &mut e.facts {
-            if let Fact::Trace(trace) = fact {
-                trace.spans.iter_mut().for_each(|span| span.version = None);
-            }
-        }
-    }),
+    ("GL-T101", Outcome::Fail, |e| each_span(e, |span| span.version = None)),
     // Another one than the image is tagged with; and one that says more than the tag.
     ("GL-T101", Outcome::Fail, |e| versions(e, "0.0.9")),
     ("GL-T101", Outcome::Pass, |e| versions(e, "0.1.0+4e8dcd1")),
     ("GL-T101", Outcome::Pass, |e| versions(e, "4e8dcd1")),
     ("GL-T207", Outcome::Fail, |e| {
-        let header = "http.request.header.authorization".to_owned();
-        for fact in &mut e.facts {
-            if let Fact::Trace(trace) = fact {
-                trace.spans.iter_mut().for_each(|span| span.credentials.push(header.clone()));
-            }
-        }
+        each_span(e, |span| span.credentials.push("http.request.header.authorization".into()));
     }),
     ("GL-T207", Outcome::Inconclusive, |e| e.facts.retain(|fact| !matches!(fact, Fact::Trace(_)))),
     ("GL-T204", Outcome::Fail, |e| e.facts.retain(|fact| !matches!(fact, Fact::Outgoing(_)))),
     ("GL-T205", Outcome::Fail, |e| {
-        for fact in &mut e.facts {
-            if let Fact::Trace(trace) = fact {
-                let inner = trace.spans.iter_mut().filter(|span| span.db_system.is_some());
-                inner.for_each(|span| span.parent = Some("0123456789abcdef".into()));
+        each_span(e, |span| {
+            if span.db_system.is_some() {
+                span.parent = Some("0123456789abcdef".into());
             }
-        }
+        });
     }),
     ("GL-T206", Outcome::Fail, |e| {
         let away = fault(e, |f| f.dependency == "traces");
@@ -109,9 +97,5 @@ pub(super) const TRACING: &[Mutation] = &[
 
 /// What every span says of the version that made it.
 fn versions(evidence: &mut Evidence, version: &str) {
-    for fact in &mut evidence.facts {
-        if let Fact::Trace(trace) = fact {
-            trace.spans.iter_mut().for_each(|span| span.version = Some(version.into()));
-        }
-    }
+    each_span(evidence, |span| span.version = Some(version.into()));
 }
