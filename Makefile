@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help try try-full try-bare try-python try-node selftest foreign test browser-test kind-test kind-selftest kind-repeat kind-kill kind-bystander kind-foreign kind-noise kind-operator kind-pipelines kind-up kind-down images lint fmt deny semver bench fuzz soak generate
+.PHONY: help try try-full try-bare try-python try-node selftest foreign test browser-test kind-test kind-selftest kind-repeat kind-kill kind-bystander kind-foreign kind-init kind-noise kind-operator kind-pipelines kind-up kind-down images lint fmt deny semver bench fuzz soak generate
 
 help: ## Print the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
@@ -47,6 +47,9 @@ kind-repeat: ## The gate on the good build five times in a row (about 35 min)
 
 kind-foreign: ## The gate on services not made for it; CASES="NAME..." for some (all: about 1 h 15 min)
 	cluster/kind-foreign.sh $(CASES)
+
+kind-init: ## `validator init` on deployments that were not made for it, and `plan` on what it writes (about 4 min)
+	cluster/kind-init.sh $(CASES)
 
 kind-noise: ## The gate while every core is burnt: never NO-GO for the good build; RUNS of it (default 5, about 1 h)
 	cluster/kind-noise.sh $(RUNS)

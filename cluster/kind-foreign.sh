@@ -6,11 +6,11 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=cluster/gate.sh
 source "$cluster_dir/gate.sh"
+# shellcheck source=cluster/foreign/case.sh
+source "$cluster_dir/foreign/case.sh"
 # shellcheck source=validator/tests/several.sh
 source "$repo_dir/validator/tests/several.sh"
 
-foreign=$repo_dir/validator/tests/foreign
-version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$repo_dir/Cargo.toml" | head -1)
 # A case is 100 requests a second and a few idle Node processes: two of them leave half of two cores to the agents.
 jobs=${GOLIVE_JOBS:-2}
 [[ $jobs =~ ^[1-4]$ ]] || die "GOLIVE_JOBS=$jobs" "a number from 1 to 4"
@@ -18,41 +18,6 @@ out=$out/foreign
 
 # told CASE WORD: what stands behind the word in the case's expectation, a line each.
 told() { sed -n "s/^$2 //p" "$foreign/cases/$1/expect"; }
-
-objects() { # CASE
-  timeout 30 "$cache/bin/kubectl" kustomize "$foreign/cases/$1" | sed "s#image: golive/foreign\$#&:$version#; s#service.version=1.0.0#service.version=$version#"
-}
-
-install_foreign() { # CASE
-  objects "$1" | kubectl_ -n "$namespace" apply -f -
-  local each
-  for each in $(kubectl_ -n "$namespace" get deployments -o name); do
-    # Not kubectl_: three replicas that take 40 s each need longer than a minute.
-    timeout 420 "$cache/bin/kubectl" --kubeconfig "$kubeconfig" --context "$context" -n "$namespace" rollout status "$each" --timeout 400s
-  done
-}
-
-install_elsewhere() {
-  kubectl_ apply -f "$foreign/cases/elsewhere/objects.yaml"
-  # shellcheck disable=SC2119 # nothing differs from the good build
-  install_users
-}
-
-# prepare_case CASE: its namespace, account and objects. `namespace` is the case's.
-prepare_case() {
-  timeout 180 "$cache/bin/kubectl" --kubeconfig "$kubeconfig" --context "$context" delete namespace "$namespace" --ignore-not-found
-  kubectl_ create namespace "$namespace"
-  account "$namespace" demo
-  if [[ $1 == elsewhere ]]; then install_elsewhere; else install_foreign "$1"; fi
-}
-
-remove_case() { # CASE
-  if [[ $1 == elsewhere ]]; then kubectl_ -n demo delete service postgres-headless --ignore-not-found; fi
-  kubectl_ -n demo delete rolebinding "golive-dependencies-$namespace" --ignore-not-found
-  kubectl_ delete clusterrolebinding "golive-nodes-$namespace" --ignore-not-found
-  kubectl_ delete namespace "$namespace" --ignore-not-found --wait=false
-  rm -f "$(account_config "$namespace")"
-}
 
 # gate_case CASE: ends as the gate does; everything it says is kept in CASE.log.
 gate_case() {
@@ -153,8 +118,7 @@ main() {
   (($#)) || mapfile -t cases < <(cd "$foreign/cases" && printf '%s\n' *)
   for name in "${cases[@]}"; do [[ -f $foreign/cases/$name/expect ]] || die "no such case: $name" "one of: $(cd "$foreign/cases" && echo *)"; done
   prepare
-  run "$cluster_dir/foreign/build.sh"
-  run "$cluster_dir/load.sh" "golive/foreign:$version"
+  load_foreign
   several "$jobs" "${cases[@]}"
   for name in "${cases[@]}"; do
     if ! result_is "$name" again; then continue; fi

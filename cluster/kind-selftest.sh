@@ -21,16 +21,30 @@ findings() {
   jq -r '.checks[] | select(.outcome == "fail" or (.outcome == "inconclusive" and .severity == "blocker")) | .id' "$out/$1.json" | sort
 }
 
+# unexpected FLAW: what is not as its file says, a line each.
+unexpected() {
+  comm -23 <(codes "$1" must) <(findings "$1") | sed 's/^/not refused by /'
+  comm -13 <({ codes "$1" must && codes "$1" may; } | sort) <(findings "$1") | sed 's/^/also refused by /'
+}
+
+# Whether the machine was in the way of a run: then it is done once more.
+was_disturbed() { # NAME
+  jq -e '[.checks[] | select((.struck // []) != [] or (.id == "GL-E101" and .outcome != "pass"))] != []' "$out/$1.json" >/dev/null
+}
+
 # The flaws in one step of helm: nothing but the image and the variable differs from the good build.
 flawed() { # FLAW
+  local wrong
   step "install users, $1" "cluster/kubectl -n $namespace describe pods" install_users \
     --set image.repository=golive/users-flawed --set "extraEnv[0].name=FLAW" --set "extraEnv[0].value=$1"
   gate "$1" "$repo_dir/golive.yaml" 1
-  local missing unrelated
-  missing=$(comm -23 <(codes "$1" must) <(findings "$1"))
-  unrelated=$(comm -13 <({ codes "$1" must && codes "$1" may; } | sort) <(findings "$1"))
-  [[ -z $missing ]] || die "$1 build: not refused by ${missing//$'\n'/ }" "jq . $out/$1.json"
-  [[ -z $unrelated ]] || die "$1 build: also refused by ${unrelated//$'\n'/ }" "jq . $out/$1.json; cluster/selftest/$1.codes"
+  wrong=$(unexpected "$1")
+  if [[ -n $wrong ]] && was_disturbed "$1"; then
+    say "the gate on the $1 build was disturbed (${wrong//$'\n'/, }): once more"
+    gate "$1" "$repo_dir/golive.yaml" 1
+    wrong=$(unexpected "$1")
+  fi
+  [[ -z $wrong ]] || die "$1 build: ${wrong//$'\n'/, }" "jq . $out/$1.json; cluster/selftest/$1.codes"
   printf '    as expected, %s build: refused by %s\n' "$1" "$(findings "$1" | tr '\n' ' ')"
 }
 

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# A run from start to verdict as its user sees it, in a terminal of 80 x 24: gates our service on this machine inside tmux, and
+# writes docs/terminal.md from what stood on the screen. Needs what `make try` has built. Usage: terminal.sh
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+target=${CARGO_TARGET_DIR:-target}
+out=golive-out/terminal
+page=docs/terminal.md
+command -v tmux >/dev/null || { echo "terminal.sh: needs tmux: apt-get install tmux" >&2; exit 2; }
+rm -rf "$out" && mkdir -p "$out"
+
+# A server of its own, which ends with the run.
+tmux=(tmux -L "golive-$$" -f /dev/null)
+stop() { "${tmux[@]}" kill-server 2>/dev/null || true; }
+trap stop EXIT
+trap 'exit 130' INT TERM
+
+gate="PATH=$(realpath "$target/debug"):\$PATH validator local -f examples/try.yaml --evidence $out/evidence.zst -- $target/debug/users"
+"${tmux[@]}" new-session -d -x 80 -y 24 "PS1='\$ ' bash --norc"
+"${tmux[@]}" set-option -g status off
+"${tmux[@]}" send-keys "$gate; touch $out/ended" Enter
+frame=0
+while [[ ! -e $out/ended ]]; do
+  ((frame < 600)) || { echo "terminal.sh: no verdict after 600 s" >&2; exit 1; }
+  "${tmux[@]}" capture-pane -p >"$out/$(printf %03d "$frame").txt"
+  frame=$((frame + 1))
+  sleep 1
+done
+"${tmux[@]}" capture-pane -p >"$out/last.txt"
+ls "$out" | tail -n 3
