@@ -15,7 +15,7 @@ missing() {
   exit 2
 }
 
-service/tests/backends.sh || missing "Postgres and Redis are missing" "as root: apt-get install postgresql redis-server"
+service/tests/backends.sh gate || missing "Postgres and Redis are missing" "as root: apt-get install postgresql redis-server"
 command -v cargo >/dev/null || missing "cargo is missing" "install Rust: https://rustup.rs"
 case $language in
   python)
@@ -32,7 +32,8 @@ case $language in
     ;;
   *) missing "no example is called $language" "expected python or node" ;;
 esac
-cargo build --locked -p golive-validator --bin validator
+# With the features of `make try`, whose build it is.
+cargo build --locked --workspace --bin validator
 validator=$target/debug/validator
 
 wrong=0

@@ -15,7 +15,7 @@ missing() {
 took() { printf '%-10s %4d s\n' "$1" $((SECONDS - since)) >&2; since=$SECONDS; }
 
 since=$SECONDS
-service/tests/backends.sh || missing "Postgres and Redis are missing" "as root: apt-get install postgresql redis-server"
+service/tests/backends.sh gate || missing "Postgres and Redis are missing" "as root: apt-get install postgresql redis-server"
 command -v cargo >/dev/null || missing "cargo is missing" "install Rust: https://rustup.rs"
 took packages
 
@@ -25,9 +25,13 @@ cargo build --locked -p golive-validator -p golive-service --bin validator --bin
 took build
 
 mkdir -p golive-out
+out=golive-out/$case
+# What an earlier run has left tells nothing of this one.
+rm -f "$out".*
 code=0
-"$target/debug/validator" local -f "examples/$case.yaml" --report "terminal=golive-out/$case.txt" \
-  --report "json=golive-out/$case.json" --evidence "golive-out/$case.evidence.zst" -- "$target/debug/$service" || code=$?
+"$target/debug/validator" local -f "examples/$case.yaml" --report "terminal=$out.txt" --report "json=$out.json" \
+  --evidence "$out.evidence.zst" -- "$target/debug/$service" || code=$?
 took gate
-echo "report: golive-out/$case.txt, golive-out/$case.json; again: validator judge golive-out/$case.evidence.zst"
+if [ -f "$out.json" ]; then echo "report: $out.txt, $out.json"; fi
+if [ -f "$out.evidence.zst" ]; then echo "judge it again: $target/debug/validator judge $out.evidence.zst"; fi
 exit "$code"

@@ -98,7 +98,7 @@ impl Cluster {
     fn dial(&self, pod: String, port: u16) -> Dial {
         #[cfg(test)]
         if let Some(socket) = self.sockets.get(&port) {
-            return Dial::Socket(*socket);
+            return Dial::Socket(*socket, None);
         }
         Dial::PortForward(Box::new(self.api()), pod, port)
     }

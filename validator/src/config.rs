@@ -31,7 +31,7 @@ pub use check_code::CheckCode;
 pub use day::Day;
 pub use dependency::{Dependency, Need, Protocol, Upstream};
 pub use header::{HeaderText, Headers, SecretKey, checked_name, text_of};
-pub use local::{Local, LocalDependency, LocalProbe, MANAGEMENT_PORT, PORT};
+pub use local::{Liveness, Local, LocalDependency, LocalProbe, MANAGEMENT_PORT, MARK, POD_NAME, PORT};
 pub use method::Method;
 pub use policy::{
     Answer, Defaults, GoLivePolicy, Limits, Policy, ProbeTimings, Question, Scope, Validity, Waiver,

@@ -20,6 +20,7 @@ pub mod failure;
 pub mod gate;
 pub mod init;
 pub mod judge;
+mod key;
 pub mod lint;
 pub mod load;
 pub mod local;

@@ -14,6 +14,7 @@ mod pause;
 mod prober;
 mod rates;
 mod recorder;
+mod rested;
 mod sampling;
 mod secret;
 mod server;
@@ -33,6 +34,7 @@ pub use clock::AgentClock;
 pub(crate) use prober::ask;
 pub use recorder::Recorder;
 pub use secret::SecretHeaders;
+pub(crate) use server::serve_guarded;
 pub use server::{AgentStatus, serve};
 
 /// What one agent is to do.

@@ -1,5 +1,6 @@
 //! The platform that is this machine: copies of a command as processes, behind a switch of our own.
 
+mod behind;
 mod copies;
 mod copy;
 mod descriptors;
@@ -16,6 +17,7 @@ mod port;
 mod process;
 mod programs;
 mod record;
+mod said;
 mod sink;
 mod store;
 mod switch;
@@ -28,7 +30,7 @@ pub use descriptors::raise_limit;
 pub use folder::{Root, RunFolder};
 pub use guardian::{COMMAND, Guardian, guard};
 pub use machine::Machine;
-pub use target::planned;
+pub use target::{assumed, planned};
 
 use self::located::Located;
 use self::store::Store;

@@ -42,6 +42,7 @@ pub use carriage::{listen, reach};
 pub use desk::{Desk, Limits};
 pub use origin::Origin;
 pub use server::serve;
+pub(crate) use server::serve_guarded;
 
 use crate::config::Protocol;
 use crate::evidence::{Fault, Millis};

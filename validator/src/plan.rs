@@ -142,7 +142,7 @@ pub struct TargetPlan {
     pub readiness: Option<Probe>,
     /// Its liveness probe, if one is declared.
     pub liveness: Option<Probe>,
-    /// Which of the two are assumed, by their fields in a pod: nobody has declared anything of a process.
+    /// Which of the two nobody has declared of a process, by their fields in a pod; readiness is then assumed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub assumed: Vec<String>,
     /// Its preStop hook.

@@ -131,8 +131,8 @@ section() { awk -v begin="<!-- make $set -->" '$0 == begin { inside = 1; next } 
 
 needed() {
   command -v jq >/dev/null || { echo "processes.sh: needs jq" >&2; exit 2; }
-  service/tests/backends.sh
-  cargo build --locked -p golive-validator -p golive-service --bin validator --bin users --bin users-flawed
+  service/tests/backends.sh gate
+  cargo build --locked --workspace --bins
   if [[ $set == foreign ]]; then npm ci --prefix validator/tests/foreign/service --silent --no-audit --no-fund; fi
 }
 

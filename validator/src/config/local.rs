@@ -13,6 +13,12 @@ pub const PORT: u16 = 8080;
 /// The same for what is not for users.
 pub const MANAGEMENT_PORT: u16 = 8081;
 
+/// The variable that tells a copy its name, as the downward API does by habit.
+pub const POD_NAME: &str = "POD_NAME";
+
+/// The variable by which the processes of a run are known; its value is the run's name.
+pub const MARK: &str = "GOLIVE_LOCAL_RUN";
+
 /// Copies of a command in place of pods.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -29,8 +35,10 @@ pub struct Local {
     pub management_port: String,
     /// Whether it may be sent users; always, when `null`.
     pub readiness: Option<LocalProbe>,
-    /// Whether it has to be started again; never, when `null`.
-    pub liveness: Option<LocalProbe>,
+    /// Whether it has to be started again; never when absent, and `null` says that this is meant.
+    #[serde(skip_serializing_if = "Liveness::is_unsaid")]
+    #[schemars(with = "Option<LocalProbe>")]
+    pub liveness: Liveness,
     /// From SIGTERM to SIGKILL.
     pub grace_period: Seconds,
     /// How long a copy stays ready before the next one is replaced.
@@ -72,6 +80,19 @@ pub struct LocalProbe {
     pub assumed: bool,
 }
 
+/// A liveness probe, as a file declares it. There is none unless it does, as in Kubernetes.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(from = "Option<LocalProbe>", into = "Option<LocalProbe>")]
+pub enum Liveness {
+    /// Nothing is said: nobody has promised anything that could be judged.
+    #[default]
+    Unsaid,
+    /// `null`: its owner means that there is none.
+    None,
+    /// This one.
+    Probe(LocalProbe),
+}
+
 /// One dependency on this machine.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -92,13 +113,37 @@ impl Default for Local {
             port: "PORT".to_owned(),
             management_port: "MANAGEMENT_PORT".to_owned(),
             readiness: Some(LocalProbe::of("/ready")),
-            liveness: Some(LocalProbe::of("/health")),
+            liveness: Liveness::Unsaid,
             grace_period: Seconds(30.0),
             min_ready: Seconds(0.0),
             progress_deadline: Seconds(600.0),
             lag: Seconds(1.0),
             dependencies: BTreeMap::new(),
         }
+    }
+}
+
+impl Liveness {
+    /// Whether no file says anything of it.
+    pub fn is_unsaid(&self) -> bool {
+        matches!(self, Self::Unsaid)
+    }
+
+    /// The probe, if there is one.
+    pub fn declared(&self) -> Option<&LocalProbe> {
+        if let Self::Probe(probe) = self { Some(probe) } else { None }
+    }
+}
+
+impl From<Option<LocalProbe>> for Liveness {
+    fn from(said: Option<LocalProbe>) -> Self {
+        said.map_or(Self::None, Self::Probe)
+    }
+}
+
+impl From<Liveness> for Option<LocalProbe> {
+    fn from(liveness: Liveness) -> Self {
+        if let Liveness::Probe(probe) = liveness { Some(probe) } else { None }
     }
 }
 

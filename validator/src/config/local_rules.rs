@@ -1,7 +1,7 @@
 //! What a target file cannot ask of a run on this machine.
 
 use super::nearest::with_nearest;
-use super::{Dependency, GoLiveCheck, HeaderText, Local, Protocol, Seconds};
+use super::{Dependency, GoLiveCheck, HeaderText, Local, MARK, POD_NAME, Protocol, Seconds};
 use crate::failure::Failure;
 
 impl GoLiveCheck {
@@ -17,6 +17,7 @@ impl GoLiveCheck {
         whole("gracePeriod", local.grace_period)?;
         whole("minReady", local.min_ready)?;
         declared(local, &self.spec.dependencies)?;
+        distinct(local)?;
         self.broken_on_purpose(allowed)?;
         self.sent_as_declared()
     }
@@ -65,7 +66,7 @@ fn whole(field: &str, time: Seconds) -> Result<(), Failure> {
     Err(Failure::usage(format!("spec.local.{field}: expected whole seconds, such as {:.0}s", time.0.ceil())))
 }
 
-/// Every name is that of a dependency, and none has its variable twice.
+/// Every name is that of a dependency that can be started or is named.
 fn declared(local: &Local, dependencies: &[Dependency]) -> Result<(), Failure> {
     for (name, found) in &local.dependencies {
         let Some(dependency) = dependencies.iter().find(|dependency| dependency.name == *name) else {
@@ -81,6 +82,25 @@ fn declared(local: &Local, dependencies: &[Dependency]) -> Result<(), Failure> {
             return Err(Failure::usage(format!(
                 "spec.local.dependencies.{name}: it needs its `url`: there is no throw-away one for {protocol}"
             )));
+        }
+    }
+    Ok(())
+}
+
+/// Each variable tells a copy one thing.
+fn distinct(local: &Local) -> Result<(), Failure> {
+    let of = |name: &String| format!("spec.local.dependencies.{name}.variable");
+    let mut told = vec![
+        ("the name of each copy".to_owned(), POD_NAME),
+        ("the mark of the run".to_owned(), MARK),
+        ("spec.local.port".to_owned(), local.port.as_str()),
+        ("spec.local.managementPort".to_owned(), local.management_port.as_str()),
+    ];
+    told.extend(local.dependencies.iter().map(|(name, found)| (of(name), found.variable.as_str())));
+    for (at, (field, variable)) in told.iter().enumerate() {
+        if let Some((first, _)) = told[..at].iter().find(|(_, other)| other == variable) {
+            return Err(Failure::usage(format!("{field}: `{variable}` is the variable of {first} already"))
+                .hint("give each a variable of its own, and start the service with those"));
         }
     }
     Ok(())
@@ -132,6 +152,20 @@ spec:
         ] {
             let told = told(before, after, &[]).unwrap_or_default();
             assert!(told.contains(wanted), "{after}: {told}");
+        }
+    }
+
+    #[test]
+    fn a_variable_that_would_have_to_say_two_things_is_refused_with_both_places() {
+        for (after, places) in [
+            ("gracePeriod: 30s, port: DATABASE_URL", ["dependencies.postgres.variable", "spec.local.port"]),
+            ("gracePeriod: 30s, port: A, managementPort: A", ["local.managementPort", "spec.local.port"]),
+            ("gracePeriod: 30s, port: POD_NAME", ["spec.local.port", "the name of each copy"]),
+            ("gracePeriod: 30s, managementPort: GOLIVE_LOCAL_RUN", ["spec.local.managementPort", "the mark"]),
+        ] {
+            let after = after.replace(", ", "\n    ");
+            let told = told("gracePeriod: 30s", &after, &[]).unwrap_or_default();
+            assert!(places.iter().all(|place| told.contains(place)), "{after}: {told}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! The target file and its errors.
 
-use super::{Breaker, GoLiveCheck, HeaderText, MANAGEMENT_PORT, Method, PORT, RequestSpec};
+use super::{Breaker, GoLiveCheck, HeaderText, Liveness, MANAGEMENT_PORT, Method, PORT, RequestSpec};
 
 const USERS: &str = include_str!("../../../golive.yaml");
 
@@ -194,11 +194,11 @@ fn what_is_tried_on_this_machine_is_declared_as_a_process_can_be() {
     assert_eq!((try_it.port.as_str(), try_it.replicas), ("PORT", 3), "what is not said");
     let readiness = try_it.readiness.unwrap().probe();
     assert_eq!((readiness.period_s, readiness.failure_threshold, readiness.port()), (2, 2, Some(PORT)));
-    assert_eq!(try_it.liveness.unwrap().probe().port(), Some(MANAGEMENT_PORT));
+    assert_eq!(try_it.liveness.declared().unwrap().probe().port(), Some(MANAGEMENT_PORT));
     let bare = GoLiveCheck::parse(include_str!("../../../examples/try-bare.yaml")).unwrap().spec.local;
-    assert!(bare.readiness.is_none() && bare.liveness.is_none(), "null is none");
+    assert!(bare.readiness.is_none() && matches!(bare.liveness, Liveness::None), "null is none, and said");
     let full = include_str!("../../../examples/try-full.yaml");
-    assert_eq!(GoLiveCheck::parse(full).unwrap().spec.local.liveness.unwrap().period_seconds, 10);
+    assert_eq!(GoLiveCheck::parse(full).unwrap().spec.local.liveness.declared().unwrap().period_seconds, 10);
     let error = GoLiveCheck::parse(&full.replace("periodSeconds", "periodSecond")).unwrap_err();
     assert!(error.contains("periodSeconds") && error.contains("line"), "{error}");
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use tokio::task::spawn_blocking;
@@ -12,7 +13,7 @@ use crate::config::{GoLiveCheck, HeaderText, text_of};
 use crate::experiment::{Experiment, Ran, forecast};
 use crate::failure::Failure;
 use crate::load::{SecretHeaders, requests_at_a_time};
-use crate::local::{Guardian, Machine, Root, RunFolder, planned, raise_limit};
+use crate::local::{Guardian, Machine, Root, RunFolder, assumed, planned, raise_limit};
 use crate::plan::{Part, Place, Plan, Rules};
 use crate::report::Report;
 
@@ -57,7 +58,7 @@ impl<S: Sink> Gate<'_, S> {
         let name = super::run_name(&run.check.metadata.name);
         let folder = root.create(&name)?;
         let guardian = Guardian::start(&program, &folder)?;
-        let ended = self.unless_cancelled(Box::pin(self.among_copies(run, &folder, &name))).await;
+        let ended = self.unless_cancelled_among_copies(run, &folder, &name).await;
         let removed = spawn_blocking(move || folder.remove()).await;
         if let Err(failure) = removed.unwrap_or_else(|e| Err(Failure::internal(e.to_string()))) {
             // It changes nothing of what the run has shown; the guardian tries again.
@@ -70,15 +71,31 @@ impl<S: Sink> Gate<'_, S> {
         ended
     }
 
-    async fn among_copies(
+    /// Works until it is cancelled. However that ends, the copies are let go before what they need is.
+    async fn unless_cancelled_among_copies(
         &self,
         run: &MachineRun,
         folder: &RunFolder,
         name: &str,
     ) -> Result<Report, Failure> {
+        let machine = OnceLock::new();
+        let ended = self.unless_cancelled(Box::pin(self.among_copies(run, folder, name, &machine))).await;
+        if let Some(machine) = machine.into_inner() {
+            machine.end().await;
+        }
+        ended
+    }
+
+    async fn among_copies(
+        &self,
+        run: &MachineRun,
+        folder: &RunFolder,
+        name: &str,
+        machine: &OnceLock<Machine>,
+    ) -> Result<Report, Failure> {
         let (events, plan) = (&self.events, run.plan(name));
         let headers = run.headers()?;
-        if let Some(told) = run.inherited() {
+        for told in [assumed(&run.check.spec.local), run.inherited()].into_iter().flatten() {
             events.tell(told);
         }
         let output = run.output.join(format!("{name}.logs"));
@@ -86,7 +103,10 @@ impl<S: Sink> Gate<'_, S> {
             .map_err(|e| Failure::environment(format!("cannot make {}: {e}", output.display())))?;
         let (copies, said) = (plan.target.replicas, output.display());
         events.tell(format!("starting {copies} copies; what they say: {said}"));
-        let machine = Machine::start(&run.check, &plan, folder, (run.seed.as_deref(), &output)).await?;
+        let prepared = Machine::prepare(&run.check, &plan, folder, (run.seed.as_deref(), &output)).await?;
+        // It outlives this future, which is dropped where it stands.
+        let machine = machine.get_or_init(|| prepared);
+        machine.begin().await?;
         let mut target = machine.target(&run.check, &plan);
         target.headers = headers;
         for line in forecast(&plan, target.expected_roll).brief() {
@@ -94,7 +114,7 @@ impl<S: Sink> Gate<'_, S> {
         }
         let deadline = Instant::now() + run.timeout;
         let experiment =
-            Experiment { platform: &machine, target: &target, plan: &plan, keep: false, deadline };
+            Experiment { platform: machine, target: &target, plan: &plan, keep: false, deadline };
         let Ran { evidence, failure, .. } = Box::pin(experiment.run(events)).await?;
         self.judged(&evidence, failure)
     }

@@ -1,4 +1,5 @@
-//! The agent's API: clock, start, probes, status, stop, evidence. Only a port-forward reaches it.
+//! The agent's API: clock, start, probes, status, stop, evidence. Only a port-forward reaches it, or who knows the key of the
+//! run.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -24,6 +25,7 @@ use super::{
 };
 use super::{classes, direct, prober};
 use crate::evidence::Who;
+use crate::key::Key;
 use crate::pulse::Pulse;
 
 /// How long in-flight requests may take to end after a stop.
@@ -71,8 +73,17 @@ struct Load {
 
 /// Serves the API until the future is dropped or the listener fails.
 pub async fn serve(listener: TcpListener) -> std::io::Result<()> {
+    axum::serve(listener, api()).await
+}
+
+/// The same where others reach the listener.
+pub(crate) async fn serve_guarded(listener: TcpListener, key: Key) -> std::io::Result<()> {
+    axum::serve(listener, key.guards(api())).await
+}
+
+fn api() -> Router {
     let agent = Arc::new(Agent::new());
-    let router = Router::new()
+    Router::new()
         .route("/status", get(status))
         .route("/headers", put(headers))
         .route("/start", post(start))
@@ -83,8 +94,7 @@ pub async fn serve(listener: TcpListener) -> std::io::Result<()> {
         .route("/stop", post(stop))
         .route("/evidence", get(evidence))
         .layer(from_fn_with_state(Arc::clone(&agent), hear))
-        .with_state(agent);
-    axum::serve(listener, router).await
+        .with_state(agent)
 }
 
 /// Every request is a word of the validator.

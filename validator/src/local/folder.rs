@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::getuid;
 
-use super::marked;
+use super::marked::{self, Ended};
+use crate::config::MARK;
 use crate::failure::Failure;
 
 /// Of others: may pass, may not look. A database that runs as another user has its files below.
@@ -96,9 +97,13 @@ impl Root {
             if !is_run(&run) || !path.is_dir() || !is_dead(&path) {
                 continue;
             }
-            let ended = marked::end_all(&run, &path);
+            let Ended { found, left } = marked::end_all(&run, &path);
+            if !left.is_empty() {
+                told.push(format!("{run}: {}", stays(&path, &left)));
+                continue;
+            }
             fs::remove_dir_all(&path).map_err(|e| cannot(&path, &e))?;
-            told.push(format!("{run}: {ended} processes ended, its folder removed"));
+            told.push(format!("{run}: {found} processes ended, its folder removed"));
         }
         drop(all);
         Ok(told)
@@ -118,16 +123,19 @@ impl RunFolder {
 
     /// What every process of the run carries.
     pub fn mark(&self) -> (&'static str, &str) {
-        (marked::MARK, &self.run)
+        (MARK, &self.run)
     }
 
     /// Ends what still runs and removes everything. Blocks.
     ///
     /// # Errors
-    /// Exit 3 when something cannot be removed.
+    /// Exit 3 when something cannot be removed, or a process cannot be ended: then the folder stays.
     pub fn remove(self) -> Result<(), Failure> {
         let _all = held(&self.root.0.join(ALL)).map_err(|e| cannot(&self.path, &e))?;
-        marked::end_all(&self.run, &self.path);
+        let left = marked::end_all(&self.run, &self.path).left;
+        if !left.is_empty() {
+            return Err(Failure::environment(stays(&self.path, &left)));
+        }
         fs::remove_dir_all(&self.path).map_err(|e| cannot(&self.path, &e))
     }
 }
@@ -154,6 +162,16 @@ fn is_dead(path: &Path) -> bool {
     }
 }
 
+/// What there is to do where processes are left.
+fn stays(path: &Path, left: &[i32]) -> String {
+    let pids: Vec<String> = left.iter().map(ToString::to_string).collect();
+    let pids = pids.join(" ");
+    format!(
+        "processes {pids} could not be ended, as those of another user or of a device that does not answer; {} stays; as root: kill -9 {pids}; the next run removes the folder",
+        path.display()
+    )
+}
+
 fn cannot(path: &Path, error: &io::Error) -> Failure {
     Failure::environment(format!("{}: {error}", path.display()))
 }
@@ -162,7 +180,9 @@ fn cannot(path: &Path, error: &io::Error) -> Failure {
 mod tests {
     use std::process::{Command, Stdio};
 
-    use super::Root;
+    use std::path::Path;
+
+    use super::{Root, stays};
 
     fn root() -> Root {
         Root::at(std::env::temp_dir().join(format!("golive-test-{}", uuid::Uuid::new_v4()))).unwrap()
@@ -190,6 +210,12 @@ mod tests {
         alive.remove().unwrap();
         working.wait().unwrap();
         std::fs::remove_dir_all(root.0).unwrap();
+    }
+
+    #[test]
+    fn who_is_left_is_told_with_what_to_do() {
+        let told = stays(Path::new("/tmp/golive-a-00000a"), &[7, 12]);
+        assert!(told.contains("/tmp/golive-a-00000a stays") && told.contains("kill -9 7 12"), "{told}");
     }
 
     #[test]

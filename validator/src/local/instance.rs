@@ -17,6 +17,9 @@ use crate::steer::Probes;
 /// What a container runtime gives for a program that cannot be started.
 const NOT_STARTED: End = End { code: 128 };
 
+/// Why a copy waits that ended again, in the kubelet's word.
+pub(super) const BACK_OFF: &str = "CrashLoopBackOff";
+
 /// The pause before a copy that has ended for the second time is started again; before the first time there is none, and
 /// it is doubled each further time (the kubelet's `CrashLoopBackOff`).
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
@@ -80,7 +83,7 @@ impl Instance {
             if pause.is_zero() {
                 copy.restarts += 1;
             } else {
-                copy.phase = Phase::Waiting("CrashLoopBackOff");
+                copy.phase = Phase::Waiting(BACK_OFF);
             }
         });
         if pause.is_zero() {

@@ -1,5 +1,6 @@
 //! A target on this machine: its stores, its agents, its copies and the switch before them.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,16 +9,17 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
+use super::behind::Behind;
 use super::copies::{Copies, Settings};
 use super::led::Led;
 use super::objects::NODE;
 use super::record::Record;
-use super::sink::Sink;
 use super::threads::{AgentThread, MiddleThread};
-use super::{Located, RunFolder, Store, Switch, target};
-use crate::config::{Dependency, GoLiveCheck, LocalDependency, Protocol};
+use super::{Located, RunFolder, Switch, programs, target};
+use crate::config::{Dependency, GoLiveCheck, LocalDependency};
 use crate::evidence::{Fact, MiddleFact};
 use crate::failure::Failure;
+use crate::key::Key;
 use crate::middle::MiddlePlan;
 use crate::moment::now;
 use crate::plan::Plan;
@@ -27,110 +29,98 @@ use crate::steer::{Agents, Back, Collector, Dial, Interposition, LoadAgent, Midd
 /// How long an agent may need until it answers, and reaches what it stands before.
 const START: Duration = Duration::from_secs(20);
 
-/// How long the first copies may need until they are ready.
-const READY: Duration = Duration::from_mins(2);
-
 /// Everything that a run has on this machine; all of it ends with this value.
 pub struct Machine {
     copies: Arc<Copies>,
     record: Arc<Record>,
     load: AgentThread,
     /// What agents before dependencies are connected to, in the order of the plan.
-    middles: Vec<(Dependency, std::net::SocketAddr)>,
+    middles: Vec<(Dependency, SocketAddr)>,
     /// Why there is none before some.
     impossible: Vec<Fact>,
     switch: Switch,
+    /// What the agents know us by.
+    key: Key,
+    /// How much later than a copy is ready the switch hears of it.
+    lag: Duration,
     _behind: Behind,
 }
 
-/// Throw-away dependencies.
-#[derive(Default)]
-struct Behind {
-    stores: Vec<Store>,
-    sink: Option<Sink>,
-}
-
 impl Machine {
-    /// Starts what the plan needs and waits until every copy is ready. `output` is where copies write to.
+    /// Starts what the copies need, and none of them yet. `output` is where they will write to.
     ///
     /// # Errors
     /// Exit 2 for what the file says wrong and for programs that are missing, exit 3 for what does not start.
-    pub async fn start(
+    pub async fn prepare(
         check: &GoLiveCheck,
         plan: &Plan,
         folder: &RunFolder,
         (seed, output): (Option<&Path>, &Path),
     ) -> Result<Self, Failure> {
+        let local = &check.spec.local;
+        programs::startable(local)?;
+        let key = Key::new();
         let (mut behind, mut dependencies, mut impossible) = (Behind::default(), Vec::new(), Vec::new());
         for dependency in &plan.dependencies {
-            let Some(declared) = check.spec.local.dependencies.get(&dependency.name) else {
+            let Some(declared) = local.dependencies.get(&dependency.name) else {
                 impossible.push(not_led(dependency));
                 continue;
             };
-            let value = behind.value(dependency.protocol, declared, folder, seed).await?;
-            dependencies.push(led(dependency, declared, value, &plan.trace_prefix)?);
+            let value = behind.value(dependency, declared, folder, seed).await?;
+            dependencies.push(led(dependency, declared, value, (plan.trace_prefix.as_str(), &key))?);
         }
         let middles =
             dependencies.iter().map(|led| (led.dependency.clone(), led.middle.thread.address)).collect();
-        let (mark, run) = folder.mark();
-        let local = check.spec.local.clone();
-        let times = (local.grace_period.0 as i64, local.min_ready.0 as i64);
-        let lag = Duration::from_secs_f64(local.lag.0);
+        let (lag, times) =
+            (Duration::from_secs_f64(local.lag.0), (local.grace_period.0 as i64, local.min_ready.0 as i64));
         let record = Record::new(plan.target.clone(), times);
-        let settings = Settings {
-            name: plan.target.deployment.clone(),
-            probes: target::probes(&local),
-            local,
-            output: output.to_owned(),
-            registry: folder.path().to_owned(),
-            mark: (mark.to_owned(), run.to_owned()),
-            dependencies,
-        };
         let switch = Switch::start(record.endpoints(), lag).map_err(|e| cannot("the switch", &e))?;
-        let load = AgentThread::load().map_err(|e| cannot("a load agent", &e))?;
-        let copies = Copies::start(settings, Arc::clone(&record), READY).await?;
-        // The switch hears of the last one a lag later.
-        sleep(lag).await;
-        Ok(Self { copies, record, load, middles, impossible, switch, _behind: behind })
+        let load = AgentThread::load(key.clone()).map_err(|e| cannot("a load agent", &e))?;
+        let copies = Copies::new(settings(check, plan, folder, output, dependencies), Arc::clone(&record));
+        Ok(Self { copies, record, load, middles, impossible, switch, key, lag, _behind: behind })
+    }
+
+    /// Starts the copies and waits until every one is ready, and the switch has heard of the last one.
+    ///
+    /// # Errors
+    /// Exit 3 for one that ends again and again, or is not ready in time.
+    pub async fn begin(&self) -> Result<(), Failure> {
+        self.copies.begin().await?;
+        sleep(self.lag).await;
+        Ok(())
+    }
+
+    /// Lets the copies go, and gives them some seconds: what they have started elsewhere goes with an end in order alone.
+    pub async fn end(self) {
+        self.copies.end().await;
     }
 
     /// The target as the experiment knows it.
     pub fn target(&self, check: &GoLiveCheck, plan: &Plan) -> Target {
         target::found(&check.spec.local, plan.target.clone(), self.switch.address())
     }
+
+    fn dial(&self, agent: SocketAddr) -> Dial {
+        Dial::Socket(agent, Some(self.key.clone()))
+    }
 }
 
-impl Behind {
-    /// What a variable is to hold; starts what is not named.
-    async fn value(
-        &mut self,
-        protocol: Protocol,
-        declared: &LocalDependency,
-        folder: &RunFolder,
-        seed: Option<&Path>,
-    ) -> Result<String, Failure> {
-        let started = match (&declared.url, protocol) {
-            (Some(url), _) => return Ok(url.clone()),
-            (None, Protocol::Postgres) => Store::postgres(folder, seed).await?,
-            (None, Protocol::Redis) => Store::redis(folder).await?,
-            (None, Protocol::Otlp) => {
-                let sink = Sink::start().await.map_err(|e| cannot("a collector", &e))?;
-                let path = if declared.variable.contains("TRACES") { "/v1/traces" } else { "" };
-                let url = format!("http://{}{path}", sink.address);
-                self.sink = Some(sink);
-                return Ok(url);
-            }
-            (None, Protocol::Http | Protocol::Tcp) => {
-                return Err(Failure::usage(format!(
-                    "spec.local.dependencies: {} needs its `url`: there is no throw-away one for {}",
-                    declared.variable,
-                    protocol.name()
-                )));
-            }
-        };
-        let url = started.url.clone();
-        self.stores.push(started);
-        Ok(url)
+fn settings(
+    check: &GoLiveCheck,
+    plan: &Plan,
+    folder: &RunFolder,
+    output: &Path,
+    dependencies: Vec<Led>,
+) -> Settings {
+    let (local, (mark, run)) = (check.spec.local.clone(), folder.mark());
+    Settings {
+        name: plan.target.deployment.clone(),
+        probes: target::probes(&local),
+        local,
+        output: output.to_owned(),
+        registry: folder.path().to_owned(),
+        mark: (mark.to_owned(), run.to_owned()),
+        dependencies,
     }
 }
 
@@ -138,15 +128,15 @@ fn led(
     dependency: &Dependency,
     declared: &LocalDependency,
     value: String,
-    prefix: &str,
+    (prefix, key): (&str, &Key),
 ) -> Result<Led, Failure> {
     let (name, variable) = (dependency.name.clone(), declared.variable.clone());
     let located =
         Located::parse(&value).map_err(|why| Failure::usage(format!("{variable} of {name}: {why}")))?;
     let plan =
         MiddlePlan { dependency: name, protocol: dependency.protocol, trace_prefix: prefix.to_owned() };
-    let middle =
-        MiddleThread::start(plan, located.upstream.clone()).map_err(|e| cannot("a middle agent", &e))?;
+    let middle = MiddleThread::start(plan, located.upstream.clone(), key.clone())
+        .map_err(|e| cannot("a middle agent", &e))?;
     Ok(Led { dependency: dependency.clone(), variable, value, located, middle })
 }
 
@@ -171,7 +161,7 @@ impl Platform for Machine {
     type Rollout = Arc<Copies>;
 
     async fn agents(&self, _plan: &Plan) -> Result<Agents, Failure> {
-        let connected = LoadAgent::connect("load", NODE.to_owned(), Dial::Socket(self.load.address)).await;
+        let connected = LoadAgent::connect("load", NODE.to_owned(), self.dial(self.load.address)).await;
         let agent = connected.map_err(|e| Failure::environment(format!("the load agent: {e}")))?;
         Ok(Agents::new(vec![agent]))
     }
@@ -190,7 +180,7 @@ impl Platform for Machine {
         for (dependency, address) in &self.middles {
             let told = Told { name: dependency.name.clone(), hint: "it runs in the validator".to_owned() };
             let middle = loop {
-                match Middle::connect(dependency, told.clone(), Dial::Socket(*address)).await {
+                match Middle::connect(dependency, told.clone(), self.dial(*address)).await {
                     Ok(middle) => break middle,
                     Err(why) if Instant::now() >= deadline => {
                         return Err(Failure::environment(format!("dependency `{}`: {why}", dependency.name)));

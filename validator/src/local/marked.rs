@@ -1,16 +1,16 @@
 //! The processes of a run, also when whoever started them is gone: known by a variable that all of them inherit, and by
 //! the groups that they were started in, since some write their title over their variables.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, getpid, pidfd_open, pidfd_send_signal};
 
-/// The variable; its value is the run's name.
-pub(super) const MARK: &str = "GOLIVE_LOCAL_RUN";
+use crate::config::MARK;
 
 /// What the file of a group is called, before its number; in it stands where its first process was started, and when.
 const GROUP: &str = "group-";
@@ -48,25 +48,39 @@ fn numbers() -> io::Result<String> {
     Ok(format!("{} {}", boot.trim(), namespace.display()))
 }
 
-/// Ends every process of a run and waits for it; says how many there were at first. Blocks for at most [`LOOKS`] times
-/// [`PERIOD`].
+/// What became of the processes of a run.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Ended {
+    /// How many there were at first.
+    pub(super) found: usize,
+    /// The numbers of those that are there all the same.
+    pub(super) left: Vec<i32>,
+}
+
+/// Ends every process of a run and waits for it, but for those of another user, which it may not end. Blocks for at most
+/// [`LOOKS`] times [`PERIOD`].
 #[expect(clippy::disallowed_methods, reason = "called on a thread that may block")]
-pub(super) fn end_all(run: &str, registry: &Path) -> usize {
+pub(super) fn end_all(run: &str, registry: &Path) -> Ended {
     let numbers = numbers().unwrap_or_default();
-    let first = of(run, &groups(registry, &numbers));
+    let there = || of(run, &groups(registry, &numbers));
+    let found = there().len();
+    let mut refused: BTreeMap<i32, u64> = BTreeMap::new();
     for look in 0..LOOKS {
-        let mut left = of(run, &groups(registry, &numbers));
+        let mut left = there();
         // While its leader is there, a group is known: it goes last.
         left.sort_by_key(|process| process.leads);
-        for process in &left {
-            process.end(look);
-        }
-        if left.is_empty() {
+        let is_refused = |process: &&Marked| process.end(look) == Err(Errno::PERM);
+        let (others, ours): (Vec<&Marked>, Vec<&Marked>) = left.iter().partition(is_refused);
+        refused.extend(others.iter().map(|process| (process.number(), process.started)));
+        if ours.is_empty() {
             break;
         }
         std::thread::sleep(PERIOD);
     }
-    first.len()
+    // Those are remembered: without its leader nobody knows a group.
+    refused.extend(there().iter().map(|process| (process.number(), process.started)));
+    refused.retain(|number, started| is_there(*number, *started));
+    Ended { found, left: refused.into_keys().collect() }
 }
 
 struct Marked {
@@ -80,13 +94,17 @@ struct Marked {
 impl Marked {
     /// One that is gone meanwhile, and whose number may be another's now, gets no signal; one of another user is not ours
     /// to end.
-    fn end(&self, look: u32) {
-        let Ok(process) = pidfd_open(self.pid, PidfdFlags::empty()) else { return };
+    fn end(&self, look: u32) -> Result<(), Errno> {
+        let process = pidfd_open(self.pid, PidfdFlags::empty())?;
         // Whoever has the number now is the one that is held.
-        let same = |stat: Stat| stat.started == self.started;
-        if Stat::read(self.pid.as_raw_nonzero().get()).is_some_and(same) {
-            pidfd_send_signal(process, self.last_signal(look)).ok();
+        if !is_there(self.number(), self.started) {
+            return Err(Errno::SRCH);
         }
+        pidfd_send_signal(process, self.last_signal(look))
+    }
+
+    fn number(&self) -> i32 {
+        self.pid.as_raw_nonzero().get()
     }
 
     /// Postgres gives its shared memory back when it is told to quit, and only then.
@@ -118,6 +136,11 @@ impl Stat {
             started: fields.get(19)?.parse().ok()?,
         })
     }
+}
+
+/// Whether the process with this number still is the one that was started then.
+fn is_there(number: i32, started: u64) -> bool {
+    Stat::read(number).is_some_and(|stat| !stat.is_dead && stat.started == started)
 }
 
 /// The groups that were left here, and whose leaders still are there, if only to be waited for. Without its leader a group
@@ -194,10 +217,10 @@ mod tests {
         let (name, other) = (uuid::Uuid::new_v4().to_string(), uuid::Uuid::new_v4().to_string());
         let (mut one, mut two, nothing) = (daemon(&name), daemon(&other), registry());
         until(|| of(&name, &[]).len() == 3 && of(&other, &[]).len() == 3);
-        assert_eq!(end_all(&name, &nothing), 3);
+        assert_eq!(end_all(&name, &nothing), Ended { found: 3, left: Vec::new() });
         one.wait().unwrap();
         assert_eq!(two.try_wait().unwrap(), None, "it is of another run");
-        assert_eq!(end_all(&other, &nothing), 3);
+        assert_eq!(end_all(&other, &nothing).found, 3);
         two.wait().unwrap();
         fs::remove_dir_all(nothing).unwrap();
     }
@@ -209,7 +232,7 @@ mod tests {
         let leader = Pid::from_child(&hidden);
         register(&registry, leader).unwrap();
         until(|| of("no-such-run", &[leader.as_raw_nonzero().get()]).len() == 3);
-        assert_eq!(end_all("no-such-run", &registry), 3);
+        assert_eq!(end_all("no-such-run", &registry), Ended { found: 3, left: Vec::new() });
         hidden.wait().unwrap();
         fs::remove_dir_all(registry).unwrap();
     }
@@ -231,7 +254,7 @@ mod tests {
         forget(&registry, forgotten_pid);
         register(&registry, orphaned).unwrap();
         shell.wait().unwrap();
-        assert_eq!(end_all("no-such-run", &registry), 0);
+        assert_eq!(end_all("no-such-run", &registry), Ended { found: 0, left: Vec::new() });
         kill_process_group(orphaned, Signal::KILL).unwrap();
         for stranger in [&mut later, &mut elsewhere, &mut forgotten] {
             assert_eq!(stranger.try_wait().unwrap(), None);

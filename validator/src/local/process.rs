@@ -54,6 +54,12 @@ pub(super) struct End {
     pub(super) code: i32,
 }
 
+/// How long a process may take to be gone after SIGKILL; longer only where the kernel holds it, or it is another user's.
+const GONE: Duration = Duration::from_secs(5);
+
+/// What SIGKILL comes to.
+const KILLED: End = End { code: 137 };
+
 impl End {
     /// The reason that a kubelet would give.
     pub(super) fn reason(self) -> &'static str {
@@ -121,12 +127,12 @@ impl Process {
         self.kill().await
     }
 
-    /// Ends all of it at once.
+    /// Ends all of it at once. What is there all the same after some seconds is left to whoever cleans up.
     pub(super) async fn kill(&mut self) -> End {
         if self.child.id().is_some() {
             kill_process_group(self.pid, Signal::KILL).ok(); // it may just have ended
         }
-        self.ended().await
+        timeout(GONE, self.ended()).await.unwrap_or(KILLED)
     }
 
     /// A process that was waited for has no number any more.

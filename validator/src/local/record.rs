@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use super::copy::Copy;
 use super::objects;
+use super::process::End;
 use super::switch::Endpoint;
 use crate::config::PORT;
 use crate::evidence::{Change, Fact, ObjectKind};
@@ -95,6 +96,11 @@ impl Record {
         }
         state.copies.remove(name);
         self.follow(&mut state);
+    }
+
+    /// How the process before the present one of a copy ended, if there was one.
+    pub(super) fn last_end(&self, name: &str) -> Option<End> {
+        self.lock().copies.get(name)?.last
     }
 
     fn list(&self, state: &State) {

@@ -23,8 +23,9 @@ pub fn planned(check: &GoLiveCheck, version: &str) -> TargetPlan {
     let local = &check.spec.local;
     let name = &check.metadata.name;
     let Probes { readiness, liveness } = probes(local);
-    let declared = [("readinessProbe", &local.readiness), ("livenessProbe", &local.liveness)];
-    let assumed = declared.into_iter().filter(|(_, probe)| probe.as_ref().is_some_and(|probe| probe.assumed));
+    let undeclared =
+        [("readinessProbe", assumes_readiness(local)), ("livenessProbe", local.liveness.is_unsaid())];
+    let assumed = undeclared.into_iter().filter(|(_, undeclared)| *undeclared);
     TargetPlan {
         namespace: objects::NODE.to_owned(),
         deployment: name.clone(),
@@ -43,10 +44,28 @@ pub fn planned(check: &GoLiveCheck, version: &str) -> TargetPlan {
     }
 }
 
+/// What a run takes for granted of its copies, since no file says it.
+pub fn assumed(local: &Local) -> Option<String> {
+    let readiness = "a copy is ready while GET /ready at its port for users is answered well";
+    let liveness = "only its own end restarts it";
+    let of_each = [(assumes_readiness(local), readiness), (local.liveness.is_unsaid(), liveness)];
+    let of_each: Vec<&str> =
+        of_each.into_iter().filter(|(is_assumed, _)| *is_assumed).map(|(_, what)| what).collect();
+    (!of_each.is_empty()).then(|| {
+        format!("assumed, since spec.local.readiness and liveness do not say it: {}", of_each.join("; "))
+    })
+}
+
+fn assumes_readiness(local: &Local) -> bool {
+    local.readiness.as_ref().is_some_and(|probe| probe.assumed)
+}
+
 /// The probes at the ports that are declared; each copy has others in their place.
 pub(super) fn probes(local: &Local) -> Probes {
-    let declared = |probe: &Option<LocalProbe>| probe.as_ref().map(LocalProbe::probe);
-    Probes { readiness: declared(&local.readiness), liveness: declared(&local.liveness) }
+    Probes {
+        readiness: local.readiness.as_ref().map(LocalProbe::probe),
+        liveness: local.liveness.declared().map(LocalProbe::probe),
+    }
 }
 
 /// The target with a Service at this address.
@@ -85,11 +104,21 @@ mod tests {
     }
 
     #[test]
-    fn probes_that_no_file_declares_are_known_to_be_assumed() {
+    fn probes_that_no_file_declares_are_known_and_of_them_readiness_alone_is_asked() {
         let mut check = GoLiveCheck::for_deployment("users", "default", Vec::new());
-        assert_eq!(planned(&check, "local").assumed, ["readinessProbe", "livenessProbe"]);
-        let declared = serde_json::json!({ "readiness": { "path": "/ready" }, "liveness": null });
+        let plan = planned(&check, "local");
+        assert_eq!(plan.assumed, ["readinessProbe", "livenessProbe"]);
+        assert!(plan.readiness.is_some() && plan.liveness.is_none(), "nothing restarts a copy by surprise");
+        let told = assumed(&check.spec.local).unwrap();
+        assert!(told.contains("GET /ready") && told.contains("restarts"), "{told}");
+        let declared =
+            serde_json::json!({ "readiness": { "path": "/up" }, "liveness": { "path": "/alive" } });
         check.spec.local = serde_json::from_value(declared).unwrap();
-        assert!(planned(&check, "local").assumed.is_empty());
+        let plan = planned(&check, "local");
+        assert!(plan.assumed.is_empty() && plan.liveness.is_some() && assumed(&check.spec.local).is_none());
+        let none = serde_json::json!({ "readiness": null, "liveness": null });
+        check.spec.local = serde_json::from_value(none).unwrap();
+        let plan = planned(&check, "local");
+        assert!(plan.assumed.is_empty() && plan.liveness.is_none(), "its owner has said that there is none");
     }
 }

@@ -11,8 +11,9 @@ use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::key::Key;
 use crate::load;
-use crate::middle::{Agent, HostPort, Limits, MiddlePlan, Origin, reach, serve};
+use crate::middle::{Agent, HostPort, Limits, MiddlePlan, Origin, reach, serve_guarded};
 
 /// An agent at work; it ends with this value.
 #[derive(Debug)]
@@ -49,21 +50,21 @@ impl AgentThread {
         Ok(Self { address, _stop: stop.drop_guard(), _thread: thread })
     }
 
-    /// A load agent.
-    pub(super) fn load() -> io::Result<Self> {
-        Self::start(load::serve)
+    /// A load agent, which hears whoever knows the key.
+    pub(super) fn load(key: Key) -> io::Result<Self> {
+        Self::start(|api| load::serve_guarded(api, key))
     }
 }
 
 impl MiddleThread {
-    /// A middle agent before a dependency. Nobody is led to it yet.
-    pub(super) fn start(plan: MiddlePlan, upstream: HostPort) -> io::Result<Self> {
+    /// A middle agent before a dependency, which hears whoever knows the key. Nobody is led to it yet.
+    pub(super) fn start(plan: MiddlePlan, upstream: HostPort, key: Key) -> io::Result<Self> {
         let (doors, opened) = mpsc::unbounded_channel();
         let thread = AgentThread::start(|api| async move {
             let agent = Agent::start(plan, Limits::default());
             let upstreams = [upstream.clone()];
             let api = async {
-                if let Err(error) = serve(Arc::clone(&agent), api).await {
+                if let Err(error) = serve_guarded(Arc::clone(&agent), api, key).await {
                     tracing::warn!(%error, "the API of an agent has ended");
                 }
             };
@@ -98,4 +99,39 @@ fn listener() -> io::Result<Listener> {
     let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0))?;
     listener.set_nonblocking(true)?;
     Ok(listener)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpStream;
+
+    use super::*;
+    use crate::config::Protocol;
+    use crate::key::HEADER;
+
+    /// The first line of what an agent answers to somebody who says this key.
+    async fn answer(agent: SocketAddr, key: &str) -> String {
+        let mut stream = TcpStream::connect(agent).await.unwrap();
+        let request =
+            format!("GET /status HTTP/1.1\r\nhost: a\r\n{HEADER}: {key}\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut said = String::new();
+        stream.read_to_string(&mut said).await.unwrap();
+        said.lines().next().unwrap().to_owned()
+    }
+
+    #[tokio::test]
+    async fn agents_hear_nobody_without_the_key_of_the_run() {
+        let key = Key::new();
+        let load = AgentThread::load(key.clone()).unwrap();
+        let (dependency, trace_prefix) = ("cache".to_owned(), "0a0b0c0d".to_owned());
+        let plan = MiddlePlan { dependency, protocol: Protocol::Redis, trace_prefix };
+        let middle = MiddleThread::start(plan, "127.0.0.1:9".parse().unwrap(), key.clone()).unwrap();
+        for agent in [load.address, middle.thread.address] {
+            assert_eq!(answer(agent, key.text()).await, "HTTP/1.1 200 OK");
+            assert_eq!(answer(agent, Key::new().text()).await, "HTTP/1.1 403 Forbidden");
+            assert_eq!(answer(agent, "").await, "HTTP/1.1 403 Forbidden");
+        }
+    }
 }

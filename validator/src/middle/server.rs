@@ -1,4 +1,5 @@
-//! The agent's API: status, targets, faults, learning, evidence. Only a port-forward reaches it.
+//! The agent's API: status, targets, faults, learning, evidence. Only a port-forward reaches it, or who knows the key
+//! of the run.
 
 use std::sync::Arc;
 
@@ -13,18 +14,27 @@ use tokio::net::TcpListener;
 use super::agent::Agent;
 use super::protocol::cannot;
 use super::{FaultOrder, Learning, MiddleStatus, Targets};
+use crate::key::Key;
 
 /// Serves the API until the future is dropped or the listener fails.
 pub async fn serve(agent: Arc<Agent>, listener: TcpListener) -> std::io::Result<()> {
-    let router = Router::new()
+    axum::serve(listener, api(agent)).await
+}
+
+/// The same where others reach the listener.
+pub(crate) async fn serve_guarded(agent: Arc<Agent>, listener: TcpListener, key: Key) -> std::io::Result<()> {
+    axum::serve(listener, key.guards(api(agent))).await
+}
+
+fn api(agent: Arc<Agent>) -> Router {
+    Router::new()
         .route("/status", get(status))
         .route("/targets", put(targets))
         .route("/faults", put(faults))
         .route("/learning", put(learning))
         .route("/evidence", get(evidence))
         .layer(from_fn_with_state(Arc::clone(&agent), hear))
-        .with_state(agent);
-    axum::serve(listener, router).await
+        .with_state(agent)
 }
 
 /// Every request is a word of the validator.

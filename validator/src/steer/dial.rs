@@ -14,6 +14,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::key::{HEADER, Key};
+
 /// No single exchange may take longer: stopping an agent waits for its last requests.
 const EXCHANGE_DEADLINE: Duration = Duration::from_secs(25);
 
@@ -22,13 +24,14 @@ const EXCHANGE_DEADLINE: Duration = Duration::from_secs(25);
 pub(crate) enum Dial {
     /// A port of a pod, through the API server.
     PortForward(Box<Api<Pod>>, String, u16),
-    /// On this machine.
-    Socket(SocketAddr),
+    /// On this machine, where the agent hears nobody without the key, if it has one.
+    Socket(SocketAddr, Option<Key>),
 }
 
 /// One connection.
 pub(super) struct Forward {
     sender: SendRequest<Full<Bytes>>,
+    key: Option<Key>,
     // Ends the forwarding when dropped.
     _forwarder: Option<kube::api::Portforwarder>,
 }
@@ -41,11 +44,11 @@ impl Forward {
                 Dial::PortForward(pods, pod, port) => {
                     let mut forwarder = pods.portforward(pod, &[*port]).await.map_err(|e| e.to_string())?;
                     let stream = forwarder.take_stream(*port).ok_or("the port was not forwarded")?;
-                    Self::over(stream, Some(forwarder)).await
+                    Self::over(stream, Some(forwarder), None).await
                 }
-                Dial::Socket(address) => {
+                Dial::Socket(address, key) => {
                     let stream = TcpStream::connect(address).await.map_err(|e| e.to_string())?;
-                    Self::over(stream, None).await
+                    Self::over(stream, None, key.clone()).await
                 }
             }
         };
@@ -55,10 +58,11 @@ impl Forward {
     async fn over(
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         forwarder: Option<kube::api::Portforwarder>,
+        key: Option<Key>,
     ) -> Result<Self, String> {
         let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|e| e.to_string())?;
         tokio::spawn(connection);
-        Ok(Self { sender, _forwarder: forwarder })
+        Ok(Self { sender, key, _forwarder: forwarder })
     }
 
     /// One request and its whole answer.
@@ -71,6 +75,9 @@ impl Forward {
         let mut builder = Request::builder().method(method).uri(path).header(header::HOST, "forwarded");
         if body.is_some() {
             builder = builder.header(header::CONTENT_TYPE, "application/json");
+        }
+        if let Some(key) = &self.key {
+            builder = builder.header(HEADER, key.text());
         }
         let request = builder.body(Full::from(body.unwrap_or_default())).map_err(|e| e.to_string())?;
         let exchange = async {

@@ -79,6 +79,14 @@ impl Orders {
     }
 }
 
+/// What may be in the way of an agent there.
+fn unreached(dial: &Dial) -> &'static str {
+    match dial {
+        Dial::PortForward(..) => "does a NetworkPolicy keep it out?",
+        Dial::Socket(..) => "does it run where spec.local.dependencies says it is?",
+    }
+}
+
 impl Middle {
     /// Connects to one that was just started.
     ///
@@ -92,7 +100,7 @@ impl Middle {
         let api = ApiLink::new(dial.clone());
         let status: MiddleStatus = api.ask("/status", ANSWER).await?;
         if !status.reached {
-            return Err("it does not reach the dependency; does a NetworkPolicy keep it out?".to_owned());
+            return Err(format!("it does not reach the dependency; {}", unreached(&dial)));
         }
         Ok(Arc::new(Self {
             dependency: dependency.clone(),

@@ -104,6 +104,33 @@ impl Drop for Run {
     }
 }
 
+/// A run of this command that never gets as far as load: its exit code, and what it said.
+fn refused(command: &[&str]) -> (Option<i32>, String) {
+    let folder = std::env::temp_dir().join(format!("golive-it-refused-{}", uuid::Uuid::new_v4()));
+    std::fs::create_dir(&folder).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_validator"))
+        .args(["local", "--get", "/", "--"])
+        .args(command)
+        .env("TMPDIR", &folder)
+        .current_dir(&folder)
+        .output()
+        .unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn what_can_never_start_ends_the_run_at_once_and_says_why() {
+    let begun = Instant::now();
+    let (code, told) = refused(&["./no-such-service --flag"]);
+    assert!(code == Some(2) && told.contains("`./no-such-service --flag` does not exist"), "{told}");
+    assert!(told.contains("no shell"), "{told}");
+    let (code, told) = refused(&["sh", "-c", "echo no configuration; exit 78"]);
+    assert!(code == Some(3) && told.contains("with 78") && told.contains("no configuration"), "{told}");
+    assert!(told.contains("assumed") && told.contains("GET /ready"), "what no file declares is told: {told}");
+    assert!(begun.elapsed() < Duration::from_mins(2), "nothing is waited for");
+}
+
 #[test]
 fn a_validator_that_is_killed_leaves_no_process_and_no_folder() {
     let mut run = Run::begin("killed");

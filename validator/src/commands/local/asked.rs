@@ -31,16 +31,28 @@ pub(super) fn read(args: &LocalArgs) -> Result<GoLiveCheck, Failure> {
         )
         .hint("validator local -f golive.yaml -- ./service --flag"));
     }
-    let throw_away = |d: &Dependency| {
-        d.protocol == Protocol::Postgres && local.dependencies.get(&d.name).is_some_and(|d| d.url.is_none())
-    };
-    if args.seed.is_some() && !check.spec.dependencies.iter().any(throw_away) {
-        return Err(Failure::usage("--seed: there is no throw-away Postgres to run it in")
-            .hint("name its variable with --postgres, or in spec.local.dependencies without a url"));
+    if args.seed.is_some() {
+        one_to_seed(&check)?;
     }
     at_rate(&args.traffic, &mut check);
     check.for_this_machine(&args.yes_break_it)?;
     Ok(check)
+}
+
+/// A seed is for the one throw-away Postgres.
+fn one_to_seed(check: &GoLiveCheck) -> Result<(), Failure> {
+    let local = &check.spec.local.dependencies;
+    let throw_away = |d: &&Dependency| {
+        d.protocol == Protocol::Postgres && local.get(&d.name).is_some_and(|found| found.url.is_none())
+    };
+    let all: Vec<&str> = check.spec.dependencies.iter().filter(throw_away).map(|d| d.name.as_str()).collect();
+    match all.len() {
+        0 => Err(Failure::usage("--seed: there is no throw-away Postgres to run it in")
+            .hint("name its variable with --postgres, or in spec.local.dependencies without a url")),
+        1 => Ok(()),
+        _ => Err(Failure::usage(format!("--seed: for which throw-away Postgres: {}?", all.join(", ")))
+            .hint("leave it out, and let the service fill what is empty; or name all but one by its url")),
+    }
 }
 
 fn from_arguments(args: &LocalArgs) -> Result<GoLiveCheck, Failure> {
@@ -62,4 +74,32 @@ fn from_arguments(args: &LocalArgs) -> Result<GoLiveCheck, Failure> {
         check.spec.dependencies.push(Dependency { name, upstream, protocol, readiness, breaker: None });
     }
     Ok(check)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::one_to_seed;
+    use crate::config::GoLiveCheck;
+
+    const FILE: &str = "
+apiVersion: golive.dev/v1alpha1
+kind: GoLiveCheck
+metadata: { name: users }
+spec:
+  target: { deployment: users }
+  traffic: { requests: [{ get: / }] }
+  dependencies: [{ name: one, service: one, protocol: postgres }, { name: two, service: two, protocol: postgres }]
+  local:
+    dependencies: { one: { variable: A }, two: { variable: B } }
+";
+
+    #[test]
+    fn a_seed_needs_one_throw_away_postgres_and_no_second_one() {
+        let told = |file: &str| one_to_seed(&GoLiveCheck::parse(file).unwrap()).err().map(|e| e.to_string());
+        let both = told(FILE).unwrap();
+        assert!(both.contains("one, two"), "{both}");
+        assert_eq!(told(&FILE.replace("variable: B", "variable: B, url: \"postgres://db/two\"")), None);
+        let none = told(&FILE.replace("{ one: { variable: A }, two: { variable: B } }", "{}")).unwrap();
+        assert!(none.contains("no throw-away Postgres"), "{none}");
+    }
 }
