@@ -142,9 +142,7 @@ impl<P: Platform> Experiment<'_, P> {
         step_log.begin(Step::Baseline, QUIET);
         sleep(QUIET).await;
         step_log.end(Step::Baseline);
-        let mut baseline = preparation::answered(agents, self.plan).await?;
-        baseline.extend(step_log.facts());
-        let usual = preparation::usual(&Evidence::new(self.header(*started), baseline));
+        let usual = preparation::usual(&preparation::answered(agents, self.plan).await?);
         let rollout = self.platform.rollout(self.plan, lead, collector.pods()).await?;
         let context = RunContext {
             platform: self.platform,

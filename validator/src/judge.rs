@@ -47,8 +47,10 @@ fn line(timeline: &Timeline, check: &Check) -> CheckLine {
 /// What a check found, without what falls into a disturbance of something that it rests on.
 fn finding(timeline: &Timeline, check: &Check) -> Finding {
     let disturbed = |case: &Case| {
-        let (during, about) = ((case.from, case.to), case.dependency.as_deref());
-        timeline.trust.explains(check.rests_on, about, during).map(|by| by.why.clone())
+        let Case { from, to, .. } = *case;
+        let moments = if case.between { vec![(from, to), (from, from), (to, to)] } else { vec![(from, to)] };
+        let by = |during| timeline.trust.explains(check.rests_on, case.dependency.as_deref(), during);
+        moments.into_iter().find_map(by).map(|by| by.why.clone())
     };
     (check.judge)(timeline).strike(disturbed)
 }
@@ -162,6 +164,7 @@ mod tests {
 
     const BRIEF: Check = check(&[Kind::Validator], |_| brief());
     const LONG: Check = check(&[Kind::Validator], |_| long());
+    const BETWEEN: Check = check(&[Kind::Validator], |_| between());
     const OTHER: Check = check(&[Kind::Watch], |_| brief());
 
     fn brief() -> Finding {
@@ -170,6 +173,10 @@ mod tests {
 
     fn long() -> Finding {
         Finding::unless([Case::over((1_000, 31_000), "long", 2)], "none")
+    }
+
+    fn between() -> Finding {
+        Finding::unless([Case::between((1_000, 31_000), "30 s", 2)], "none")
     }
 
     /// Judged with the validator at a standstill from one moment to another.
@@ -188,6 +195,14 @@ mod tests {
     fn a_long_case_is_struck_when_enough_of_it_was_disturbed() {
         assert_eq!(verdict(&LONG, (2_000, 7_000)), Verdict::NoGo);
         assert_eq!(verdict(&LONG, (2_000, 9_000)), Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn a_time_between_two_moments_is_spoilt_by_what_disturbed_either() {
+        assert_eq!(verdict(&BETWEEN, (-1_500, 1_500)), Verdict::Inconclusive);
+        assert_eq!(verdict(&BETWEEN, (30_500, 33_500)), Verdict::Inconclusive);
+        assert_eq!(verdict(&BETWEEN, (10_000, 13_000)), Verdict::NoGo);
+        assert_eq!(verdict(&LONG, (-1_500, 1_500)), Verdict::NoGo);
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod container;
 mod degraded;
 mod drain;
 mod endpoints;
+mod ends;
 mod failing;
 mod fallback;
 mod faults;
@@ -18,23 +19,25 @@ mod pod;
 mod refusal;
 mod sigterm;
 mod spread;
+mod steps;
 mod stopped;
 mod trust;
 mod undeclared;
+mod unmeasured;
 mod usual;
 mod workload;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
+use self::steps::{spanned, steps};
 use self::usual::{Stretches, Usual};
 use crate::config::RequestSpec;
-use crate::evidence::{Edge, Evidence, Fact, Gap, Millis, Step, StepTrouble};
+use crate::evidence::{Evidence, Fact, Gap, Millis, Step};
 use crate::plan::Plan;
 
 pub use calls::{CallView, Calls};
 pub use cause::Act;
-pub use circuit::{Circuit, Opening, Trial, telling_pause};
+pub use circuit::{Circuit, Opened, Opening, Trial, telling_pause};
 pub use container::{ContainerExit, ExitKind, Restart};
 pub use degraded::{Chosen, Degraded, Sought};
 pub use drain::{LOSSES_REST_ON, LostMeanwhile};
@@ -50,8 +53,10 @@ pub use pod::{PodLife, Termination};
 pub use refusal::refusal;
 pub use sigterm::Sigterm;
 pub use spread::Spread;
+pub use steps::StepSpan;
 pub use stopped::{OPEN_MS, calls_to_tell_one_of};
 pub use trust::{Disturbance, Kind, LateSecond, Source, Trust, late_seconds};
+pub use unmeasured::Unmeasured;
 pub use workload::Workload;
 
 /// Everything a check may look at.
@@ -85,32 +90,7 @@ pub struct Timeline<'a> {
     pub trust: Trust,
 }
 
-/// One step from its begin to its end.
-#[derive(Clone, Debug)]
-pub struct StepSpan {
-    /// Which step.
-    pub step: Step,
-    /// When it began.
-    pub begin: Millis,
-    /// When it ended; absent if the run ended before it.
-    pub end: Option<Millis>,
-    /// Why it ended early.
-    pub trouble: Option<StepTrouble>,
-    /// How long it takes at least, in ms; 0 if the evidence does not say.
-    pub least_ms: u64,
-    /// Line of its end, else of its begin.
-    pub line: usize,
-}
-
 impl<'a> Timeline<'a> {
-    /// When the run ended: with its last step, or, where a step never ended, with the last that is known of it.
-    pub fn ended(&self) -> Millis {
-        let is_whole = self.steps.iter().all(|step| step.end.is_some());
-        let last = self.evidence.facts.last().filter(|_| !is_whole || self.steps.is_empty()).map(Fact::at);
-        let edges = self.steps.iter().flat_map(|step| [Some(step.begin), step.end]).flatten();
-        edges.chain(last).max().unwrap_or(self.evidence.header.started)
-    }
-
     /// Puts the evidence in order.
     pub fn new(evidence: &'a Evidence) -> Self {
         let gaps = evidence.numbered().filter_map(|(line, fact)| match fact {
@@ -123,19 +103,21 @@ impl<'a> Timeline<'a> {
         let quiet = Stretches { baseline, quiet: of(Step::Quiet), degraded };
         let load = LoadView::new(evidence, Usual::new(evidence, quiet), quiet.quiet);
         let (faults, calls) = (FaultView::new(evidence), CallView::new(evidence));
+        let trust = Trust::new(evidence);
+        let views = (&faults, &load, &calls, &trust);
         Self {
             pods: pod::lives(evidence),
             endpoints: endpoints::history(evidence),
             workload: workload::read(evidence),
             endpoint_lives: endpoints::lives(evidence),
-            circuits: circuit::circuits(evidence.plan(), (&faults, &load, &calls), quiet.quiet, &steps),
+            circuits: circuit::circuits(evidence.plan(), views, quiet.quiet, &steps),
             middle: MiddleView::new(evidence),
             steps,
             calls,
             load,
             faults,
             gaps: gaps.collect(),
-            trust: Trust::new(evidence),
+            trust,
             evidence,
         }
     }
@@ -155,94 +137,6 @@ impl<'a> Timeline<'a> {
         format!("p99 {p99_ms:.1} ms of {}, {limit_ms:.0} ms are allowed", self.request_name(template))
     }
 
-    /// One step, if it began; the first time of several.
-    pub fn step(&self, step: Step) -> Option<&StepSpan> {
-        self.steps.iter().find(|span| span.step == step)
-    }
-
-    /// Begin and end of a step that ended; of one that was done for one dependency after another, the first begin and
-    /// the last end.
-    pub fn span(&self, step: Step) -> Option<(Millis, Millis)> {
-        spanned(&self.steps, step)
-    }
-
-    /// From the begin of one step to the end of a later one; a check cannot say anything without them.
-    pub fn between(&self, first: Step, last: Step) -> Result<(Millis, Millis), Unmeasured> {
-        let missing =
-            |step: Step| Unmeasured::NotSeen(format!("the run did not get through: {}", step.name()));
-        let begin = self.step(first).ok_or_else(|| missing(first))?.begin;
-        let (_, end) = self.span(last).ok_or_else(|| missing(last))?;
-        Ok((begin, end))
-    }
-
-    /// The stretches in which pods are replaced and nothing is broken on purpose: from the begin of each roll to the
-    /// end of the last step of peace after it. None if no roll began.
-    pub fn rolling(&self) -> Vec<(Millis, Millis)> {
-        let mut stretches: Vec<(Millis, Millis)> = Vec::new();
-        for span in &self.steps {
-            if Step::ROLLS.contains(&span.step) {
-                stretches.push((span.begin, span.end.unwrap_or(span.begin)));
-            }
-            if let (Some(last), Some(end)) = (stretches.last_mut(), span.end.filter(|_| span.step.is_peace()))
-            {
-                last.1 = last.1.max(end);
-            }
-        }
-        stretches
-    }
-
-    /// When dependencies are broken on purpose: from the begin of the first fault step to that of the roll out, if one
-    /// began at all.
-    fn broken(&self) -> Option<(Millis, Millis)> {
-        let begin = self.steps.iter().find(|span| !span.step.is_peace())?.begin;
-        let out = self.step(Step::RollOut).filter(|span| span.begin > begin);
-        Some((begin, out.map_or(Millis::MAX, |span| span.begin)))
-    }
-
-    /// What of a time lies outside of the fault steps: then every pod should be in perfect health.
-    pub fn in_peace(&self, (begin, end): (Millis, Millis)) -> impl Iterator<Item = (Millis, Millis)> {
-        let (from, to) = self.broken().unwrap_or((Millis::MAX, Millis::MAX));
-        let parts = [(begin, end.min(from)), (begin.max(to), end)];
-        parts.into_iter().filter(|(begin, end)| begin < end)
-    }
-
-    /// When every pod exports past the middle agents and nothing is broken: from the end of the roll in to the first
-    /// fault step, or to the roll out.
-    pub fn copied(&self) -> Result<(Millis, Millis), Unmeasured> {
-        let (_, begin) = self.between(Step::RollIn, Step::RollIn)?;
-        let next = self.steps.iter().find(|span| !span.step.is_peace() || span.step == Step::RollOut);
-        let ends = self.steps.iter().filter_map(|span| span.end).max().unwrap_or(begin);
-        Ok((begin, next.map_or(ends, |span| span.begin)))
-    }
-
-    /// Pods whose deletion was seen in one of the rolls, or soon after it. A pod that is deleted between them, on
-    /// purpose, has a check of its own.
-    pub fn terminations(&self) -> Vec<(&PodLife, &Termination)> {
-        let rolling = self.rolling();
-        let inside = |at: Millis| rolling.iter().any(|(begin, end)| (*begin..=*end).contains(&at));
-        let ended = self.pods.iter().filter_map(|pod| Some((pod, pod.termination.as_ref()?)));
-        ended.filter(|(_, termination)| inside(termination.at)).collect()
-    }
-
-    /// Those of them that end behind the agents: in the roll out.
-    pub fn terminations_out(&self) -> Vec<(&PodLife, &Termination)> {
-        let out = self.step(Step::RollOut).map_or(Millis::MAX, |span| span.begin);
-        self.terminations().into_iter().filter(|(_, termination)| termination.at >= out).collect()
-    }
-
-    /// Those of them that tell of what is to go live: of a candidate with another image its own ends, in the roll out; of
-    /// a restart all, since either roll ends pods of the same version.
-    pub fn terminations_judged(&self) -> Vec<(&PodLife, &Termination)> {
-        if self.plan().target.changes_image() { self.terminations_out() } else { self.terminations() }
-    }
-
-    /// The stretches of [`Self::rolling`] in which these ends lie.
-    pub fn rolling_judged(&self) -> Vec<(Millis, Millis)> {
-        let out = self.step(Step::RollOut).map_or(Millis::MAX, |span| span.begin);
-        let from = if self.plan().target.changes_image() { out } else { Millis::MIN };
-        self.rolling().into_iter().filter(|(begin, _)| *begin >= from).collect()
-    }
-
     /// When a line of the evidence was seen.
     pub fn at_line(&self, line: usize) -> Millis {
         self.evidence.facts[line - 2].at()
@@ -257,50 +151,6 @@ impl<'a> Timeline<'a> {
     pub fn deleted(&self, pod: &str) -> Millis {
         self.pod(pod).and_then(|pod| pod.termination.as_ref()).map_or(Millis::MAX, |t| t.at)
     }
-}
-
-/// Why a check has nothing to say.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unmeasured {
-    /// The target file does not declare what it is about: it does not apply.
-    NotDeclared(String),
-    /// The evidence is missing.
-    NotSeen(String),
-}
-
-impl fmt::Display for Unmeasured {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::NotDeclared(reason) | Self::NotSeen(reason)) = self;
-        f.write_str(reason)
-    }
-}
-
-fn spanned(steps: &[StepSpan], step: Step) -> Option<(Millis, Millis)> {
-    let times = steps.iter().filter(|span| span.step == step);
-    let begin = times.clone().next()?.begin;
-    Some((begin, times.map(|span| span.end).collect::<Option<Vec<_>>>()?.into_iter().max()?))
-}
-
-fn steps(evidence: &Evidence) -> Vec<StepSpan> {
-    let mut spans: Vec<StepSpan> = Vec::new();
-    for (line, fact) in evidence.numbered() {
-        let Fact::Step(fact) = fact else { continue };
-        match fact.edge {
-            Edge::Begin => {
-                let (step, begin, least_ms) = (fact.step, fact.at, fact.least_ms.unwrap_or_default());
-                spans.push(StepSpan { step, begin, end: None, trouble: None, least_ms, line });
-            }
-            Edge::End => {
-                let mut open = spans.iter_mut().filter(|span| span.step == fact.step && span.end.is_none());
-                if let Some(span) = open.next() {
-                    span.end = Some(fact.at);
-                    span.trouble.clone_from(&fact.trouble);
-                    span.line = line;
-                }
-            }
-        }
-    }
-    spans
 }
 
 #[cfg(test)]

@@ -25,6 +25,9 @@ pub struct Case {
     pub line: usize,
     /// How many of what the finding counts it stands for.
     pub count: u64,
+    /// Whether what is wrong is the time between two moments: then it is spoilt, however long it is, by what disturbed either.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub between: bool,
 }
 
 /// A case that is not held against the target.
@@ -45,7 +48,12 @@ impl Case {
 
     /// From one moment to another.
     pub fn over((from, to): (Millis, Millis), text: impl Into<String>, line: usize) -> Self {
-        Self { from, to, pod: None, dependency: None, text: text.into(), line, count: 1 }
+        Self { from, to, pod: None, dependency: None, text: text.into(), line, count: 1, between: false }
+    }
+
+    /// From one moment to another, of which it is told how far they lie apart.
+    pub fn between(window: (Millis, Millis), text: impl Into<String>, line: usize) -> Self {
+        Self { between: true, ..Self::over(window, text, line) }
     }
 
     /// About one pod.

@@ -127,6 +127,15 @@ impl Finding {
         Self::of(Outcome::Warn, cases, pass)
     }
 
+    /// Fail by the first cases, beside which the others are told; warn by the others alone.
+    pub fn of_both(own: Vec<Case>, others: Vec<Case>, pass: impl Into<String>) -> Self {
+        if own.is_empty() {
+            Self::warn_of(others, pass)
+        } else {
+            Self::unless(own, pass).details(others.into_iter().map(|case| case.text))
+        }
+    }
+
     /// A failure is told as the number of its cases and these words, such as `of 12 requests were lost`.
     pub fn counted(mut self, words: impl Into<String>) -> Self {
         self.tally.counted = Some(words.into());

@@ -47,7 +47,7 @@ fn opened(timeline: &Timeline, one: &Degraded) -> Result<Result<f64, Case>, Unme
         return Err(Unmeasured::NotDeclared("no breaker is declared".into()));
     };
     match timeline.abandoned_opening(one.fact, breaker) {
-        Opening::At(at) => Ok(Ok((at - one.fact.began) as f64 / 1000.0)),
+        Opening::At(opened) => Ok(Ok((opened.last - one.fact.began) as f64 / 1000.0)),
         Opening::Never => {
             timeline.calls_enough(&one.fact.dependency, breaker)?;
             let text = format!("the circuit of {} stayed closed while clients hung up", one.name());

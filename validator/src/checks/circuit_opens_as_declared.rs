@@ -2,6 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::config::Protocol;
+use crate::evidence::Millis;
 use crate::plan::Part;
 use crate::timeline::{Circuit, Kind, Opening, Timeline, Unmeasured};
 
@@ -52,7 +53,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
 }
 
 fn case(timeline: &Timeline, circuit: &Circuit) -> Option<Case> {
-    let during = (circuit.hang.began, circuit.opened().unwrap_or(circuit.hang.ended));
+    let during = (circuit.hang.began, circuit.opened().map_or(circuit.hang.ended, |opened| opened.last));
     let case = Case::over(during, fault(timeline, circuit)?, circuit.line);
     Some(case.of(circuit.pod).before(circuit.dependency))
 }
@@ -62,13 +63,20 @@ fn fault(timeline: &Timeline, circuit: &Circuit) -> Option<String> {
         return Some(format!("the circuit of {} never opened: requests kept waiting", circuit.pod));
     }
     let (earliest, latest) = limits(timeline, circuit);
-    let took = opened_s(circuit)?;
-    let text = || format!("the circuit of {} opened after {took:.1} s", circuit.pod);
-    (!(earliest..=latest).contains(&took)).then(text)
+    let opened = circuit.opened()?;
+    // Where the moment is not known, either end of the time in which it lies must be wrong.
+    let (closed, open) = (after_s(circuit, opened.last), after_s(circuit, opened.by));
+    let took = if open < earliest { open } else { closed };
+    (open < earliest || closed > latest)
+        .then(|| format!("the circuit of {} opened after {took:.1} s", circuit.pod))
 }
 
 fn opened_s(circuit: &Circuit) -> Option<f64> {
-    Some((circuit.opened()? - circuit.hang.began) as f64 / 1000.0)
+    Some(after_s(circuit, circuit.opened()?.last))
+}
+
+fn after_s(circuit: &Circuit, at: Millis) -> f64 {
+    (at - circuit.hang.began) as f64 / 1000.0
 }
 
 fn limits(timeline: &Timeline, circuit: &Circuit) -> (f64, f64) {

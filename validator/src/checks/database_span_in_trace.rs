@@ -32,6 +32,9 @@ const COCKROACH: &str = "cockroachdb";
 /// exp(-5) is less than 1 %.
 const ENOUGH: f64 = 5.0;
 
+/// Fewer calls than this for each request may all be made beside requests: by work that writes in batches, say.
+const OF_REQUESTS: f64 = 0.5;
+
 fn judge(timeline: &Timeline) -> Finding {
     measure(timeline).unwrap_or_else(Finding::from)
 }
@@ -89,8 +92,9 @@ fn enough_calls(timeline: &Timeline, protocol: Protocol, sampled: usize) -> Resu
     let copied = timeline.copied()?;
     let calls = timeline.calls_of(protocol, copied)?;
     let answered = timeline.load.all(copied).answered;
-    let expected = sampled as f64 * (calls as f64 / answered.max(1) as f64).min(1.0);
-    if calls > 0 && expected >= ENOUGH {
+    let per_request = calls as f64 / answered.max(1) as f64;
+    let expected = sampled as f64 * per_request.min(1.0);
+    if per_request >= OF_REQUESTS && expected >= ENOUGH {
         return Ok(());
     }
     let name = protocol.name();

@@ -2,6 +2,7 @@
 
 use crate::check::{Area, Check, Finding, Severity};
 use crate::plan::Place;
+use crate::selector::matches;
 use crate::timeline::Timeline;
 
 use serde_json::Value;
@@ -44,8 +45,7 @@ fn judge(timeline: &Timeline) -> Finding {
 }
 
 fn selects(budget: &Value, labels: Option<&Value>) -> bool {
-    let wanted = budget.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
-    wanted.is_some_and(|all| all.iter().all(|(key, value)| labels.and_then(|l| l.get(key)) == Some(value)))
+    matches(budget.pointer("/spec/selector"), labels)
 }
 
 /// Pods that may leave at full strength; percentages round up, as the disruption controller does.

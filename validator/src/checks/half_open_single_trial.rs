@@ -48,6 +48,11 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         let case = Case::over((trial.fact.began, trial.fact.ended.max(after)), text, trial.line);
         Some(case.of(circuit.pod).before(circuit.dependency))
     });
+    let faults: Vec<Case> = faults.collect();
+    let unknown = trials.iter().find(|(circuit, trial)| !flowed(timeline, circuit, trial));
+    if let (true, Some((circuit, _))) = (faults.is_empty(), unknown) {
+        timeline.telling_pause(circuit.dependency, FLOW_MS)?;
+    }
     let others: u64 = trials.iter().map(|(_, trial)| trial.fact.others).sum();
     let most = circuits.iter().map(|(c, _)| c.breaker.trials_per_pod()).max().unwrap_or(1);
     let each = if most == 1 { "one call".to_owned() } else { format!("at most {most} calls") };
@@ -92,9 +97,16 @@ fn fault(timeline: &Timeline, circuit: &Circuit, trial: &Trial) -> Option<String
             (early > others.saturating_sub(trial.fact.others))
                 .then(|| format!("{name}: {early} calls came although the trial had failed"))
         }
-        TrialEnd::Forward => {
-            let flows = calls.within((over, over + FLOW_MS)) > u64::from(circuit.breaker.trials_per_pod());
-            (!flows).then(|| format!("{name}: no calls within 2 s of a good trial"))
-        }
+        // Where few calls come, a pause of this length may be chance.
+        TrialEnd::Forward => (!flowed(timeline, circuit, trial)
+            && timeline.telling_pause(circuit.dependency, FLOW_MS).is_ok())
+        .then(|| format!("{name}: no calls within 2 s of a good trial")),
     }
+}
+
+/// Whether calls went on after a good trial; after any other there is nothing to go on.
+fn flowed(timeline: &Timeline, circuit: &Circuit, trial: &Trial) -> bool {
+    let Some(over) = trial.over().filter(|_| trial.is_good()) else { return true };
+    let calls = timeline.calls.of(circuit.dependency, circuit.pod);
+    calls.within((over, over + FLOW_MS)) > u64::from(circuit.breaker.trials_per_pod())
 }

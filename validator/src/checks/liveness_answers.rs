@@ -3,7 +3,7 @@
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::config::Probe;
 use crate::evidence::ProbeTarget;
-use crate::timeline::{Act, Kind, Timeline};
+use crate::timeline::{Act, Kind, PodLife, Restart, Timeline};
 
 use super::ready_means_answering::UNREACHABLE;
 
@@ -29,7 +29,7 @@ fn judge(timeline: &Timeline) -> Finding {
 }
 
 fn asked(timeline: &Timeline, probe: &Probe) -> Finding {
-    let (mut wrong, mut told) = (Vec::new(), Vec::new());
+    let (mut wrong, mut replaced, mut told) = (Vec::new(), Vec::new(), Vec::new());
     let mut asked = 0;
     for pod in &timeline.pods {
         let Some(ready) = pod.became_ready() else { continue };
@@ -42,7 +42,8 @@ fn asked(timeline: &Timeline, probe: &Probe) -> Finding {
                 let (name, seconds, said) = (&pod.name, stretch.seconds(), &stretch.said);
                 let text = format!("{probe} of {name} answered {said} for {seconds:.1} s");
                 if stretch.acts(probe) {
-                    wrong.push(Case::over((stretch.from, stretch.to), text, stretch.line).of(name));
+                    let of = if timeline.is_judged(pod) { &mut wrong } else { &mut replaced };
+                    of.push(Case::over((stretch.from, stretch.to), text, stretch.line).of(name));
                 } else {
                     told.push(format!("too short for the kubelet to act: {text}"));
                 }
@@ -59,7 +60,7 @@ fn asked(timeline: &Timeline, probe: &Probe) -> Finding {
         return Finding::inconclusive(UNREACHABLE);
     }
     let limit = format!("0 of {} s or more", probe.gives_up_after_s());
-    Finding::unless(wrong, format!("{probe} succeeded all the time ({asked} times)"))
+    Finding::of_both(wrong, replaced, format!("{probe} succeeded all the time ({asked} times)"))
         .tally("stretches without a success", limit)
         .details(told.into_iter().take(5))
 }
@@ -70,10 +71,13 @@ fn by_restarts(timeline: &Timeline, probe: &Probe) -> Finding {
     }
     let all = timeline.pods.iter().flat_map(|pod| pod.restarts.iter().map(move |restart| (pod, restart)));
     let in_peace = |at: i64| timeline.in_peace((at, at + 1)).next().is_some();
-    let wrong = all.filter(|(_, r)| r.serves && in_peace(r.at)).map(|(pod, restart)| {
+    let seen = all.filter(|(_, r)| r.serves && in_peace(r.at));
+    let (own, replaced): (Vec<_>, Vec<_>) = seen.partition(|(pod, _)| timeline.is_judged(pod));
+    let case = |(pod, restart): (&PodLife, &Restart)| {
         let text = format!("{probe}: {} was restarted", pod.name);
         Case::over(timeline.cause_of(Act::Restarted, restart.at), text, restart.line).of(&pod.name)
-    });
+    };
+    let cases = |of: Vec<_>| of.into_iter().map(case).collect();
     let pass = format!("{probe} restarted no container of {} pods", timeline.pods.len());
-    Finding::unless(wrong, pass).tally("restarts", "0")
+    Finding::of_both(cases(own), cases(replaced), pass).tally("restarts", "0")
 }

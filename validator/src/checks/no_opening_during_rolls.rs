@@ -1,7 +1,7 @@
 //! No circuit opens while pods are replaced.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
-use crate::evidence::{Fault, Millis, Step};
+use crate::evidence::{Class, Fault, Millis, Step};
 use crate::timeline::{Kind, PodLife, Timeline, Unmeasured};
 
 /// The check.
@@ -31,6 +31,9 @@ pub(super) const CHECK: Check = Check {
 /// So long without a call looks like an open circuit, if the open time is not shorter.
 const PAUSE_MS: Millis = 3_000;
 
+/// Calls missing in a row that are no chance.
+const DUE: f64 = 15.0;
+
 /// Every node's proxy needs some time to learn of a new endpoint.
 const SETTLED_MS: Millis = 3_000;
 
@@ -45,13 +48,19 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         let limit = limit(timeline, &dependency.name)?;
         shortest = shortest.min(limit);
         for (pod, window) in timeline.pods.iter().flat_map(|pod| windows(pod, &stretches)) {
-            pauses.push(Pause::longest(timeline, &dependency.name, pod, window, limit));
+            pauses.push(Pause::longest(timeline, &dependency.name, pod, window, limit)?);
+        }
+    }
+    if let Some(few) = pauses.iter().find(|pause| pause.length >= pause.limit && pause.due < DUE) {
+        let why = format!("{}, and {:.0} were due: raise the rate", few.case.text, few.due);
+        if !pauses.iter().any(Pause::is_opening) {
+            return Err(Unmeasured::NotSeen(why));
         }
     }
     let Some(longest) = pauses.iter().map(|pause| pause.length).max() else {
         return Err(Unmeasured::NotSeen("no pod was Ready for long enough".into()));
     };
-    let wrong = pauses.into_iter().filter(|pause| pause.is_opening).map(|pause| pause.case);
+    let wrong = pauses.into_iter().filter(Pause::is_opening).map(|pause| pause.case);
     let measured = format!("longest pause {:.1} s", longest as f64 / 1000.0);
     Ok(Finding::unless(wrong, "calls of every Ready pod went on all through both rolls")
         .measured(measured, format!("< {} s", shortest as f64 / 1000.0))
@@ -61,7 +70,10 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
 /// The longest stretch of one pod without a call.
 struct Pause {
     length: Millis,
-    is_opening: bool,
+    /// So long it has to be.
+    limit: Millis,
+    /// Calls that were due in it at least.
+    due: f64,
     case: Case,
 }
 
@@ -72,14 +84,28 @@ impl Pause {
         pod: &PodLife,
         window: (Millis, Millis),
         limit: Millis,
-    ) -> Self {
+    ) -> Result<Self, Unmeasured> {
         let calls = timeline.calls.of(dependency, &pod.name);
         let (length, since) = calls.longest_pause(window);
         let text = format!("{}: no call at {dependency} for {:.1} s", pod.name, length as f64 / 1000.0);
         let line = calls.lines((since - 1_000, since)).last().unwrap_or_default();
         let case = Case::over((since, since + length), text, line).of(&pod.name).before(dependency);
-        Self { length, is_opening: length >= limit, case }
+        Ok(Self { length, limit, due: due(timeline, dependency, (since, since + length))?, case })
     }
+
+    /// Whether so many calls are missing that it is no chance.
+    fn is_opening(&self) -> bool {
+        self.length >= self.limit && self.due >= DUE
+    }
+}
+
+/// Calls that one pod had to make in a time: of the requests over new connections, which every endpoint gets alike; whoever keeps
+/// a connection may keep it to others.
+fn due(timeline: &Timeline, dependency: &str, during: (Millis, Millis)) -> Result<f64, Unmeasured> {
+    let load = timeline.load.class(Class::New, during);
+    // In a roll there is one endpoint more.
+    let endpoints = f64::from(timeline.plan().target.replicas.max(1)) + 1.0;
+    Ok((load.answered + load.lost) as f64 / endpoints * timeline.calls_per_request(dependency)?)
 }
 
 /// Whether the roll in had a cold cache.

@@ -1,7 +1,8 @@
 //! A pod that was Ready stays Ready until it is deleted.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
-use crate::timeline::{Act, Kind, Timeline};
+use crate::evidence::Millis;
+use crate::timeline::{Act, Kind, PodLife, Timeline};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -32,12 +33,18 @@ fn judge(timeline: &Timeline) -> Finding {
     let flaps = timeline.pods.iter().flat_map(|pod| pod.flaps().into_iter().map(move |flap| (pod, flap)));
     // Once dependencies are taken away, readiness must follow them: GL-H204 to GL-H207.
     let flaps = flaps.filter(|(_, (at, _))| timeline.in_peace((*at, *at + 1)).next().is_some());
-    let cases = flaps.map(|(pod, (at, line))| {
+    let (own, replaced): (Vec<_>, Vec<_>) = flaps.partition(|(pod, _)| timeline.is_judged(pod));
+    let case = |(pod, (at, line)): (&PodLife, (Millis, usize))| {
         let text = format!("{} became not Ready", pod.name);
         Case::over(timeline.cause_of(Act::TookOut, at), text, line).of(&pod.name)
-    });
+    };
+    let cases = |of: Vec<_>| of.into_iter().map(case).collect();
     let pods = timeline.pods.len();
-    Finding::unless(cases, format!("{pods} pods, none of them lost Ready before its deletion"))
-        .counted(format!("times one of {pods} pods lost Ready before its deletion"))
-        .tally("", "0")
+    Finding::of_both(
+        cases(own),
+        cases(replaced),
+        format!("{pods} pods, none of them lost Ready before its deletion"),
+    )
+    .counted(format!("times one of {pods} pods lost Ready before its deletion"))
+    .tally("", "0")
 }

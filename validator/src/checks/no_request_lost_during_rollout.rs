@@ -43,7 +43,7 @@ fn judge(timeline: &Timeline) -> Finding {
             .counted(format!("of {total} requests were lost"))
             .tally("", "0")
     } else if !replaced.is_empty() && !timeline.terminations_judged().is_empty() {
-        by_replaced(replaced, total)
+        by_replaced(timeline, replaced, total, blindest)
     } else {
         none_lost(timeline, total, blindest)
     };
@@ -69,17 +69,21 @@ struct Lost {
     by: By,
 }
 
-/// Lost by nobody but the version that is replaced: what is to go live may be the repair of it.
-fn by_replaced(lost: Vec<Lost>, total: u64) -> Finding {
+/// Lost by nobody but the version that is replaced: what is to go live may be the repair of it, if its own zero is one.
+fn by_replaced(timeline: &Timeline, lost: Vec<Lost>, total: u64, blindest: f64) -> Finding {
+    let limit_s = timeline.plan().limits().max_blind_window_s;
     let (open, words) = if lost.iter().any(|lost| lost.by == By::Either) {
         (true, "lost while pods of the version that is replaced ended: by them, or by the candidate")
     } else {
         (false, "lost by the version that is replaced")
     };
+    let is_blind = blindest > limit_s;
+    let unseen = format!(", and of the candidate a blind window of {blindest:.2} s would have gone unseen");
+    let unseen = if is_blind { unseen } else { String::new() };
     let mut told = Finding::warn_of(lost.into_iter().map(|lost| lost.case), String::new())
-        .counted(format!("of {total} requests were {words}"))
+        .counted(format!("of {total} requests were {words}{unseen}"))
         .tally("", "0");
-    if open {
+    if open || is_blind {
         told.outcome = Outcome::Inconclusive;
     }
     told

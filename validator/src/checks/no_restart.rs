@@ -11,7 +11,7 @@ pub(super) const CHECK: Check = Check {
     severity: Severity::Blocker,
     why: "A restart during a deploy is a crash or a liveness probe that misjudged load.",
     how: "Watches restartCount of every container and native sidecar, each against its own count at first sight. A restart of a container that does not serve is a warning with its name: what it costs users is in GL-S201.",
-    remedy: "Read the previous container's log: kubectl logs --previous.",
+    remedy: "Read the previous container's log (kubectl logs --previous), or on a machine the copy's file in golive-out.",
     rests_on: &[Kind::Load, Kind::Validator, Kind::Agent, Kind::Dependency, Kind::Target, Kind::Clock],
     needs: &[],
     judge,
@@ -22,18 +22,12 @@ fn judge(timeline: &Timeline) -> Finding {
     if pods == 0 {
         return Finding::inconclusive("no pod was seen");
     }
-    let restarted = |serves: bool| {
-        let each =
-            timeline.pods.iter().flat_map(|pod| pod.restarts.iter().map(move |restart| (pod, restart)));
-        each.filter(move |(_, restart)| restart.serves == serves)
-            .map(|(pod, restart)| case(timeline, pod, restart))
-    };
+    let all = timeline.pods.iter().flat_map(|pod| pod.restarts.iter().map(move |restart| (pod, restart)));
+    // A helper's restart is worth a look, and so is one of the version that is replaced.
+    let (own, others): (Vec<_>, Vec<_>) = all.partition(|(pod, r)| r.serves && timeline.is_judged(pod));
+    let cases = |of: Vec<_>| of.into_iter().map(|(pod, restart)| case(timeline, pod, restart)).collect();
     let pass = format!("no container of {pods} pods was started again");
-    let (serving, others): (Vec<Case>, Vec<Case>) = (restarted(true).collect(), restarted(false).collect());
-    if serving.is_empty() {
-        return Finding::warn_of(others, pass).tally("restarts", "0");
-    }
-    Finding::unless(serving, pass).tally("restarts", "0").details(others.into_iter().map(|case| case.text))
+    Finding::of_both(cases(own), cases(others), pass).tally("restarts", "0")
 }
 
 /// What made the probes fail, or the process end, lies before.

@@ -1,7 +1,7 @@
-//! Users do not feel that the collector is away.
+//! Users do not feel that the collector is away: they are answered, and as fast.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
-use crate::evidence::{FaultFact, Histogram, Millis};
+use crate::evidence::{FaultFact, Histogram, Millis, SecondFact};
 use crate::plan::Part;
 use crate::timeline::{Fallback, Kind, Timeline, Unmeasured};
 
@@ -12,7 +12,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Tracing,
     severity: Severity::Major,
     why: "Telemetry that blocks requests turns an outage of the monitoring into one of the service.",
-    how: "One pod's connections to the collector are refused: its pod-direct answers until its deletion that take more than twice the 99th percentile of the 5 s before, or 20 ms more, whichever is more (from there to the next bound of the histogram), are counted. One in a hundred is usual, or as many as at pods without a fault in the same time; three standard deviations more are chance. Most of the sampled answers must not be among them.",
+    how: "One pod's connections to the collector are refused: its pod-direct answers until its deletion that take more than twice the 99th percentile of the 5 s before, or 20 ms more, whichever is more (from there to the next bound of the histogram), are counted. One in a hundred is usual, or as many as at pods without a fault in the same time; three standard deviations more are chance. Most of the sampled answers must not be among them, and none may be missing or be another one than is expected or usual.",
     remedy: "Export from a background task with a bounded queue that drops when it is full.",
     rests_on: &[
         Kind::Load,
@@ -64,9 +64,22 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         let calm = undisturbed(timeline, fault, window);
         let case = Case::over((fault.began - BEFORE_MS, window.1), String::new(), line);
         let case = case.of(&fault.pod).before(&fault.dependency);
-        return Ok(compare(timeline, &before, &Meanwhile { during, sampled, calm }, case).lines([line]));
+        let meanwhile = Meanwhile { during, sampled, calm, lost: lost(timeline, fault, window) };
+        return Ok(compare(timeline, &before, meanwhile, case).lines([line]));
     }
     Err(Unmeasured::NotSeen("no request was sent to a pod alone while its collector was away".into()))
+}
+
+/// Users that the pod let down meanwhile, by the second.
+fn lost(timeline: &Timeline, away: &FaultFact, window: (Millis, Millis)) -> Vec<Case> {
+    let of = |second: &SecondFact, line: usize| {
+        let (count, words) = timeline.load.lost_in(second);
+        let text = format!("{} without its collector: {words}", away.pod);
+        let case = Case::over(second.during(), text, line).times(count);
+        (count > 0).then(|| case.of(&away.pod).before(&away.dependency))
+    };
+    let seconds = timeline.load.direct_seconds(&away.pod, window);
+    seconds.filter_map(|(line, second)| of(second, line)).collect()
 }
 
 fn answers(timeline: &Timeline, pod: &str, window: (Millis, Millis)) -> Fallback {
@@ -88,21 +101,23 @@ struct Meanwhile {
     /// Times of its sampled answers: whoever exports within the request is slow in these alone.
     sampled: Vec<f64>,
     calm: Fallback,
+    /// Answers that were none.
+    lost: Vec<Case>,
 }
 
 /// Counts answers beyond the limit: of a hundred, the 99th percentile is the slowest but one, and chance decides. As many
 /// as there were meanwhile elsewhere, and one in a hundred at least, are expected; three standard deviations more are
 /// chance.
-fn compare(timeline: &Timeline, before: &Fallback, meanwhile: &Meanwhile, case: Case) -> Finding {
-    let Meanwhile { during, sampled, calm } = meanwhile;
+fn compare(timeline: &Timeline, before: &Fallback, meanwhile: Meanwhile, case: Case) -> Finding {
+    let Meanwhile { during, sampled, calm, lost } = meanwhile;
     let policy = timeline.plan().limits();
     let of = |share: f64| (before.times.quantile_ms(share), during.times.quantile_ms(share));
     let ((p50, p50_without), (p99, p99_without)) = (of(0.5), of(0.99));
     let limit = Histogram::bound_from((p99 * policy.max_slower_factor).max(p99 + policy.max_slower_ms));
     let slow = |answers: &Fallback| f64::from(answers.times.slower_than(limit));
-    let expected = during.total as f64 * (slow(calm) / calm.total.max(1) as f64).max(USUAL);
+    let expected = during.total as f64 * (slow(&calm) / calm.total.max(1) as f64).max(USUAL);
     let most = (expected + 3.0 * expected.sqrt()).floor();
-    let (slow, total) = (slow(during), during.total);
+    let (slow, total) = (slow(&during), during.total);
     let slow_sampled = sampled.iter().filter(|took| **took > limit).count();
     let blocked = sampled.len() >= FEWEST_SAMPLED && 2 * slow_sampled > sampled.len();
     let summary = format!(
@@ -110,7 +125,8 @@ fn compare(timeline: &Timeline, before: &Fallback, meanwhile: &Meanwhile, case: 
         sampled.len()
     );
     let is_slower = slow > most || blocked;
-    Finding::unless(is_slower.then(|| Case { text: summary.clone(), ..case }), summary).measured(
+    let slower = is_slower.then(|| Case { text: summary.clone(), ..case });
+    Finding::unless(slower.into_iter().chain(lost), summary).measured(
         format!("p50 {p50:.1} -> {p50_without:.1} ms, p99 {p99:.1} -> {p99_without:.1} ms, {slow} slow"),
         format!("<= {most} slower than {limit:.0} ms, nor most of those sampled"),
     )

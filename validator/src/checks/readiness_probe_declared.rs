@@ -26,7 +26,9 @@ fn judge(timeline: &Timeline) -> Finding {
 pub(super) fn declared(timeline: &Timeline, probe: Option<&Probe>, field: &str) -> Finding {
     let container = &timeline.plan().target.container;
     if timeline.plan().target.assumed.iter().any(|assumed| assumed == field) {
-        return Finding::skipped("needs a cluster, or spec.local of a target file: a usual probe is assumed");
+        return Finding::skipped(format!(
+            "needs a cluster, or spec.local of a target file: no {field} is declared"
+        ));
     }
     let finding = if let Some(probe) = probe {
         Finding::pass(format!("declared: {probe}"))
@@ -34,7 +36,9 @@ pub(super) fn declared(timeline: &Timeline, probe: Option<&Probe>, field: &str) 
         let none = format!("container `{container}` declares no {field}");
         match timeline.workload.other_with(field, container) {
             // A proxy before the application, or a helper beside it: only its owner knows which.
-            Some(other) => Finding::warn(format!("{none}; container `{other}` beside it does")),
+            Some(other) => Finding::inconclusive(format!(
+                "{none}; container `{other}` beside it does: whether that speaks for the service only its owner knows"
+            )),
             None => Finding::fail(none),
         }
     };

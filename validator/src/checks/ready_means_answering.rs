@@ -47,7 +47,7 @@ fn windows(timeline: &Timeline, pod: &PodLife) -> Vec<(i64, i64)> {
 }
 
 fn asked(timeline: &Timeline, probe: &Probe) -> Finding {
-    let (mut wrong, mut short) = (Vec::new(), Vec::new());
+    let (mut wrong, mut replaced, mut short) = (Vec::new(), Vec::new(), Vec::new());
     let (mut asked, mut pods) = (0, 0);
     for pod in &timeline.pods {
         let before = asked;
@@ -59,7 +59,8 @@ fn asked(timeline: &Timeline, probe: &Probe) -> Finding {
                 let text =
                     format!("{probe} of {name} answered {said} for {seconds:.1} s while the pod was Ready");
                 if stretch.acts(probe) {
-                    wrong.push(Case::over((stretch.from, stretch.to), text, stretch.line).of(name));
+                    let of = if timeline.is_judged(pod) { &mut wrong } else { &mut replaced };
+                    of.push(Case::over((stretch.from, stretch.to), text, stretch.line).of(name));
                 } else {
                     short.push(format!("too short for the kubelet to act: {text}"));
                 }
@@ -75,7 +76,7 @@ fn asked(timeline: &Timeline, probe: &Probe) -> Finding {
     }
     let pass = format!("{probe} succeeded whenever a pod was Ready ({asked} times, {pods} pods)");
     let limit = format!("0 of {} s or more", probe.gives_up_after_s());
-    Finding::unless(wrong, pass)
+    Finding::of_both(wrong, replaced, pass)
         .tally("stretches without a success", limit)
         .details(short.into_iter().take(5))
 }
@@ -85,12 +86,13 @@ pub(super) const UNREACHABLE: &str = "no pod answered, though the kubelet found 
 
 fn by_condition(timeline: &Timeline, probe: &Probe) -> Finding {
     let ready = timeline.pods.iter().filter(|pod| pod.became_ready().is_some());
-    let (mut lost, mut pods) = (Vec::new(), 0);
+    let (mut lost, mut replaced, mut pods) = (Vec::new(), Vec::new(), 0);
     for pod in ready {
         pods += 1;
         let in_peace = |at: i64| timeline.in_peace((at, at + 1)).next().is_some();
         let flaps = pod.flaps().into_iter().filter(|(at, _)| in_peace(*at));
-        lost.extend(flaps.map(|(at, line)| {
+        let of = if timeline.is_judged(pod) { &mut lost } else { &mut replaced };
+        of.extend(flaps.map(|(at, line)| {
             let text = format!("{probe} failed: {} lost Ready", pod.name);
             Case::over(timeline.cause_of(Act::TookOut, at), text, line).of(&pod.name)
         }));
@@ -98,6 +100,6 @@ fn by_condition(timeline: &Timeline, probe: &Probe) -> Finding {
     if pods == 0 {
         return Finding::inconclusive("no pod became Ready");
     }
-    Finding::unless(lost, format!("{probe} kept {pods} pods Ready, by their conditions"))
+    Finding::of_both(lost, replaced, format!("{probe} kept {pods} pods Ready, by their conditions"))
         .tally("times not Ready", "0")
 }

@@ -35,6 +35,12 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         // The tenth of a second of the trial itself holds the trial.
         let end = trial.unwrap_or(circuit.hang.ended) - 100;
         let let_in = opened + OPENING_MS + (circuit.breaker.deadline.0 * 1000.0) as i64;
+        if let_in >= end {
+            return Err(Unmeasured::NotSeen(format!(
+                "{}: when it opened is not known well enough",
+                circuit.name()
+            )));
+        }
         let late = calls.within((opened + OPENING_MS, let_in));
         if late > 0 {
             details.push(format!("{}: {late} statements of requests let in before", circuit.name()));

@@ -74,13 +74,15 @@ fn through_the_service(timeline: &Timeline, losses: &[Loss]) -> Result<Answers, 
     let end = timeline.tells_until(|_| true, (begin, end));
     let open_ms = timeline.breakers().map(|(_, breaker)| open_by_ms(timeline, breaker)).max();
     let window = (begin.saturating_add(open_ms.unwrap_or_default()), end);
-    let load = timeline.load.fallback(window, |second| second.class != Class::Direct);
+    let calm = timeline.calm_in(CHECK.rests_on, window);
+    let users = |second: &SecondFact| second.class != Class::Direct && calm(second.during());
+    let load = timeline.load.fallback(window, users);
     if load.total == 0 {
         return Err(Unmeasured::NotSeen("no user came while every pod lacked a store".into()));
     }
     let users = timeline.load.requests.iter().filter(|(_, r)| r.class != Class::Direct);
     let during = users.filter(|(_, r)| (window.0..=window.1).contains(&r.due));
-    let slow = during.filter(|(_, r)| is_slow(timeline, r)).count();
+    let slow = during.filter(|(_, r)| is_slow(timeline, r) && calm(r.during())).count();
     let faults = losses.iter().flat_map(|loss| &loss.faults);
     let due = |fault: &FaultFact| {
         let breaker = timeline.breakers().find(|(d, _)| d.name == fault.dependency);
@@ -128,12 +130,14 @@ impl Answers {
     fn of_pod(timeline: &Timeline, line: usize, fault: &FaultFact, breaker: &Breaker) -> Self {
         let ended = timeline.tells_until(|pod| pod == fault.pod, (fault.began, fault.ended));
         let window = (fault.began.saturating_add(open_by_ms(timeline, breaker)), ended);
-        let load = timeline.load.fallback(window, |second| second.pod.as_deref() == Some(fault.pod.as_str()));
+        let calm = timeline.calm_in(CHECK.rests_on, window);
+        let mine = |second: &SecondFact| second.pod.as_deref() == Some(fault.pod.as_str());
+        let load = timeline.load.fallback(window, |second| mine(second) && calm(second.during()));
         let direct = timeline.load.direct_requests(&fault.pod, window);
-        let slow = direct.filter(|(_, r)| is_slow(timeline, r)).count();
+        let slow = direct.filter(|(_, r)| is_slow(timeline, r) && calm(r.during())).count();
         let who = format!("{} without {}", fault.pod, fault.dependency);
         let case = Case::over(window, who, line).of(&fault.pod).before(&fault.dependency);
-        let late = late(timeline, window, |second| second.pod.as_deref() == Some(fault.pod.as_str()));
+        let late = late(timeline, window, mine);
         Self::new(case, &load, slow, trials(fault, breaker), late)
     }
 

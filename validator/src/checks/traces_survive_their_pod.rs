@@ -11,7 +11,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Tracing,
     severity: Severity::Blocker,
     why: "The last seconds of a pod are the ones an incident is about; a process that exits without a flush takes them along.",
-    how: "In the roll out every pod is asked past the Service, with the sampled flag on each request, on new connections and on a kept one, until it is gone. Of those that it answered from 5 s before its deletion on, and in its last 10 s, every one must have its server span. A pod that lost as many of those before is not judged: it does not lose them by its end.",
+    how: "In the roll out every pod is asked past the Service, with the sampled flag on each request, on new connections, on one that is used all the time and on some that rest for 14 s, until it is gone. Of those that it answered from 5 s before its deletion on, and in its last 10 s, every one must have its server span. A pod that lost as many of those before is not judged: it does not lose them by its end.",
     remedy: "Flush the span exporter after the last request and before exit, within the grace period.",
     rests_on: &[
         Kind::Load,

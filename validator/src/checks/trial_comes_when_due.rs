@@ -40,11 +40,12 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         limit = format!("{earliest:.1} to {latest:.1} s");
         for trial in &circuit.trials {
             let (Some(since), Some(hit)) = (trial.since, trial.fact.first_hit) else { continue };
-            let after = (hit - since) as f64 / 1000.0;
-            seen.push(format!("{after:.1}"));
-            if !(earliest..=latest).contains(&after) {
-                let text = format!("{}: the trial came after {after:.1} s", circuit.name());
-                let case = Case::over((since, hit), text, trial.line);
+            let after = |since| (hit - since) as f64 / 1000.0;
+            seen.push(format!("{:.1}", after(since.last)));
+            // The circuit opened between two moments: the trial is wrong if it is from either.
+            if after(since.last) < earliest || after(since.by) > latest {
+                let text = format!("{}: the trial came after {:.1} s", circuit.name(), after(since.last));
+                let case = Case::between((since.last, hit), text, trial.line);
                 wrong.push(case.of(circuit.pod).before(circuit.dependency));
             }
         }

@@ -1,6 +1,7 @@
 //! What is found out before anything is broken: the service answers, the agents know its health pings, and its
 //! connections come through them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -8,11 +9,10 @@ use tokio::time::sleep;
 use super::answers;
 use super::context::RunContext;
 use crate::events::Events;
-use crate::evidence::{Evidence, Fact, Step};
+use crate::evidence::{Fact, Histogram, Step};
 use crate::failure::Failure;
-use crate::plan::Plan;
+use crate::plan::{Place, Plan};
 use crate::steer::Agents;
-use crate::timeline::Timeline;
 
 /// Load on the version as found, before anything is touched; and load through the agents, to compare.
 pub(super) const QUIET: Duration = Duration::from_secs(10);
@@ -22,6 +22,9 @@ pub(super) const SETTLE: Duration = Duration::from_millis(1_500);
 
 /// Long enough for a ping of every loop that pings at least once in 5 s, and of every readiness probe that does.
 pub(super) const LEARNING: Duration = Duration::from_secs(6);
+
+/// The share of the answers that stands for what is usual.
+const NEARLY_ALL: f64 = 0.95;
 
 /// What exports now and then may open its connection later than the rest.
 const LATE: Duration = Duration::from_secs(5);
@@ -45,15 +48,22 @@ pub(super) async fn run(context: &RunContext<'_>, events: &Events) -> Result<(),
     if context.dependencies().next().is_none() || context.wait_for(LATE, RunContext::is_seen).await {
         return Ok(());
     }
-    Err(unseen())
+    Err(unseen(context.plan))
 }
 
 /// Nothing of the target comes through an agent.
-pub(super) fn unseen() -> Failure {
-    Failure::environment("no pod had a connection to any declared dependency through its agent").hint(
-        "let the target connect by the declared names: an address, an SRV record or a resolver that skips /etc/hosts \
-         passes the agents by, and so does a NetworkPolicy that keeps it from them",
-    )
+pub(super) fn unseen(plan: &Plan) -> Failure {
+    let hint = match plan.place {
+        Place::Cluster => {
+            "let the target connect by the declared names: an address, an SRV record or a resolver that skips /etc/hosts \
+             passes the agents by, and so does a NetworkPolicy that keeps it from them"
+        }
+        Place::Machine => {
+            "let the program read the variables that are declared for its dependencies: a file of its own (.env), or another \
+             name, passes the agents by; what it said is in golive-out"
+        }
+    };
+    Failure::environment("no pod had a connection to any declared dependency through its agent").hint(hint)
 }
 
 /// Whether the version as found answers what it is asked. Gives what the load agents saw.
@@ -65,10 +75,17 @@ pub(super) async fn answered(agents: &Agents, plan: &Plan) -> Result<Vec<Fact>, 
     answers::trouble(&facts, &plan.traffic.requests, least).map_or(Ok(facts), Err)
 }
 
-/// How long requests take while nobody disturbs them: 99 % of those of the slowest template.
-pub(super) fn usual(baseline: &Evidence) -> Duration {
-    let (timeline, templates) = (Timeline::new(baseline), baseline.plan().traffic.requests.len());
-    let slowest = (0..templates).map(|template| timeline.load.usual_ms(template)).fold(0.0, f64::max);
+/// How long nearly all requests take while nobody disturbs them: of the slowest template, of the ten seconds that these facts
+/// are of. A single slow answer among a hundred says nothing of it.
+pub(super) fn usual(baseline: &[Fact]) -> Duration {
+    let mut times: BTreeMap<usize, Histogram> = BTreeMap::new();
+    for fact in baseline {
+        if let Fact::Second(second) = fact {
+            times.entry(second.template).or_default().merge(&second.times);
+        }
+    }
+    let answered = times.values().filter(|times| times.0.iter().any(|count| *count > 0));
+    let slowest = answered.map(|times| times.quantile_ms(NEARLY_ALL)).fold(0.0, f64::max);
     Duration::from_secs_f64(slowest / 1000.0)
 }
 

@@ -55,7 +55,7 @@ pub(super) async fn roll_in(
         && context.dependencies().next().is_some()
         && !context.is_led_seen()
     {
-        return Err(preparation::unseen().about(reason));
+        return Err(preparation::unseen(context.plan).about(reason));
     }
     ended(context, Step::RollIn, rolled)
 }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::link::Link;
+use super::rested::{Rested, Slot};
 use super::shooter::Shooter;
 use super::turn::{Aim, Turn};
 use super::{DirectPlan, DirectPod};
@@ -23,11 +24,11 @@ const MAX_IN_FLIGHT: usize = 2_000;
 /// How long an empty list is looked at before it is looked at again.
 const IDLE: Duration = Duration::from_millis(100);
 
-/// Kept connections by where they lead, each used by one request at a time.
-type Kept = BTreeMap<SocketAddr, Arc<Mutex<Option<Link>>>>;
+/// Kept connections by where they lead: one that is used all the time, and some that rest.
+type Kept = BTreeMap<SocketAddr, (Slot, Rested)>;
 
-/// Sends each listed pod its rate of requests, until the token is cancelled: on new connections, and every other one on
-/// a kept one where the plan says so.
+/// Sends each listed pod its rate of requests, until the token is cancelled: on new connections, and where the plan says
+/// so every other one on a kept one, and now and then one on a connection that has rested.
 pub(super) async fn run(
     shooter: Arc<Shooter>,
     plan: watch::Receiver<DirectPlan>,
@@ -45,9 +46,13 @@ pub(super) async fn run(
         kept.retain(|address, _| pods.iter().any(|listed| listed.ip == address.ip()));
         keeps = traced.is_some() && !keeps;
         let aimed = pods.into_iter().filter_map(|pod| past_the_service(&aims, pod));
-        for aim in aimed.map(|aim| Aim { sampled: traced.is_some(), keeps, ..aim }) {
-            let link = if keeps { Arc::clone(kept.entry(aim.address).or_default()) } else { Arc::default() };
-            let turn = aim.turn(due);
+        for aim in aimed {
+            let slot = traced.and_then(|_| {
+                let (busy, rested) = kept.entry(aim.address).or_default();
+                rested.due(due).or_else(|| keeps.then(|| Arc::clone(busy)))
+            });
+            let aim = Aim { sampled: traced.is_some(), keeps: slot.is_some(), ..aim };
+            let (link, turn) = (slot.unwrap_or_default(), aim.turn(due));
             shooter.recorder.due(&turn);
             match Arc::clone(&in_flight).try_acquire_owned() {
                 Err(_) => shooter.recorder.unsent(&turn),

@@ -140,6 +140,19 @@ impl super::Timeline<'_> {
         Ok(asked.map(|dependency| calls(&dependency.name)).sum())
     }
 
+    /// Calls at a dependency for each request of the quiet phase.
+    ///
+    /// # Errors
+    /// There was no quiet phase.
+    pub fn calls_per_request(&self, dependency: &str) -> Result<f64, super::Unmeasured> {
+        let quiet = self.between(Step::Quiet, Step::Quiet)?;
+        let pods = self.pods.iter().map(|pod| pod.name.as_str());
+        let calls: u64 = pods.clone().map(|pod| self.calls.of(dependency, pod).within(quiet)).sum();
+        let direct = pods.flat_map(|pod| self.load.direct_seconds(pod, quiet));
+        let past: u64 = direct.map(|(_, second)| u64::from(second.due)).sum();
+        Ok(calls as f64 / (self.load.all(quiet).answered + past).max(1) as f64)
+    }
+
     /// Calls per second that each pod made at a dependency in the quiet phase; the pod with the fewest.
     pub fn quiet_calls_per_s(&self, dependency: &str) -> Result<f64, super::Unmeasured> {
         let quiet = self.between(Step::Quiet, Step::Quiet)?;

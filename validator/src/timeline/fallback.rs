@@ -74,6 +74,18 @@ impl LoadView<'_> {
 }
 
 impl Timeline<'_> {
+    /// Tells which parts of a window count: those in which the run itself was not disturbed; all of them where they are too few,
+    /// since the judge strikes the whole then.
+    pub fn calm_in<'s>(
+        &'s self,
+        rests_on: &'s [Kind],
+        window: (Millis, Millis),
+    ) -> impl Fn((Millis, Millis)) -> bool {
+        let disturbed = move |window| self.trust.explains(rests_on, None, window).is_some();
+        let too_many = disturbed(window);
+        move |part| too_many || !disturbed(part)
+    }
+
     /// Templates of the chosen seconds inside a window of which 99 % took longer than this limit, and than twice what
     /// is usual for them: longer than the next bound of the histogram, since of what lies between two bounds no more is known. A few answers decide about 99 %: seconds in which the run itself was disturbed are left out,
     /// unless they are so many that the rest tells nothing; then the judge strikes the whole.
@@ -84,9 +96,8 @@ impl Timeline<'_> {
         floor_ms: f64,
         chosen: impl Fn(&SecondFact) -> bool,
     ) -> Vec<Slower> {
-        let disturbed = |window| self.trust.explains(rests_on, None, window).is_some();
-        let too_many = disturbed(window);
-        let calm = |second: &SecondFact| too_many || !disturbed(second.during());
+        let is_calm = self.calm_in(rests_on, window);
+        let calm = |second: &SecondFact| is_calm(second.during());
         let mut times: BTreeMap<usize, Histogram> = BTreeMap::new();
         let load = &self.load;
         for (_, second) in load.seconds_within(window).filter(|(_, second)| chosen(second) && calm(second)) {

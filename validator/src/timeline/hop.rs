@@ -38,7 +38,7 @@ impl Hop {
             let spans = load.spans_of(request);
             let mine: Vec<&Span> = children(spans, request).collect();
             traces += 1;
-            if mine.iter().any(|outer| servers(spans).any(|inner| inner.parent.as_ref() == Some(&outer.id))) {
+            if mine.iter().any(|outer| inner(spans, outer).next().is_some()) {
                 seen += 1;
             }
             if let ([], [outermost]) = (mine.as_slice(), orphans(spans).collect::<Vec<_>>().as_slice()) {
@@ -70,6 +70,23 @@ pub(super) fn children<'s, 'a>(
 /// Server spans whose parent is named, and is not in the trace.
 pub(super) fn orphans<'s, 'a>(spans: &'s [&'a Span]) -> impl Iterator<Item = &'a Span> + use<'s, 'a> {
     servers(spans).filter(|span| span.parent.as_ref().is_some_and(|id| spans.iter().all(|s| s.id != *id)))
+}
+
+/// Server spans whose parent is this one.
+pub(super) fn inner<'s, 'a>(
+    spans: &'s [&'a Span],
+    outer: &'s Span,
+) -> impl Iterator<Item = &'a Span> + use<'s, 'a> {
+    servers(spans).filter(|span| span.parent.as_ref() == Some(&outer.id))
+}
+
+/// Services that answer behind a proxy whose spans are seen.
+pub(super) fn behind<'a>(load: &LoadView<'a>) -> BTreeSet<&'a str> {
+    let each = load.requests.iter().flat_map(|(_, request)| {
+        let spans = load.spans_of(request);
+        children(spans, request).flat_map(|outer| inner(spans, outer)).collect::<Vec<_>>()
+    });
+    each.map(|span| span.service.as_str()).collect()
 }
 
 fn servers<'s, 'a>(spans: &'s [&'a Span]) -> impl Iterator<Item = &'a Span> + use<'s, 'a> {
@@ -138,6 +155,27 @@ mod tests {
         assert_eq!(load.hop, Some(Hop::Unseen));
         let answers: Vec<usize> = load.requests.iter().map(|(_, r)| load.servers_of(r).len()).collect();
         assert_eq!((answers[7], answers[8], answers.iter().sum()), (0, 1, 19));
+    }
+
+    #[test]
+    fn the_span_of_a_proxy_is_no_answer_of_the_service_behind_it() {
+        let seen = |n: usize| match n {
+            7 => vec![span("p", "server", "our7")],
+            8 => vec![span("s", "server", "our8")],
+            n => vec![span("p", "server", &format!("our{n}")), span("s", "server", "p")],
+        };
+        let mut evidence = traces(20, seen);
+        for fact in &mut evidence.facts {
+            if let Fact::Trace(trace) = fact {
+                trace.spans.iter_mut().filter(|s| s.id == "p").for_each(|s| s.service = "edge".into());
+            }
+        }
+        let load = Timeline::new(&evidence).load;
+        assert_eq!(load.hop, Some(Hop::Seen));
+        let answers = |n: usize| load.servers_of(load.requests[n].1).iter().map(|s| s.id.as_str()).collect();
+        let (none, past): (Vec<&str>, Vec<&str>) = (answers(7), answers(8));
+        assert!(none.is_empty(), "the proxy sent its spans, the service did not");
+        assert_eq!((past, answers(0)), (vec!["s"], vec!["s"]), "a request past the proxy has its own");
     }
 
     #[test]

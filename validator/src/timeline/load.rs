@@ -1,8 +1,8 @@
 //! The load and what became of it, by class and window.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::hop::{Hop, children, orphans};
+use super::hop::{Hop, behind, children, inner, orphans};
 use super::usual::Usual;
 use crate::evidence::{
     Class, ConnectionFact, Evidence, Fact, Histogram, Millis, Outcome, ProbeFact, ProbeTarget, RequestFact,
@@ -26,6 +26,8 @@ pub struct LoadView<'a> {
     usual: Usual,
     /// A proxy between us and the target, if the traces show one.
     pub hop: Option<Hop>,
+    /// Services that answer behind it, where its own spans are seen.
+    behind: BTreeSet<&'a str>,
 }
 
 /// One class in one window.
@@ -69,6 +71,7 @@ impl<'a> LoadView<'a> {
             spans: BTreeMap::new(),
             usual,
             hop: None,
+            behind: BTreeSet::new(),
         };
         for (line, fact) in evidence.numbered() {
             match fact {
@@ -82,6 +85,9 @@ impl<'a> LoadView<'a> {
         }
         view.spans = spans(&view.traces);
         view.hop = Hop::find(&view, quiet);
+        if view.hop == Some(Hop::Seen) {
+            view.behind = behind(&view);
+        }
         view
     }
 
@@ -191,11 +197,19 @@ impl<'a> LoadView<'a> {
     }
 
     /// The server spans that answer a request: the children of the span that it says it comes from. Behind a proxy whose
-    /// spans are not seen, its children; a request past the proxy has its own.
+    /// spans are not seen, its children; of one whose spans are seen, what it asked. A request past the proxy has its own.
     pub fn servers_of(&self, request: &RequestFact) -> Vec<&'a Span> {
         let spans = self.spans_of(request);
         let mine: Vec<&Span> = children(spans, request).collect();
-        if mine.is_empty() && self.hop == Some(Hop::Unseen) { orphans(spans).collect() } else { mine }
+        match self.hop {
+            Some(Hop::Unseen) if mine.is_empty() => orphans(spans).collect(),
+            Some(Hop::Seen) => {
+                let asked: Vec<&Span> = mine.iter().flat_map(|outer| inner(spans, outer)).collect();
+                let own = |span: &&Span| self.behind.contains(span.service.as_str());
+                if asked.is_empty() { mine.into_iter().filter(own).collect() } else { asked }
+            }
+            _ => mine,
+        }
     }
 
     /// Pod-direct requests in full, by when they were due.

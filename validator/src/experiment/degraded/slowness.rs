@@ -17,7 +17,7 @@ const IMPATIENT_PART: f64 = 0.6;
 /// Of a delay, or of a deadline, so much may pass at most before a client gives up.
 const LATEST_PART: f64 = 0.8;
 
-/// Who waits for so many times what is usual gives up nothing but what was made slow.
+/// Who waits for so many times what nearly all answers take gives up nothing but what was made slow.
 const USUAL: u32 = 2;
 
 /// How much longer every call is made to take: those of one request together no longer than a third of the deadline, since

@@ -6,6 +6,7 @@ use super::Rule;
 use crate::check::Severity;
 use crate::lint::bundle::Bundle;
 use crate::lint::workload::{Said, Workload, said};
+use crate::selector::matches;
 
 pub(super) const SPREAD: Rule = Rule {
     id: "GL-R052",
@@ -29,7 +30,7 @@ pub(super) const BUDGET: Rule = Rule {
     id: "GL-R054",
     slug: "budget-selects-somebody",
     severity: Severity::Minor,
-    why: "A disruption budget with another way to say its selector than matchLabels is easily one that selects nobody.",
+    why: "A disruption budget whose selector selects no pod protects nobody, and nothing says so.",
     remedy: "Give the budget the matchLabels of the workload's own selector.",
     find: budget,
 };
@@ -59,9 +60,8 @@ fn autoscaler(workload: &Workload, bundle: &Bundle) -> Vec<Said> {
 fn budget(workload: &Workload, bundle: &Bundle) -> Vec<Said> {
     let labels = workload.manifest.get("/spec/template/metadata/labels");
     let nobody = bundle.budgets_near(workload).filter(|budget| {
-        let wanted = budget.get("/spec/selector/matchLabels").and_then(Value::as_object);
         let named = budget.name() == workload.manifest.name();
-        named && wanted.is_none_or(|all| !all.iter().all(|(k, v)| labels.and_then(|l| l.get(k)) == Some(v)))
+        named && !matches(budget.get("/spec/selector"), labels)
     });
     nobody
         .map(|budget| {

@@ -130,9 +130,9 @@ fn lane(circuit: &Circuit, axis: Axis) -> Option<CircuitLane> {
     let mut states = match circuit.opening {
         Opening::Unseen(_) => return None,
         Opening::Never => vec![state(CircuitState::StaysClosed, began, circuit.hang.ended)],
-        Opening::At(at) => vec![state(CircuitState::Closed, began, at)],
+        Opening::At(opened) => vec![state(CircuitState::Closed, began, opened.last)],
     };
-    let mut open = circuit.opened();
+    let mut open = circuit.opened().map(|opened| opened.last);
     for held in circuit.trials.iter().filter_map(|trial| trial.fact.held.first()) {
         if let Some(since) = open {
             states.push(state(CircuitState::Open, since, held.from));

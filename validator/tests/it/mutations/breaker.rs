@@ -65,6 +65,13 @@ pub(super) const BREAKER: &[Mutation] = &[
         let (pod, end) = (hang(e), edge(e, Step::Quiet, Edge::End));
         silence(e, &pod, (end - 4_000, end));
     }),
+    ("GL-B207", Outcome::Inconclusive, |e| {
+        // The same, where hardly any request came at that time that could go to any pod.
+        let (pod, end) = (hang(e), edge(e, Step::Quiet, Edge::End));
+        silence(e, &pod, (end - 4_000, end));
+        let news = seconds(e, (end - 6_000, end + 2_000)).filter(|s| s.class == Class::New);
+        news.for_each(|s| s.outcomes.iter_mut().for_each(|(_, n)| *n = 1));
+    }),
     ("GL-B208", Outcome::Fail, |e| {
         let stall = fault(e, |f| f.fault == Fault::Stall);
         silence(e, &stall, (stall.ended, stall.ended + 9_000));

@@ -3,17 +3,24 @@
 use golive_validator::check::Outcome;
 use golive_validator::config::Handler;
 use golive_validator::config::Need;
-use golive_validator::evidence::{Class, Edge, Fact, Fault, ObjectKind, ProbeTarget, Step};
+use golive_validator::evidence::{Class, Edge, Evidence, Fact, Fault, ObjectKind, ProbeTarget, Step};
 use serde_json::json;
 
 use super::Mutation;
 use super::change::{
-    calls, edge, ended_long_before_it_was_seen, fault, hang, is_ready, last_in_peace, lost_while_leaving,
-    needs_nothing, probes, ready_until_closed, restarted, said,
+    another_image, calls, edge, ended_long_before_it_was_seen, fault, hang, is_ready, last_in_peace,
+    lost_while_leaving, needs_nothing, probes, ready_until_closed, restarted, said, template,
 };
 
 pub(super) const HEALTH: &[Mutation] = &[
     ("GL-H001", Outcome::Fail, |e| e.header.plan.target.readiness = None),
+    ("GL-H001", Outcome::Inconclusive, |e| {
+        // A helper beside the service has one.
+        e.header.plan.target.readiness = None;
+        let helper =
+            json!({ "name": "helper", "readinessProbe": { "httpGet": { "path": "/", "port": 9000 } } });
+        template(e, |t| t["containers"].as_array_mut().unwrap().push(helper.clone()));
+    }),
     ("GL-H001", Outcome::Skipped, |e| e.header.plan.target.assumed = vec!["readinessProbe".into()]),
     ("GL-H002", Outcome::Skipped, |e| e.header.plan.target.assumed = vec!["livenessProbe".into()]),
     ("GL-H002", Outcome::Fail, |e| e.header.plan.target.liveness = None),
@@ -29,6 +36,12 @@ pub(super) const HEALTH: &[Mutation] = &[
             condition["status"] = json!("False");
         }
         e.facts.insert(last + 1, Fact::Object(flap));
+    }),
+    // The candidate may be what repairs the version before.
+    ("GL-H101", Outcome::Fail, flapped_before_the_roll_in),
+    ("GL-H101", Outcome::Warn, |e| {
+        another_image(e);
+        flapped_before_the_roll_in(e);
     }),
     ("GL-H202", Outcome::Fail, |e| {
         // What an exec probe said shows in the restart alone.
@@ -108,3 +121,15 @@ pub(super) const HEALTH: &[Mutation] = &[
             .for_each(|d| d.readiness = Need::Optional);
     }),
 ];
+
+/// A pod that is replaced in the roll in was not ready for a moment before it.
+fn flapped_before_the_roll_in(evidence: &mut Evidence) {
+    let begin = edge(evidence, Step::RollIn, Edge::Begin);
+    let ready = |fact: &Fact| matches!(fact, Fact::Object(o) if o.at < begin && o.kind == ObjectKind::Pod && is_ready(&o.object));
+    let at = evidence.facts.iter().position(ready).unwrap();
+    let Fact::Object(mut flap) = evidence.facts[at].clone() else { unreachable!() };
+    for condition in flap.object["status"]["conditions"].as_array_mut().unwrap() {
+        condition["status"] = json!("False");
+    }
+    evidence.facts.insert(at + 1, Fact::Object(flap));
+}

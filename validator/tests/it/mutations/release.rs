@@ -20,6 +20,12 @@ pub(super) const RELEASE: &[Mutation] = &[
     ("GL-R003", Outcome::Fail, |e| {
         e.facts.retain(|f| !matches!(f, Fact::Object(o) if o.kind == ObjectKind::PodDisruptionBudget));
     }),
+    ("GL-R003", Outcome::Pass, |e| {
+        let expression = json!({ "key": "app.kubernetes.io/name", "operator": "Exists" });
+        objects(e, ObjectKind::PodDisruptionBudget, |budget| {
+            budget["spec"]["selector"] = json!({ "matchExpressions": [expression.clone()] });
+        });
+    }),
     ("GL-R004", Outcome::Fail, |e| objects(e, ObjectKind::Pod, |pod| pod["spec"]["nodeName"] = json!("one"))),
     ("GL-R005", Outcome::Warn, |e| e.header.plan.target.liveness.as_mut().unwrap().period_s = 7),
     ("GL-R005", Outcome::Warn, |e| template(e, |t| t["terminationGracePeriodSeconds"] = json!(60))),

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use golive_validator::check::Outcome;
-use golive_validator::checks::ALL;
+use golive_validator::checks::{ALL, find};
 use golive_validator::evidence::{Edge, Evidence, Fact, Failure, Fault, FaultFact, Millis, Step};
 use golive_validator::judge::judge;
 use golive_validator::plan::Part;
 use golive_validator::report::{Report, Verdict};
 
 use super::change::{edge, never_opens};
-use super::good;
+use super::{good, outcome};
 
 const BREAKS: [Part; 6] = [
     Part::FailingCalls,
@@ -109,4 +109,14 @@ fn a_pillar_of_which_a_part_is_missing_is_not_counted_as_passing() {
     let text = anstream::adapter::strip_str(std::str::from_utf8(&text).unwrap()).to_string();
     assert!(text.contains("STATUS: APPROVED IN PART (GO-IN-PART)"), "{text}");
     assert!(text.contains("[-] IN PART") && text.contains("VERDICT: GO-IN-PART ("), "{text}");
+}
+
+#[test]
+fn a_part_that_nothing_is_declared_for_leaves_nothing_open() {
+    let mut evidence = good();
+    evidence.header.plan.dependencies.retain(|dependency| dependency.name == "traces");
+    evidence.header.plan.parts = Part::QUICK.into();
+    evidence.facts.retain(|fact| !matches!(fact, Fact::Fault(_)));
+    let effect = find("GL-E109").unwrap();
+    assert_eq!(outcome(&judge(&evidence, &[effect]), "GL-E109"), Outcome::Skipped);
 }

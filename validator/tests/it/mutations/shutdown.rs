@@ -52,16 +52,11 @@ pub(super) const SHUTDOWN: &[Mutation] = &[
             seconds(e, window).for_each(|s| s.outcomes = vec![(evidence::Outcome::Answered(404), s.due)]);
         }
     }),
+    ("GL-S201", Outcome::Inconclusive, hardly_any_writes),
     ("GL-S201", Outcome::Inconclusive, |e| {
-        // A class with hardly any requests: its zero has no power.
-        for fact in &mut e.facts {
-            if let Fact::Second(second) = fact
-                && second.class == Class::Post
-            {
-                let keep = u32::from(second.at / 1000 % 20 == 0);
-                second.outcomes.iter_mut().for_each(|(_, n)| *n = keep);
-            }
-        }
+        // That the version before loses something makes the candidate's zero no better.
+        hardly_any_writes(e);
+        lost_with(e, Step::RollIn, evidence::Outcome::Refused);
     }),
     // A candidate of another image that repairs how the old version ends, and one that does not.
     ("GL-S201", Outcome::Warn, |e| lost_with(e, Step::RollIn, evidence::Outcome::Refused)),
@@ -159,4 +154,16 @@ fn reset_while_closed(e: &mut Evidence) {
     let (class, outcome) = (Class::New, evidence::Outcome::Reset);
     let request = RequestFact { due: at + 500, class, outcome, pod: None, ..slow_request(e) };
     e.facts.push(Fact::Request(request));
+}
+
+/// A class with hardly any requests: its zero has no power.
+fn hardly_any_writes(evidence: &mut Evidence) {
+    for fact in &mut evidence.facts {
+        if let Fact::Second(second) = fact
+            && second.class == Class::Post
+        {
+            let keep = u32::from(second.at / 1000 % 20 == 0);
+            second.outcomes.iter_mut().for_each(|(_, n)| *n = keep);
+        }
+    }
 }

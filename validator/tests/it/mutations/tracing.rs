@@ -1,7 +1,7 @@
 //! Mutations for the checks of tracing.
 
 use golive_validator::check::Outcome;
-use golive_validator::evidence::{Edge, Evidence, Fact, SpanKind, Step, Trouble};
+use golive_validator::evidence::{self, Edge, Evidence, Fact, SpanKind, Step, Trouble};
 
 use super::Mutation;
 use super::change::{
@@ -52,6 +52,12 @@ pub(super) const TRACING: &[Mutation] = &[
         let like = direct_request(e, &away);
         e.facts.extend((0..12).map(|_| Fact::Request(like.clone())));
     }),
+    ("GL-T206", Outcome::Fail, |e| {
+        // Who cannot export fails the request, at once.
+        let away = fault(e, |f| f.dependency == "traces");
+        let mine = seconds(e, (away.began, away.ended)).filter(|s| s.pod.as_ref() == Some(&away.pod));
+        mine.take(3).for_each(|s| s.outcomes = vec![(evidence::Outcome::Answered(500), s.due)]);
+    }),
     ("GL-T206", Outcome::Pass, |e| {
         // The machine stopped for a fifth of a second.
         let away = fault(e, |f| f.dependency == "traces");
@@ -73,6 +79,15 @@ pub(super) const TRACING: &[Mutation] = &[
         for fact in &mut e.facts {
             if let Fact::Call(call) = fact {
                 call.calls = [u32::from(call.at % 30_000 < 1_000), 0, 0, 0, 0, 0, 0, 0, 0, 0];
+            }
+        }
+    }),
+    ("GL-T202", Outcome::Inconclusive, |e| {
+        // What requests bring is written in batches, in a trace of its own.
+        drop_spans(e, |span| span.db_system.as_deref() == Some("postgresql"));
+        for fact in &mut e.facts {
+            if let Fact::Call(call) = fact {
+                call.calls = [3, 0, 0, 0, 0, 0, 0, 0, 0, 0];
             }
         }
     }),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use golive_validator::check::{Case, Check, Outcome};
 use golive_validator::checks::{ALL, find};
 use golive_validator::evidence::{
-    self, Class, Edge, Evidence, Fact, Gap, Heartbeat, Histogram, MiddleTrouble, Millis, ObjectKind,
+    self, Class, Edge, Evidence, Fact, Fault, Gap, Heartbeat, Histogram, MiddleTrouble, Millis, ObjectKind,
     RequestFact, SecondFact, Step, Trouble, Who,
 };
 use golive_validator::judge::judge;
@@ -15,7 +15,8 @@ use golive_validator::timeline::Kind;
 use serde_json::json;
 
 use super::change::{
-    closed_without_a_word, edge, lost_while_leaving, ready_until_closed, restarted, seconds, terminated,
+    closed_without_a_word, direct_request, edge, fault, lost_while_leaving, ready_until_closed, restarted,
+    seconds, terminated,
 };
 use super::{fixture, good, mutations, outcome};
 
@@ -365,4 +366,18 @@ fn a_slow_service_may_vary_by_a_tenth_of_itself() {
     }
     let report = judge(&evidence, &[find("GL-E110").unwrap()]);
     assert_eq!(outcome(&report, "GL-E110"), Outcome::Pass, "{:?}", report.checks[0].finding.measured);
+}
+
+#[test]
+fn an_answer_in_a_late_second_is_not_held_against_a_pod_without_its_database() {
+    let mut evidence = good();
+    let begin = edge(&evidence, Step::Blackout, Edge::Begin) + 10_000;
+    let refused = fault(&mut evidence, |f| f.fault == Fault::Refuse && (f.began..f.ended).contains(&begin));
+    let mut slow = direct_request(&evidence, &refused);
+    (slow.due, slow.sent, slow.took_ms) = (begin, begin, 1_200.0);
+    evidence.facts.push(Fact::Request(slow));
+    let check = find("GL-B211").unwrap();
+    assert_eq!(outcome(&judge(&evidence, &[check]), "GL-B211"), Outcome::Fail);
+    evidence.facts.push(Fact::Second(late_second(begin)));
+    assert_ne!(outcome(&judge(&evidence, &[check]), "GL-B211"), Outcome::Fail);
 }
