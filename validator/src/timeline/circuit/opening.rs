@@ -32,11 +32,11 @@ struct Asked<'v, 'a> {
 
 /// Between which moments it opened, given that for some seconds none waited any more: so many are left of the hang once the
 /// circuit has opened at the latest moment.
-pub(super) fn opening<'a>(
+pub(super) fn opening(
     hang: &FaultFact,
     breaker: &Breaker,
     pace: Pace,
-    (load, trust): (&LoadView<'a>, &Trust),
+    (load, trust): (&LoadView, &Trust),
     quiet_s: f64,
 ) -> Opening {
     let asked = Asked::new(hang, breaker, load, trust);
