@@ -12,7 +12,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Tracing,
     severity: Severity::Major,
     why: "Telemetry that blocks requests turns an outage of the monitoring into one of the service.",
-    how: "One pod's connections to the collector are refused: its pod-direct answers until its deletion that take more than twice the 99th percentile of the 5 s before, or 20 ms more, whichever is more (from there to the next bound of the histogram), are counted. One in a hundred is usual, or as many as at pods without a fault in the same time; three standard deviations more are chance. Most of the sampled answers must not be among them, and none may be missing or be another one than is expected or usual.",
+    how: "One pod's connections to the collector are refused: its pod-direct answers until its deletion that take more than twice the 99th percentile of the 5 s before, or 20 ms more, whichever is more (from there to the next bound of the histogram), are counted. One in a hundred is usual, or as many as at pods without a fault in the same time; three standard deviations more are chance. Most of the sampled answers must not be among them, and none may be missing or be another one than is expected or usual, but for an honest 503.",
     remedy: "Export from a background task with a bounded queue that drops when it is full.",
     rests_on: &[
         Kind::Load,
@@ -35,6 +35,9 @@ const USUAL: f64 = 0.01;
 
 /// Fewer sampled answers than this say nothing by themselves.
 const FEWEST_SAMPLED: usize = 3;
+
+/// The pod hears of its deletion before we do (measured: up to 277 ms).
+const DELETION_MS: Millis = 500;
 
 /// Whoever needs this long at the median has other troubles than its collector.
 const STUCK_MS: f64 = 1_000.0;
@@ -70,15 +73,16 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     Err(Unmeasured::NotSeen("no request was sent to a pod alone while its collector was away".into()))
 }
 
-/// Users that the pod let down meanwhile, by the second.
-fn lost(timeline: &Timeline, away: &FaultFact, window: (Millis, Millis)) -> Vec<Case> {
+/// Users that the pod let down meanwhile, by the second: an honest 503 may be that of a circuit that is open for another
+/// reason. The pod hears of its deletion before we do.
+fn lost(timeline: &Timeline, away: &FaultFact, (begin, end): (Millis, Millis)) -> Vec<Case> {
     let of = |second: &SecondFact, line: usize| {
-        let (count, words) = timeline.load.lost_in(second);
-        let text = format!("{} without its collector: {words}", away.pod);
-        let case = Case::over(second.during(), text, line).times(count);
-        (count > 0).then(|| case.of(&away.pod).before(&away.dependency))
+        let answers = timeline.load.fallback_of(second);
+        let text = format!("{} without its collector: {}", away.pod, answers.reasons()?);
+        let case = Case::over(second.during(), text, line).times(answers.wrong);
+        Some(case.of(&away.pod).before(&away.dependency))
     };
-    let seconds = timeline.load.direct_seconds(&away.pod, window);
+    let seconds = timeline.load.direct_seconds(&away.pod, (begin, end - DELETION_MS));
     seconds.filter_map(|(line, second)| of(second, line)).collect()
 }
 
