@@ -195,7 +195,9 @@ fn serve_redis(port: u16, settings: &[&str]) -> Child {
 /// Postgres refuses to run as root, and Debian keeps its programs out of PATH.
 fn as_owner(program: &str) -> Command {
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "QUIT"]);
+    // Postgres ends at once by QUIT, and waits for its clients by TERM; PgBouncer 1.18 does not hear QUIT.
+    let last = if program == "pgbouncer" { "TERM" } else { "QUIT" };
+    command.args(["--pdeathsig", last]);
     if is_root() {
         command.args(["--reuid", "postgres", "--regid", "postgres", "--clear-groups"]);
     }
