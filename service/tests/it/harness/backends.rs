@@ -195,8 +195,9 @@ fn serve_redis(port: u16, settings: &[&str]) -> Child {
 /// Postgres refuses to run as root, and Debian keeps its programs out of PATH.
 fn as_owner(program: &str) -> Command {
     let mut command = Command::new("setpriv");
-    // Postgres ends at once by QUIT, and waits for its clients by TERM; PgBouncer 1.18 does not hear QUIT.
-    let last = if program == "pgbouncer" { "TERM" } else { "QUIT" };
+    // Postgres ends at once by QUIT, and waits for its clients by TERM. The others have no handler for QUIT, which a shell makes
+    // whatever it starts in the background ignore.
+    let last = if program == "postgres" { "QUIT" } else { "TERM" };
     command.args(["--pdeathsig", last]);
     if is_root() {
         command.args(["--reuid", "postgres", "--regid", "postgres", "--clear-groups"]);
