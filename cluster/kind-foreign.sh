@@ -74,8 +74,7 @@ unrelated() {
 # What the gate said, in a few words.
 said() { # CASE EXIT
   if [[ -f $out/$1.json ]]; then
-    jq -r '([.checks[] | select(.outcome | IN("pass", "skipped") | not) | "\(.id) \(.outcome)"] | join(", ")) as $open
-      | "\(.verdict), \(.passing)/4, \(.duration.took_s | floor) s" + (if $open == "" then "" else ": \($open)" end)' "$out/$1.json"
+    verdict "$out/$1.json"
   else
     printf 'exit %s: %s\n' "$2" "$(grep -m1 '^error' "$out/$1.log" | tr '|' '/')"
   fi

@@ -61,6 +61,11 @@ impl Plan {
     pub fn does(&self, part: Part) -> bool {
         self.parts.contains(&part)
     }
+
+    /// Whether it is done and what it needs is declared.
+    pub fn can_do(&self, part: Part) -> bool {
+        self.does(part) && part.is_possible(&self.dependencies)
+    }
 }
 
 /// Where a target runs.

@@ -8,6 +8,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 build=${1:-} runs=${2:-10}
 target=${CARGO_TARGET_DIR:-target}
 out=golive-out/repeat
+# shellcheck source=validator/tests/several.sh
+source validator/tests/several.sh
 case $build in
   good) file=examples/try.yaml program=users ;;
   bare) file=examples/try-bare.yaml program=users-flawed ;;
@@ -17,12 +19,6 @@ esac
 service/tests/backends.sh gate
 cargo build --locked --workspace --bins
 mkdir -p "$out"
-
-# verdict REPORT: with the checks that are not settled.
-verdict() {
-  jq -r '([.checks[] | select(.outcome | IN("pass", "skipped") | not) | "\(.id) \(.outcome)"] | join(", ")) as $open
-    | "\(.verdict), \(.passing)/4, \(.duration.took_s | floor) s" + (if $open == "" then "" else ": \($open)" end)' "$1"
-}
 
 # is_wrong REPORT: of the bare build any GO, of the good one NO-GO, and no answer for a reason of its own.
 is_wrong() {

@@ -14,4 +14,10 @@ several() {
   wait
 }
 
+# verdict REPORT: in a few words, with the checks that are not settled.
+verdict() {
+  jq -r '([.checks[] | select(.outcome | IN("pass", "skipped") | not) | "\(.id) \(.outcome)"] | join(", ")) as $open
+    | "\(.verdict), \(.passing)/4, \(.duration.took_s | floor) s" + (if $open == "" then "" else ": \($open)" end)' "$1"
+}
+
 result_is() { [[ $(cat "$out/$1.result" 2>/dev/null) == "$2" ]]; }

@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
 # A run from start to verdict as its user sees it, in a terminal of 80 x 24: gates our service on this machine inside tmux, and
-# writes docs/terminal.md from what stood on the screen. Needs what `make try` has built. Usage: terminal.sh
+# leaves what stood on the screen each second in golive-out/terminal. Needs what `make try` has built. Usage: terminal.sh
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 target=${CARGO_TARGET_DIR:-target}
 out=golive-out/terminal
-page=docs/terminal.md
 command -v tmux >/dev/null || { echo "terminal.sh: needs tmux: apt-get install tmux" >&2; exit 2; }
 rm -rf "$out" && mkdir -p "$out"
 

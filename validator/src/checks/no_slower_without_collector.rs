@@ -5,6 +5,8 @@ use crate::evidence::{FaultFact, Histogram, Millis, SecondFact};
 use crate::plan::Part;
 use crate::timeline::{Fallback, Kind, Timeline, Unmeasured};
 
+use super::ready_means_answering::DELETION_MS;
+
 /// The check.
 pub(super) const CHECK: Check = Check {
     id: "GL-T206",
@@ -35,9 +37,6 @@ const USUAL: f64 = 0.01;
 
 /// Fewer sampled answers than this say nothing by themselves.
 const FEWEST_SAMPLED: usize = 3;
-
-/// The pod hears of its deletion before we do (measured: up to 277 ms).
-const DELETION_MS: Millis = 500;
 
 /// Whoever needs this long at the median has other troubles than its collector.
 const STUCK_MS: f64 = 1_000.0;

@@ -36,7 +36,7 @@ fn judge(timeline: &Timeline) -> Finding {
 }
 
 /// The pod hears of its deletion before we do (measured: up to 277 ms): answers that close to it may be failures.
-const DELETION_MS: i64 = 500;
+pub(super) const DELETION_MS: i64 = 500;
 
 /// From Ready until the deletion. Once dependencies are taken away, another answer may be the right one: GL-H204 to
 /// GL-H207.

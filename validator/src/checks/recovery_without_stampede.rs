@@ -1,7 +1,7 @@
 //! A dependency that comes back is not run over.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
-use crate::evidence::{Fault, Millis, Step, TrialEnd};
+use crate::evidence::{Millis, Step};
 use crate::plan::Part;
 use crate::timeline::{Kind, Timeline, Unmeasured};
 
@@ -75,9 +75,8 @@ struct Return<'a> {
 }
 
 fn returns<'a>(timeline: &'a Timeline) -> Vec<Return<'a>> {
-    let forward = |fault: &Fault| matches!(fault, Fault::Trial { end: TrialEnd::Forward, .. });
     let trials = timeline.circuits.iter().flat_map(|circuit| {
-        let good = circuit.trials.iter().filter(move |trial| forward(&trial.fact.fault));
+        let good = circuit.trials.iter().filter(|trial| trial.is_good());
         good.filter_map(|trial| {
             Some(Return { dependency: circuit.dependency, pod: circuit.pod, at: trial.over()? })
         })

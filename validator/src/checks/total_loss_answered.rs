@@ -42,11 +42,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     let hammered: Vec<_> = losses.iter().flat_map(|loss| hammering(timeline, loss)).collect();
     let pass = format!("{answers} answers of pods without their database, p99 {slowest:.1} ms");
     let limit = timeline.plan().limits().max_lost_p99_ms;
-    let finding = if wrong.is_empty() {
-        Finding::warn_of(hammered, pass)
-    } else {
-        Finding::unless(wrong, pass).details(hammered.into_iter().map(|case| case.text))
-    };
+    let finding = Finding::of_both(wrong, hammered, pass);
     let open = losses.iter().flat_map(|loss| &loss.faults);
     let open = open.filter(|(_, fault)| timeline.found_circuit_open(fault)).map(|(_, fault)| {
         format!(

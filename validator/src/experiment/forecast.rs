@@ -60,7 +60,7 @@ pub fn forecast(plan: &Plan, roll: Duration) -> Forecast {
     for (number, (name, circuit)) in circuits.iter().enumerate().filter(|_| plan.does(Part::Hang)) {
         steps.extend(hang(plan, number, name, circuit));
     }
-    if (circuits.is_empty() || !plan.does(Part::Hang)) && does(plan, Part::Collector) {
+    if (circuits.is_empty() || !plan.does(Part::Hang)) && plan.can_do(Part::Collector) {
         let what = "one pod: the collector gone".to_owned();
         steps.push(PlannedStep { name: Step::Trials.name(), about: trials::LEAST_WITHOUT_COLLECTOR, what });
     }
@@ -106,11 +106,6 @@ fn hang(plan: &Plan, number: usize, name: &str, circuit: &Circuit) -> [PlannedSt
         step(Step::Hang, before + circuit.hang, format!("no call to {name} is answered, pings are")),
         step(Step::Trials, trials, format!("each pod: trials at {name}, and what else was selected")),
     ]
-}
-
-/// Whether a part is selected, and declared.
-fn does(plan: &Plan, part: Part) -> bool {
-    plan.does(part) && part.is_possible(&plan.dependencies)
 }
 
 /// Each dependency that is degraded, and how.

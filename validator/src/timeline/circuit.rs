@@ -73,6 +73,13 @@ pub struct Trial<'a> {
     pub since: Option<Opened>,
 }
 
+impl Opening {
+    /// When it opened, if it did.
+    fn opened(&self) -> Option<Opened> {
+        if let Self::At(opened) = self { Some(*opened) } else { None }
+    }
+}
+
 impl Trial<'_> {
     /// Whether it is one that was let go on.
     pub fn is_good(&self) -> bool {
@@ -88,10 +95,7 @@ impl Trial<'_> {
 impl Circuit<'_> {
     /// When it opened, if it did.
     pub fn opened(&self) -> Option<Opened> {
-        match self.opening {
-            Opening::At(opened) => Some(opened),
-            _ => None,
-        }
+        self.opening.opened()
     }
 
     /// When it may open, in seconds after its calls began to hang: the earliest and the latest moment.
@@ -131,7 +135,7 @@ pub(super) fn circuits<'a>(
         };
         let pace = pace(hang, calls, quiet);
         let opening = opening(hang, breaker, pace, (load, trust), breaker.quiet_s(pace));
-        let opened = if let Opening::At(opened) = opening { Some(opened) } else { None };
+        let opened = opening.opened();
         circuits.push(Circuit {
             dependency: &dependency.name,
             breaker,
