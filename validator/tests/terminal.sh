@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# A run from start to verdict as its user sees it, in a terminal of 80 x 24: gates our service on this machine inside tmux, and
-# leaves what stood on the screen each second in golive-out/terminal. Needs what `make try` has built. Usage: terminal.sh
+# A run from start to verdict as its user sees it, in a terminal of 80 x 24: gates our service on this machine inside tmux, keeps
+# what stood on the screen each second in golive-out/terminal, and writes some of it to docs/terminal.md. Needs what `make try`
+# has built. Usage: terminal.sh
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 target=${CARGO_TARGET_DIR:-target}
@@ -26,4 +27,24 @@ while [[ ! -e $out/ended ]]; do
   sleep 1
 done
 "${tmux[@]}" capture-pane -p >"$out/last.txt"
-ls "$out" | tail -n 3
+"${tmux[@]}" capture-pane -p -S - >"$out/whole.txt"
+
+# shown TITLE FILE: a screen as a part of the page.
+shown() { printf '\n## %s\n```text\n%s\n```\n' "$1" "$(sed -e 's/[[:space:]]*$//' "$2")"; }
+
+at() { printf '%s/%03d.txt' "$out" "$1"; }
+
+{
+  cat <<'PAGE'
+# A run in a terminal
+What stands on a screen of 80 x 24 while `validator local` gates our service, written by `validator/tests/terminal.sh` from inside
+tmux: nothing here is typed by hand. Where stderr is no terminal, each step is a plain line instead.
+PAGE
+  shown "After 5 seconds" "$(at 5)"
+  for quarter in 1 2 3; do
+    second=$((frame * quarter / 4))
+    shown "After $second seconds" "$(at "$second")"
+  done
+  shown "The verdict, after $frame seconds" "$out/last.txt"
+  shown "All that it printed" "$out/whole.txt"
+} >docs/terminal.md

@@ -32,17 +32,22 @@ fn judge(timeline: &Timeline) -> Finding {
         return Finding::inconclusive("no roll was made");
     }
     let promised = timeline.workload.replicas() - timeline.workload.rolling().0;
+    let judged = timeline.rolling_judged();
     let counts: Vec<_> = rolling.iter().flat_map(|roll| during(timeline, *roll)).collect();
     let Some((fewest, _)) = counts.iter().min_by_key(|(count, _)| count.ready) else {
         return Finding::inconclusive("no EndpointSlice of the Service was seen");
     };
     let summary = format!("at least {} endpoints were ready, {promised} are promised", fewest.ready);
     let few = counts.iter().filter(|(count, _)| (count.ready as i64) < promised);
-    let cases = few.map(|(count, during)| {
+    // In the roll in of another image the pods that it replaces may be what falls: of its own ones GL-H101 tells.
+    let (own, others): (Vec<_>, Vec<_>) =
+        few.partition(|(_, (at, _))| judged.iter().any(|(begin, end)| (begin..=end).contains(&at)));
+    let case = |(count, during): &(&EndpointCount, (Millis, Millis))| {
         let text = format!("only {} endpoints were ready, {promised} are promised", count.ready);
         Case::over(*during, text, count.line)
-    });
-    Finding::unless(cases, summary)
+    };
+    let cases = |of: Vec<_>| of.into_iter().map(case).collect();
+    Finding::of_both(cases(own), cases(others), summary)
         .measured(fewest.ready.to_string(), format!(">= {promised}"))
         .lines([fewest.line])
 }

@@ -175,7 +175,12 @@ impl Breaker {
     /// How long its calls are made to hang: until a circuit that opened at the earliest moment is about to let a trial
     /// through.
     pub fn hang_s(&self) -> f64 {
-        self.earliest_s() - Self::EARLY_S + self.open_for.0 - Self::AHEAD_S
+        self.first_trial_s() - Self::AHEAD_S
+    }
+
+    /// When a circuit that opened at the earliest moment may let a trial through, in seconds after its calls began to hang.
+    pub fn first_trial_s(&self) -> f64 {
+        self.earliest_s() - Self::EARLY_S + self.open_for.0
     }
 
     /// How much of that is left once a circuit has opened at the latest moment: nothing may wait then any more.

@@ -25,6 +25,8 @@ pub(super) struct Circuit {
     pub(super) latest: Duration,
     /// How long its calls are made to hang.
     pub(super) hang: Duration,
+    /// From their begin on, a trial comes after this at the earliest.
+    first_trial: Duration,
 }
 
 impl Circuit {
@@ -39,6 +41,7 @@ impl Circuit {
             earliest: of(earliest - Breaker::EARLY_S),
             latest: of(latest + Breaker::LATE_S),
             hang: of(breaker.hang_s()),
+            first_trial: of(breaker.first_trial_s()),
         }
     }
 
@@ -53,9 +56,9 @@ impl Circuit {
     }
 
     /// How long calls hang that nobody waits for: until it has opened at the latest moment, and is seen to be open; not
-    /// until a trial may come.
+    /// until a trial may come. Nobody has to be told of that trial, so that no time is kept for it.
     pub(super) fn abandoned_hang(&self) -> Duration {
-        (self.latest + Duration::from_secs(4)).min(self.hang)
+        (self.latest + Duration::from_secs(4)).min(self.first_trial)
     }
 
     /// How long the trial's answer is held: long enough for a second call to show itself, and below the deadline of a call by as
@@ -70,9 +73,24 @@ impl Circuit {
 mod tests {
     use super::*;
 
+    fn breaker(json: serde_json::Value) -> Breaker {
+        serde_json::from_value(json).unwrap()
+    }
+
     fn hold_ms(deadline: &str) -> u128 {
         let json = serde_json::json!({ "errorRate": 0.5, "window": "10s", "minCalls": 10, "deadline": deadline, "openFor": "30s", "trials": 1 });
-        Circuit::new(&serde_json::from_value(json).unwrap(), 77.0).hold().as_millis()
+        Circuit::new(&breaker(json), 77.0).hold().as_millis()
+    }
+
+    #[test]
+    fn a_short_open_time_leaves_room_to_see_that_abandoned_calls_opened_it() {
+        let short = serde_json::json!({ "countWindow": 20, "errorRate": 0.5, "deadline": "1s", "openFor": "6s", "trials": 1 });
+        let breaker = breaker(short);
+        // As judged: the calls of four in five requests, over a pool of eight.
+        let latest_s = breaker.opens_between_s(Pace::new(26.0, POOL)).1 + Breaker::LATE_S;
+        let hang = Circuit::new(&breaker, 40.0).abandoned_hang().as_secs_f64();
+        assert!(hang - latest_s >= Breaker::MIN_QUIET_S, "{hang} {latest_s}");
+        assert!(hang < breaker.earliest_s() + breaker.open_for.0, "{hang}: a trial may come");
     }
 
     #[test]

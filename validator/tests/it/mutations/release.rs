@@ -7,7 +7,7 @@ use golive_validator::plan::Place;
 use serde_json::json;
 
 use super::Mutation;
-use super::change::{last_in_peace, objects, template};
+use super::change::{another_image, edge, objects, template};
 
 pub(super) const RELEASE: &[Mutation] = &[
     ("GL-R001", Outcome::Fail, |e| {
@@ -45,17 +45,32 @@ pub(super) const RELEASE: &[Mutation] = &[
     ("GL-R201", Outcome::Inconclusive, |e| {
         ends(e, &StepTrouble::OutOfTime("2 of 3 old pods are left".into()))
     }),
+    ("GL-R202", Outcome::Fail, |e| none_ready_in(e, Step::Tail)),
+    ("GL-R202", Outcome::Fail, |e| none_ready_in(e, Step::RollIn)),
     ("GL-R202", Outcome::Fail, |e| {
-        let last = last_in_peace(e, ObjectKind::EndpointSlice, |_| true);
-        let Fact::Object(slice) = &mut e.facts[last] else { unreachable!() };
-        for endpoint in slice.object["endpoints"].as_array_mut().unwrap() {
-            endpoint["conditions"]["ready"] = json!(false);
-        }
+        another_image(e);
+        none_ready_in(e, Step::Tail);
+    }),
+    // What another image replaces may be what it repairs.
+    ("GL-R202", Outcome::Warn, |e| {
+        another_image(e);
+        none_ready_in(e, Step::RollIn);
     }),
     ("GL-R203", Outcome::Fail, |e| {
         objects(e, ObjectKind::ReplicaSet, |set| set["spec"]["replicas"] = json!(9));
     }),
 ];
+
+/// The last change of the endpoints before the end of a step leaves none ready.
+fn none_ready_in(e: &mut Evidence, step: Step) {
+    let end = edge(e, step, Edge::End);
+    let slices =
+        e.facts.iter_mut().filter_map(|fact| if let Fact::Object(o) = fact { Some(o) } else { None });
+    let last = slices.filter(|o| o.kind == ObjectKind::EndpointSlice && o.at < end).last().unwrap();
+    for endpoint in last.object["endpoints"].as_array_mut().unwrap() {
+        endpoint["conditions"]["ready"] = json!(false);
+    }
+}
 
 /// The policy of the example, by which the run is judged, and an answer to each of its questions.
 pub(super) fn add_policy(evidence: &mut Evidence) {
