@@ -26,7 +26,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use self::context::RunContext;
 use self::faults::Faults;
-use self::preparation::QUIET;
+use self::preparation::{QUIET, Usual};
 use self::step_log::StepLog;
 use crate::events::Events;
 use crate::evidence::{Evidence, Fact, Header, Millis, SCHEMA, Step, Who};
@@ -142,7 +142,7 @@ impl<P: Platform> Experiment<'_, P> {
         step_log.begin(Step::Baseline, QUIET);
         sleep(QUIET).await;
         step_log.end(Step::Baseline);
-        let usual = preparation::usual(&preparation::answered(agents, self.plan).await?);
+        let usual = Usual::of(&preparation::answered(agents, self.plan).await?);
         let rollout = self.platform.rollout(self.plan, lead, collector.pods()).await?;
         let context = RunContext {
             platform: self.platform,

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use super::circuit::Circuit;
 use super::faults::Faults;
+use super::preparation::Usual;
 use super::step_log::StepLog;
 use crate::config::{Dependency, Protocol};
 use crate::failure::Failure;
@@ -57,7 +58,7 @@ pub(super) struct RunContext<'a> {
     pub(super) step_log: &'a StepLog,
     pub(super) pulse: &'a Pulse,
     /// How long requests take while nobody disturbs them.
-    pub(super) usual: Duration,
+    pub(super) usual: Usual,
     /// Written while clients are impatient, read by what needs patient ones: there is one load for all pods.
     pub(super) impatience: RwLock<()>,
 }

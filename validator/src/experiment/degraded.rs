@@ -17,6 +17,7 @@ use crate::config::{Protocol, of_each_call};
 use crate::events::Events;
 use crate::evidence::{Failure as Error, Fault, Step};
 use crate::failure::Failure;
+use crate::plan::Part;
 
 /// An order that is taken back by hand may last longer.
 const SPARE: Duration = Duration::from_mins(1);
@@ -51,6 +52,10 @@ pub(super) async fn run(context: &RunContext<'_>, events: &Events) -> Result<(),
         try_join_all(each).await?;
         context.wait_for(BACK, RunContext::all_in).await;
         context.step_log.end(Step::Degraded);
+    }
+    // A loss ends with everything back. Without one the next step is a roll, in which what an open circuit refuses is lost.
+    if !rounds.is_empty() && !context.plan.can_do(Part::Loss) {
+        all_closed(context, &context.serving()).await;
     }
     Ok(())
 }
@@ -137,7 +142,9 @@ async fn delay(subject: &Subject<'_>) -> Option<Duration> {
 async fn abandoned_slow(subject: &Subject<'_>) -> Result<(), Failure> {
     let Some((_, circuit)) = subject.breaker else { return Ok(()) };
     let Some(delay) = delay(subject).await else { return Ok(()) };
-    let Some(patience) = slowness::patience_of_slow(delay, subject.context.usual) else { return Ok(()) };
+    let Some(patience) = slowness::patience_of_slow(delay, subject.context.usual.nearly_all) else {
+        return Ok(());
+    };
     let length = circuit.abandoned_slow();
     let alone = subject.context.impatience.write().await;
     subject.context.agents.impatient(patience, length).await?;
@@ -177,7 +184,7 @@ async fn many_failures(subject: &Subject<'_>, clean: Instant) -> Result<(), Fail
 /// No call is answered, and no client waits until it is given up.
 async fn abandoned_hang(subject: &Subject<'_>) -> Result<(), Failure> {
     let Some((_, circuit)) = subject.breaker else { return Ok(()) };
-    let patience = slowness::patience_of_hang(circuit.deadline, subject.context.usual);
+    let patience = slowness::patience_of_hang(circuit.deadline, subject.context.usual.nearly_all);
     let Some(patience) = patience else { return Ok(()) };
     let length = circuit.abandoned_hang();
     let alone = subject.context.impatience.write().await;

@@ -1,6 +1,8 @@
 //! Gives the orders for faults: at most one for a pod at a dependency, each with its own end.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -17,11 +19,13 @@ const LOOK: Duration = Duration::from_millis(100);
 pub(super) struct Faults<'a> {
     middle: &'a Interposition,
     next: AtomicU64,
+    /// The last order of each pod at each dependency: what an agent said before it heard of that is of the one before.
+    last: Mutex<BTreeMap<(String, String), u64>>,
 }
 
 impl<'a> Faults<'a> {
     pub(super) fn new(middle: &'a Interposition) -> Self {
-        Self { middle, next: AtomicU64::new(1) }
+        Self { middle, next: AtomicU64::new(1), last: Mutex::default() }
     }
 
     /// Sets a fault for some pods at once, in place of what they had there.
@@ -38,6 +42,8 @@ impl<'a> Faults<'a> {
             for_ms: length.as_millis() as u64,
         };
         let new: Vec<FaultOrder> = pods.into_iter().map(order).collect();
+        let ids = new.iter().map(|order| ((dependency.to_owned(), order.pod.clone()), order.id));
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).extend(ids);
         let replace = |orders: &mut Vec<FaultOrder>| {
             orders.retain(|old| !new.iter().any(|order| order.pod == old.pod));
             orders.extend(new);
@@ -62,7 +68,11 @@ impl<'a> Faults<'a> {
 
     /// Waits until the trial of a pod is over; says whether it was seen.
     pub(super) async fn trial_over(&self, dependency: &str, pod: &str, at_most: Duration) -> bool {
-        let over = |now: &PodNow| now.fault.as_ref().is_some_and(|fault| fault.released);
+        let key = (dependency.to_owned(), pod.to_owned());
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).get(&key).copied();
+        let over = |now: &PodNow| {
+            now.fault.as_ref().is_some_and(|fault| fault.released && last.is_none_or(|last| fault.id == last))
+        };
         self.seen(dependency, pod, at_most, over).await
     }
 

@@ -112,14 +112,15 @@ fn hang(plan: &Plan, number: usize, name: &str, circuit: &Circuit) -> [PlannedSt
 fn degraded(plan: &Plan, per_pod: f64) -> Vec<PlannedStep> {
     let pods = usize::try_from(plan.target.replicas).unwrap_or(1);
     let rounds = degraded::rounds(plan.dependencies.iter(), per_pod, &plan.parts);
-    // Each but the first waits until the circuits are closed that the one before has opened.
-    let before = std::iter::once(Duration::ZERO).chain(rounds.iter().map(degraded::Round::stays_open));
-    let step = |(round, before): (&degraded::Round, Duration)| PlannedStep {
+    // Another round, or the roll out, waits until the circuits are closed that it has opened; a loss does not.
+    let waits = |number: usize| number + 1 < rounds.len() || !plan.can_do(Part::Loss);
+    let step = |(number, round): (usize, &degraded::Round)| PlannedStep {
         name: Step::Degraded.name(),
-        about: before + degraded::least(round, &degraded::assignment(round, pods)),
+        about: degraded::least(round, &degraded::assignment(round, pods))
+            + if waits(number) { round.stays_open() } else { Duration::ZERO },
         what: round.to_string(),
     };
-    rounds.iter().zip(before).map(step).collect()
+    rounds.iter().enumerate().map(step).collect()
 }
 
 fn losses(plan: &Plan, circuits: &[(&str, Circuit)]) -> Vec<PlannedStep> {
@@ -273,7 +274,18 @@ mod tests {
             .map(|s| s.about.as_secs())
             .collect();
         assert_eq!(degraded.len(), 2);
-        assert!(degraded[1] >= degraded[0] + 30, "{degraded:?}");
+        assert!(degraded[0] >= degraded[1] + 30, "{degraded:?}");
+    }
+
+    #[test]
+    fn no_roll_begins_while_a_circuit_is_open_that_the_run_has_opened() {
+        let about = |parts: &[Part]| {
+            let told = told(200.0, |plan| plan.parts = parts.iter().copied().collect());
+            told.steps.iter().find(|step| step.name == Step::Degraded.name()).unwrap().about.as_secs()
+        };
+        let (followed, last) = (about(&[Part::FailingCalls, Part::Loss]), about(&[Part::FailingCalls]));
+        assert_eq!(last, followed + 30, "the open time");
+        assert!(about(&[Part::SlowCalls]) < 30, "it opens none");
     }
 
     #[test]

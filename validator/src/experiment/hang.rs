@@ -32,7 +32,8 @@ pub(super) async fn run(context: &RunContext<'_>, pods: &[String], events: &Even
         } else {
             vec![vec![Injection::GoodTrial]; pods.len()]
         };
-        sleep(until_clean(number, &circuit)).await;
+        // What was let in in peace must not meet the fault.
+        sleep(until_clean(number, &circuit).max(context.usual.longest + BREATH)).await;
         events.tell(format!("{dependency} hangs, health pings are answered: circuits should open"));
         hang(context, dependency, &circuit, &pods).await?;
         events.tell("trials: one call each; then hiccups, a restart, the collector gone");

@@ -75,24 +75,40 @@ pub(super) async fn answered(agents: &Agents, plan: &Plan) -> Result<Vec<Fact>, 
     answers::trouble(&facts, &plan.traffic.requests, least).map_or(Ok(facts), Err)
 }
 
-/// How long nearly all requests take while nobody disturbs them: of the slowest template, of the ten seconds that these facts
-/// are of. A single slow answer among a hundred says nothing of it.
-pub(super) fn usual(baseline: &[Fact]) -> Duration {
-    let mut times: BTreeMap<usize, Histogram> = BTreeMap::new();
-    for fact in baseline {
-        if let Fact::Second(second) = fact {
-            times.entry(second.template).or_default().merge(&second.times);
+/// How long requests take while nobody disturbs them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Usual {
+    /// Nearly all of the slowest template; a single slow answer among a hundred says nothing of it.
+    pub(super) nearly_all: Duration,
+    /// Any of them: what was let in so long ago is done with.
+    pub(super) longest: Duration,
+}
+
+impl Usual {
+    /// Of the ten seconds that these facts are of.
+    pub(super) fn of(baseline: &[Fact]) -> Self {
+        let mut times: BTreeMap<usize, Histogram> = BTreeMap::new();
+        let mut longest_ms: f64 = 0.0;
+        for fact in baseline {
+            match fact {
+                Fact::Second(second) => times.entry(second.template).or_default().merge(&second.times),
+                // Those that take more than a second are told one by one.
+                Fact::Request(request) => longest_ms = longest_ms.max(request.took_ms),
+                _ => {}
+            }
         }
+        let answered = times.values().filter(|times| times.0.iter().any(|count| *count > 0));
+        let nearly_all_ms = answered.map(|times| times.quantile_ms(NEARLY_ALL)).fold(0.0, f64::max);
+        let of = |ms: f64| Duration::from_secs_f64(ms / 1000.0);
+        Self { nearly_all: of(nearly_all_ms), longest: of(longest_ms) }
     }
-    let answered = times.values().filter(|times| times.0.iter().any(|count| *count > 0));
-    let slowest = answered.map(|times| times.quantile_ms(NEARLY_ALL)).fold(0.0, f64::max);
-    Duration::from_secs_f64(slowest / 1000.0)
 }
 
 async fn learn(context: &RunContext<'_>) -> Result<(), Failure> {
-    context.step_log.begin(Step::Learning, SETTLE + LEARNING);
-    context.agents.pause(SETTLE + LEARNING).await?;
-    sleep(SETTLE).await;
+    let settle = SETTLE.max(context.usual.longest);
+    context.step_log.begin(Step::Learning, settle + LEARNING);
+    context.agents.pause(settle + LEARNING).await?;
+    sleep(settle).await;
     context.middle.learn(true).await?;
     sleep(LEARNING.saturating_sub(Duration::from_millis(500))).await;
     context.middle.learn(false).await?;

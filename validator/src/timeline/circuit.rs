@@ -3,6 +3,7 @@
 mod opening;
 #[cfg(test)]
 mod tests;
+mod through;
 mod told;
 
 use self::opening::opening;

@@ -140,7 +140,10 @@ impl<'a> Round<'a> {
 
     /// How long circuits that it has opened stay open at most.
     pub(in crate::experiment) fn stays_open(&self) -> Duration {
-        self.breaker.as_ref().map_or(Duration::ZERO, |(_, circuit)| circuit.open_for)
+        let opened = |(_, circuit): &&(&Breaker, Circuit)| {
+            self.injections().iter().flatten().any(|one| one.leaves_open(circuit))
+        };
+        self.breaker.as_ref().filter(opened).map_or(Duration::ZERO, |(_, circuit)| circuit.open_for)
     }
 
     /// What a circuit has to bear, what opens it, and the rest. The clients' impatience comes first: calls fail in part only

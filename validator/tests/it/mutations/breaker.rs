@@ -45,8 +45,33 @@ pub(super) const BREAKER: &[Mutation] = &[
     }),
     ("GL-B202", Outcome::Inconclusive, never_opens),
     ("GL-B203", Outcome::Fail, |e| {
+        let trials: Vec<FaultFact> =
+            faults(e).filter(|f| is_trial(f, TrialEnd::Forward)).map(|f| f.clone()).collect();
+        for trial in trials {
+            let hit = trial.first_hit.unwrap();
+            calls(e, &trial, (hit - 1_000, hit + 5_000), |call| call.calls = Default::default());
+        }
         let trials = faults(e).filter(|f| is_trial(f, TrialEnd::Forward));
         trials.for_each(|f| f.first_hit = f.first_hit.map(|at| at + 5_000));
+    }),
+    // The permit of a trial that failed is never freed.
+    ("GL-B203", Outcome::Fail, |e| {
+        let trials: Vec<FaultFact> =
+            faults(e).filter(|f| matches!(f.fault, Fault::Trial { .. })).map(|f| f.clone()).collect();
+        for trial in &trials {
+            calls(e, trial, (trial.began, trial.ended), |call| call.calls = Default::default());
+        }
+        for trial in faults(e).filter(|f| matches!(f.fault, Fault::Trial { .. })) {
+            (trial.first_hit, trial.ended) = (None, trial.ended + 60_000);
+            trial.held.clear();
+        }
+    }),
+    // A poller that asks no circuit: the trial cannot be told among its statements.
+    ("GL-B203", Outcome::Inconclusive, |e| {
+        let hangs: Vec<FaultFact> = faults(e).filter(|f| f.fault == Fault::Hang).map(|f| f.clone()).collect();
+        for hang in &hangs {
+            calls(e, hang, (hang.ended - 6_000, hang.ended), |call| call.calls[3] = 1);
+        }
     }),
     ("GL-B204", Outcome::Fail, |e| {
         let hang = hang(e);
