@@ -1,9 +1,10 @@
 //! The trial call comes when the declared open time has run out.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
+use crate::config::Limits;
 use crate::evidence::Millis;
 use crate::plan::Part;
-use crate::timeline::{Kind, Timeline, Unmeasured};
+use crate::timeline::{Circuit, Kind, Opened, Timeline, Trial, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -23,58 +24,75 @@ fn judge(timeline: &Timeline) -> Finding {
     measure(timeline).unwrap_or_else(Finding::from)
 }
 
-fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
-    let policy = timeline.plan().limits();
-    let mut seen = Vec::new();
-    let mut wrong = Vec::new();
-    let (mut limit, mut leaky) = (String::new(), None);
-    for (circuit, opened) in timeline.opened_circuits()? {
-        // What comes first may be one more of the statements that ask no circuit, and no trial.
-        if timeline.through(circuit, opened).is_some_and(|through| through.is_more_than_trials()) {
-            leaky = Some(circuit);
-            continue;
-        }
-        let open_for = circuit.breaker.open_for.0;
+/// When a trial of one circuit may come, in seconds after it has opened.
+struct Due {
+    earliest: f64,
+    latest: f64,
+}
+
+impl Due {
+    fn of(circuit: &Circuit, limits: &Limits) -> Self {
+        let Circuit { breaker, pace, .. } = circuit;
         // The first process of several may have opened as much before the last one, that is seen.
-        let spread = if circuit.breaker.per_process > 1 {
+        let spread = if breaker.per_process > 1 {
             let (first, last) = circuit.opens_between_s();
             last - first
         } else {
             0.0
         };
-        let (earliest, latest) = (open_for - policy.trial_early_s - spread, open_for + policy.trial_late_s);
-        limit = format!("{earliest:.1} to {latest:.1} s");
-        for trial in &circuit.trials {
-            let Some(since) = trial.since else { continue };
-            let after = |since: Millis, at: Millis| (at - since) as f64 / 1000.0;
-            let (name, case) = (circuit.name(), |until, text| {
-                let case = Case::between((since.last, until), text, trial.line);
-                case.of(circuit.pod).before(circuit.dependency)
-            });
-            let Some(hit) = trial.fact.first_hit else {
-                // It was waited for as long as the order stood.
-                let waited = after(since.by, trial.fact.ended);
-                if waited > latest {
-                    wrong.push(case(trial.fact.ended, format!("{name}: no trial came within {waited:.1} s")));
-                }
-                continue;
-            };
-            seen.push(format!("{:.1}", after(since.last, hit)));
-            // The circuit opened between two moments: the trial is wrong if it is from either.
-            if after(since.last, hit) < earliest || after(since.by, hit) > latest {
-                let text = format!("{name}: the trial came after {:.1} s", after(since.last, hit));
-                wrong.push(case(hit, text));
-            }
+        let next = RULE_OF_THREE / pace.calls_per_s;
+        Self {
+            earliest: breaker.open_for.0 - limits.trial_early_s - spread,
+            latest: breaker.open_for.0 + limits.trial_late_s + next,
+        }
+    }
+}
+
+/// At 95 % a call has come in the time in which three are expected: the trial is the next one after the open time.
+const RULE_OF_THREE: f64 = 3.0;
+
+fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
+    let (mut seen, mut wrong) = (Vec::new(), Vec::new());
+    let (mut limit, mut leaky) = (String::new(), None);
+    for (circuit, opened) in timeline.opened_circuits()? {
+        // What comes first may be one more of the statements that ask no circuit, and no trial.
+        if timeline.through(circuit, opened).is_some_and(|through| through.is_more_than_trials()) {
+            leaky = Some(circuit.name());
+            continue;
+        }
+        let due = Due::of(circuit, timeline.plan().limits());
+        limit = format!("{:.1} to {:.1} s", due.earliest, due.latest);
+        for (trial, since) in circuit.trials.iter().filter_map(|trial| Some((trial, trial.since?))) {
+            seen.extend(trial.fact.first_hit.map(|hit| format!("{:.1}", seconds(since.last, hit))));
+            wrong.extend(untimely(circuit, (trial, since), &due));
         }
     }
     if seen.is_empty() && wrong.is_empty() {
-        return Err(Unmeasured::NotSeen(leaky.map_or("no trial call came".to_owned(), |circuit| {
-            format!(
-                "statements of {} came while the circuit was open (GL-B204): no trial can be told among them",
-                circuit.name()
-            )
+        return Err(Unmeasured::NotSeen(leaky.map_or("no trial call came".to_owned(), |name| {
+            format!("statements of {name} came while the circuit was open (GL-B204): no trial can be told among them")
         })));
     }
     Ok(Finding::unless(wrong, format!("{} trials came when they were due", seen.len()))
         .measured(format!("{} s", seen.join(", ")), limit))
+}
+
+/// A trial that came too soon or too late, or did not come while it was waited for.
+fn untimely(circuit: &Circuit, (trial, since): (&Trial, Opened), due: &Due) -> Option<Case> {
+    let name = circuit.name();
+    let case = |until, text| {
+        let case = Case::between((since.last, until), text, trial.line);
+        case.of(circuit.pod).before(circuit.dependency)
+    };
+    let Some(hit) = trial.fact.first_hit else {
+        let (ended, waited) = (trial.fact.ended, seconds(since.by, trial.fact.ended));
+        return (waited > due.latest)
+            .then(|| case(ended, format!("{name}: no trial came within {waited:.1} s")));
+    };
+    // The circuit opened between two moments: the trial is wrong if it is from either.
+    let is_wrong = seconds(since.last, hit) < due.earliest || seconds(since.by, hit) > due.latest;
+    is_wrong.then(|| case(hit, format!("{name}: the trial came after {:.1} s", seconds(since.last, hit))))
+}
+
+fn seconds(from: Millis, to: Millis) -> f64 {
+    (to - from) as f64 / 1000.0
 }
