@@ -22,10 +22,10 @@ try-python: ## A Python service as it was first shipped, and repaired: NO-GO, th
 try-node: ## The same in Node (examples/node-service)
 	examples/other.sh node
 
-selftest: ## The gate's own proof on this machine: builds with one mistake each, side by side; CASES="NAME..." for some
+selftest: ## The gate's own proof on this machine: builds with one mistake each (about 45 min); CASES="NAME..." for some
 	validator/tests/processes.sh flaws $(CASES)
 
-foreign: ## The gate on this machine on services not made for it, side by side; CASES="NAME..." for some
+foreign: ## The gate on this machine on services not made for it (about 25 min); CASES="NAME..." for some
 	validator/tests/processes.sh foreign $(CASES)
 
 test: ## All tests that need no cluster; installs Postgres and Redis where they are missing

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# The gate on services of which it is known what it must say, on this machine and several side by side: builds of our own service
+# The gate on services of which it is known what it must say, on this machine, side by side where it has the cores: builds of our own service
 # with one mistake each (flaws), and services that were not made for the gate (foreign). What is right stands in the file of a case,
 # written before its first run.
-#   validator/tests/processes.sh flaws|foreign [CASE...]; none means all. JOBS=1..4 at a time (default: as many as there are cores).
+#   validator/tests/processes.sh flaws|foreign [CASE...]; none means all. JOBS=1..4 at a time (default: one for every two cores;
+#   one gate uses half of two, and a second one makes load and breakers late).
 # A case that came out wrong because its run was disturbed is done once more, alone. The rows of those that were done go to
 # docs/trust.md. How a file of a case is read: validator/tests/flaws/README.md.
 set -euo pipefail
@@ -15,7 +16,7 @@ case $set in
 esac
 shift
 cores=$(nproc)
-jobs=${JOBS:-$((cores < 4 ? cores : 4))}
+jobs=${JOBS:-$((cores < 4 ? 1 : cores < 8 ? cores / 2 : 4))}
 [[ $jobs =~ ^[1-4]$ ]] || { echo "JOBS=$jobs: expected a number from 1 to 4" >&2; exit 2; }
 target=${CARGO_TARGET_DIR:-target}
 out=golive-out/$set
