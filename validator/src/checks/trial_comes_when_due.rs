@@ -1,7 +1,7 @@
 //! The trial call comes when the declared open time has run out.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
-use crate::plan::Part;
+use crate::plan::{Needs, Part};
 use crate::timeline::{Kind, Timeline, Unmeasured};
 
 /// The check.
@@ -14,7 +14,7 @@ pub(super) const CHECK: Check = Check {
     how: "From the moment a circuit opened, or a trial of it was given up, to the next statement that reaches the middle agent.",
     remedy: "Let the open time run from the opening, and send the next request as the trial when it is over.",
     rests_on: Kind::OF_BROKEN_CALLS,
-    needs: &[Part::Hang, Part::FailedTrial],
+    needs: Needs::Parts(&[Part::Hang, Part::FailedTrial]),
     judge,
 };
 
