@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub use case::{Case, Struck};
 pub use finding::{Finding, Outcome};
 
-use crate::plan::Part;
+use crate::plan::Needs;
 pub use crate::severity::Severity;
 use crate::timeline::{Kind, Timeline};
 
@@ -35,8 +35,8 @@ pub struct Check {
     /// Whose disturbance can look like a fault of the target here: a case that one of them overlaps is struck. Empty
     /// where nothing depends on time.
     pub rests_on: &'static [Kind],
-    /// The parts of the experiment that it cannot be judged without.
-    pub needs: &'static [Part],
+    /// What of a run it cannot be judged without.
+    pub needs: Needs,
     /// The judgement, as if nothing had disturbed the run: what did is taken into account by [`crate::judge`] alone.
     pub judge: fn(&Timeline) -> Finding,
 }

@@ -68,6 +68,7 @@ mod total_loss_answered;
 mod traces_survive_their_pod;
 mod trial_comes_when_due;
 mod two_vantage_points;
+mod users_are_answered;
 mod watches_had_no_gap;
 
 use crate::check::Check;
@@ -87,6 +88,7 @@ pub const ALL: &[&Check] = &[
     &probe_timings_sane::CHECK,
     &no_readiness_flap::CHECK,
     &no_restart::CHECK,
+    &users_are_answered::CHECK,
     &ready_means_answering::CHECK,
     &liveness_answers::CHECK,
     &readiness_ends_at_termination::CHECK,

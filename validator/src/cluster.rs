@@ -39,7 +39,7 @@ pub use gitops::kept_by;
 pub use guardian::guard;
 pub use in_cluster::InCluster;
 pub use lease::{HeldLease, Takeover};
-pub use leftovers::{RUN_LABEL, clean_up};
+pub use leftovers::{RUN_LABEL, clean_up, unfinished};
 pub use objects::objects;
 pub use permission::{preflight, role};
 pub use rollback::keep;

@@ -44,6 +44,14 @@ pub struct Header {
     pub plan: Plan,
 }
 
+impl Header {
+    /// That of a run which this version of the validator began at a moment.
+    pub fn of(plan: &Plan, started: Millis) -> Self {
+        let validator = env!("CARGO_PKG_VERSION").to_owned();
+        Self { schema: SCHEMA.to_owned(), validator, started, plan: plan.clone() }
+    }
+}
+
 /// One thing that was seen, with the time it was seen.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(tag = "fact", rename_all = "kebab-case")]

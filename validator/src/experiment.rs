@@ -1,4 +1,5 @@
-//! The experiment of a run: a roll in, the dependencies broken on purpose, and a roll out; all under load.
+//! The experiment of a run: a roll in, the dependencies broken on purpose, and a roll out; all under load. Or a look at what
+//! serves, which does none of it.
 
 mod answers;
 mod circuit;
@@ -9,6 +10,7 @@ mod forecast;
 mod hang;
 mod interim;
 mod loss;
+mod observation;
 #[cfg(test)]
 mod order;
 mod preparation;
@@ -18,6 +20,7 @@ mod subject;
 mod trials;
 
 pub use forecast::{Forecast, PlannedPart, Standing, forecast};
+pub use observation::Observation;
 
 use std::time::Duration;
 
@@ -29,7 +32,7 @@ use self::faults::Faults;
 use self::preparation::{QUIET, Usual};
 use self::step_log::StepLog;
 use crate::events::Events;
-use crate::evidence::{Evidence, Fact, Header, Millis, SCHEMA, Step, Who};
+use crate::evidence::{Evidence, Fact, Header, Millis, Step, Who};
 use crate::failure::Failure;
 use crate::moment::now;
 use crate::plan::Plan;
@@ -127,7 +130,7 @@ impl<P: Platform> Experiment<'_, P> {
         facts.extend(load);
         facts.extend(middle.evidence().await);
         facts.extend(collector.finish().await);
-        Ok(Ran { evidence: Evidence::new(self.header(started), facts), failure, taken_back })
+        Ok(Ran { evidence: Evidence::new(Header::of(self.plan, started), facts), failure, taken_back })
     }
 
     async fn steps(
@@ -180,7 +183,7 @@ impl<P: Platform> Experiment<'_, P> {
         let (stays, why) = if self.keep {
             (Stays::Candidate, String::new())
         } else {
-            let (stays, why) = interim::stays(context, self.header(started)).await;
+            let (stays, why) = interim::stays(context, Header::of(self.plan, started)).await;
             let what = if stays == Stays::Old { "the old template" } else { "the candidate's" };
             events.tell(format!("the roll out brings {what}: {why}"));
             (stays, why)
@@ -223,11 +226,6 @@ impl<P: Platform> Experiment<'_, P> {
         }
         middle.calm().await;
         ran.map(|_| None)
-    }
-
-    fn header(&self, started: Millis) -> Header {
-        let validator = env!("CARGO_PKG_VERSION").to_owned();
-        Header { schema: SCHEMA.to_owned(), validator, started, plan: self.plan.clone() }
     }
 
     /// As far as the declared times tell.

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use crate::check::{Area, Check};
 use crate::lint::Rule;
+use crate::plan::Needs;
 use crate::report::wrap;
 
 /// The languages in which remedies are shown.
@@ -52,9 +53,9 @@ pub fn explain(check: &Check, languages: &[Language]) -> String {
     let Check { id, slug, area, severity, why, how, remedy, rests_on, needs, .. } = check;
     let mut text = format!("{id} {slug} ({}, {severity})\n\n", area.name());
     let struck: Vec<&str> = rests_on.iter().map(|kind| kind.name()).collect();
-    let kind = match id.as_bytes().get(4) {
-        Some(b'0') => "reads declarations",
-        Some(b'1') => "observes the run",
+    let kind = match (id.as_bytes().get(4), needs) {
+        (Some(b'0'), _) => "reads declarations",
+        (_, Needs::Observation) => "observes the run",
         _ => "needs an experiment",
     };
     let mut line = |name: &str, told: &str| {
@@ -64,10 +65,13 @@ pub fn explain(check: &Check, languages: &[Language]) -> String {
     line("why:", why);
     line("how:", how);
     line("remedy:", remedy);
-    let needs: Vec<&str> = needs.iter().map(|part| part.name()).collect();
-    if !needs.is_empty() {
-        let last = needs.last().copied().unwrap_or_default();
-        line("needs:", &format!("{} (validator run --part {last})", needs.join(", ")));
+    match needs {
+        Needs::Observation => line("needs:", "no roll (validator run --observe)"),
+        Needs::Rolls => line("needs:", "the rolls, which every run does that proves"),
+        Needs::Parts(parts) => {
+            let last = parts.last().map_or("full", |part| part.name());
+            line("needs:", &format!("{} (validator run --part {last})", needs.names().join(", ")));
+        }
     }
     if !struck.is_empty() {
         line(

@@ -3,7 +3,7 @@
 mod waivers;
 
 use crate::check::{Area, Case, Check, Finding, Outcome, Severity};
-use crate::config::Day;
+use crate::config::{Day, Purpose};
 use crate::evidence::Evidence;
 use crate::plan::Part;
 use crate::report::{AreaLine, CheckLine, NotTested, Report, Verdict, WaiverLine};
@@ -16,7 +16,7 @@ pub fn judge(evidence: &Evidence, checks: &[&Check]) -> Report {
     let mut lines: Vec<CheckLine> = checks.iter().map(|check| line(&timeline, check)).collect();
     let waivers = waivers::apply(timeline.plan(), Day::of(evidence.header.started), &mut lines);
     let areas: Vec<AreaLine> = Area::ALL.into_iter().map(|area| area_line(area, &lines)).collect();
-    let verdict = verdict(&lines, &NotTested::new(&timeline), &waivers);
+    let verdict = verdict(&lines, &NotTested::new(&timeline, &lines), &waivers);
     Report::new(&timeline, verdict, areas, lines, waivers)
 }
 
@@ -26,16 +26,19 @@ fn weight(timeline: &Timeline, check: &Check) -> Severity {
     if check.can_be_waived() { chosen } else { check.severity }
 }
 
-/// What a check found. What rests on parts of the experiment that were not done proves nothing; only a failure that showed
-/// without them is one.
+/// What a check found. What rests on rolls or parts of the experiment that were not done proves nothing; only a failure that
+/// showed without some of the parts is one.
 fn line(timeline: &Timeline, check: &Check) -> CheckLine {
-    let is_missing = |part: &Part| !timeline.plan().does(*part);
-    let weight = weight(timeline, check);
-    let missing: Vec<Part> = check.needs.iter().copied().filter(is_missing).collect();
+    let (plan, weight) = (timeline.plan(), weight(timeline, check));
+    if plan.purpose == Purpose::Observe && !check.needs.can_be_observed() {
+        let skipped = CheckLine::new(check, weight, Finding::skipped(UNROLLED), Vec::new());
+        return CheckLine { unrolled: true, ..skipped };
+    }
+    let missing = plan.missing(check.needs);
     if missing.is_empty() {
         return CheckLine::new(check, weight, finding(timeline, check), missing);
     }
-    let shown = (missing.len() < check.needs.len()).then(|| finding(timeline, check));
+    let shown = (missing.len() < check.needs.parts().len()).then(|| finding(timeline, check));
     if let Some(failed) = shown.filter(|found| found.outcome == Outcome::Fail) {
         return CheckLine::new(check, weight, failed, Vec::new());
     }
@@ -43,6 +46,9 @@ fn line(timeline: &Timeline, check: &Check) -> CheckLine {
     let told = format!("not selected: it needs {}", names.join(" and "));
     CheckLine::new(check, weight, Finding::skipped(told), missing)
 }
+
+/// Why an observing run has no answer to most checks.
+const UNROLLED: &str = "observe: nothing is rolled, and no pod is led to an agent";
 
 /// What a check found, without what falls into a disturbance of something that it rests on.
 fn finding(timeline: &Timeline, check: &Check) -> Finding {
@@ -55,8 +61,8 @@ fn finding(timeline: &Timeline, check: &Check) -> Finding {
     (check.judge)(timeline).strike(disturbed)
 }
 
-/// Severity decides: a failed blocker or major is NO-GO; a blocker without an answer is INCONCLUSIVE. What was not selected
-/// is never GO as a whole. What is called and not declared is a warning, and so is a waiver, whether it was needed or not. What
+/// Severity decides: a failed blocker or major is NO-GO; a blocker without an answer is INCONCLUSIVE. What was not selected, or
+/// only observed, is never GO as a whole. What is called and not declared is a warning, and so is a waiver, whether it was needed or not. What
 /// weighs nothing changes nothing.
 fn verdict(lines: &[CheckLine], not_tested: &NotTested, waivers: &[WaiverLine]) -> Verdict {
     let any = |wanted: &dyn Fn(&CheckLine) -> bool| lines.iter().any(wanted);
@@ -64,7 +70,7 @@ fn verdict(lines: &[CheckLine], not_tested: &NotTested, waivers: &[WaiverLine]) 
         Verdict::NoGo
     } else if any(&|line| line.is_open_blocker()) {
         Verdict::Inconclusive
-    } else if any(&|line| !line.unselected.is_empty()) {
+    } else if any(&CheckLine::is_left_out) {
         Verdict::GoInPart
     } else if !not_tested.systems.is_empty()
         || waivers.iter().any(WaiverLine::warns)
@@ -84,20 +90,21 @@ fn area_line(area: Area, lines: &[CheckLine]) -> AreaLine {
         .or_else(|| mine.iter().find(|line| line.is_gating_failure()))
         .or_else(|| mine.iter().find(|line| line.is_open_blocker()))
         .or_else(|| mine.iter().find(|line| line.is_waived_proof()));
-    let gates = |line: &&&CheckLine| !line.unselected.is_empty() && line.severity.gates();
-    let unselected = mine.iter().filter(gates).count();
+    let gates = |line: &&&CheckLine| line.is_left_out() && line.severity.gates();
+    let left_out = mine.iter().filter(gates).count();
     let outcome = match decisive {
         Some(line) if line.is_gating_failure() => Outcome::Fail,
         Some(line) if line.is_open_blocker() => Outcome::Inconclusive,
         Some(_) => Outcome::Waived,
-        None if unselected > 0 => Outcome::Skipped,
+        None if left_out > 0 => Outcome::Skipped,
         None => Outcome::Pass,
     };
-    let (reason, remedy) = match (decisive, unselected) {
+    let (reason, remedy) = match (decisive, left_out) {
         (Some(line), _) => (format!("{}: {}", line.id, line.finding.summary), Some(line.remedy.clone())),
         (None, 0) => (headline(&mine), None),
         (None, _) => {
-            (format!("{unselected} of {} checks were not selected; {}", mine.len(), headline(&mine)), None)
+            let why = if mine.iter().any(|line| line.unrolled) { "need a roll" } else { "were not selected" };
+            (format!("{left_out} of {} checks {why}; {}", mine.len(), headline(&mine)), None)
         }
     };
     let alike = |line: &&&CheckLine| match outcome {
@@ -134,6 +141,7 @@ impl CheckLine {
             severity,
             remedy: check.remedy.to_owned(),
             unselected,
+            unrolled: false,
             finding,
         }
     }
@@ -143,6 +151,7 @@ impl CheckLine {
 mod tests {
     use super::*;
     use crate::evidence::{Fact, Heartbeat, Millis, Who};
+    use crate::plan::Needs;
     use crate::timeline::Kind;
     use crate::timeline::tests::header;
 
@@ -157,7 +166,7 @@ mod tests {
             how: "",
             remedy: "",
             rests_on,
-            needs: &[],
+            needs: Needs::Observation,
             judge,
         }
     }

@@ -13,6 +13,7 @@ mod job;
 pub(crate) mod kinds;
 mod metrics;
 mod objects;
+mod observed;
 pub(crate) mod policies;
 mod reconcile;
 mod run;

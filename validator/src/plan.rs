@@ -1,5 +1,6 @@
 //! What a run is going to do, resolved from the target file and the objects found.
 
+mod needs;
 mod part;
 mod pre_stop;
 mod rules;
@@ -8,11 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+pub use needs::Needs;
 pub use part::{Part, Reach};
 pub use pre_stop::PreStop;
 pub use rules::Rules;
 
-use crate::config::{Answer, Dependency, GoLiveCheck, GoLivePolicy, Limits, Probe, RequestSpec};
+use crate::config::{Answer, Dependency, GoLiveCheck, GoLivePolicy, Limits, Probe, Purpose, RequestSpec};
 
 /// The plan of one run; it stands in the header of the evidence.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -22,6 +24,9 @@ pub struct Plan {
     /// Where it runs.
     #[serde(default)]
     pub place: Place,
+    /// What it is for. Runs from before there was a choice have proved.
+    #[serde(default)]
+    pub purpose: Purpose,
     /// The parts of the experiment that are done.
     #[serde(default = "Part::all")]
     pub parts: BTreeSet<Part>,
@@ -96,6 +101,7 @@ impl Plan {
         Self {
             run: run.to_owned(),
             place: Place::Cluster,
+            purpose: Purpose::Prove,
             parts: Part::all(),
             trace_prefix: format!("{:08x}", fastrand::u32(1..)),
             target,
@@ -112,6 +118,14 @@ impl Plan {
             waivers: Waivers::Count,
             answers: check.spec.answers.clone(),
         }
+    }
+
+    /// The same for a run that only looks on: none of the parts, and no trace that users' spans would have to make room for.
+    pub fn observing(mut self) -> Self {
+        self.purpose = Purpose::Observe;
+        self.parts = BTreeSet::new();
+        self.traffic.sampled = 0.0;
+        self
     }
 
     /// The limits to judge by.

@@ -27,6 +27,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::check::{Case, LOST, Outcome};
+use crate::config::Purpose;
 use crate::timeline::Timeline;
 
 pub use catalogue::catalogue;
@@ -68,6 +69,9 @@ pub struct Report {
     pub run: String,
     /// Version of the validator that gathered the evidence.
     pub validator: String,
+    /// What it was for: a run that observed only proves nothing.
+    #[serde(default)]
+    pub purpose: Purpose,
     /// What the verdict is about.
     #[serde(default)]
     pub identity: Identity,
@@ -108,15 +112,26 @@ impl Report {
             version: plan.target.version.clone(),
             run: plan.run.clone(),
             validator: header.validator.clone(),
+            purpose: plan.purpose,
             identity: Identity::new(timeline),
             duration: RunTime::new(timeline),
             verdict,
             areas,
-            not_tested: NotTested::new(timeline),
+            not_tested: NotTested::new(timeline, &checks),
             waivers,
             steps: steps::lines(timeline),
             course: Course::new(timeline, &checks),
             checks,
+        }
+    }
+
+    /// What whoever asked is told: of a deploy request, or of what serves.
+    pub fn status(&self) -> &'static str {
+        match (self.purpose, self.verdict) {
+            (Purpose::Prove, verdict) => verdict.status(),
+            (Purpose::Observe, Verdict::NoGo) => "OBSERVED, NOT WELL",
+            (Purpose::Observe, Verdict::Inconclusive) => "OBSERVED, UNCLEAR",
+            (Purpose::Observe, _) => "OBSERVED, NOT PROVEN",
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::Fault;
-use crate::plan::Part;
+use crate::plan::{Needs, Part};
 use crate::timeline::{Degraded, Kind, Sought, Timeline, Unmeasured};
 
 /// The check.
@@ -15,7 +15,7 @@ pub(super) const CHECK: Check = Check {
     how: "Every call of one pod takes up to 500 ms more, as with GL-B214, while every client of the load hangs up after 60 % of that: calls of the pod must go on. Requests past the Service to the pod tell whether it was given up, if they usually take less.",
     remedy: "Count no call as a failure that its caller gave up well before the deadline.",
     rests_on: Kind::OF_BROKEN_CALLS,
-    needs: &[Part::HangUps],
+    needs: Needs::Parts(&[Part::HangUps]),
     judge,
 };
 

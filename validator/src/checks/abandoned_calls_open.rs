@@ -2,7 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::Fault;
-use crate::plan::Part;
+use crate::plan::{Needs, Part};
 use crate::timeline::{Degraded, Kind, Opening, Sought, Timeline, Unmeasured};
 
 /// The check.
@@ -15,7 +15,7 @@ pub(super) const CHECK: Check = Check {
     how: "Calls of one pod hang while every client of the load hangs up after 1 s (half of the declared deadline if that is less): the circuit must open as if they waited. The last pod-direct request that waited longer than it usually takes tells.",
     remedy: "Let a call that was begun end by itself, or count one that is dropped after a good part of its deadline as a failure.",
     rests_on: Kind::OF_BROKEN_CALLS,
-    needs: &[Part::HangUps],
+    needs: Needs::Parts(&[Part::HangUps]),
     judge,
 };
 

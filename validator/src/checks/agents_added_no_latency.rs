@@ -2,6 +2,7 @@
 
 use crate::check::{Area, Check, Finding, Severity};
 use crate::evidence::Step;
+use crate::plan::Needs;
 use crate::timeline::{Timeline, Unmeasured};
 
 /// The check.
@@ -14,7 +15,7 @@ pub(super) const CHECK: Check = Check {
     how: "The median of all requests through the Service with the middle agents, held against the median before they stood there: half a millisecond more, or a tenth of it.",
     remedy: "Run again on calmer nodes.",
     rests_on: &[],
-    needs: &[],
+    needs: Needs::Rolls,
     judge,
 };
 

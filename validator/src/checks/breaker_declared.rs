@@ -2,6 +2,7 @@
 
 use crate::check::{Area, Check, Finding, Severity};
 use crate::config::Protocol;
+use crate::plan::Needs;
 use crate::timeline::Timeline;
 
 /// The check.
@@ -14,7 +15,7 @@ pub(super) const CHECK: Check = Check {
     how: "Reads spec.dependencies of the target file.",
     remedy: "Add breaker: { errorRate, window, minCalls, deadline, openFor, trials } to the dependency.",
     rests_on: &[],
-    needs: &[],
+    needs: Needs::Observation,
     judge,
 };
 

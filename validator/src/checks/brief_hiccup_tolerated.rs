@@ -2,7 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{Fault, FaultFact, Millis, Step};
-use crate::plan::Part;
+use crate::plan::{Needs, Part};
 use crate::timeline::{Kind, Timeline, Unmeasured};
 
 /// The check.
@@ -15,7 +15,7 @@ pub(super) const CHECK: Check = Check {
     how: "Everything to the database of one pod stands still for 1, 2 and 5 s; calls that stop for 5 s afterwards (80 % of openFor if that is less) mean that the circuit opened. A restart of the database, 2 s without connections, is told beside it.",
     remedy: "Widen the window or raise errorRate, so that a hiccup stays below the share that opens.",
     rests_on: Kind::OF_BROKEN_CALLS,
-    needs: &[Part::Hang, Part::Hiccups],
+    needs: Needs::Parts(&[Part::Hang, Part::Hiccups]),
     judge,
 };
 

@@ -3,7 +3,7 @@
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::config::Protocol;
 use crate::evidence::Millis;
-use crate::plan::Part;
+use crate::plan::{Needs, Part};
 use crate::timeline::{Circuit, Kind, Opening, Timeline, Unmeasured};
 
 /// The check.
@@ -16,7 +16,7 @@ pub(super) const CHECK: Check = Check {
     how: "All statements of warm pods hang. A breaker that counts failures in a row, or a share of the last calls, must have had so many calls that failed after their deadline: the pod's rate and connections say when, chance included; with several processes per pod the last one counts. Of a share over a time: with failures known only a deadline after they began, the share of failures among the calls that have ended reaches errorRate at errorRate x window + (1 - errorRate) x deadline, and among those that have begun at errorRate x window + deadline, which is the latest that is right; a service that counts calls as failed when they begin opens at errorRate x window, the earliest. The last pod-direct request that waited tells.",
     remedy: "Count calls over the declared window, time-outs as failures, and open at the declared share; or declare what the service does.",
     rests_on: Kind::OF_BROKEN_CALLS,
-    needs: &[Part::Hang],
+    needs: Needs::Parts(&[Part::Hang]),
     judge,
 };
 

@@ -2,7 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::config::Protocol;
-use crate::plan::Part;
+use crate::plan::{Needs, Part};
 use crate::timeline::{Degraded, Kind, Sought, Timeline, Unmeasured};
 
 /// The check.
@@ -15,7 +15,7 @@ pub(super) const CHECK: Check = Check {
     how: "Every call of one pod to a dependency over HTTP with a breaker is answered 404 (NOT_FOUND over gRPC) for longer than the window: calls must go on.",
     remedy: "Count as failures what says that the dependency does not work: no answer, 5xx; not 4xx, beside 408 and 429 if you like.",
     rests_on: Kind::OF_BROKEN_CALLS,
-    needs: &[Part::FailingCalls],
+    needs: Needs::Parts(&[Part::FailingCalls]),
     judge,
 };
 

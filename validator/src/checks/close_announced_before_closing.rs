@@ -2,6 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{Millis, Outcome, RequestFact};
+use crate::plan::Needs;
 use crate::timeline::{Kind, Timeline};
 
 /// The check.
@@ -14,7 +15,7 @@ pub(super) const CHECK: Check = Check {
     how: "Every kept connection that the server ended while a pod was stopping in the rolls must have carried an answer with Connection: close before; those that it ends by its own time-out for idle ones, which is learned, need not. Where no request was lost on a kept connection while nothing disturbed the run it is a warning. With a candidate of another image only the ends of its own pods, in the roll out, are judged.",
     remedy: "From SIGTERM on send Connection: close with every HTTP/1.1 answer, and keep reading idle connections until the drain ends.",
     rests_on: &[Kind::Load, Kind::Watch, Kind::Validator, Kind::Agent, Kind::Target, Kind::Clock],
-    needs: &[],
+    needs: Needs::Rolls,
     judge,
 };
 

@@ -3,7 +3,7 @@
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::config::{Breaker, Protocol};
 use crate::evidence::{Failure, Fault, Millis, Step};
-use crate::plan::Part;
+use crate::plan::{Needs, Part};
 use crate::timeline::{Degraded, Kind, Sought, Timeline, Unmeasured};
 
 /// The check.
@@ -26,7 +26,7 @@ pub(super) const CHECK: Check = Check {
         Kind::Target,
         Kind::Clock,
     ],
-    needs: &[Part::ConnectionLimit],
+    needs: Needs::Parts(&[Part::ConnectionLimit]),
     judge,
 };
 

@@ -2,6 +2,7 @@
 
 use crate::check::{Area, Check, Finding, Severity};
 use crate::evidence::Step;
+use crate::plan::Needs;
 use crate::timeline::{Timeline, Unmeasured};
 
 /// The check.
@@ -14,7 +15,7 @@ pub(super) const CHECK: Check = Check {
     how: "Every pod that was Ready in the quiet phase must have had a connection by then at each declared dependency's middle agent.",
     remedy: "Let the target connect by the declared name: a mesh, an address, an SRV record or a resolver that skips /etc/hosts passes the agents by.",
     rests_on: &[],
-    needs: &[],
+    needs: Needs::Rolls,
     judge,
 };
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::config::Protocol;
 use crate::evidence::{RequestFact, Span, Step};
+use crate::plan::Needs;
 use crate::timeline::{Kind, Timeline, Unmeasured};
 
 /// The check.
@@ -17,7 +18,7 @@ pub(super) const CHECK: Check = Check {
     how: "Judged are the request templates of which nine in ten traces of the quiet phase show a store: what is answered from memory touches none. In each trace of theirs a span with the db.system.name of a declared store should descend from the server span: of the database, or of the cache that answered in its place; where one lacks it nobody can tell from outside whether it was answered from memory, so that it warns. Of a database that was called so often that at least five sampled requests can be expected to have met a call, some span must be seen; cockroachdb counts as postgresql.",
     remedy: "Wrap database calls in client spans with db.system.name (OpenTelemetry semantic conventions for databases).",
     rests_on: &[Kind::Load, Kind::Agent, Kind::Record, Kind::Content, Kind::Dependency, Kind::Target],
-    needs: &[],
+    needs: Needs::Rolls,
     judge,
 };
 

@@ -1,7 +1,7 @@
 //! A disruption budget protects the pods and still allows one to leave.
 
 use crate::check::{Area, Check, Finding, Severity};
-use crate::plan::Place;
+use crate::plan::{Needs, Place};
 use crate::selector::matches;
 use crate::timeline::Timeline;
 
@@ -17,7 +17,7 @@ pub(super) const CHECK: Check = Check {
     how: "Finds the PodDisruptionBudget that selects the pods and reads how many may leave at full strength.",
     remedy: "Add a PodDisruptionBudget with maxUnavailable: 1.",
     rests_on: &[],
-    needs: &[],
+    needs: Needs::Observation,
     judge,
 };
 

@@ -2,7 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{Class, Millis, Outcome, ProbeTarget, RequestFact};
-use crate::plan::Place;
+use crate::plan::{Needs, Place};
 use crate::timeline::{Kind, PodLife, Termination, Timeline, Unmeasured};
 
 /// The check.
@@ -15,7 +15,7 @@ pub(super) const CHECK: Check = Check {
     how: "New connections that were refused while a pod was leaving. When its listener closed is told by the first refused readiness probe, if that asks the serving port; the last call that the pod still made for somebody is told beside it. Times count from SIGTERM: from the deletion where nobody declares how long the preStop hook takes. With a candidate of another image only the ends of its own pods, in the roll out, are judged.",
     remedy: "Keep the listener open for some seconds after SIGTERM; the details say how many were needed here.",
     rests_on: &[Kind::Load, Kind::Watch, Kind::Validator, Kind::Agent, Kind::Target, Kind::Clock],
-    needs: &[],
+    needs: Needs::Rolls,
     judge,
 };
 

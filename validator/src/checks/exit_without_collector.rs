@@ -2,7 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::FaultFact;
-use crate::plan::Part;
+use crate::plan::{Needs, Part};
 use crate::timeline::{ExitKind, Kind, Termination, Timeline, Unmeasured};
 
 /// The check.
@@ -15,7 +15,7 @@ pub(super) const CHECK: Check = Check {
     how: "One pod is deleted while its connections to the collector are refused: an end in order within the grace period less the kubelet's margin.",
     remedy: "Bound the flush at shutdown below the grace period and exit 0 when it does not succeed.",
     rests_on: &[Kind::Load, Kind::Watch, Kind::Validator, Kind::Agent, Kind::Target, Kind::Clock],
-    needs: &[Part::Collector],
+    needs: Needs::Parts(&[Part::Collector]),
     judge,
 };
 

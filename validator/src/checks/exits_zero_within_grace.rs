@@ -1,6 +1,7 @@
 //! Every replaced container ends in order within its grace period.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
+use crate::plan::Needs;
 use crate::timeline::{ContainerExit, ExitKind, Kind, LostMeanwhile, PodLife, Termination, Timeline};
 
 /// The check.
@@ -13,7 +14,7 @@ pub(super) const CHECK: Check = Check {
     how: "The watch shows how each container of each old pod ended before the object is gone; a pod whose end was not seen is inconclusive. The container that serves must exit with 0; 143 and 130, which a JVM ends with after its shutdown hooks, are a warning where the drain is proven: requests were answered meanwhile, none was lost and no statement given up; a loss while the run itself was disturbed proves neither. With a candidate of another image only the ends of its own pods, in the roll out, are judged. Another container (a sidecar, a native one too) that ends otherwise is named, and held against the service only if requests were lost meanwhile.",
     remedy: "Handle SIGTERM in PID 1 (exec form, no shell in between), drain, exit 0 before the grace period ends.",
     rests_on: &[Kind::Watch, Kind::Load, Kind::Validator, Kind::Agent, Kind::Target, Kind::Clock],
-    needs: &[],
+    needs: Needs::Rolls,
     judge,
 };
 

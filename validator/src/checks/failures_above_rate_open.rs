@@ -3,7 +3,7 @@
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::config::{Dependency, Opens, Protocol};
 use crate::evidence::Millis;
-use crate::plan::Part;
+use crate::plan::{Needs, Part};
 use crate::timeline::{Degraded, Kind, Sought, Timeline, Unmeasured};
 
 /// The check.
@@ -16,7 +16,7 @@ pub(super) const CHECK: Check = Check {
     how: "Calls of one pod are failed evenly, ten points above errorRate, answered at once (SQLSTATE 53200; 503 over HTTP; UNAVAILABLE over gRPC; a transaction counts once); with consecutiveFailures all of them. Once the window holds nothing older, calls must stop for 3 s (80 % of openFor if that is less). Where failed calls are repeated, fewer requests fail than calls do, and where fewer calls come than the declaration needs none has to open: then nothing can be said of a circuit that stays closed.",
     remedy: "Count every error that says that the dependency does not work as a failure: time-outs, refused connections, resources that are used up, 5xx.",
     rests_on: Kind::OF_BROKEN_CALLS,
-    needs: &[Part::FailingCalls],
+    needs: Needs::Parts(&[Part::FailingCalls]),
     judge,
 };
 

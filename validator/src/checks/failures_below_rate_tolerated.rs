@@ -2,7 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::config::{Dependency, Protocol};
-use crate::plan::Part;
+use crate::plan::{Needs, Part};
 use crate::timeline::{Degraded, Kind, Sought, Timeline, Unmeasured};
 
 /// The check.
@@ -15,7 +15,7 @@ pub(super) const CHECK: Check = Check {
     how: "Calls of one pod are failed evenly, ten points below errorRate, for longer than the window (SQLSTATE 53200; 503 over HTTP; UNAVAILABLE over gRPC; a transaction counts once); with consecutiveFailures every tenth one. Calls that stop for 3 s (80 % of openFor if that is less) mean that the circuit opened.",
     remedy: "Hold the share of failures over the whole window against the declared rate, and count each call once: one that makes several statements fails more often than each of them.",
     rests_on: Kind::OF_BROKEN_CALLS,
-    needs: &[Part::FailingCalls],
+    needs: Needs::Parts(&[Part::FailingCalls]),
     judge,
 };
 

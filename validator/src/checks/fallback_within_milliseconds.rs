@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{Class, Millis, RequestFact, SecondFact, Step};
-use crate::plan::Part;
+use crate::plan::{Needs, Part};
 use crate::timeline::{Circuit, Fallback, Kind, Timeline, Unmeasured};
 
 /// The check.
@@ -17,7 +17,7 @@ pub(super) const CHECK: Check = Check {
     how: "Requests through the Service from 0.5 s after the last circuit before a dependency opened until the first trial may come: a right answer, or 503 with Retry-After; of each request 99 % within the policy's limit, or twice what it takes in the quiet phase (seconds in which the run was disturbed left out), and none beyond 1 s, or twice as long.",
     remedy: "Answer from the cache, with an empty list, or with 503 and Retry-After, before anything of the database is touched.",
     rests_on: Kind::OF_BROKEN_CALLS,
-    needs: &[Part::Hang],
+    needs: Needs::Parts(&[Part::Hang]),
     judge,
 };
 

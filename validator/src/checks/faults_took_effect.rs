@@ -3,7 +3,7 @@
 use crate::check::{Area, Check, Finding, Severity};
 use crate::config::{Dependency, Protocol};
 use crate::evidence::{Fault, FaultFact, Millis, Step};
-use crate::plan::Part;
+use crate::plan::{Needs, Part};
 use crate::timeline::{PodLife, Timeline, Unmeasured};
 
 /// The check.
@@ -16,7 +16,7 @@ pub(super) const CHECK: Check = Check {
     how: "Each fault on a pod that was alive must have met a statement, a byte or a connection: within the policy's time, a trial, a hold or a collector's within their own. Where calls had stopped before it, since the circuit was open from what had been done to the dependency before, a loss has nothing to touch: that is told. Of degraded dependencies the checks that rest on a fault say so themselves.",
     remedy: "Raise the rate, so that every pod calls every dependency; look at GL-E108.",
     rests_on: &[],
-    needs: &[],
+    needs: Needs::Rolls,
     judge,
 };
 

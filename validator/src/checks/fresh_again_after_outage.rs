@@ -2,7 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{Millis, Step};
-use crate::plan::Part;
+use crate::plan::{Needs, Part};
 use crate::timeline::{Kind, Timeline, Unmeasured};
 
 /// The check.
@@ -15,7 +15,7 @@ pub(super) const CHECK: Check = Check {
     how: "From the moment everything is back to the moment calls of the pod flow again: at most the open time, one deadline and the policy's margin.",
     remedy: "Let the next request after the open time be the trial; do not double the open time without a bound.",
     rests_on: Kind::OF_BROKEN_CALLS,
-    needs: &[Part::Hang, Part::Loss],
+    needs: Needs::Parts(&[Part::Hang, Part::Loss]),
     judge,
 };
 

@@ -1,7 +1,7 @@
 //! The grace period covers preStop, the shutdown and the kubelet's own margin.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
-use crate::plan::PreStop;
+use crate::plan::{Needs, PreStop};
 use crate::timeline::{Kind, Timeline};
 
 /// The check.
@@ -14,7 +14,7 @@ pub(super) const CHECK: Check = Check {
     how: "terminationGracePeriodSeconds must cover what the service needed in the rolls, from the deletion (its preStop hook included) to the end of the container that serves, and the kubelet's margin of 2 s. Where none was seen in them it is inconclusive; where nothing is rolled, as in `validator lint`, it must cover the declared preStop sleep, the policy's shutdown budget and the same margin. With a candidate of another image only the ends of its own pods, in the roll out, are judged.",
     remedy: "Raise terminationGracePeriodSeconds, or shorten preStop or the drain.",
     rests_on: &[Kind::Load, Kind::Watch, Kind::Validator, Kind::Agent, Kind::Target, Kind::Clock],
-    needs: &[],
+    needs: Needs::Rolls,
     judge,
 };
 

@@ -2,7 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{Fault, TrialEnd};
-use crate::plan::Part;
+use crate::plan::{Needs, Part};
 use crate::timeline::{Circuit, Kind, Timeline, Trial, Unmeasured};
 
 /// The check.
@@ -15,7 +15,7 @@ pub(super) const CHECK: Check = Check {
     how: "The middle agent holds the first statement after the open time and counts others that come meanwhile. Once it was given up, the circuit must stay open for another open time; once it went on, calls must flow within 2 s.",
     remedy: "Let one call through when half-open, refuse the rest until it has answered; close on success, open again on failure.",
     rests_on: Kind::OF_BROKEN_CALLS,
-    needs: &[Part::Hang],
+    needs: Needs::Parts(&[Part::Hang]),
     judge,
 };
 

@@ -2,6 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{Fault, Held};
+use crate::plan::Needs;
 use crate::timeline::{Kind, Timeline, Unmeasured};
 
 /// The check.
@@ -24,7 +25,7 @@ pub(super) const CHECK: Check = Check {
         Kind::Target,
         Kind::Clock,
     ],
-    needs: &[],
+    needs: Needs::Rolls,
     judge,
 };
 

@@ -1,6 +1,7 @@
 //! Nothing came between us and the middle agents.
 
 use crate::check::{Area, Check, Finding, Severity};
+use crate::plan::Needs;
 use crate::timeline::{Timeline, Unmeasured};
 
 /// The check.
@@ -13,7 +14,7 @@ pub(super) const CHECK: Check = Check {
     how: "Watches the agents themselves and what is spoken through them.",
     remedy: "Run again; let the target speak without TLS to the middle agent.",
     rests_on: &[],
-    needs: &[],
+    needs: Needs::Rolls,
     judge,
 };
 

@@ -3,6 +3,7 @@
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::config::Probe;
 use crate::evidence::ProbeTarget;
+use crate::plan::Needs;
 use crate::timeline::{Act, Kind, PodLife, Restart, Timeline};
 
 use super::ready_means_answering::UNREACHABLE;
@@ -17,7 +18,7 @@ pub(super) const CHECK: Check = Check {
     how: "An agent asks each pod its declared liveness probe every 250 ms and as the kubelet does, from Ready until the deletion: from there on the kubelet asks it no more. As long without a success as the declared period and failureThreshold say is a failure. An exec probe is read from the restarts of its container. An answer during the drain that says failure is told, and judged by nobody.",
     remedy: "Answer liveness from the process alone, at once, whatever the load.",
     rests_on: &[Kind::Prober, Kind::Load, Kind::Watch, Kind::Validator, Kind::Target, Kind::Clock],
-    needs: &[],
+    needs: Needs::Observation,
     judge,
 };
 

@@ -2,7 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{ProbeTarget, Step};
-use crate::plan::Part;
+use crate::plan::{Needs, Part};
 use crate::timeline::{Act, Kind, Timeline, Unmeasured};
 
 /// The check.
@@ -15,7 +15,7 @@ pub(super) const CHECK: Check = Check {
     how: "An agent asks each pod its declared liveness probe while it has lost one data store, all of them, and one again. It must not fail for as long as its period and failureThreshold say, nor for 5 s and until a store is given back; and the container that serves may not restart meanwhile, which is all that is seen of an exec probe.",
     remedy: "Answer liveness from the process alone; dependencies belong to readiness.",
     rests_on: &[Kind::Prober, Kind::Load, Kind::Watch, Kind::Validator, Kind::Target, Kind::Clock],
-    needs: &[Part::Loss],
+    needs: Needs::Parts(&[Part::Loss]),
     judge,
 };
 

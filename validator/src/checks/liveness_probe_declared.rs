@@ -1,6 +1,7 @@
 //! The serving container declares a liveness probe.
 
 use crate::check::{Area, Check, Finding, Severity};
+use crate::plan::Needs;
 use crate::timeline::Timeline;
 
 use super::readiness_probe_declared::declared;
@@ -15,7 +16,7 @@ pub(super) const CHECK: Check = Check {
     how: "Reads livenessProbe of the container that serves: the one with the port that the Service leads to, not a sidecar; or of one beside it that asks this very port.",
     remedy: "Declare a livenessProbe for the container that serves, such as httpGet /health.",
     rests_on: &[],
-    needs: &[],
+    needs: Needs::Observation,
     judge,
 };
 

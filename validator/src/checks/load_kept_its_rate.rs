@@ -2,6 +2,7 @@
 
 use crate::check::{Area, Check, Finding, Severity};
 use crate::evidence::{Millis, Step};
+use crate::plan::Needs;
 use crate::timeline::{LateSecond, Timeline, Unmeasured, late_seconds};
 
 /// The check.
@@ -14,7 +15,7 @@ pub(super) const CHECK: Check = Check {
     how: "Second by second and agent by agent, over the whole run: a second is late when more than 5 % of its requests, and more than one, left later than the policy allows. What fails in a late second is not held against the service, so some late seconds do no harm; too many of them, or too few requests, leave nothing to judge.",
     remedy: "Run again on calmer nodes, or with a lower rate.",
     rests_on: &[],
-    needs: &[],
+    needs: Needs::Observation,
     judge,
 };
 

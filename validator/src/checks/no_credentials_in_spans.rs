@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::check::{Area, Check, Finding, Severity};
 use crate::evidence::Span;
+use crate::plan::Needs;
 use crate::timeline::{Timeline, Unmeasured};
 
 /// The check.
@@ -16,7 +17,7 @@ pub(super) const CHECK: Check = Check {
     how: "No attribute of a span in our traces may be a credential by its name (headers such as authorization and cookie, passwords, keys, tokens), or an address with a user's password or a signature, unless its value was taken out. Names are told, values are never kept. What is called otherwise is not found.",
     remedy: "Record headers by an allow-list, take user and signature out of url.full, and never record a connection string.",
     rests_on: &[],
-    needs: &[],
+    needs: Needs::Rolls,
     judge,
 };
 

@@ -2,6 +2,7 @@
 
 use crate::check::{Area, Check, Finding, Severity};
 use crate::evidence::Millis;
+use crate::plan::Needs;
 use crate::timeline::{Kind, Timeline};
 
 /// The check.
@@ -14,7 +15,7 @@ pub(super) const CHECK: Check = Check {
     how: "Watches the condition DisruptionTarget of every pod, and the Deployment's template and replicas, which the run itself changes in the rolls alone, or never.",
     remedy: "Run again when no node is being drained, and with releases and the autoscaler at rest.",
     rests_on: &[],
-    needs: &[],
+    needs: Needs::Observation,
     judge,
 };
 

@@ -2,6 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{Class, Fault, Millis, Step};
+use crate::plan::Needs;
 use crate::timeline::{Kind, PodLife, Timeline, Unmeasured};
 
 /// The check.
@@ -24,7 +25,7 @@ pub(super) const CHECK: Check = Check {
         Kind::Watch,
         Kind::Clock,
     ],
-    needs: &[],
+    needs: Needs::Rolls,
     judge,
 };
 

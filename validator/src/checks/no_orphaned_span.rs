@@ -2,6 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::Span;
+use crate::plan::Needs;
 use crate::timeline::{Kind, Timeline, Unmeasured};
 
 /// The check.
@@ -14,7 +15,7 @@ pub(super) const CHECK: Check = Check {
     how: "In the traces of sampled requests the parent of each span must be a span of the same trace, or the one that our request named.",
     remedy: "Export the spans of a request with one decision, and end the outer span even when the inner one fails.",
     rests_on: &[Kind::Load, Kind::Agent, Kind::Record, Kind::Content, Kind::Dependency, Kind::Target],
-    needs: &[],
+    needs: Needs::Rolls,
     judge,
 };
 

@@ -2,6 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::Millis;
+use crate::plan::Needs;
 use crate::timeline::{Act, Kind, PodLife, Timeline};
 
 /// The check.
@@ -22,7 +23,7 @@ pub(super) const CHECK: Check = Check {
         Kind::Target,
         Kind::Clock,
     ],
-    needs: &[],
+    needs: Needs::Observation,
     judge,
 };
 

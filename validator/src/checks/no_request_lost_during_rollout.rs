@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::check::{Area, Case, Check, Finding, Outcome, Severity};
 use crate::evidence::{Class, Millis, RequestFact, SecondFact};
+use crate::plan::Needs;
 use crate::timeline::{ClassLoad, LOSSES_REST_ON, PodLife, Termination, Timeline};
 
 /// The check.
@@ -16,7 +17,7 @@ pub(super) const CHECK: Check = Check {
     how: "Open-loop load from inside the cluster without any retry, each connection class side by side, through two rolls; a request without a complete answer, or with another one than its `expect` or else the quiet phase says, is lost. The zero is held against its power: 3/(rate x the shares of the load that the terminations met) seconds of blindness are ruled out at 95 %, each share measured by the pod's calls just before its end, else taken to be even; what fell into a disturbance of the run counts neither for nor against. With a candidate of another image its own ends are judged, in the roll out: what is refused or broken off while a pod of the version that it replaces ends is a warning, and a wrong answer then is inconclusive.",
     remedy: "Keep accepting for some seconds after SIGTERM, answer with Connection: close, finish what is in flight, then exit.",
     rests_on: LOSSES_REST_ON,
-    needs: &[],
+    needs: Needs::Rolls,
     judge,
 };
 

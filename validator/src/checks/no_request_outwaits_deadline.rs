@@ -2,7 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{Class, Outcome, RequestFact, Step};
-use crate::plan::Part;
+use crate::plan::{Needs, Part};
 use crate::timeline::{Kind, Timeline, Unmeasured};
 
 /// The check.
@@ -15,7 +15,7 @@ pub(super) const CHECK: Check = Check {
     how: "Every request from the first hanging statement until the dependencies are back, through the Service and pod by pod, must end within the declared deadline and the policy's margin, beside what it takes in the quiet phase.",
     remedy: "Bound every call to a dependency, waiting for a connection of the pool included; bound the cache as well.",
     rests_on: &[Kind::Load, Kind::Validator, Kind::Agent, Kind::Dependency, Kind::Target, Kind::Clock],
-    needs: &[Part::Hang, Part::Loss],
+    needs: Needs::Parts(&[Part::Hang, Part::Loss]),
     judge,
 };
 

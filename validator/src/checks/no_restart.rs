@@ -1,6 +1,7 @@
 //! No container restarts during the run.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
+use crate::plan::Needs;
 use crate::timeline::{Act, Kind, PodLife, Restart, Timeline};
 
 /// The check.
@@ -13,7 +14,7 @@ pub(super) const CHECK: Check = Check {
     how: "Watches restartCount of every container and native sidecar, each against its own count at first sight. A restart of a container that does not serve is a warning with its name: what it costs users is in GL-S201.",
     remedy: "Read the previous container's log (kubectl logs --previous), or on a machine the copy's file in golive-out.",
     rests_on: &[Kind::Load, Kind::Validator, Kind::Agent, Kind::Dependency, Kind::Target, Kind::Clock],
-    needs: &[],
+    needs: Needs::Observation,
     judge,
 };
 

@@ -2,7 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{FaultFact, Histogram, Millis, SecondFact};
-use crate::plan::Part;
+use crate::plan::{Needs, Part};
 use crate::timeline::{Fallback, Kind, Timeline, Unmeasured};
 
 use super::ready_means_answering::DELETION_MS;
@@ -25,7 +25,7 @@ pub(super) const CHECK: Check = Check {
         Kind::Target,
         Kind::Clock,
     ],
-    needs: &[Part::Collector],
+    needs: Needs::Parts(&[Part::Collector]),
     judge,
 };
 

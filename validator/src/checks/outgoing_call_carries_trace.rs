@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::config::{Dependency, Protocol};
 use crate::evidence::{RequestFact, Span, SpanKind};
+use crate::plan::Needs;
 use crate::timeline::{Kind, Timeline, Unmeasured};
 
 /// The check.
@@ -17,7 +18,7 @@ pub(super) const CHECK: Check = Check {
     how: "For each client span of a sampled request that is no database call, the middle agent before the HTTP dependency must have seen a request with the same trace id and this span as parent; every request it saw must carry a trace id.",
     remedy: "Inject traceparent (W3C Trace Context) into every outgoing request, from the client span's context.",
     rests_on: &[Kind::Load, Kind::Agent, Kind::Record, Kind::Content, Kind::Dependency, Kind::Target],
-    needs: &[],
+    needs: Needs::Rolls,
     judge,
 };
 

@@ -1,6 +1,7 @@
 //! There are never more pods than replicas + maxSurge.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
+use crate::plan::Needs;
 use crate::timeline::{Kind, Timeline};
 
 /// The check.
@@ -13,7 +14,7 @@ pub(super) const CHECK: Check = Check {
     how: "Sums spec.replicas of the deployment's replica sets at every event.",
     remedy: "Look for a second controller or autoscaler that changes the deployment.",
     rests_on: &[Kind::Watch, Kind::Validator, Kind::Target, Kind::Clock],
-    needs: &[],
+    needs: Needs::Rolls,
     judge,
 };
 

@@ -3,7 +3,7 @@
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::config::Protocol;
 use crate::evidence::{Failure, Fault, Millis};
-use crate::plan::Part;
+use crate::plan::{Needs, Part};
 use crate::timeline::{Degraded, Kind, Sought, Timeline, Unmeasured};
 
 /// The check.
@@ -16,7 +16,7 @@ pub(super) const CHECK: Check = Check {
     how: "For 12 s writes of one pod over connections that were open when it began are answered with SQLSTATE 25006, read_only_sql_transaction; new connections work, and to `SHOW transaction_read_only` and `pg_is_in_recovery()` the old ones answer as a replica does. After the policy's time (9 s) no connection may be met that had been met a second or more before.",
     remedy: "Close a connection that answers 25006 (or 57P01, or class 08) instead of giving it back to the pool; or ask the server what it is before each use; ask for a primary when connecting (target_session_attrs=read-write).",
     rests_on: Kind::OF_BROKEN_CALLS,
-    needs: &[Part::FailOver],
+    needs: Needs::Parts(&[Part::FailOver]),
     judge,
 };
 

@@ -2,6 +2,7 @@
 
 use crate::check::{Area, Check, Finding, Severity};
 use crate::config::Handler;
+use crate::plan::Needs;
 use crate::timeline::Timeline;
 
 /// The check.
@@ -14,7 +15,7 @@ pub(super) const CHECK: Check = Check {
     how: "Reads the probes of the container that serves, the defaults of Kubernetes filled in: readiness must give up within 30 s, liveness not sooner than readiness. That both ask the same endpoint is told: whether it harms is for GL-H206.",
     remedy: "Follow the chart's values: readiness every 5 s, 2 failures; liveness every 10 s, 3 failures.",
     rests_on: &[],
-    needs: &[],
+    needs: Needs::Observation,
     judge,
 };
 

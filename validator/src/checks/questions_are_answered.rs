@@ -2,6 +2,7 @@
 
 use crate::check::{Area, Check, Finding, Severity};
 use crate::config::{Answer, Day, Question};
+use crate::plan::Needs;
 use crate::timeline::Timeline;
 
 /// The check.
@@ -14,7 +15,7 @@ pub(super) const CHECK: Check = Check {
     how: "Each question of the policy must have an answer in the target file (`spec.answers`), with a link and a name, that is not older than the policy says on the day of the run. Nobody opens the link.",
     remedy: "Add the answer, or look at it again and give it today's date.",
     rests_on: &[],
-    needs: &[],
+    needs: Needs::Observation,
     judge,
 };
 

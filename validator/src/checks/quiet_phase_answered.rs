@@ -2,6 +2,7 @@
 
 use crate::check::{Area, Check, Finding, Severity};
 use crate::evidence::Step;
+use crate::plan::Needs;
 use crate::timeline::{Timeline, refusal};
 
 /// The check.
@@ -14,7 +15,7 @@ pub(super) const CHECK: Check = Check {
     how: "Counts right answers before the first roll: of a request without `expect` those below 500, of which one at least must be below 400, and not most of them 401 or 403.",
     remedy: "Check the paths of the target file against the service, give the headers that it asks for, or `expect` what it answers; look at its state before the run.",
     rests_on: &[],
-    needs: &[],
+    needs: Needs::Observation,
     judge,
 };
 

@@ -3,7 +3,7 @@
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::config::Protocol;
 use crate::evidence::{Failure, Fault, SecondFact};
-use crate::plan::Part;
+use crate::plan::{Needs, Part};
 use crate::timeline::{Degraded, Kind, Sought, Timeline, Unmeasured};
 
 /// The check.
@@ -16,7 +16,7 @@ pub(super) const CHECK: Check = Check {
     how: "Writes of one pod to Redis over connections that are open are answered `-READONLY` for 8 s, reads go on, and new connections work. Every request to the pod past the Service must get a right answer; 503 with Retry-After is a warning, since Redis may be the only store there is.",
     remedy: "Note that the cache could not be written, and answer; never fail a request for what a cache says.",
     rests_on: Kind::OF_BROKEN_CALLS,
-    needs: &[Part::ReadOnlyCache],
+    needs: Needs::Parts(&[Part::ReadOnlyCache]),
     judge,
 };
 

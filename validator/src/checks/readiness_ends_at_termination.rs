@@ -2,6 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{Millis, ProbeTarget};
+use crate::plan::Needs;
 use crate::timeline::{Kind, PodLife, Sigterm, Termination, Timeline};
 
 /// The check.
@@ -14,7 +15,7 @@ pub(super) const CHECK: Check = Check {
     how: "An agent asks each terminating pod its declared readiness probe every 250 ms; it must stop succeeding soon after SIGTERM, which is the deletion and the preStop hook. Kubernetes itself takes a pod out of the ready endpoints at its deletion: a pod that goes on saying ready while it still serves, and loses nothing, is a warning; it is a failure where requests were lost meanwhile, while nothing disturbed the run. With a candidate of another image only the ends of its own pods, in the roll out, are judged.",
     remedy: "Answer 503 to the readiness probe from SIGTERM on, while requests are still served.",
     rests_on: &[Kind::Watch, Kind::Validator, Kind::Prober, Kind::Load, Kind::Target, Kind::Clock],
-    needs: &[],
+    needs: Needs::Rolls,
     judge,
 };
 

@@ -3,7 +3,7 @@
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::config::Probe;
 use crate::evidence::{FaultFact, Millis, ProbeTarget, Step};
-use crate::plan::Part;
+use crate::plan::{Needs, Part};
 use crate::timeline::{Act, Kind, Loss, Timeline, Unmeasured};
 
 /// The check.
@@ -26,7 +26,7 @@ pub(super) const CHECK: Check = Check {
         Kind::Target,
         Kind::Clock,
     ],
-    needs: &[Part::Loss],
+    needs: Needs::Parts(&[Part::Loss]),
     judge,
 };
 

@@ -2,6 +2,7 @@
 
 use crate::check::{Area, Check, Finding, Severity};
 use crate::config::Probe;
+use crate::plan::Needs;
 use crate::timeline::Timeline;
 
 /// The check.
@@ -14,7 +15,7 @@ pub(super) const CHECK: Check = Check {
     how: "Reads readinessProbe of the container that serves: the one with the port that the Service leads to, not a sidecar; or of one beside it that asks this very port.",
     remedy: "Declare a readinessProbe for the container that serves, such as httpGet /ready.",
     rests_on: &[],
-    needs: &[],
+    needs: Needs::Observation,
     judge,
 };
 

@@ -2,7 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{Millis, Step};
-use crate::plan::Part;
+use crate::plan::{Needs, Part};
 use crate::timeline::{Kind, Timeline, Unmeasured};
 
 /// The check.
@@ -24,7 +24,7 @@ pub(super) const CHECK: Check = Check {
         Kind::Target,
         Kind::Clock,
     ],
-    needs: &[Part::Loss],
+    needs: Needs::Parts(&[Part::Loss]),
     judge,
 };
 

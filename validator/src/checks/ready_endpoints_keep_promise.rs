@@ -2,6 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::Millis;
+use crate::plan::Needs;
 use crate::timeline::{EndpointCount, Kind, Timeline};
 
 /// The check.
@@ -11,7 +12,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Release,
     severity: Severity::Blocker,
     why: "Below that number the rest carries more than it was sized for.",
-    how: "Counts the ready endpoints of all slices of the Service at every event of the rolls.",
+    how: "Counts the ready endpoints of all slices of the Service at every event of the rolls; of an observing run, which has none, at every event of the observation.",
     remedy: "Check readiness probes and minReadySeconds: a pod that is Ready too early lets the next one go.",
     rests_on: &[
         Kind::Watch,
@@ -22,18 +23,19 @@ pub(super) const CHECK: Check = Check {
         Kind::Target,
         Kind::Clock,
     ],
-    needs: &[],
+    needs: Needs::Observation,
     judge,
 };
 
 fn judge(timeline: &Timeline) -> Finding {
-    let rolling = timeline.rolling();
-    if rolling.is_empty() {
+    let with_observation = |rolls: Vec<_>| rolls.into_iter().chain(timeline.observed()).collect::<Vec<_>>();
+    let (watched, judged) =
+        (with_observation(timeline.rolling()), with_observation(timeline.rolling_judged()));
+    if watched.is_empty() {
         return Finding::inconclusive("no roll was made");
     }
     let promised = timeline.workload.replicas() - timeline.workload.rolling().0;
-    let judged = timeline.rolling_judged();
-    let counts: Vec<_> = rolling.iter().flat_map(|roll| during(timeline, *roll)).collect();
+    let counts: Vec<_> = watched.iter().flat_map(|roll| during(timeline, *roll)).collect();
     let Some((fewest, _)) = counts.iter().min_by_key(|(count, _)| count.ready) else {
         return Finding::inconclusive("no EndpointSlice of the Service was seen");
     };
@@ -52,7 +54,7 @@ fn judge(timeline: &Timeline) -> Finding {
         .lines([fewest.line])
 }
 
-/// What the endpoints were in a roll, and when: first what they were at its begin.
+/// What the endpoints were in a stretch, and when: first what they were at its begin.
 fn during<'t>(
     timeline: &'t Timeline,
     (begin, end): (Millis, Millis),

@@ -3,6 +3,7 @@
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::config::Probe;
 use crate::evidence::ProbeTarget;
+use crate::plan::Needs;
 use crate::timeline::{Act, Kind, PodLife, Timeline};
 
 /// The check.
@@ -24,7 +25,7 @@ pub(super) const CHECK: Check = Check {
         Kind::Target,
         Kind::Clock,
     ],
-    needs: &[],
+    needs: Needs::Observation,
     judge,
 };
 

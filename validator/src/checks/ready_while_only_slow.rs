@@ -2,7 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::ProbeTarget;
-use crate::plan::Part;
+use crate::plan::{Needs, Part};
 use crate::timeline::{Act, Circuit, Kind, Timeline, Unmeasured};
 
 /// The check.
@@ -26,7 +26,7 @@ pub(super) const CHECK: Check = Check {
         Kind::Target,
         Kind::Clock,
     ],
-    needs: &[Part::Hang],
+    needs: Needs::Parts(&[Part::Hang]),
     judge,
 };
 

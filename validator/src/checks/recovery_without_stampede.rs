@@ -2,7 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{Millis, Step};
-use crate::plan::Part;
+use crate::plan::{Needs, Part};
 use crate::timeline::{Kind, Timeline, Unmeasured};
 
 /// The check.
@@ -15,7 +15,7 @@ pub(super) const CHECK: Check = Check {
     how: "In the 10 s after calls come back, or until the next fault there, once a trial went well and after the loss of everything: new connections and calls in any second, held against the same pod in the quiet phase (a pod that is alone in the Service for a moment carries the others' share as well).",
     remedy: "Bound the pool, let connections come one by one, and do not repeat what failed while the circuit was open.",
     rests_on: Kind::OF_BROKEN_CALLS,
-    needs: &[Part::Hang, Part::Loss],
+    needs: Needs::Parts(&[Part::Hang, Part::Loss]),
     judge,
 };
 

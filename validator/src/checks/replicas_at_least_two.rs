@@ -1,6 +1,7 @@
 //! There are at least two replicas.
 
 use crate::check::{Area, Check, Finding, Severity};
+use crate::plan::Needs;
 use crate::timeline::Timeline;
 
 /// The check.
@@ -13,7 +14,7 @@ pub(super) const CHECK: Check = Check {
     how: "Reads spec.replicas.",
     remedy: "Set replicas to 2 or more.",
     rests_on: &[],
-    needs: &[],
+    needs: Needs::Observation,
     judge,
 };
 

@@ -2,6 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{Step, StepTrouble};
+use crate::plan::Needs;
 use crate::timeline::{Kind, Timeline};
 
 /// The check.
@@ -22,7 +23,7 @@ pub(super) const CHECK: Check = Check {
         Kind::Target,
         Kind::Clock,
     ],
-    needs: &[],
+    needs: Needs::Rolls,
     judge,
 };
 

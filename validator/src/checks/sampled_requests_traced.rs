@@ -1,6 +1,7 @@
 //! A sampled request leaves one server span that continues the caller's trace.
 
 use crate::check::{Area, Case, Check, Finding, Severity};
+use crate::plan::Needs;
 use crate::timeline::{Kind, Timeline, Unmeasured};
 
 /// The check.
@@ -13,7 +14,7 @@ pub(super) const CHECK: Check = Check {
     how: "The load sends requests with the sampled flag of traceparent set (W3C Trace Context); the middle agent before the collector copies what the pods export and the collector takes: spans answered with a status of the 4xx or 5xx class, a gRPC status other than 0, a partial success that rejects some, or by what is no endpoint of OTLP, were not delivered, unless they were sent again. Judged from the end of the roll in, when every pod exports past it, until dependencies are broken.",
     remedy: "Take traceparent in, create a server span per request as a child of it, export it to the collector, and heed what that answers.",
     rests_on: &[Kind::Load, Kind::Agent, Kind::Record, Kind::Content, Kind::Dependency, Kind::Target],
-    needs: &[],
+    needs: Needs::Rolls,
     judge,
 };
 

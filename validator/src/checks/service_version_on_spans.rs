@@ -2,6 +2,7 @@
 
 use crate::check::{Area, Check, Finding, Severity};
 use crate::evidence::Span;
+use crate::plan::Needs;
 use crate::timeline::Timeline;
 
 /// The check.
@@ -14,7 +15,7 @@ pub(super) const CHECK: Check = Check {
     how: "Every server span in our traces must come from a resource with service.version. Where both it and what was deployed (the tag of the image, else the label app.kubernetes.io/version) look like a version, such as 1.4.0, one must hold the other.",
     remedy: "Set service.version in the OpenTelemetry resource from what is deployed, for example the image tag.",
     rests_on: &[],
-    needs: &[],
+    needs: Needs::Rolls,
     judge,
 };
 

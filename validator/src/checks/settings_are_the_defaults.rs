@@ -4,7 +4,7 @@ use serde_json::{Value, json, to_value};
 
 use crate::check::{Area, Check, Finding, Severity};
 use crate::config::{Defaults, Probe, ProbeTimings};
-use crate::plan::Place;
+use crate::plan::{Needs, Place};
 use crate::timeline::Timeline;
 
 /// The check.
@@ -17,7 +17,7 @@ pub(super) const CHECK: Check = Check {
     how: "Holds what the service declares (breakers, probe timings, grace period, sampling) against the defaults of the policy. It changes no verdict.",
     remedy: "Leave the setting at the organisation's default, or say in the repository why it differs.",
     rests_on: &[],
-    needs: &[],
+    needs: Needs::Observation,
     judge,
 };
 

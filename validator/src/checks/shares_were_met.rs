@@ -1,7 +1,7 @@
 //! Of the calls that were to fail in part, as many failed as were to.
 
 use crate::check::{Area, Check, Finding, Severity};
-use crate::plan::Part;
+use crate::plan::{Needs, Part};
 use crate::timeline::{Degraded, Sought, Timeline, Unmeasured};
 
 /// The check.
@@ -14,7 +14,7 @@ pub(super) const CHECK: Check = Check {
     how: "Where calls are failed in part, the share of those that failed must be within 5 points of what was ordered, over 20 calls at least; a circuit that had to open, and did, needs no more than it got. GL-B212 and GL-B213 rest on it.",
     remedy: "Raise the rate, so that every pod makes more calls.",
     rests_on: &[],
-    needs: &[Part::FailingCalls],
+    needs: Needs::Parts(&[Part::FailingCalls]),
     judge,
 };
 

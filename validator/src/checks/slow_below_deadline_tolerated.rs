@@ -2,7 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::Fault;
-use crate::plan::Part;
+use crate::plan::{Needs, Part};
 use crate::timeline::{Degraded, Kind, Sought, Timeline, Unmeasured};
 
 /// The check.
@@ -15,7 +15,7 @@ pub(super) const CHECK: Check = Check {
     how: "Every call of one pod takes up to 500 ms more for 8 s; those of one request together at most a third of the declared deadline, and no more than the open connections have room for: its calls must go on, and no request to it past the Service may be lost or get 503. What went wrong while fewer calls came than usual, before a circuit opened, is not held against it: they waited for each other, and it was we who held the pool.",
     remedy: "Let the deadline alone decide which call has failed; give the pool room for calls that take a third of it.",
     rests_on: Kind::OF_BROKEN_CALLS,
-    needs: &[Part::SlowCalls],
+    needs: Needs::Parts(&[Part::SlowCalls]),
     judge,
 };
 

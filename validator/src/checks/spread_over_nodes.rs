@@ -1,7 +1,7 @@
 //! The pods stand on more than one node.
 
 use crate::check::{Area, Check, Finding, Severity};
-use crate::plan::Place;
+use crate::plan::{Needs, Place};
 use crate::timeline::Timeline;
 
 use std::collections::BTreeSet;
@@ -13,10 +13,10 @@ pub(super) const CHECK: Check = Check {
     area: Area::Release,
     severity: Severity::Minor,
     why: "Replicas on one node go away together.",
-    how: "Counts the nodes of the pods after the last roll, where at least two nodes can take pods.",
+    how: "Counts the nodes of the pods that are there at the end, where at least two nodes can take pods.",
     remedy: "Add topologySpreadConstraints over kubernetes.io/hostname.",
     rests_on: &[],
-    needs: &[],
+    needs: Needs::Observation,
     judge,
 };
 
@@ -34,6 +34,6 @@ fn judge(timeline: &Timeline) -> Finding {
     }
     let last = timeline.pods.iter().filter(|pod| pod.termination.is_none());
     let nodes: BTreeSet<&str> = last.filter_map(|pod| pod.node.as_deref()).collect();
-    let summary = format!("the pods left by the last roll stand on {} nodes", nodes.len());
+    let summary = format!("the pods at the end of the run stand on {} nodes", nodes.len());
     Finding::when(nodes.len() >= 2, summary.clone(), summary).measured(nodes.len().to_string(), ">= 2")
 }

@@ -2,7 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::Millis;
-use crate::plan::Part;
+use crate::plan::{Needs, Part};
 use crate::timeline::{Circuit, Kind, Timeline, Unmeasured};
 
 /// The check.
@@ -15,7 +15,7 @@ pub(super) const CHECK: Check = Check {
     how: "The middle agent counts the statements of each pod, health pings apart (what comes without load and changes nothing), from the opening until the trial. Requests that were let in before the opening may still send theirs within their own deadline: they had to wait for a connection.",
     remedy: "Ask the breaker before every call to the database, also those of background work; pings may pass.",
     rests_on: Kind::OF_BROKEN_CALLS,
-    needs: &[Part::Hang],
+    needs: Needs::Parts(&[Part::Hang]),
     judge,
 };
 

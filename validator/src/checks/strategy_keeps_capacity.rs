@@ -1,7 +1,7 @@
 //! The strategy never takes a ready pod away before its replacement is ready.
 
 use crate::check::{Area, Check, Finding, Severity};
-use crate::plan::Place;
+use crate::plan::{Needs, Place};
 use crate::timeline::Timeline;
 
 /// The check.
@@ -14,7 +14,7 @@ pub(super) const CHECK: Check = Check {
     how: "Reads spec.strategy: RollingUpdate with maxUnavailable 0.",
     remedy: "Set strategy.rollingUpdate.maxUnavailable: 0 and maxSurge: 1.",
     rests_on: &[],
-    needs: &[],
+    needs: Needs::Observation,
     judge,
 };
 

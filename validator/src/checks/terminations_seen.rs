@@ -2,6 +2,7 @@
 
 use crate::check::{Area, Check, Finding, Severity};
 use crate::evidence::Step;
+use crate::plan::Needs;
 use crate::timeline::Timeline;
 
 /// The check.
@@ -14,7 +15,7 @@ pub(super) const CHECK: Check = Check {
     how: "Counts the deletions seen in each roll and the terminated states among them.",
     remedy: "Run again; if it happens often, look for a controller that deletes pods by force.",
     rests_on: &[],
-    needs: &[],
+    needs: Needs::Rolls,
     judge,
 };
 

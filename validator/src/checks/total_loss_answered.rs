@@ -3,7 +3,7 @@
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::config::{Breaker, Need};
 use crate::evidence::{Class, Fault, FaultFact, Millis, RequestFact, SecondFact, Step};
-use crate::plan::Part;
+use crate::plan::{Needs, Part};
 use crate::timeline::{Fallback, Kind, Loss, Timeline, Unmeasured};
 
 /// The check.
@@ -16,7 +16,7 @@ pub(super) const CHECK: Check = Check {
     how: "Pod by pod while its database refuses, resets or swallows everything: from the latest moment of the opening on, every answer right, or 503 with Retry-After, and at once (within the limit, or twice what the request takes in the quiet phase), but for the trials of each open time; what a pod answers while it lacks a dependency over tcp as well is not judged. Where readiness needs none of the stores, users through the Service must fare as well while every pod lacks one, most of them the one declared first. Connections tried at a database that refuses them are counted: many of them are a warning.",
     remedy: "Count refused connections and time-outs as failures; bound the cache's calls below the answer's time; wait between attempts to connect.",
     rests_on: Kind::OF_BROKEN_CALLS,
-    needs: &[Part::Hang, Part::Loss],
+    needs: Needs::Parts(&[Part::Hang, Part::Loss]),
     judge,
 };
 

@@ -2,6 +2,7 @@
 
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{Millis, RequestFact};
+use crate::plan::Needs;
 use crate::timeline::{Kind, PodLife, Termination, Timeline, Unmeasured};
 
 /// The check.
@@ -24,7 +25,7 @@ pub(super) const CHECK: Check = Check {
         Kind::Validator,
         Kind::Clock,
     ],
-    needs: &[],
+    needs: Needs::Rolls,
     judge,
 };
 

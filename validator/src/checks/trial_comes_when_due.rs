@@ -3,7 +3,7 @@
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::config::Limits;
 use crate::evidence::Millis;
-use crate::plan::Part;
+use crate::plan::{Needs, Part};
 use crate::timeline::{Circuit, Kind, Opened, Timeline, Trial, Unmeasured};
 
 /// The check.
@@ -16,7 +16,7 @@ pub(super) const CHECK: Check = Check {
     how: "From the moment a circuit opened, or a trial of it was given up, to the next statement that reaches the middle agent; one that does not come while it is waited for is late. Where statements come although the circuit is open (GL-B204), the trial cannot be told.",
     remedy: "Let the open time run from the opening, and send the next request as the trial when it is over.",
     rests_on: Kind::OF_BROKEN_CALLS,
-    needs: &[Part::Hang, Part::FailedTrial],
+    needs: Needs::Parts(&[Part::Hang, Part::FailedTrial]),
     judge,
 };
 

@@ -1,6 +1,7 @@
 //! Load comes from two nodes where there are two.
 
 use crate::check::{Area, Check, Finding, Severity};
+use crate::plan::Needs;
 use crate::timeline::Timeline;
 
 use std::collections::BTreeSet;
@@ -15,7 +16,7 @@ pub(super) const CHECK: Check = Check {
     how: "Counts the nodes of the load agents.",
     remedy: "Make room for an agent (50m CPU, 64Mi) on a second node.",
     rests_on: &[],
-    needs: &[],
+    needs: Needs::Observation,
     judge,
 };
 

@@ -1,6 +1,7 @@
 //! No watch was interrupted.
 
 use crate::check::{Area, Check, Finding, Severity};
+use crate::plan::Needs;
 use crate::timeline::Timeline;
 
 /// The check.
@@ -13,7 +14,7 @@ pub(super) const CHECK: Check = Check {
     how: "Every watch goes on from the last resourceVersion; a list in between is a gap.",
     remedy: "Run again; look at the API server's load if it happens often.",
     rests_on: &[],
-    needs: &[],
+    needs: Needs::Observation,
     judge,
 };
 

@@ -6,7 +6,8 @@ pub(super) const RUN: &str = "Examples:
   validator run deployment/users -n demo --get /api/me --header @token.txt
   validator run -f golive.yaml --image registry.example.com/users:1.4.0 --report json=report.json
   validator run -f golive.yaml --part quick
-  validator run -f golive.yaml --check GL-B218";
+  validator run -f golive.yaml --check GL-B218
+  validator run -f golive.yaml --observe";
 
 pub(super) const LOCAL: &str = "Examples:
   validator local -f golive.yaml -- ./users
@@ -17,6 +18,7 @@ Each copy gets PORT and MANAGEMENT_PORT, and the variables named for its depende
 pub(super) const PLAN: &str = "Examples:
   validator plan -f golive.yaml
   validator plan deployment/users -n demo --get '/api/users/{1..1000}' --rate 50
+  validator plan -f golive.yaml --observe
 
 It reads the target and its dependencies, and creates nothing.";
 

@@ -54,14 +54,14 @@ impl PartArgs {
     /// Exit 2 where a part or a check is asked for that cannot do without one that is left out.
     pub fn selected(&self) -> Result<BTreeSet<Part>, Failure> {
         let named = self.part.iter().flat_map(|Selected(parts)| parts.iter().copied());
-        let needed = self.check.iter().flat_map(|check| check.needs.iter().copied());
+        let needed = self.check.iter().flat_map(|check| check.needs.parts().iter().copied());
         let mut asked: BTreeSet<Part> = named.chain(needed).collect();
         asked.extend(asked.clone().into_iter().filter_map(Part::follows));
         if self.part.is_empty() && self.check.is_empty() {
             asked = Part::all();
         }
         for check in &self.check {
-            if let Some(part) = check.needs.iter().find(|part| self.skips(**part)) {
+            if let Some(part) = check.needs.parts().iter().find(|part| self.skips(**part)) {
                 return Err(Failure::usage(format!(
                     "--check {} needs the part {part}, --skip leaves it out",
                     check.id

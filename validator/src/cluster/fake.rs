@@ -176,7 +176,7 @@ impl Kept {
             raise(&mut object);
         }
         let patched = self.keep(path, object);
-        if self.lives && is_rolled {
+        if self.lives && is_rolled && path == TARGET {
             self.rolled();
         }
         Json(patched).into_response()
@@ -237,6 +237,7 @@ const PLURALS: &[&str] = &[
     "serviceaccounts",
     "endpointslices",
     "goliveruns",
+    "poddisruptionbudgets",
 ];
 
 /// The member that tells the items of a list apart, as the API declares it for the lists that we apply.

@@ -55,6 +55,21 @@ pub async fn clean_up(cluster: &Cluster) -> Result<Vec<String>, Failure> {
     work.end()
 }
 
+/// Whether every deployment is as its owner left it: for a run that may not put back what an earlier one has rolled.
+///
+/// # Errors
+/// Exit 3 with the deployment that is not, and the command that puts it back.
+pub async fn unfinished(cluster: &Cluster) -> Result<(), Failure> {
+    let deployments: Api<Deployment> = cluster.api();
+    let all = cluster.call("list deployments", deployments.list(&ListParams::default())).await?;
+    let Some(left) = all.iter().find(|deployment| rollback::is_left(deployment)) else { return Ok(()) };
+    let told = format!(
+        "deployment/{} is as an earlier run has left it, and an observing run changes nothing",
+        left.name_any()
+    );
+    Err(Failure::environment(told).hint(format!("this puts it back: {}", cluster.cleanup_command())))
+}
+
 /// What a clean-up has done, and the first thing that it could not do.
 struct Work {
     done: Vec<String>,

@@ -75,6 +75,11 @@ pub(super) fn noted_by(deployment: &Deployment) -> Option<&str> {
     Some(deployment.annotations().get(RUN_LABEL).map(String::as_str).unwrap_or_default())
 }
 
+/// Whether a run has rolled it, and has not gone back or let go.
+pub(super) fn is_left(deployment: &Deployment) -> bool {
+    noted_by(deployment).is_some() || pod(deployment).is_some_and(aliases::leads)
+}
+
 /// Leaves the deployment as it is and forgets the revision noted on it; tried some times, since a clean-up that finds the
 /// note takes the candidate back. Says whether there was one: without it the old template stands there.
 ///

@@ -36,7 +36,7 @@ fn told(check: &Check) -> Value {
     let rests_on: Vec<&str> = rests_on.iter().map(|kind| kind.name()).collect();
     json!({
         "id": id, "slug": slug, "area": area, "severity": severity, "why": why, "how": how, "remedy": remedy,
-        "rests_on": rests_on, "needs": needs
+        "rests_on": rests_on, "needs": needs.names(), "observed": needs.can_be_observed()
     })
 }
 

@@ -16,14 +16,21 @@ use crate::moment::now;
 /// # Errors
 /// Exit 2 or 3 for what would end the run before anything was touched.
 pub(super) async fn plan(args: PlanArgs) -> Result<Exit, Failure> {
-    let check = target_file::read(&args.target)?;
+    let mut check = target_file::read(&args.target)?;
+    if args.observe {
+        check = check.gentle()?;
+    }
     let given = target_file::given(&args.target.traffic.header)?;
     let rules = rules::read(&args.target.rules, &check.spec.policy)?;
     let context = args.target.cluster.context.as_deref();
     let cluster = Cluster::connect(context, &check.metadata.namespace).await?;
     let (mut target, _) = discover(&cluster, &check, args.image.as_deref(), now()).await?;
-    find_sites(&cluster, &check.spec.dependencies, &target.plan).await?;
     let mut plan = planned(&check, &mut target, &given, args.parts.selected()?, "plan")?;
+    if args.observe {
+        plan = plan.observing();
+    } else {
+        find_sites(&cluster, &check.spec.dependencies, &target.plan).await?;
+    }
     rules.govern(&mut plan);
     write!(anstream::stdout(), "{}", forecast(&plan, target.expected_roll))?;
     Ok(Exit::Success)

@@ -6,6 +6,7 @@ use super::gated::gated;
 use super::rules;
 use super::target_file;
 use crate::cli::RunArgs;
+use crate::config::Purpose;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::gate::ClusterRun;
@@ -16,6 +17,7 @@ pub(super) async fn run(args: RunArgs) -> Result<Exit, Failure> {
     let run = ClusterRun {
         rules: rules::read(&args.target.rules, &check.spec.policy)?,
         check,
+        purpose: if args.observe { Purpose::Observe } else { Purpose::Prove },
         given: target_file::given(&args.target.traffic.header)?,
         context: args.target.cluster.context.clone(),
         image: args.image.clone(),

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::Seconds;
+use super::{Purpose, Seconds};
 
 /// Within this time the operator has read what a Job has said, also if it was away for a while.
 const MIN_TTL: Seconds = Seconds(600.0);
@@ -15,7 +15,10 @@ pub struct Always {
     /// How long after a run the next one is due, though the candidate is the same; never when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub every: Option<Seconds>,
-    /// How many ended runs are kept, the last one in any case.
+    /// What a run does that is due: `prove`, as for a new candidate; or `observe`, which changes nothing and breaks nothing, sends a few
+    /// requests that only read, and is no verdict.
+    pub plan: Purpose,
+    /// How many ended runs of either plan are kept, the last one in any case.
     pub keep: usize,
     /// How long the Job of a run is kept, with its pod and log, after it has ended: 10m to 24h. The report outlives it.
     #[serde(deserialize_with = "long_enough")]
@@ -27,7 +30,13 @@ pub struct Always {
 
 impl Default for Always {
     fn default() -> Self {
-        Self { every: None, keep: 5, ttl_after_finished: Seconds(86_400.0), evidence_claim: None }
+        Self {
+            every: None,
+            plan: Purpose::Prove,
+            keep: 5,
+            ttl_after_finished: Seconds(86_400.0),
+            evidence_claim: None,
+        }
     }
 }
 

@@ -37,6 +37,8 @@ pub enum StepTrouble {
 pub enum Step {
     /// Load on the version as found, past the middle agents.
     Baseline,
+    /// The same, gentle and for longer: all that an observing run does.
+    Observation,
     /// The candidate replaces the old version; its pods connect through the middle agents, and find a cold cache.
     RollIn,
     /// No load: what still comes to the dependencies are health pings.
@@ -72,6 +74,7 @@ impl Step {
     pub fn name(self) -> &'static str {
         match self {
             Self::Baseline => "baseline",
+            Self::Observation => "observation",
             Self::RollIn => "roll in",
             Self::Learning => "learning",
             Self::Quiet => "quiet phase",
@@ -91,7 +94,13 @@ impl Step {
     /// in a fault: a cold cache, and some answers that take longer.
     pub fn is_peace(self) -> bool {
         match self {
-            Self::Baseline | Self::RollIn | Self::Learning | Self::Quiet | Self::RollOut | Self::Tail => true,
+            Self::Baseline
+            | Self::Observation
+            | Self::RollIn
+            | Self::Learning
+            | Self::Quiet
+            | Self::RollOut
+            | Self::Tail => true,
             Self::Hang
             | Self::Trials
             | Self::Degraded

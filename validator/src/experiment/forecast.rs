@@ -2,6 +2,7 @@
 //! will not be able to tell.
 
 mod limits;
+mod observed;
 mod parts;
 
 use std::fmt;
@@ -11,7 +12,7 @@ pub use self::parts::{PlannedPart, Standing};
 use super::circuit::Circuit;
 use super::preparation::{self, QUIET};
 use super::{degraded, hang, loss, trials};
-use crate::config::Need;
+use crate::config::{Need, Purpose};
 use crate::evidence::Step;
 use crate::plan::{Part, Place, Plan};
 
@@ -37,6 +38,8 @@ pub struct Forecast {
     pub open: Vec<String>,
     /// What the file does not declare, so that nobody will look at it.
     pub undeclared: Vec<String>,
+    /// What does it.
+    pub command: &'static str,
 }
 
 /// One step.
@@ -52,6 +55,13 @@ pub struct PlannedStep {
 
 /// The forecast for a plan, given how long one roll may take.
 pub fn forecast(plan: &Plan, roll: Duration) -> Forecast {
+    match plan.purpose {
+        Purpose::Prove => proving(plan, roll),
+        Purpose::Observe => observed::forecast(plan),
+    }
+}
+
+fn proving(plan: &Plan, roll: Duration) -> Forecast {
     let per_pod = plan.traffic.rate / f64::from(plan.target.replicas.max(1)) + DIRECT_PER_S;
     let declared = plan.dependencies.iter().filter_map(|d| Some((d.name.as_str(), d.breaker.as_ref()?)));
     let circuits: Vec<(&str, Circuit)> =
@@ -77,6 +87,7 @@ pub fn forecast(plan: &Plan, roll: Duration) -> Forecast {
         outage: outage(plan, &circuits, in_part),
         open: limits::open(plan),
         undeclared: limits::undeclared(plan),
+        command: "validator run",
     }
 }
 
@@ -206,7 +217,9 @@ impl fmt::Display for Forecast {
         for PlannedStep { name, about, what } in &self.steps {
             writeln!(f, "  {name:<26} {:>4} s  {what}", about.as_secs())?;
         }
-        writeln!(f, "\nPARTS")?;
+        if !self.parts.is_empty() {
+            writeln!(f, "\nPARTS")?;
+        }
         self.parts.iter().try_for_each(|part| writeln!(f, "  {part}"))?;
         for (title, lines) in [
             ("OUTAGE", &self.outage),
@@ -218,7 +231,7 @@ impl fmt::Display for Forecast {
                 lines.iter().try_for_each(|line| writeln!(f, "  - {line}"))?;
             }
         }
-        writeln!(f, "\nNothing was touched. The same with `validator run` does it.")
+        writeln!(f, "\nNothing was touched. The same with `{}` does it.", self.command)
     }
 }
 

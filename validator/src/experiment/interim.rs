@@ -36,7 +36,7 @@ pub(super) async fn stays(context: &RunContext<'_>, header: Header) -> (Stays, S
 }
 
 fn by(report: &Report) -> (Stays, String) {
-    let in_part = || report.checks.iter().find(|line| !line.unselected.is_empty());
+    let in_part = || report.checks.iter().find(|line| line.is_left_out());
     match (report.checks.iter().find(|line| line.is_gating_failure()), in_part()) {
         (Some(line), _) => (Stays::Old, format!("{}: {}", line.id, line.finding.summary)),
         (None, Some(line)) => (Stays::Old, format!("it was tried in part, without {}", line.id)),

@@ -1,5 +1,8 @@
 //! The gate of a deployment in a cluster, under the Lease of its namespace.
 
+#[cfg(test)]
+mod observed;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -8,11 +11,11 @@ use tokio::time::Instant;
 use super::{Gate, Sink};
 use crate::cluster::{
     Candidate, Cluster, HeldLease, InCluster, Site, Takeover, at_rest_again, clean_up, discover, find_sites,
-    keep, kept_by, preflight,
+    keep, kept_by, preflight, unfinished,
 };
-use crate::config::GoLiveCheck;
+use crate::config::{GoLiveCheck, Purpose};
 use crate::exit::Exit;
-use crate::experiment::{Experiment, Ran, forecast};
+use crate::experiment::{Experiment, Observation, Ran, forecast};
 use crate::failure::Failure;
 use crate::moment::now;
 use crate::plan::{Part, Plan, Rules};
@@ -27,6 +30,8 @@ const REST: Duration = Duration::from_mins(5);
 pub struct ClusterRun {
     /// What its owner declares.
     pub check: GoLiveCheck,
+    /// Whether it is proven, or looked at: then image, parts, timeout and keep are nothing to it.
+    pub purpose: Purpose,
     /// What is judged by.
     pub rules: Rules,
     /// Headers of every request, with values that no file holds.
@@ -103,7 +108,7 @@ impl<S: Sink> Held<'_, S> {
     async fn whole(&self, name: &str) -> (Result<Report, Failure>, Left) {
         let Self { gate, run, cluster, lease } = *self;
         // What was left of the clean-up is left for the next run, as after any other end of this process.
-        let prepared = match self.alone(Box::pin(self.prepare(name))).await {
+        let prepared = match self.alone(self.prepare(name)).await {
             Ok(prepared) => prepared,
             Err(failure) => return (Err(failure), Left::Clean),
         };
@@ -111,7 +116,8 @@ impl<S: Sink> Held<'_, S> {
             Ok(Ran { evidence, failure, taken_back }) => (gate.judged(&evidence, failure), taken_back),
             Err(failure) => (Err(failure), None),
         };
-        let stays = run.keep || ended.as_ref().is_ok_and(|report| report.verdict.lets_stay());
+        let lets_stay = || ended.as_ref().is_ok_and(|report| report.verdict.lets_stay());
+        let stays = run.purpose.proves() && (run.keep || lets_stay());
         let left = if let Some(lost) = lease.loss() {
             Err(lost)
         } else {
@@ -145,6 +151,13 @@ impl<S: Sink> Held<'_, S> {
 
     /// Takes away what an earlier run has left, and finds out what there is to work with.
     async fn prepare(&self, name: &str) -> Result<Prepared, Failure> {
+        match self.run.purpose {
+            Purpose::Prove => Box::pin(self.prepare_proof(name)).await,
+            Purpose::Observe => Box::pin(self.prepare_look(name)).await,
+        }
+    }
+
+    async fn prepare_proof(&self, name: &str) -> Result<Prepared, Failure> {
         let (ClusterRun { check, rules, given, image, parts, .. }, cluster) = (self.run, self.cluster);
         let events = &self.gate.events;
         let left = clean_up(cluster).await?;
@@ -167,11 +180,32 @@ impl<S: Sink> Held<'_, S> {
         Ok(Prepared { target, selector, sites, plan })
     }
 
+    /// Stands before no dependency, and takes away nothing that an earlier run still owes the target.
+    async fn prepare_look(&self, name: &str) -> Result<Prepared, Failure> {
+        let (ClusterRun { rules, given, .. }, cluster) = (self.run, self.cluster);
+        let check = self.run.check.gentle()?;
+        unfinished(cluster).await?;
+        for line in clean_up(cluster).await? {
+            self.gate.events.tell(format!("left behind by an earlier run: {line}"));
+        }
+        let (mut target, selector) = discover(cluster, &check, None, now()).await?;
+        let mut plan = planned(&check, &mut target, given, BTreeSet::new(), name)?.observing();
+        rules.govern(&mut plan);
+        for line in forecast(&plan, Duration::ZERO).brief() {
+            self.gate.events.tell(line);
+        }
+        Ok(Prepared { target, selector, sites: Vec::new(), plan })
+    }
+
+    /// Proves, or looks on.
     async fn experiment(&self, prepared: &Prepared) -> Result<Ran, Failure> {
         let (run, Prepared { target, selector, sites, plan }) = (self.run, prepared);
         let candidate = run.image.clone().map_or(Candidate::Restart, Candidate::Image);
         let platform =
             InCluster { cluster: self.cluster, selector, sites, candidate, agent_image: &run.agent_image };
+        if !run.purpose.proves() {
+            return Observation { platform: &platform, target, plan }.run(&self.gate.events).await;
+        }
         let deadline = Instant::now() + run.timeout;
         let experiment = Experiment { platform: &platform, target, plan, keep: run.keep, deadline };
         experiment.run(&self.gate.events).await
@@ -187,7 +221,8 @@ impl<S: Sink> Held<'_, S> {
         for line in clean_up(cluster).await? {
             events.tell(format!("clean-up: {line}"));
         }
-        if !stays && !at_rest_again(cluster, name, Instant::now() + REST).await? {
+        if self.run.purpose.proves() && !stays && !at_rest_again(cluster, name, Instant::now() + REST).await?
+        {
             events.tell(format!("deployment/{name} is not at rest yet; see `kubectl rollout status`"));
         }
         Ok(())

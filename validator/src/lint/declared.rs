@@ -11,8 +11,8 @@ use super::workload::{Workload, said};
 use crate::check::{Check, Outcome, Severity};
 use crate::checks;
 use crate::cluster::{declared_pre_stop, declared_probe};
-use crate::config::{GoLivePolicy, Probe};
-use crate::evidence::{Change, Evidence, Fact, Header, ObjectFact, ObjectKind, SCHEMA};
+use crate::config::{GoLivePolicy, Probe, Purpose};
+use crate::evidence::{Change, Evidence, Fact, Header, ObjectFact, ObjectKind};
 use crate::plan::{Part, Place, Plan, PreStop, TargetPlan, TrafficPlan, Waivers};
 use crate::timeline::Timeline;
 
@@ -120,6 +120,7 @@ fn evidence(workload: &Workload, bundle: &Bundle, probes: Probes, policy: &GoLiv
     let plan = Plan {
         run: "lint".into(),
         place: Place::Cluster,
+        purpose: Purpose::Prove,
         parts: Part::all(),
         target,
         trace_prefix: String::new(),
@@ -129,8 +130,7 @@ fn evidence(workload: &Workload, bundle: &Bundle, probes: Probes, policy: &GoLiv
         waivers: Waivers::Count,
         answers: Vec::new(),
     };
-    let header =
-        Header { schema: SCHEMA.into(), validator: env!("CARGO_PKG_VERSION").into(), started: 0, plan };
+    let header = Header::of(&plan, 0);
     let listed = |kind, object: &Value| {
         Fact::Object(ObjectFact { at: 0, kind, change: Change::Listed, object: object.clone() })
     };

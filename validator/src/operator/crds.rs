@@ -30,6 +30,7 @@ fn check() -> Value {
         column("Verdict", "string", ".status.verdict"),
         column("Passing", "string", ".status.passing"),
         column("Candidate", "string", ".status.candidate"),
+        column("Observed", "string", ".status.conditions[?(@.type==\"Observed\")].status"),
         column("Age", "date", ".metadata.creationTimestamp"),
     ];
     definition(("GoLiveCheck", "golivechecks", "glc"), "Namespaced", &schema, &columns)
@@ -42,13 +43,14 @@ fn run() -> Value {
         "description": "What is run, and why. It never changes.",
         "properties": {
             "check": text(253), "image": text(2048), "templateHash": text(64), "demand": text(256), "policy": text(253),
-            "evidence": text(512)
+            "evidence": text(512), "plan": { "type": "string", "enum": ["prove", "observe"] }
         },
         "required": ["check", "templateHash"],
         "x-kubernetes-validations": [{ "rule": "self == oldSelf", "message": "a run is never another one" }]
     });
     let columns = [
         column("Check", "string", ".spec.check"),
+        column("Plan", "string", ".spec.plan"),
         column("Phase", "string", ".status.phase"),
         column("Verdict", "string", ".status.verdict"),
         column("Age", "date", ".metadata.creationTimestamp"),

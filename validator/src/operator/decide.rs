@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::candidate::{Candidate, short};
 use super::run::Run;
+use crate::config::Purpose;
 
 /// How soon somebody looks again who waits for something that no watch tells.
 const LOOK: Duration = Duration::from_secs(10);
@@ -22,6 +23,8 @@ pub(super) struct Seen<'a> {
     pub(super) runs: &'a [Run],
     /// How long after the last run another one is due.
     pub(super) every: Option<Duration>,
+    /// What that one is for.
+    pub(super) plan: Purpose,
     /// Unix milliseconds.
     pub(super) now: i64,
 }
@@ -29,8 +32,8 @@ pub(super) struct Seen<'a> {
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// Create a run of this name.
-    Start(String),
+    /// Create a run of this name, for this.
+    Start(String, Purpose),
     /// A run of the check is under way: see what has become of it.
     Follow(String),
     /// End a run.
@@ -44,7 +47,7 @@ pub(super) enum Next {
 }
 
 /// One thing at a time. A run that ended, however it did, is followed by another one only for another candidate, another
-/// demand, or when it is due: never by itself.
+/// demand, or when it is due: never by itself. A candidate is proven first; to look at one that was not answers nothing.
 pub(super) fn decide(seen: &Seen<'_>) -> Next {
     let mine = || seen.runs.iter().filter(|run| run.check == seen.check.0);
     if let Some(run) = mine().find(|run| run.is_running()) {
@@ -54,17 +57,20 @@ pub(super) fn decide(seen: &Seen<'_>) -> Next {
     let Some((candidate, settled)) = seen.candidate else {
         return Next::Stall("there is no such deployment".into());
     };
-    let last = mine().max_by_key(|run| (run.created, &run.name));
-    let due = last.and_then(|last| Some(due_in(last, seen.every?, seen.now)));
-    let is_new = last.is_none_or(|last| {
-        let asked = !seen.demand.is_empty() && last.demand != seen.demand;
-        asked || last.hash != candidate.hash
+    let latest = |run: &&Run| (run.created, run.name.clone());
+    let proof = mine().filter(|run| run.purpose.proves()).max_by_key(latest);
+    let last = mine().max_by_key(latest);
+    let since = if seen.plan.proves() { proof } else { last };
+    let due = since.and_then(|since| Some(due_in(since, seen.every?, seen.now)));
+    let is_new = proof.is_none_or(|proof| {
+        let asked = !seen.demand.is_empty() && proof.demand != seen.demand;
+        asked || proof.hash != candidate.hash
     });
-    match due {
-        _ if is_new => {}
-        Some(Duration::ZERO) => {}
+    let purpose = match due {
+        _ if is_new => Purpose::Prove,
+        Some(Duration::ZERO) => seen.plan,
         left => return Next::Rest(left),
-    }
+    };
     if !settled {
         return Next::Wait("the deployment is not settled".into(), LOOK);
     }
@@ -72,13 +78,13 @@ pub(super) fn decide(seen: &Seen<'_>) -> Next {
         return Next::Wait(format!("run {} is under way in this namespace", other.name), LOOK);
     }
     let after = last.map_or("", |last| last.name.as_str());
-    Next::Start(named(seen, candidate, after))
+    Next::Start(named(seen, candidate, (purpose, after)), purpose)
 }
 
 /// A run is called by what caused it, also which run it came after: two operators that decide alike create one object.
-fn named(seen: &Seen<'_>, candidate: &Candidate, after: &str) -> String {
+fn named(seen: &Seen<'_>, candidate: &Candidate, (purpose, after): (Purpose, &str)) -> String {
     let (name, uid) = seen.check;
-    let hash = short(&[uid, &candidate.hash, seen.demand, after]);
+    let hash = short(&[uid, &candidate.hash, seen.demand, after, purpose.name()]);
     // With what is added to it, it stays a label and the name of a Job (63 characters).
     let name: String = name.chars().take(40).collect();
     format!("{}-{hash}", name.trim_end_matches(['-', '.']))
@@ -90,8 +96,15 @@ fn due_in(last: &Run, every: Duration, now: i64) -> Duration {
 }
 
 /// Ended runs beyond those that are kept, the oldest first. The last one stays: it is what keeps a candidate from being run again.
+/// Those that prove and those that look on are counted apart, since the many of the one would push out the others.
 pub(super) fn forgotten<'a>(check: &str, runs: &'a [Run], keep: usize) -> Vec<&'a str> {
-    let mut ended: Vec<&Run> = runs.iter().filter(|run| run.check == check && !run.is_running()).collect();
+    let of = |purpose| beyond(check, runs, (purpose, keep));
+    [of(Purpose::Prove), of(Purpose::Observe)].concat()
+}
+
+fn beyond<'a>(check: &str, runs: &'a [Run], (purpose, keep): (Purpose, usize)) -> Vec<&'a str> {
+    let mine = runs.iter().filter(|run| run.check == check && run.purpose == purpose);
+    let mut ended: Vec<&Run> = mine.filter(|run| !run.is_running()).collect();
     ended.sort_by_key(|run| (run.created, &run.name));
     let beyond = ended.len().saturating_sub(keep.max(1));
     ended.into_iter().take(beyond).map(|run| run.name.as_str()).collect()
@@ -106,10 +119,12 @@ mod tests {
     use super::super::candidate::Candidate;
     use super::super::run::{Phase, Run};
     use super::{Next, Seen, decide, forgotten};
+    use crate::config::Purpose;
 
     fn run(name: &str, check: &str, hash: &str, created: i64, phase: Phase) -> Run {
         let (name, check, hash) = (name.to_owned(), check.to_owned(), hash.to_owned());
-        Run { name, check, image: String::new(), hash, demand: String::new(), created, phase }
+        let (image, demand, purpose) = (String::new(), String::new(), Purpose::Prove);
+        Run { name, check, image, hash, demand, purpose, created, phase }
     }
 
     fn ended() -> Phase {
@@ -122,21 +137,26 @@ mod tests {
 
     fn seen<'a>(candidate: &'a Candidate, runs: &'a [Run]) -> Seen<'a> {
         let candidate = Some((candidate, true));
-        Seen { check: ("users", "u1"), demand: "", abort: "", candidate, runs, every: None, now: 60_000 }
+        let (every, plan) = (None, Purpose::Prove);
+        Seen { check: ("users", "u1"), demand: "", abort: "", candidate, runs, every, plan, now: 60_000 }
     }
 
     #[test]
     fn a_new_candidate_is_run_once_whatever_came_of_it() {
         let (one, two) = (candidate("a"), candidate("b"));
-        let Next::Start(name) = decide(&seen(&one, &[])) else { panic!() };
+        let Next::Start(name, Purpose::Prove) = decide(&seen(&one, &[])) else { panic!() };
         assert!(name.starts_with("users-") && name.len() < 63);
-        assert_eq!(decide(&seen(&one, &[])), Next::Start(name.clone()), "the same cause has the same name");
+        assert_eq!(
+            decide(&seen(&one, &[])),
+            Next::Start(name.clone(), Purpose::Prove),
+            "the same cause has the same name"
+        );
         let runs = [run(&name, "users", "a", 1_000, ended())];
         assert_eq!(decide(&seen(&one, &runs)), Next::Rest(None), "a NO-GO is not repeated");
-        let Next::Start(other) = decide(&seen(&two, &runs)) else { panic!() };
+        let Next::Start(other, _) = decide(&seen(&two, &runs)) else { panic!() };
         assert_ne!(other, name);
         let back = [run(&name, "users", "a", 1_000, ended()), run(&other, "users", "b", 2_000, ended())];
-        let Next::Start(again) = decide(&seen(&one, &back)) else {
+        let Next::Start(again, _) = decide(&seen(&one, &back)) else {
             panic!("the one before is a candidate again")
         };
         assert!(again != name && again != other, "and its run another one");
@@ -167,7 +187,7 @@ mod tests {
         let runs = [run("users-1", "users", "a", 1_000, ended())];
         let mut asked = seen(&one, &runs);
         asked.demand = "again";
-        assert!(matches!(decide(&asked), Next::Start(_)));
+        assert!(matches!(decide(&asked), Next::Start(_, Purpose::Prove)));
         let mut answered = runs.clone();
         answered[0].demand = "again".into();
         assert_eq!(
@@ -179,13 +199,49 @@ mod tests {
         due.every = Some(Duration::from_mins(1));
         assert_eq!(decide(&due), Next::Rest(Some(Duration::from_secs(1))));
         due.now = 61_000;
-        assert!(matches!(decide(&due), Next::Start(_)));
+        assert!(matches!(decide(&due), Next::Start(_, Purpose::Prove)));
         let running = [run("users-1", "users", "a", 1_000, Phase::Running)];
         let mut abort = seen(&one, &running);
         abort.abort = "users-1";
         assert_eq!(decide(&abort), Next::Abort("users-1".into()));
         abort.abort = "users-0";
         assert_eq!(decide(&abort), Next::Follow("users-1".into()), "that one has ended long ago");
+    }
+
+    #[test]
+    fn what_is_due_looks_on_where_the_check_says_so_and_a_new_candidate_is_proven_all_the_same() {
+        let (one, two) = (candidate("a"), candidate("b"));
+        let proof = run("users-1", "users", "a", 1_000, ended());
+        let looked = Run { purpose: Purpose::Observe, ..run("users-2", "users", "a", 30_000, ended()) };
+        let observing = |candidate, runs, now| {
+            let every = Some(Duration::from_secs(30));
+            decide(&Seen { every, plan: Purpose::Observe, now, ..seen(candidate, runs) })
+        };
+        let (proven, both) = ([proof.clone()], [proof, looked]);
+        let Next::Start(name, Purpose::Observe) = observing(&one, &proven, 31_000) else { panic!() };
+        assert!(matches!(observing(&one, &[], 31_000), Next::Start(_, Purpose::Prove)), "first it is proven");
+        assert!(matches!(observing(&two, &both, 31_000), Next::Start(_, Purpose::Prove)));
+        assert_eq!(
+            observing(&one, &both, 31_000),
+            Next::Rest(Some(Duration::from_secs(29))),
+            "since the last look"
+        );
+        let Next::Start(again, Purpose::Observe) = observing(&one, &both, 60_000) else { panic!() };
+        assert_ne!(name, again);
+        let mut asked = Seen { demand: "again", ..seen(&one, &both) };
+        assert!(matches!(decide(&asked), Next::Start(_, Purpose::Prove)), "a look answers no demand");
+        // Whoever goes back to proofs counts from the last one.
+        (asked.demand, asked.every, asked.now) = ("", Some(Duration::from_secs(50)), 40_000);
+        assert_eq!(decide(&asked), Next::Rest(Some(Duration::from_secs(11))));
+    }
+
+    #[test]
+    fn many_looks_push_no_proof_out() {
+        let look =
+            |at: i64| Run { purpose: Purpose::Observe, ..run(&format!("l{at}"), "users", "a", at, ended()) };
+        let all = [run("p0", "users", "a", 0, ended()), look(1), look(2), look(3)];
+        assert_eq!(forgotten("users", &all, 2), ["l1"]);
+        assert_eq!(forgotten("users", &all, 0), ["l1", "l2"]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::check::Outcome;
-use crate::config::{Day, Policy};
+use crate::config::{Day, Policy, Purpose};
 use crate::report::{CheckLine, Report};
 
 /// Findings that stand in a status.
@@ -44,8 +44,10 @@ impl Heard {
         }
         let identity = &report.identity;
         let ended: Option<Timestamp> = identity.ended.parse().ok();
+        // What was only looked at was not proven, and is good for nothing.
+        let proven = ended.filter(|_| report.purpose == Purpose::Prove);
         let until =
-            ended.map(|at| Day::of(at.as_millisecond()).after(policy.verdict.valid_for_days).to_string());
+            proven.map(|at| Day::of(at.as_millisecond()).after(policy.verdict.valid_for_days).to_string());
         json!({
             "phase": "Ended", "verdict": report.verdict, "passing": format!("{}/4", report.passing()),
             "digest": identity.digest, "templateHash": identity.template_hash, "policy": identity.policy,

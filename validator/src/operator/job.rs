@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Settings;
 use super::kinds::RUN_OF;
-use crate::config::Always;
+use crate::config::{Always, Purpose};
 
 /// No run may take longer than this; what it left is cleaned up by its guardian.
 const DEADLINE_S: u64 = 45 * 60;
@@ -21,6 +21,7 @@ pub(super) struct Parts<'a> {
     pub(super) image: &'a str,
     pub(super) hash: &'a str,
     pub(super) demand: &'a str,
+    pub(super) purpose: Purpose,
     /// The policy as a file, if it is not the built-in one.
     pub(super) policy: Option<Value>,
     /// What is kept, and where.
@@ -33,6 +34,7 @@ impl Parts<'_> {
         let check = &self.check["metadata"]["name"];
         let mut spec = json!({
             "check": check, "image": self.image, "templateHash": self.hash, "demand": self.demand,
+            "plan": self.purpose.name(),
             "policy": self.check["spec"]["policy"].as_str().unwrap_or("default")
         });
         if let Some(claim) = &self.always.evidence_claim {
@@ -63,6 +65,9 @@ impl Parts<'_> {
         let evidence = format!("/out/{}", self.evidence());
         let mut arguments: Vec<&str> =
             ["run", "-f", "/given/golive.yaml", "-q", "--report", "json=-", "--evidence", &evidence].into();
+        if !self.purpose.proves() {
+            arguments.push("--observe");
+        }
         if self.policy.is_some() {
             arguments.extend(["--policy", "/given/policy.yaml"]);
         }

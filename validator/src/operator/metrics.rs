@@ -52,8 +52,9 @@ pub(super) struct Watched(pub(super) Vec<Checks>);
 impl Collector for Watched {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         verdicts(&self.0, &mut encoder)?;
+        observed(&self.0, &mut encoder)?;
         last_go(&self.0, &mut encoder)?;
-        let help = "Runs that have begun and not ended";
+        let help = "Runs that prove, have begun and not ended";
         let mut family = encoder.encode_descriptor("golive_runs_under_way", help, None, MetricType::Gauge)?;
         for Checks { namespace, store } in &self.0 {
             let running = store.state().iter().filter(|check| reason(check, "Complete") == "Running").count();
@@ -72,6 +73,23 @@ fn verdicts(all: &[Checks], encoder: &mut DescriptorEncoder<'_>) -> fmt::Result 
             let (name, verdict) =
                 (check.metadata.name.as_deref().unwrap_or_default(), reason(&check, "GoLive"));
             let labels = [("target_namespace", namespace.as_str()), ("check", name), ("verdict", verdict)];
+            ConstGauge::new(1_i64).encode(family.encode_family(&labels)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn observed(all: &[Checks], encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let help = "1 for what was last observed of what serves: the reason of the condition Observed";
+    let mut family = encoder.encode_descriptor("golive_check_observed", help, None, MetricType::Gauge)?;
+    for Checks { namespace, store } in all {
+        for check in store.state().iter().filter(|check| !reason(check, "Observed").is_empty()) {
+            let name = check.metadata.name.as_deref().unwrap_or_default();
+            let labels = [
+                ("target_namespace", namespace.as_str()),
+                ("check", name),
+                ("observed", reason(check, "Observed")),
+            ];
             ConstGauge::new(1_i64).encode(family.encode_family(&labels)?)?;
         }
     }
@@ -142,10 +160,10 @@ mod tests {
     #[test]
     fn checks_are_told_as_they_stand_and_reconciles_are_counted() {
         let mut writer = Writer::new(kinds::checks());
-        for one in [
-            check("users", "GoWithWarnings", "RunEnded", Some("1970-01-01T00:01:00Z")),
-            check("orders", "NoGo", "Running", Some("1970-01-01T00:02:00Z")),
-        ] {
+        let mut drifted = check("users", "GoWithWarnings", "RunEnded", Some("1970-01-01T00:01:00Z"));
+        let conditions = drifted["status"]["conditions"].as_array_mut().unwrap();
+        conditions.push(json!({ "type": "Observed", "reason": "Drifted" }));
+        for one in [drifted, check("orders", "NoGo", "Running", Some("1970-01-01T00:02:00Z"))] {
             writer.apply_watcher_event(&Event::Apply(from_value(one).unwrap()));
         }
         let (reconciles, mut registry) = (Reconciles::default(), Registry::default());
@@ -159,6 +177,7 @@ mod tests {
         for line in [
             r#"golive_check_verdict{target_namespace="demo",check="users",verdict="GoWithWarnings"} 1"#,
             r#"golive_check_verdict{target_namespace="demo",check="orders",verdict="NoGo"} 1"#,
+            r#"golive_check_observed{target_namespace="demo",check="users",observed="Drifted"} 1"#,
             r#"golive_go_timestamp_seconds{target_namespace="demo",check="users"} 60"#,
             r#"golive_runs_under_way{target_namespace="demo"} 1"#,
             "golive_reconciles_total 1",
@@ -170,5 +189,6 @@ mod tests {
             !text.contains(r#"golive_go_timestamp_seconds{target_namespace="demo",check="orders"}"#),
             "that was no GO"
         );
+        assert_eq!(text.matches("golive_check_observed{").count(), 1, "nobody looks at orders");
     }
 }

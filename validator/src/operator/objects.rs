@@ -14,7 +14,7 @@ use serde_json::{Value, from_value, json, to_value};
 use super::Settings;
 use super::calls::Calls;
 use super::ended::{Heard, compressed};
-use super::event::event;
+use super::event::events;
 use super::job::{Parts, owned_by};
 use super::kinds::{self, RUN_OF};
 use super::run::Run;
@@ -110,7 +110,7 @@ impl Objects {
         gone(self.of(&kinds::runs()).delete(name).await)
     }
 
-    /// Writes the status of a check if it is another one, and an Event if the verdict is.
+    /// Writes the status of a check if it is another one, and an Event if the verdict is, or what was last observed.
     pub(super) async fn tell(&self, check: &Value, status: &Value) -> Result<(), Trouble> {
         if check["status"] == *status {
             return Ok(());
@@ -118,10 +118,10 @@ impl Objects {
         let kind = kinds::checks();
         let name = check["metadata"]["name"].as_str().unwrap_or_default();
         self.apply_status(&kind, name, status).await?;
-        match event(check, status) {
-            Some(event) => self.create(&erased::<Event>(), event).await,
-            None => Ok(()),
+        for event in events(check, status) {
+            self.create(&erased::<Event>(), event).await?;
         }
+        Ok(())
     }
 
     /// What the pod of a Job said.

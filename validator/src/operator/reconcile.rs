@@ -14,12 +14,13 @@ use super::decide::{Next, Seen, decide, forgotten};
 use super::job::Parts;
 use super::kinds::{ABORT, DEMAND};
 use super::objects::Objects;
+use super::observed::Observed;
 use super::policies;
 use super::run::{Phase, Run};
 use super::status::{Known, status};
 use super::traces::Traces;
 use super::trouble::Trouble;
-use crate::config::{Day, GoLivePolicy, Spec};
+use crate::config::{Day, GoLivePolicy, Purpose, Spec};
 use crate::moment::now;
 
 /// How soon a run under way is looked at again, whatever the watches say.
@@ -69,7 +70,7 @@ async fn once(whole: &Value, context: &Context) -> Result<Action, Trouble> {
     let runs = objects.runs().await?;
     let mut next = decide(&seen(whole, &target.spec, candidate.as_ref(), &runs));
     // Else the pod would wait for its volume until the run is out of time.
-    if let (Next::Start(_), Some(claim)) = (&next, &target.spec.always.evidence_claim)
+    if let (Next::Start(..), Some(claim)) = (&next, &target.spec.always.evidence_claim)
         && !objects.has_claim(claim).await?
     {
         let namespace = objects.namespace();
@@ -87,7 +88,7 @@ async fn once(whole: &Value, context: &Context) -> Result<Action, Trouble> {
         Next::Stall(why) => (Some(why), None, Action::await_change()),
         Next::Wait(why, again) => (None, Some(why), Action::requeue(again)),
         Next::Rest(due) => (None, None, Action::requeue(due.map_or(REST, |due| due.min(REST)))),
-        Next::Start(_) | Next::Follow(_) | Next::Abort(_) => (None, None, Action::requeue(LOOK)),
+        Next::Start(..) | Next::Follow(_) | Next::Abort(_) => (None, None, Action::requeue(LOOK)),
     };
     let known = known(whole, candidate.as_ref(), &runs, stalled, waits);
     objects.tell(whole, &status(&known, &whole["status"], &stamp())).await?;
@@ -124,6 +125,7 @@ fn seen<'a>(
         candidate: candidate.map(|(candidate, settled)| (candidate, *settled)),
         runs,
         every: spec.always.every.map(|every| Duration::from_secs_f64(every.0)),
+        plan: spec.always.plan,
         now: now(),
     }
 }
@@ -140,14 +142,15 @@ async fn act(
     let objects = &context.objects;
     let find = |name: &str| runs.iter().find(|run| run.name == name);
     match (next, candidate) {
-        (Next::Start(name), Some((candidate, _))) => {
-            let parts = parts(check, target, (name, &candidate.image, &candidate.hash), objects)?;
+        (Next::Start(name, purpose), Some((candidate, _))) => {
+            let parts = parts(check, target, (name, candidate, *purpose), objects)?;
             objects.start(&parts, &context.settings).await?;
             Ok(true)
         }
         (Next::Follow(name), _) => match find(name) {
             Some(run) if run.phase == Phase::Asked => {
-                let parts = parts(check, target, (name, &run.image, &run.hash), objects)?;
+                let candidate = Candidate { image: run.image.clone(), hash: run.hash.clone() };
+                let parts = parts(check, target, (name, &candidate, run.purpose), objects)?;
                 objects.start(&parts, &context.settings).await?;
                 Ok(true)
             }
@@ -165,14 +168,15 @@ async fn act(
 fn parts<'a>(
     check: &'a Value,
     target: &'a Target,
-    (name, image, hash): (&'a str, &'a str, &'a str),
+    (name, candidate, purpose): (&'a str, &'a Candidate, Purpose),
     objects: &'a Objects,
 ) -> Result<Parts<'a>, Trouble> {
     let is_built_in = target.policy.metadata.name == GoLivePolicy::BUILT_IN;
     let policy = if is_built_in { None } else { Some(to_value(&target.policy)?) };
     let demand = text(&check["metadata"]["annotations"][DEMAND]);
     let (namespace, always) = (objects.namespace(), &target.spec.always);
-    Ok(Parts { name, namespace, check, image, hash, demand, policy, always })
+    let Candidate { image, hash } = candidate;
+    Ok(Parts { name, namespace, check, image, hash, demand, purpose, policy, always })
 }
 
 /// What stands in the status. `runs` are those of the namespace.
@@ -185,14 +189,38 @@ fn known<'a>(
 ) -> Known<'a> {
     let name = text(&check["metadata"]["name"]);
     let latest = |one: &&Run, other: &&Run| (one.created, &one.name).cmp(&(other.created, &other.name));
-    let mine: Vec<&Run> = runs.iter().filter(|run| run.check == name).collect();
+    let mine: Vec<&Run> = runs.iter().filter(|run| run.check == name && run.purpose.proves()).collect();
     let is_about = |run: &&&Run| candidate.is_some_and(|(candidate, _)| run.hash == candidate.hash);
     let ended = mine.iter().filter(is_about).filter(|run| !run.is_running());
     let ended = ended.copied().max_by(latest);
     let last = mine.iter().copied().max_by(latest);
+    let mut observed = observed(check, runs);
+    // A run that proves unsettles it.
+    let proving = || last.is_some_and(Run::is_running);
+    observed.is_settled = candidate.is_some_and(|(_, settled)| *settled || proving());
     let candidate = candidate.map(|(candidate, _)| (candidate.hash.as_str(), candidate.image.as_str()));
     let generation = check["metadata"]["generation"].as_i64().unwrap_or(0);
-    Known { generation, candidate, last, ended, stalled, waits, today: Day::of(now()) }
+    Known { generation, candidate, last, ended, observed, stalled, waits, today: Day::of(now()) }
+}
+
+/// The last look, and what it is held against.
+fn observed<'a>(check: &Value, runs: &'a [Run]) -> Observed<'a> {
+    let name = text(&check["metadata"]["name"]);
+    let last = |wanted: &dyn Fn(&Run) -> bool| {
+        let mine = runs.iter().filter(|run| run.check == name && wanted(run));
+        mine.max_by_key(|run| (run.created, run.name.clone()))
+    };
+    let is_go = |run: &Run| matches!(&run.phase, Phase::Ended(status) if is_go(&status["verdict"]));
+    Observed {
+        is_asked: check["spec"]["always"]["plan"] == Purpose::Observe.name(),
+        is_settled: false,
+        last: last(&|run| !run.purpose.proves() && !run.is_running()),
+        go: last(&|run| run.purpose.proves() && is_go(run)),
+    }
+}
+
+fn is_go(verdict: &Value) -> bool {
+    verdict == "GO" || verdict == "GO-WITH-WARNINGS"
 }
 
 fn text(value: &Value) -> &str {

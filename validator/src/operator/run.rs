@@ -4,6 +4,7 @@ use kube::core::DynamicObject;
 use serde_json::Value;
 
 use super::kinds::RUN_OF;
+use crate::config::Purpose;
 
 /// One run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub(super) struct Run {
     pub(super) hash: String,
     /// The demand that it answered.
     pub(super) demand: String,
+    /// What it is for.
+    pub(super) purpose: Purpose,
     /// When it was created, in Unix milliseconds.
     pub(super) created: i64,
     /// How far it is.
@@ -51,6 +54,10 @@ impl Run {
             image: text("image"),
             hash: text("templateHash"),
             demand: text("demand"),
+            purpose: match object.data["spec"]["plan"].as_str() {
+                Some("observe") => Purpose::Observe,
+                _ => Purpose::Prove,
+            },
             created,
             phase: match status["phase"].as_str() {
                 Some("Ended") => Phase::Ended(status.clone()),

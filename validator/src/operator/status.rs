@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::conditions::Condition;
+use super::observed::Observed;
 use super::run::{Phase, Run};
 use crate::config::Day;
 
@@ -11,10 +12,12 @@ pub(super) struct Known<'a> {
     pub(super) generation: i64,
     /// Hash and image of the candidate, if there is one.
     pub(super) candidate: Option<(&'a str, &'a str)>,
-    /// Its last run.
+    /// Its last run that proves, or is to.
     pub(super) last: Option<&'a Run>,
-    /// The last run about this candidate that has ended: its verdict stands until another one takes its place.
+    /// The last of them about this candidate that has ended: its verdict stands until another one takes its place.
     pub(super) ended: Option<&'a Run>,
+    /// What runs say that only look on.
+    pub(super) observed: Observed<'a>,
     /// Why nothing can be done, if nothing can.
     pub(super) stalled: Option<String>,
     /// Why it waits, if it does.
@@ -28,9 +31,13 @@ pub(super) fn status(known: &Known<'_>, before: &Value, now: &str) -> Value {
         Phase::Ended(status) => Some(status),
         Phase::Asked | Phase::Running => None,
     });
+    let observed = known.observed.condition(known.candidate.map(|(hash, _)| hash));
     let conditions = [complete(known, current), go_live(known, current), stalled(known)];
-    let conditions: Vec<Value> =
-        conditions.iter().map(|condition| condition.over(before, known.generation, now)).collect();
+    let conditions: Vec<Value> = conditions
+        .iter()
+        .chain(&observed)
+        .map(|condition| condition.over(before, known.generation, now))
+        .collect();
     let mut status = json!({ "observedGeneration": known.generation, "conditions": conditions });
     if let Some((hash, image)) = known.candidate {
         status["candidate"] = json!(image);
@@ -38,6 +45,9 @@ pub(super) fn status(known: &Known<'_>, before: &Value, now: &str) -> Value {
     }
     if let Some(run) = known.last {
         status["run"] = json!(run.name);
+    }
+    if let Some(told) = known.observed.told() {
+        status["observed"] = told;
     }
     for field in [
         "verdict",
@@ -110,12 +120,13 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::super::run::{Phase, Run};
-    use super::{Known, status};
-    use crate::config::Day;
+    use super::{Known, Observed, status};
+    use crate::config::{Day, Purpose};
 
     fn run(phase: Phase) -> Run {
         let (name, check, hash) = ("users-1".into(), "users".into(), "a".into());
-        Run { name, check, image: String::new(), hash, demand: String::new(), created: 0, phase }
+        let (image, demand, purpose) = (String::new(), String::new(), Purpose::Prove);
+        Run { name, check, image, hash, demand, purpose, created: 0, phase }
     }
 
     fn today() -> Day {
@@ -134,6 +145,7 @@ mod tests {
             candidate: Some((hash, "users:1")),
             last: run,
             ended: run.filter(|run| run.hash == hash && !run.is_running()),
+            observed: Observed::default(),
             stalled: None,
             waits: None,
             today: today(),
@@ -161,6 +173,7 @@ mod tests {
             candidate: Some(("a", "users:1")),
             last: Some(&second),
             ended: Some(&first),
+            observed: Observed::default(),
             stalled: None,
             waits: None,
             today: today(),
@@ -169,6 +182,38 @@ mod tests {
         assert_eq!((of(&again, "GoLive").0.as_str(), of(&again, "Complete").0.as_str()), ("True", "False"));
         let failed = run(Phase::Ended(json!({ "message": "exit 3: no connection" })));
         assert_eq!(of(&told(Some(&failed), "a"), "GoLive"), ("Unknown".into(), "NoVerdict".into()));
+    }
+
+    #[test]
+    fn a_look_has_a_place_of_its_own_and_leaves_the_verdict_as_it_is() {
+        let proof =
+            json!({ "verdict": "GO", "digest": "u@sha256:1", "validUntil": "2026-06-15", "passing": "4/4" });
+        let proof = run(Phase::Ended(proof));
+        let found = json!({ "verdict": "NO-GO", "findings": ["GL-H103 fail: 503"], "digest": "u@sha256:1", "ended": "t" });
+        let look = Run { name: "users-2".into(), purpose: Purpose::Observe, ..run(Phase::Ended(found)) };
+        let known = |last| Known {
+            generation: 3,
+            candidate: Some(("a", "users:1")),
+            last: Some(&proof),
+            ended: Some(&proof),
+            observed: Observed { is_asked: true, is_settled: true, last, go: Some(&proof) },
+            stalled: None,
+            waits: None,
+            today: today(),
+        };
+        let before = status(&known(None), &json!({}), "1");
+        let after = status(&known(Some(&look)), &before, "2");
+        assert_eq!(of(&after, "Observed"), ("False".into(), "Failing".into()));
+        assert_eq!(
+            (&after["observed"]["run"], &after["observed"]["ended"]),
+            (&json!("users-2"), &json!("t"))
+        );
+        for kind in ["GoLive", "Complete", "Stalled"] {
+            assert_eq!(of(&after, kind), of(&before, kind), "{kind}");
+        }
+        for field in ["verdict", "digest", "validUntil", "passing", "run"] {
+            assert_eq!((&after[field], after[field].is_null()), (&before[field], false), "{field}");
+        }
     }
 
     #[test]
@@ -190,6 +235,7 @@ mod tests {
             candidate: None,
             last: None,
             ended: None,
+            observed: Observed::default(),
             stalled,
             waits: None,
             today: today(),

@@ -1,4 +1,5 @@
-//! The parts of an experiment that a run can leave out. What is always done: the rolls, the baseline, the quiet phase.
+//! The parts of an experiment that a run can leave out. What every run does that proves: the rolls, the baseline, the quiet
+//! phase.
 
 use std::collections::BTreeSet;
 use std::fmt;

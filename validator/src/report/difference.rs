@@ -227,7 +227,16 @@ mod tests {
             Outcome::Waived => Finding::fail("f").waived(),
         };
         let (id, slug, remedy) = ("GL-S999".into(), "s".into(), "r".into());
-        CheckLine { id, slug, area: Area::Shutdown, severity, remedy, unselected: Vec::new(), finding }
+        CheckLine {
+            id,
+            slug,
+            area: Area::Shutdown,
+            severity,
+            remedy,
+            unselected: Vec::new(),
+            unrolled: false,
+            finding,
+        }
     }
 
     fn change(was: Outcome, is: Outcome, severity: Severity) -> Option<(Direction, bool)> {

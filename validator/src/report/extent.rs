@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::CheckLine;
+use crate::config::Purpose;
 use crate::timeline::Timeline;
 
 /// What nobody looked at because nobody declared it.
@@ -23,6 +25,15 @@ pub struct RunTime {
     pub least_s: f64,
 }
 
+/// What an observing run says of all that it did not do.
+fn unrolled(lines: &[CheckLine]) -> String {
+    let skipped = lines.iter().filter(|line| line.unrolled).count();
+    format!(
+        "observe: nothing was rolled and nothing was broken, so that {skipped} of {} checks were skipped",
+        lines.len()
+    )
+}
+
 impl RunTime {
     pub(super) fn new(timeline: &Timeline) -> Self {
         let started = timeline.evidence.header.started;
@@ -33,9 +44,13 @@ impl RunTime {
 }
 
 impl NotTested {
-    /// What a run did not look at.
-    pub fn new(timeline: &Timeline) -> Self {
-        Self { systems: timeline.undeclared_systems(), left_out: timeline.left_out() }
+    /// What a run did not look at, given what became of its checks.
+    pub fn new(timeline: &Timeline, lines: &[CheckLine]) -> Self {
+        let left_out = match timeline.plan().purpose {
+            Purpose::Prove => timeline.left_out(),
+            Purpose::Observe => vec![unrolled(lines)],
+        };
+        Self { systems: timeline.undeclared_systems(), left_out }
     }
 
     /// All of it in one line; nothing if everything was looked at.

@@ -54,7 +54,7 @@ fn page(report: &Report) -> Markup {
 }
 
 fn banner(report: &Report) -> Markup {
-    let (tone, word) = (if report.verdict.is_go() { "go" } else { "nogo" }, report.verdict.status());
+    let (tone, word) = (if report.verdict.is_go() { "go" } else { "nogo" }, report.status());
     html! {
         div.banner.(tone) {
             p.deploy { "Deploy request: " strong { (report.deployment) " " (report.version) } " → " (report.namespace) }

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::config::Purpose;
 use crate::evidence::{Fact, ObjectKind, Step};
 use crate::timeline::Timeline;
 
@@ -12,7 +13,8 @@ use crate::timeline::Timeline;
 pub struct Identity {
     /// Image of the container that serves, as the template names it.
     pub image: String,
-    /// The same by its digest (`imageID` of the candidate's pods); none where no pod of it started.
+    /// The same by its digest (`imageID` of the candidate's pods; of an observing run that of the pod that was created last); none
+    /// where no pod of it started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
     /// `pod-template-hash` of the candidate's pods: that of the roll out if there was one, since it has no agents in it.
@@ -30,7 +32,10 @@ impl Identity {
     pub(super) fn new(timeline: &Timeline) -> Self {
         let (plan, started) = (timeline.plan(), timeline.evidence.header.started);
         let ended = timeline.ended();
-        let (digest, template_hash) = candidate(timeline);
+        let (digest, template_hash) = match plan.purpose {
+            Purpose::Prove => candidate(timeline),
+            Purpose::Observe => serving(timeline),
+        };
         Self {
             image: plan.target.candidate.as_ref().unwrap_or(&plan.target.image).clone(),
             digest,
@@ -61,6 +66,19 @@ fn candidate(timeline: &Timeline) -> (Option<String>, Option<String>) {
         found.1 = found.1.or_else(|| text(&pod["metadata"]["labels"]["pod-template-hash"]));
     }
     found
+}
+
+/// The same of what serves: of the pod that was created last, since a tag that was moved shows there first.
+fn serving(timeline: &Timeline) -> (Option<String>, Option<String>) {
+    let objects = timeline.evidence.facts.iter().filter_map(|fact| match fact {
+        Fact::Object(fact) if fact.kind == ObjectKind::Pod => Some(&fact.object),
+        _ => None,
+    });
+    let container = &timeline.plan().target.container;
+    let started = objects.filter(|pod| digest(pod, container).is_some());
+    let created = |pod: &&Value| pod["metadata"]["creationTimestamp"].as_str().unwrap_or_default().to_owned();
+    let Some(last) = started.max_by_key(created) else { return (None, None) };
+    (digest(last, container), text(&last["metadata"]["labels"]["pod-template-hash"]))
 }
 
 fn digest(pod: &Value, serving: &str) -> Option<String> {

@@ -11,7 +11,7 @@ use crate::plan::Part;
 pub struct AreaLine {
     /// The area.
     pub area: Area,
-    /// Pass, fail or inconclusive; skipped where checks that gate were not selected.
+    /// Pass, fail or inconclusive; skipped where checks that gate were not selected, or only observed.
     pub outcome: Outcome,
     /// Why.
     pub reason: String,
@@ -38,6 +38,9 @@ pub struct CheckLine {
     /// Parts of the experiment that it needs and that were not selected: it was not judged then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unselected: Vec<Part>,
+    /// Whether it needs the rolls, or what is done between them, and the run observed only: it was not judged then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unrolled: bool,
     /// What was found.
     #[serde(flatten)]
     pub finding: Finding,
@@ -68,6 +71,11 @@ impl CheckLine {
             Outcome::Pass => 5,
             Outcome::Skipped => 6,
         }
+    }
+
+    /// Whether the run did not do what it needs.
+    pub fn is_left_out(&self) -> bool {
+        self.unrolled || !self.unselected.is_empty()
     }
 
     /// Whether it has something to say.

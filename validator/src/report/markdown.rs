@@ -32,7 +32,7 @@ pub(super) fn text(report: &Report) -> String {
 }
 
 fn head(report: &Report) -> String {
-    let (mark, word) = (if report.verdict.is_go() { "✅" } else { "⛔" }, report.verdict.status());
+    let (mark, word) = (if report.verdict.is_go() { "✅" } else { "⛔" }, report.status());
     let Report { deployment, version, namespace, verdict, .. } = report;
     let mut text = format!(
         "## {mark} {word}: `{deployment}` {} → `{namespace}` ({verdict})\n\n**SRE go-live checklist: {}/4 passing**\n\n",

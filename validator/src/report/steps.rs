@@ -69,6 +69,11 @@ fn story(step: Step) -> (&'static str, &'static str, &'static str) {
             "users send the declared load",
             "they are answered; what is answered here is what they may expect from now on",
         ),
+        Step::Observation => (
+            "the version that serves, with nothing of ours in its way",
+            "a few requests that only read are sent, the probes are asked, pods and endpoints are watched",
+            "users are answered, probes succeed, every endpoint stays ready",
+        ),
         Step::RollIn => (
             "the load goes on, and the agents stand ready",
             "the candidate replaces the old pods, its dependencies' names lead to the agents, its cache is cold",

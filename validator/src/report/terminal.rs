@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::legible::legible;
 use super::wrap::wrap;
-use super::{AreaLine, CheckLine, NotTested, Report, RunTime, Verdict};
+use super::{AreaLine, CheckLine, NotTested, Report, RunTime};
 use crate::check::{Area, Finding, Outcome, Struck};
 
 /// Column at which the texts of the checklist begin.
@@ -61,8 +61,9 @@ pub(super) fn render(report: &Report, depth: Depth, out: &mut dyn Write) -> io::
 
 fn title(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let Report { deployment, version, namespace, .. } = report;
-    writeln!(out, "DEPLOY REQUEST: {}", legible(&format!("{deployment} {version} -> {namespace}")))?;
-    writeln!(out, "STATUS: {}", status(report.verdict))?;
+    let what = if report.purpose.proves() { "DEPLOY REQUEST" } else { "OBSERVATION" };
+    writeln!(out, "{what}: {}", legible(&format!("{deployment} {version} -> {namespace}")))?;
+    writeln!(out, "STATUS: {}", status(report))?;
     writeln!(out, "SRE go-live checklist: {}/4 passing", report.passing())
 }
 
@@ -81,9 +82,9 @@ fn checks(report: &Report, depth: Depth, out: &mut dyn Write) -> io::Result<()> 
     }
 }
 
-fn status(verdict: Verdict) -> String {
-    let style = if verdict.is_go() { green() } else { red() };
-    format!("{} ({verdict})", styled(style, verdict.status()))
+fn status(report: &Report) -> String {
+    let style = if report.verdict.is_go() { green() } else { red() };
+    format!("{} ({})", styled(style, report.status()), report.verdict)
 }
 
 fn area(line: &AreaLine, out: &mut dyn Write) -> io::Result<()> {

@@ -65,6 +65,11 @@ impl Timeline<'_> {
         stretches
     }
 
+    /// When an observing run looked on, if it did to the end.
+    pub fn observed(&self) -> Option<(Millis, Millis)> {
+        self.span(Step::Observation)
+    }
+
     /// When dependencies are broken on purpose: from the begin of the first fault step to that of the roll out, if one
     /// began at all.
     fn broken(&self) -> Option<(Millis, Millis)> {

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::Image;
 use crate::check::{Outcome, Severity};
+use crate::config::Purpose;
 use crate::report::{CheckLine, Report, Verdict};
 
 /// What a run proved, or did not.
@@ -20,6 +21,7 @@ pub struct Proof {
     pub(super) policy: String,
     /// When it ended, if it says so in RFC 3339.
     pub ended: Option<Timestamp>,
+    pub(super) purpose: Purpose,
     pub(super) verdict: Verdict,
     /// Whether nothing was judged.
     pub(super) is_empty: bool,
@@ -52,15 +54,17 @@ impl Proof {
             deployment: report.deployment.clone(),
             policy: identity.policy.clone(),
             ended: identity.ended.parse().ok(),
+            purpose: report.purpose,
             verdict: report.verdict,
             is_empty: report.checks.is_empty(),
             open: report.checks.iter().filter(is_open).map(Line::of).collect(),
         }
     }
 
-    /// Whether it came to a verdict about the whole: a busy machine, or a part, says nothing against what was proven before.
+    /// Whether it came to a verdict about the whole: a busy machine, a part, or a look at what serves says nothing against what
+    /// was proven before.
     pub(super) fn is_decided(&self) -> bool {
-        matches!(self.verdict, Verdict::Go | Verdict::GoWithWarnings | Verdict::NoGo)
+        self.purpose.proves() && matches!(self.verdict, Verdict::Go | Verdict::GoWithWarnings | Verdict::NoGo)
     }
 
     /// Whether it is about these bits. By the digest alone: a mirror has another name for them.

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use golive_validator::check::Finding;
 use golive_validator::checks::ALL;
-use golive_validator::config::GoLivePolicy;
+use golive_validator::config::{GoLivePolicy, Purpose};
 use golive_validator::evidence;
 use golive_validator::judge::judge;
 use golive_validator::report::{Format, Report, Verdict};
@@ -63,6 +63,29 @@ fn failed(mut report: Report) -> Report {
     line.finding = Finding::fail("it never opened");
     report.verdict = Verdict::NoGo;
     report
+}
+
+#[test]
+fn what_was_only_looked_at_proves_nothing_and_takes_no_go_back() {
+    let (report, built_in) = (good(), GoLivePolicy::default());
+    let (image, at) = (image(&report), |days| days_after(&report, days));
+    let looked = |verdict| {
+        let mut look = Report { purpose: Purpose::Observe, verdict, ..report.clone() };
+        look.identity.ended = jiff::Timestamp::from_millisecond(at(1)).unwrap().to_string();
+        look
+    };
+    for verdict in [Verdict::Go, Verdict::GoInPart, Verdict::NoGo] {
+        let alone = verify(&[looked(verdict)], &image, &built_in, at(1));
+        assert!(alone.to_string().contains("only observed"), "{verdict}: {alone}");
+        assert!(matches!(alone, Standing::Unknown(_)), "{verdict}: {alone}");
+        let failing = failed(looked(verdict));
+        assert!(matches!(
+            verify(std::slice::from_ref(&failing), &image, &built_in, at(1)),
+            Standing::Unknown(_)
+        ));
+        let beside = verify(&[report.clone(), failing], &image, &built_in, at(1));
+        assert!(matches!(beside, Standing::Proven { .. }), "{verdict}: {beside}");
+    }
 }
 
 #[test]

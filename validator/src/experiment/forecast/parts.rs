@@ -38,7 +38,7 @@ pub(super) fn parts(plan: &Plan, per_pod: f64) -> Vec<PlannedPart> {
 }
 
 fn proves(part: Part) -> Vec<&'static str> {
-    ALL.iter().filter(|check| check.needs.contains(&part)).map(|check| check.id).collect()
+    ALL.iter().filter(|check| check.needs.parts().contains(&part)).map(|check| check.id).collect()
 }
 
 fn standing(plan: &Plan, per_pod: f64, part: Part) -> Standing {

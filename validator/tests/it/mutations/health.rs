@@ -3,13 +3,15 @@
 use golive_validator::check::Outcome;
 use golive_validator::config::Handler;
 use golive_validator::config::Need;
-use golive_validator::evidence::{Class, Edge, Evidence, Fact, Fault, ObjectKind, ProbeTarget, Step};
+use golive_validator::evidence::{
+    Class, Edge, Evidence, Fact, Fault, ObjectKind, Outcome as Ended, ProbeTarget, SecondFact, Step,
+};
 use serde_json::json;
 
 use super::Mutation;
 use super::change::{
     another_image, calls, edge, ended_long_before_it_was_seen, fault, hang, is_ready, last_in_peace,
-    lost_while_leaving, needs_nothing, probes, ready_until_closed, restarted, said, template,
+    lost_while_leaving, needs_nothing, probes, ready_until_closed, restarted, said, seconds, template,
 };
 
 pub(super) const HEALTH: &[Mutation] = &[
@@ -49,6 +51,15 @@ pub(super) const HEALTH: &[Mutation] = &[
         restarted(e);
     }),
     ("GL-H102", Outcome::Fail, restarted),
+    ("GL-H103", Outcome::Fail, |e| in_baseline(e, |s| s.outcomes = vec![(Ended::Answered(500), s.due)])),
+    // One of many may be anybody's.
+    ("GL-H103", Outcome::Pass, |e| {
+        let mut first = true;
+        in_baseline(e, |second| {
+            second.outcomes.extend(first.then_some((Ended::Reset, 1)));
+            first = false;
+        });
+    }),
     ("GL-H201", Outcome::Fail, |e| probes(e, ProbeTarget::Readiness, &Ok(404))),
     // A moment without an answer is nothing that the kubelet acts on.
     ("GL-H201", Outcome::Pass, |e| {
@@ -123,6 +134,12 @@ pub(super) const HEALTH: &[Mutation] = &[
 ];
 
 /// A pod that is replaced in the roll in was not ready for a moment before it.
+/// Changes what users met before anything was done.
+fn in_baseline(evidence: &mut Evidence, change: impl FnMut(&mut SecondFact)) {
+    let baseline = [Edge::Begin, Edge::End].map(|side| edge(evidence, Step::Baseline, side));
+    seconds(evidence, baseline.into()).for_each(change);
+}
+
 fn flapped_before_the_roll_in(evidence: &mut Evidence) {
     let begin = edge(evidence, Step::RollIn, Edge::Begin);
     let ready = |fact: &Fact| matches!(fact, Fact::Object(o) if o.at < begin && o.kind == ObjectKind::Pod && is_ready(&o.object));
