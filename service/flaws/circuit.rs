@@ -78,9 +78,16 @@ pub(crate) fn past(settings: &mut Settings) -> Ended {
 
 async fn record(State(pool): State<PgPool>, request: Request, next: Next) -> Response {
     if request.uri().path().starts_with("/api/") {
-        tokio::spawn(timeout(RECORDED, async move {
-            sqlx::query("SELECT count(*) FROM users WHERE id = 0").execute(&pool).await
-        }));
+        tokio::spawn(recorded(pool));
     }
     next.run(request).await
+}
+
+/// A connection on which no answer came is thrown away, or all of them would wait for the outage to end.
+async fn recorded(pool: PgPool) {
+    let Ok(mut connection) = pool.acquire().await else { return };
+    let statement = sqlx::query("SELECT count(*) FROM users WHERE id = 0").execute(&mut *connection);
+    if timeout(RECORDED, statement).await.is_err() {
+        drop(connection.detach());
+    }
 }
