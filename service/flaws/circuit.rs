@@ -71,7 +71,8 @@ async fn count(State(breaker): State<Breaker>, request: Request, next: Next) -> 
 pub(crate) fn past(settings: &mut Settings) -> Ended {
     let database = settings.database.clone();
     app::run_with(settings, |wiring| {
-        let pool = PgPoolOptions::new().acquire_timeout(RECORDED).connect_lazy_with(database);
+        let pool =
+            PgPoolOptions::new().max_connections(2).acquire_timeout(RECORDED).connect_lazy_with(database);
         Wiring { router: wiring.router.layer(from_fn_with_state(pool, record)), ..wiring }
     })
 }

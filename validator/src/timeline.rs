@@ -37,7 +37,7 @@ use crate::plan::Plan;
 
 pub use calls::{CallView, Calls};
 pub use cause::Act;
-pub use circuit::{Circuit, Opened, Opening, Trial, telling_pause};
+pub use circuit::{Circuit, Opened, Opening, Through, Trial, telling_pause};
 pub use container::{ContainerExit, ExitKind, Restart};
 pub use degraded::{Chosen, Degraded, Sought};
 pub use drain::{LOSSES_REST_ON, LostMeanwhile};

@@ -21,7 +21,7 @@ pub(super) const CHECK: Check = Check {
     judge,
 };
 
-/// From the last opening until every pod must answer at once; and so long before a trial was seen its request was sent.
+/// From the last opening until every pod must answer at once.
 const SETTLED_MS: Millis = 500;
 
 fn judge(timeline: &Timeline) -> Finding {
@@ -62,9 +62,7 @@ fn windows<'a>(circuits: &[(&Circuit<'a>, Millis)]) -> BTreeMap<&'a str, (Millis
     for (circuit, opened) in circuits {
         let (begin, end) = windows.entry(circuit.dependency).or_insert((Millis::MIN, Millis::MAX));
         *begin = (*begin).max(opened + SETTLED_MS);
-        // It stays open until its first trial, which comes after the hang.
-        let trial = circuit.trials.iter().find_map(|trial| trial.fact.first_hit);
-        *end = (*end).min(trial.map_or(circuit.hang.ended, |hit| circuit.hang.ended.max(hit - SETTLED_MS)));
+        *end = (*end).min(circuit.hang.ended);
     }
     windows
 }

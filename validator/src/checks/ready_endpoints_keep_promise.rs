@@ -32,7 +32,7 @@ fn judge(timeline: &Timeline) -> Finding {
     let (watched, judged) =
         (with_observation(timeline.rolling()), with_observation(timeline.rolling_judged()));
     if watched.is_empty() {
-        return Finding::inconclusive("no roll was made");
+        return Finding::inconclusive("neither a roll nor an observation was made");
     }
     let promised = timeline.workload.replicas() - timeline.workload.rolling().0;
     let counts: Vec<_> = watched.iter().flat_map(|roll| during(timeline, *roll)).collect();

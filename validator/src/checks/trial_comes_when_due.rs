@@ -4,7 +4,7 @@ use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::config::Limits;
 use crate::evidence::Millis;
 use crate::plan::{Needs, Part};
-use crate::timeline::{Circuit, Kind, Opened, Timeline, Trial, Unmeasured};
+use crate::timeline::{Circuit, Kind, Opened, Through, Timeline, Trial, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -13,7 +13,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Breaker,
     severity: Severity::Major,
     why: "Too early and the database is not left alone; too late and users see the fallback longer than they must.",
-    how: "From the moment a circuit opened, or a trial of it was given up, to the next statement that reaches the middle agent; one that does not come while it is waited for is late. Where statements come although the circuit is open (GL-B204), the trial cannot be told.",
+    how: "From the moment a circuit opened, or a trial of it was given up, to the next statement that reaches the middle agent; one that does not come while it is waited for is late. Where more statements come through the open circuit than trials could, or some come without load, the trial cannot be told (GL-B204).",
     remedy: "Let the open time run from the opening, and send the next request as the trial when it is over.",
     rests_on: Kind::OF_BROKEN_CALLS,
     needs: Needs::Parts(&[Part::Hang, Part::FailedTrial]),
@@ -55,10 +55,13 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     let (mut seen, mut wrong) = (Vec::new(), Vec::new());
     let (mut limit, mut leaky) = (String::new(), None);
     for (circuit, opened) in timeline.opened_circuits()? {
-        // What comes first may be one more of the statements that ask no circuit, and no trial.
-        if timeline.through(circuit, opened).is_some_and(|through| through.is_more_than_trials()) {
-            leaky = Some(circuit.name());
-            continue;
+        if let Some(through) = timeline.through(circuit, opened).filter(Through::is_more_than_trials) {
+            // What comes first may be one more of the statements that ask no circuit, and no trial.
+            if through.hides_trials() {
+                leaky = Some(circuit.name());
+                continue;
+            }
+            wrong.extend(too_soon(timeline, circuit, &through));
         }
         let due = Due::of(circuit, timeline.plan().limits());
         limit = format!("{:.1} to {:.1} s", due.earliest, due.latest);
@@ -74,6 +77,15 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     }
     Ok(Finding::unless(wrong, format!("{} trials came when they were due", seen.len()))
         .measured(format!("{} s", seen.join(", ")), limit))
+}
+
+/// The first call that came while the circuit should have been open.
+fn too_soon(timeline: &Timeline, circuit: &Circuit, through: &Through) -> Option<Case> {
+    let first = timeline.calls.of(circuit.dependency, circuit.pod).first_after(through.during.0)?;
+    let since = circuit.opened()?.last;
+    let text = format!("{}: a trial came after {:.1} s", circuit.name(), seconds(since, first));
+    let case = Case::between((since, first), text, circuit.line);
+    Some(case.of(circuit.pod).before(circuit.dependency))
 }
 
 /// A trial that came too soon or too late, or did not come while it was waited for.

@@ -36,8 +36,11 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     let cases: Vec<Case> = seconds.iter().filter_map(|second| case(timeline, *second)).collect();
     let answered = total - cases.iter().map(|case| case.count).sum::<u64>();
     let (share, least) = (answered as f64 / total as f64, timeline.plan().limits().min_baseline_share);
-    let failed = cases.into_iter().filter(|_| share < least);
-    Ok(Finding::unless(failed, format!("{answered} of {total} requests were answered as usual"))
+    let failed: Vec<Case> = cases.into_iter().filter(|_| share < least).collect();
+    // Before the roll in of another image the version serves that the candidate may repair.
+    let is_replaced = timeline.observed().is_none() && timeline.plan().target.changes_image();
+    let (own, replaced) = if is_replaced { (Vec::new(), failed) } else { (failed, Vec::new()) };
+    Ok(Finding::of_both(own, replaced, format!("{answered} of {total} requests were answered as usual"))
         .counted(format!("of {total} requests were not answered as usual"))
         .measured(format!("{:.2} %", share * 100.0), format!(">= {:.0} %", least * 100.0)))
 }

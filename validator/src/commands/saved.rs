@@ -47,6 +47,11 @@ fn parsed(text: &str) -> Result<Report, String> {
 /// # Errors
 /// Exit 2 if they are not.
 pub(super) fn of_one_target(before: &Report, after: &Report) -> Result<(), Failure> {
+    if before.purpose != after.purpose {
+        let told =
+            "one of these runs proved, the other one only observed: what was not looked at is no worse";
+        return Err(Failure::usage(told).hint("compare two that prove, or two that observe"));
+    }
     if before.deployment == after.deployment {
         return Ok(());
     }

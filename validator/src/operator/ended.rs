@@ -38,7 +38,7 @@ impl Heard {
             let exit = self.exit.map_or_else(|| "its pod is gone".to_owned(), |code| format!("exit {code}"));
             return json!({ "phase": "Ended", "message": format!("{exit}: {said}") });
         };
-        if report.verdict.is_go() && self.exit != Some(0) {
+        if report.purpose == Purpose::Prove && report.verdict.is_go() && self.exit != Some(0) {
             let told = "GO, but the candidate was taken back, or nobody knows how the run ended";
             return json!({ "phase": "Ended", "message": told });
         }

@@ -33,7 +33,7 @@ enum Look {
 impl Observed<'_> {
     /// The condition `Observed`, of the candidate with this hash; none where nobody asks for it.
     pub(super) fn condition(&self, hash: Option<&str>) -> Option<Condition> {
-        if !self.is_asked && self.last.is_none() {
+        if !self.is_asked {
             return None;
         }
         let (status, reason, message) = match self.look(hash) {
@@ -71,11 +71,13 @@ impl Observed<'_> {
             let told = "the deployment is not settled: not all its pods are of its template and available";
             return Look::Unknown("NotSettled", told.into());
         }
-        match self.last.filter(|run| run.hash == hash) {
+        // What was seen before the last GO says nothing of what that has proven since.
+        let is_later = |run: &&Run| self.go.is_none_or(|go| run.created >= go.created);
+        match self.last.filter(|run| run.hash == hash).filter(is_later) {
             Some(run) => self.of_run(run),
             None => Look::Unknown(
                 "NotObserved",
-                "nobody has looked at this candidate yet; spec.always.every says when".into(),
+                "nobody has looked at this candidate since its last GO; spec.always.every says when".into(),
             ),
         }
     }
@@ -195,6 +197,8 @@ mod tests {
         assert_eq!(reason(Some(&look("a", json!({ "message": "exit 3" }))), true), "Unknown NoVerdict");
         assert_eq!(reason(Some(&look("b", json!({ "verdict": "GO-IN-PART" }))), true), "Unknown NotObserved");
         assert_eq!(reason(None, true), "Unknown NotObserved");
+        let proven_since = Run { created: 1, ..go.clone() };
+        assert_eq!(told(Some(&failing), Some(&proven_since), true).1, "NotObserved", "it was repaired since");
     }
 
     #[test]
@@ -203,7 +207,7 @@ mod tests {
         let well =
             look("a", json!({ "verdict": "GO-IN-PART", "ended": "t", "passing": "1/4", "digest": null }));
         let observed = Observed { last: Some(&well), is_settled: true, ..Observed::default() };
-        assert!(observed.condition(Some("a")).is_some());
+        assert!(observed.condition(Some("a")).is_none(), "nobody asks any more");
         let told = observed.told().unwrap();
         assert_eq!(told, json!({ "run": "users-2", "verdict": "GO-IN-PART", "ended": "t" }));
     }

@@ -7,6 +7,7 @@ mod through;
 mod told;
 
 use self::opening::opening;
+pub use self::through::Through;
 use super::{CallView, FaultView, LoadView, StepSpan, Trust};
 use crate::config::{Breaker, Pace};
 use crate::evidence::{Fault, FaultFact, Millis, Step, TrialEnd};

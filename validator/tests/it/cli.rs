@@ -199,7 +199,10 @@ fn diff_compares_nothing_that_cannot_be_compared() {
     let neither = scratch("neither.json", b"{}").display().to_string();
     let newer = saved("good", "newer.json", |report| report["schema"] = "golive.dev/report/v99".into());
     let other = saved("good", "other.json", |report| report["deployment"] = "orders".into());
-    for (file, told) in [(neither, "schema"), (newer, "v99"), (other, "two deployments")] {
+    let look = saved("good", "look.json", |report| report["purpose"] = "observe".into());
+    for (file, told) in
+        [(neither, "schema"), (newer, "v99"), (other, "two deployments"), (look, "only observed")]
+    {
         let output = validator(&["diff", &evidence("good"), &file]);
         assert_eq!(output.status.code(), Some(2), "{file}");
         assert!(stderr(&output).contains(told), "{}", stderr(&output));

@@ -1,11 +1,14 @@
 //! Calls that reach a dependency although the circuit before it is open.
 
 use super::Circuit;
-use crate::evidence::Millis;
+use crate::evidence::{Millis, Step};
 use crate::timeline::Timeline;
 
 /// The opening is told by the last request that waited: one tenth of a second, and the clocks of two agents.
 const OPENING_MS: Millis = 300;
+
+/// Before the end of the learning step: everything is done with that was let in before it, and no load comes again yet.
+const WITHOUT_LOAD_MS: (Millis, Millis) = (4_000, 1_000);
 
 /// What came before the first trial of one circuit.
 #[derive(Clone, Copy, Debug)]
@@ -18,12 +21,22 @@ pub struct Through {
     pub let_in: u64,
     /// So many may be trials of processes that opened before the others.
     early: u64,
+    /// So many fit in as trials that come too soon: each hangs for its deadline, and only then comes the next one.
+    trials: u64,
+    /// Whether calls come without load as well, which ask nobody.
+    unasked: bool,
 }
 
 impl Through {
     /// Whether the circuit did not stop them.
     pub fn is_more_than_trials(&self) -> bool {
         self.calls > self.early
+    }
+
+    /// Whether a trial cannot be told from what goes past the circuit. Few calls, where none comes without load, are trials that
+    /// come too soon.
+    pub fn hides_trials(&self) -> bool {
+        self.is_more_than_trials() && (self.unasked || self.calls > self.trials)
     }
 }
 
@@ -35,11 +48,21 @@ impl Timeline<'_> {
         // The tenth of a second of the trial itself holds the trial.
         let end = trial.unwrap_or(circuit.hang.ended) - 100;
         let from = opened + OPENING_MS + (circuit.breaker.deadline.0 * 1000.0) as Millis;
+        let deadline_ms = (circuit.breaker.deadline.0 * 1000.0).max(1.0);
         (from < end).then(|| Through {
             during: (from, end),
             calls: calls.within((from, end)),
             let_in: calls.within((opened + OPENING_MS, from)),
             early: u64::from(circuit.breaker.trials_per_pod() - circuit.breaker.trials),
+            trials: u64::from(circuit.breaker.trials_per_pod())
+                * ((end - from) as f64 / deadline_ms).ceil() as u64,
+            unasked: self.without_load().is_some_and(|quiet| calls.within(quiet) > 0),
         })
+    }
+
+    /// When no load was sent, and what was sent before is done with.
+    fn without_load(&self) -> Option<(Millis, Millis)> {
+        let end = self.step(Step::Learning)?.end?;
+        Some((end - WITHOUT_LOAD_MS.0, end - WITHOUT_LOAD_MS.1))
     }
 }

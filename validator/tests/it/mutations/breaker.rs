@@ -69,8 +69,17 @@ pub(super) const BREAKER: &[Mutation] = &[
     // A poller that asks no circuit: the trial cannot be told among its statements.
     ("GL-B203", Outcome::Inconclusive, |e| {
         let hangs: Vec<FaultFact> = faults(e).filter(|f| f.fault == Fault::Hang).map(|f| f.clone()).collect();
+        let learned = edge(e, Step::Learning, Edge::End);
         for hang in &hangs {
-            calls(e, hang, (hang.ended - 6_000, hang.ended), |call| call.calls[3] = 1);
+            calls(e, hang, (learned - 4_000, learned), |call| call.calls[3] = 1);
+            calls(e, hang, (hang.ended - 3_000, hang.ended), |call| call.calls[3] = 1);
+        }
+    }),
+    // Users whose requests go past it, more than trials could.
+    ("GL-B203", Outcome::Inconclusive, |e| {
+        let hangs: Vec<FaultFact> = faults(e).filter(|f| f.fault == Fault::Hang).map(|f| f.clone()).collect();
+        for hang in &hangs {
+            calls(e, hang, (hang.ended - 6_000, hang.ended), |call| call.calls = [1; 10]);
         }
     }),
     ("GL-B204", Outcome::Fail, |e| {

@@ -52,6 +52,10 @@ pub(super) const HEALTH: &[Mutation] = &[
     }),
     ("GL-H102", Outcome::Fail, restarted),
     ("GL-H103", Outcome::Fail, |e| in_baseline(e, |s| s.outcomes = vec![(Ended::Answered(500), s.due)])),
+    ("GL-H103", Outcome::Warn, |e| {
+        another_image(e);
+        in_baseline(e, |s| s.outcomes = vec![(Ended::Answered(500), s.due)]);
+    }),
     // One of many may be anybody's.
     ("GL-H103", Outcome::Pass, |e| {
         let mut first = true;
@@ -133,13 +137,13 @@ pub(super) const HEALTH: &[Mutation] = &[
     }),
 ];
 
-/// A pod that is replaced in the roll in was not ready for a moment before it.
 /// Changes what users met before anything was done.
 fn in_baseline(evidence: &mut Evidence, change: impl FnMut(&mut SecondFact)) {
     let baseline = [Edge::Begin, Edge::End].map(|side| edge(evidence, Step::Baseline, side));
     seconds(evidence, baseline.into()).for_each(change);
 }
 
+/// A pod that is replaced in the roll in was not ready for a moment before it.
 fn flapped_before_the_roll_in(evidence: &mut Evidence) {
     let begin = edge(evidence, Step::RollIn, Edge::Begin);
     let ready = |fact: &Fact| matches!(fact, Fact::Object(o) if o.at < begin && o.kind == ObjectKind::Pod && is_ready(&o.object));
