@@ -18,6 +18,7 @@ mod rolls;
 mod step_log;
 mod subject;
 mod trials;
+mod usual;
 
 pub use forecast::{Forecast, PlannedPart, Standing, forecast};
 pub use observation::Observation;
@@ -29,8 +30,9 @@ use tokio::time::{Instant, sleep, timeout};
 
 use self::context::RunContext;
 use self::faults::Faults;
-use self::preparation::{QUIET, Usual};
+use self::preparation::QUIET;
 use self::step_log::StepLog;
+use self::usual::Usual;
 use crate::events::Events;
 use crate::evidence::{Evidence, Fact, Header, Millis, Step, Who};
 use crate::failure::Failure;

@@ -3,7 +3,7 @@
 mod waivers;
 
 use crate::check::{Area, Case, Check, Finding, Outcome, Severity};
-use crate::config::{Day, Purpose};
+use crate::config::Day;
 use crate::evidence::Evidence;
 use crate::plan::Part;
 use crate::report::{AreaLine, CheckLine, NotTested, Report, Verdict, WaiverLine};
@@ -30,7 +30,7 @@ fn weight(timeline: &Timeline, check: &Check) -> Severity {
 /// showed without some of the parts is one.
 fn line(timeline: &Timeline, check: &Check) -> CheckLine {
     let (plan, weight) = (timeline.plan(), weight(timeline, check));
-    if plan.purpose == Purpose::Observe && !check.needs.can_be_observed() {
+    if !plan.purpose.proves() && !check.needs.can_be_observed() {
         let skipped = CheckLine::new(check, weight, Finding::skipped(UNROLLED), Vec::new());
         return CheckLine { unrolled: true, ..skipped };
     }

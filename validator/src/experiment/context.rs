@@ -9,8 +9,8 @@ use tokio::time::{Instant, sleep};
 
 use super::circuit::Circuit;
 use super::faults::Faults;
-use super::preparation::Usual;
 use super::step_log::StepLog;
+use super::usual::Usual;
 use crate::config::{Dependency, Protocol};
 use crate::failure::Failure;
 use crate::load::{DirectPlan, DirectPod};

@@ -53,6 +53,12 @@ pub struct PlannedStep {
     pub what: String,
 }
 
+impl PlannedStep {
+    fn new(step: Step, about: Duration, what: String) -> Self {
+        Self { name: step.name(), about, what }
+    }
+}
+
 /// The forecast for a plan, given how long one roll may take.
 pub fn forecast(plan: &Plan, roll: Duration) -> Forecast {
     match plan.purpose {
@@ -72,14 +78,14 @@ fn proving(plan: &Plan, roll: Duration) -> Forecast {
     }
     if (circuits.is_empty() || !plan.does(Part::Hang)) && plan.can_do(Part::Collector) {
         let what = "one pod: the collector gone".to_owned();
-        steps.push(PlannedStep { name: Step::Trials.name(), about: trials::LEAST_WITHOUT_COLLECTOR, what });
+        steps.push(PlannedStep::new(Step::Trials, trials::LEAST_WITHOUT_COLLECTOR, what));
     }
     let degraded = degraded(plan, per_pod);
     let in_part: Duration = degraded.iter().map(|step| step.about).sum();
     steps.extend(degraded);
     steps.extend(losses(plan, &circuits));
     let out = "back to the template that is to stay, without the agents; load goes on";
-    steps.push(PlannedStep { name: Step::RollOut.name(), about: roll, what: out.into() });
+    steps.push(PlannedStep::new(Step::RollOut, roll, out.into()));
     Forecast {
         steps,
         around: if plan.place == Place::Machine { AROUND_ON_MACHINE } else { AROUND },
@@ -94,28 +100,34 @@ fn proving(plan: &Plan, roll: Duration) -> Forecast {
 fn rolls_in(plan: &Plan, roll: Duration) -> Vec<PlannedStep> {
     let rate = plan.traffic.rate;
     let candidate = plan.target.candidate.as_deref().unwrap_or("the same image");
-    let step = |step: Step, about, what: String| PlannedStep { name: step.name(), about, what };
     vec![
-        step(Step::Baseline, QUIET, format!("{rate} requests per second, nothing else")),
-        step(Step::RollIn, roll, format!("to {candidate}, behind the agents")),
-        step(
+        PlannedStep::new(Step::Baseline, QUIET, format!("{rate} requests per second, nothing else")),
+        PlannedStep::new(Step::RollIn, roll, format!("to {candidate}, behind the agents")),
+        PlannedStep::new(
             Step::Learning,
             preparation::SETTLE + preparation::LEARNING,
             "no load: what still comes are health pings".into(),
         ),
-        step(Step::Quiet, QUIET, "load through the agents, nothing else".into()),
+        PlannedStep::new(Step::Quiet, QUIET, "load through the agents, nothing else".into()),
     ]
 }
 
 fn hang(plan: &Plan, number: usize, name: &str, circuit: &Circuit) -> [PlannedStep; 2] {
-    let step = |step: Step, about, what: String| PlannedStep { name: step.name(), about, what };
     let pods = usize::try_from(plan.target.replicas).unwrap_or(1);
     let trials_of = |parts| trials::least(circuit, &trials::assignment(pods, parts));
     let trials = if number == 0 { trials_of(&plan.parts) } else { trials_of(&[Part::Hang].into()) };
     let before = hang::until_clean(number, circuit);
     [
-        step(Step::Hang, before + circuit.hang, format!("no call to {name} is answered, pings are")),
-        step(Step::Trials, trials, format!("each pod: trials at {name}, and what else was selected")),
+        PlannedStep::new(
+            Step::Hang,
+            before + circuit.hang,
+            format!("no call to {name} is answered, pings are"),
+        ),
+        PlannedStep::new(
+            Step::Trials,
+            trials,
+            format!("each pod: trials at {name}, and what else was selected"),
+        ),
     ]
 }
 
@@ -125,30 +137,28 @@ fn degraded(plan: &Plan, per_pod: f64) -> Vec<PlannedStep> {
     let rounds = degraded::rounds(plan.dependencies.iter(), per_pod, &plan.parts);
     // Another round, or the roll out, waits until the circuits are closed that it has opened; a loss does not.
     let waits = |number: usize| number + 1 < rounds.len() || !plan.can_do(Part::Loss);
-    let step = |(number, round): (usize, &degraded::Round)| PlannedStep {
-        name: Step::Degraded.name(),
-        about: degraded::least(round, &degraded::assignment(round, pods))
-            + if waits(number) { round.stays_open() } else { Duration::ZERO },
-        what: round.to_string(),
+    let step = |(number, round): (usize, &degraded::Round)| {
+        let open = if waits(number) { round.stays_open() } else { Duration::ZERO };
+        let least = degraded::least(round, &degraded::assignment(round, pods));
+        PlannedStep::new(Step::Degraded, least + open, round.to_string())
     };
     rounds.iter().enumerate().map(step).collect()
 }
 
 fn losses(plan: &Plan, circuits: &[(&str, Circuit)]) -> Vec<PlannedStep> {
-    let stores: Vec<&str> =
-        plan.dependencies.iter().filter(|d| d.protocol.can_be_lost()).map(|d| d.name.as_str()).collect();
-    if stores.is_empty() || !plan.does(Part::Loss) {
+    if !plan.can_do(Part::Loss) {
         return Vec::new();
     }
+    let stores: Vec<&str> =
+        plan.dependencies.iter().filter(|d| d.protocol.can_be_lost()).map(|d| d.name.as_str()).collect();
     let blackout = loss::blackout(plan, circuits.iter().map(|(_, circuit)| *circuit));
     let open_for = circuits.iter().map(|(_, circuit)| circuit.open_for).max().unwrap_or(loss::PARTIAL);
     let all = stores.join(" and ");
-    let step = |step: Step, about, what: String| PlannedStep { name: step.name(), about, what };
     vec![
-        step(Step::Loss, loss::about(plan), format!("each pod loses one of {all}")),
-        step(Step::Blackout, blackout, format!("every pod is without {all}")),
-        step(Step::Partial, loss::PARTIAL, "each pod gets the first one back".into()),
-        step(Step::Recovery, open_for + loss::SETTLED, "everything is back".into()),
+        PlannedStep::new(Step::Loss, loss::about(plan), format!("each pod loses one of {all}")),
+        PlannedStep::new(Step::Blackout, blackout, format!("every pod is without {all}")),
+        PlannedStep::new(Step::Partial, loss::PARTIAL, "each pod gets the first one back".into()),
+        PlannedStep::new(Step::Recovery, open_for + loss::SETTLED, "everything is back".into()),
     ]
 }
 
@@ -168,11 +178,11 @@ fn outage(plan: &Plan, circuits: &[(&str, Circuit)], in_part: Duration) -> Vec<S
             "users of {service}: about {seconds} s in which dependencies fail in part, one pod after the other or each its own way"
         ));
     }
-    let stores: Vec<_> = plan.dependencies.iter().filter(|d| d.protocol.can_be_lost()).collect();
-    if !stores.is_empty() && plan.does(Part::Loss) {
+    if plan.can_do(Part::Loss) {
         let blackout = loss::blackout(plan, circuits.iter().map(|(_, circuit)| *circuit));
         let away = (loss::LOSS_MAX + blackout + loss::PARTIAL).as_secs();
-        let without = if stores.iter().any(|d| d.readiness == Need::Required) {
+        let mut stores = plan.dependencies.iter().filter(|d| d.protocol.can_be_lost());
+        let without = if stores.any(|d| d.readiness == Need::Required) {
             "without a ready pod"
         } else {
             "with fallback answers"

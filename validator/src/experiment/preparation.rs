@@ -1,7 +1,6 @@
 //! What is found out before anything is broken: the service answers, the agents know its health pings, and its
 //! connections come through them.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -9,7 +8,7 @@ use tokio::time::sleep;
 use super::answers;
 use super::context::RunContext;
 use crate::events::Events;
-use crate::evidence::{Fact, Histogram, Step};
+use crate::evidence::{Fact, Step};
 use crate::failure::Failure;
 use crate::plan::{Place, Plan};
 use crate::steer::Agents;
@@ -22,9 +21,6 @@ pub(super) const SETTLE: Duration = Duration::from_millis(1_500);
 
 /// Long enough for a ping of every loop that pings at least once in 5 s, and of every readiness probe that does.
 pub(super) const LEARNING: Duration = Duration::from_secs(6);
-
-/// The share of the answers that stands for what is usual.
-const NEARLY_ALL: f64 = 0.95;
 
 /// What exports now and then may open its connection later than the rest.
 const LATE: Duration = Duration::from_secs(5);
@@ -73,35 +69,6 @@ pub(super) fn unseen(plan: &Plan) -> Failure {
 pub(super) async fn answered(agents: &Agents, plan: &Plan) -> Result<Vec<Fact>, Failure> {
     let (facts, least) = (agents.evidence().await?, plan.limits().min_baseline_share);
     answers::trouble(&facts, &plan.traffic.requests, least).map_or(Ok(facts), Err)
-}
-
-/// How long requests take while nobody disturbs them.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Usual {
-    /// Nearly all of the slowest template; a single slow answer among a hundred says nothing of it.
-    pub(super) nearly_all: Duration,
-    /// Any of them: what was let in so long ago is done with.
-    pub(super) longest: Duration,
-}
-
-impl Usual {
-    /// Of the ten seconds that these facts are of.
-    pub(super) fn of(baseline: &[Fact]) -> Self {
-        let mut times: BTreeMap<usize, Histogram> = BTreeMap::new();
-        let mut longest_ms: f64 = 0.0;
-        for fact in baseline {
-            match fact {
-                Fact::Second(second) => times.entry(second.template).or_default().merge(&second.times),
-                // Those that take more than a second are told one by one.
-                Fact::Request(request) => longest_ms = longest_ms.max(request.took_ms),
-                _ => {}
-            }
-        }
-        let answered = times.values().filter(|times| times.0.iter().any(|count| *count > 0));
-        let nearly_all_ms = answered.map(|times| times.quantile_ms(NEARLY_ALL)).fold(0.0, f64::max);
-        let of = |ms: f64| Duration::from_secs_f64(ms / 1000.0);
-        Self { nearly_all: of(nearly_all_ms), longest: of(longest_ms) }
-    }
 }
 
 async fn learn(context: &RunContext<'_>) -> Result<(), Failure> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::candidate::{Candidate, short};
-use super::run::Run;
+use super::run::{Run, newest};
 use crate::config::Purpose;
 
 /// How soon somebody looks again who waits for something that no watch tells.
@@ -57,9 +57,8 @@ pub(super) fn decide(seen: &Seen<'_>) -> Next {
     let Some((candidate, settled)) = seen.candidate else {
         return Next::Stall("there is no such deployment".into());
     };
-    let latest = |run: &&Run| (run.created, run.name.clone());
-    let proof = mine().filter(|run| run.purpose.proves()).max_by_key(latest);
-    let last = mine().max_by_key(latest);
+    let proof = newest(mine().filter(|run| run.purpose.proves()));
+    let last = newest(mine());
     let since = if seen.plan.proves() { proof } else { last };
     let due = since.and_then(|since| Some(due_in(since, seen.every?, seen.now)));
     let is_new = proof.is_none_or(|proof| {

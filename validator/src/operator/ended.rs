@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::check::Outcome;
-use crate::config::{Day, Policy, Purpose};
+use crate::config::{Day, Policy};
 use crate::report::{CheckLine, Report};
 
 /// Findings that stand in a status.
@@ -38,14 +38,14 @@ impl Heard {
             let exit = self.exit.map_or_else(|| "its pod is gone".to_owned(), |code| format!("exit {code}"));
             return json!({ "phase": "Ended", "message": format!("{exit}: {said}") });
         };
-        if report.purpose == Purpose::Prove && report.verdict.is_go() && self.exit != Some(0) {
+        if report.purpose.proves() && report.verdict.is_go() && self.exit != Some(0) {
             let told = "GO, but the candidate was taken back, or nobody knows how the run ended";
             return json!({ "phase": "Ended", "message": told });
         }
         let identity = &report.identity;
         let ended: Option<Timestamp> = identity.ended.parse().ok();
         // What was only looked at was not proven, and is good for nothing.
-        let proven = ended.filter(|_| report.purpose == Purpose::Prove);
+        let proven = ended.filter(|_| report.purpose.proves());
         let until =
             proven.map(|at| Day::of(at.as_millisecond()).after(policy.verdict.valid_for_days).to_string());
         json!({

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::conditions::Condition;
-use super::run::{Phase, Run};
+use super::run::Run;
 
 /// What is known of a target that is looked at again and again.
 #[derive(Default)]
@@ -50,7 +50,7 @@ impl Observed<'_> {
         let run = self.last?;
         let mut told = json!({ "run": run.name });
         for field in ["verdict", "digest", "templateHash", "ended", "findings", "report"] {
-            let value = ended(run).and_then(|status| status.get(field));
+            let value = run.ended().and_then(|status| status.get(field));
             if let Some(value) = value.filter(|value| !value.is_null()) {
                 told[field] = value.clone();
             }
@@ -73,8 +73,8 @@ impl Observed<'_> {
         }
         // What was seen before the last GO says nothing of what that has proven since.
         let is_later = |run: &&Run| self.go.is_none_or(|go| run.created >= go.created);
-        match self.last.filter(|run| run.hash == hash).filter(is_later) {
-            Some(run) => self.of_run(run),
+        match self.last.filter(|run| run.hash == hash).filter(is_later).and_then(Run::ended) {
+            Some(status) => self.of(status),
             None => Look::Unknown(
                 "NotObserved",
                 "nobody has looked at this candidate since its last GO; spec.always.every says when".into(),
@@ -82,10 +82,8 @@ impl Observed<'_> {
         }
     }
 
-    fn of_run(&self, run: &Run) -> Look {
-        let Some(status) = ended(run) else {
-            return Look::Unknown("NotObserved", format!("run {} is under way", run.name));
-        };
+    /// What the status of the last look comes to.
+    fn of(&self, status: &Value) -> Look {
         let findings = status["findings"].as_array().into_iter().flatten().filter_map(Value::as_str);
         let findings = findings.collect::<Vec<_>>().join("; ");
         match status["verdict"].as_str() {
@@ -100,7 +98,7 @@ impl Observed<'_> {
         let Some(go) = self.go else {
             return Look::Unknown("NotProven", "all is well, and there is no GO to hold it against".into());
         };
-        let proven = ended(go).and_then(digest);
+        let proven = go.ended().and_then(digest);
         match (digest(status), proven) {
             (Some(serves), Some(proven)) if serves != proven => Look::Drifted(format!(
                 "{serves} serves, and run {} proved {proven}: a tag was moved",
@@ -108,14 +106,6 @@ impl Observed<'_> {
             )),
             _ => Look::AsProven,
         }
-    }
-}
-
-/// The status of a run that has ended.
-fn ended(run: &Run) -> Option<&Value> {
-    match &run.phase {
-        Phase::Ended(status) => Some(status),
-        Phase::Asked | Phase::Running => None,
     }
 }
 

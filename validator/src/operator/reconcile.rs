@@ -6,6 +6,7 @@ use std::time::Duration;
 use kube::Client;
 use kube::core::DynamicObject;
 use kube::runtime::controller::Action;
+use serde::Deserialize as _;
 use serde_json::{Value, from_value, to_value};
 
 use super::Settings;
@@ -16,12 +17,13 @@ use super::kinds::{ABORT, DEMAND};
 use super::objects::Objects;
 use super::observed::Observed;
 use super::policies;
-use super::run::{Phase, Run};
+use super::run::{Phase, Run, newest};
 use super::status::{Known, status};
 use super::traces::Traces;
 use super::trouble::Trouble;
 use crate::config::{Day, GoLivePolicy, Purpose, Spec};
 use crate::moment::now;
+use crate::report::Verdict;
 
 /// How soon a run under way is looked at again, whatever the watches say.
 const LOOK: Duration = Duration::from_secs(30);
@@ -188,12 +190,10 @@ fn known<'a>(
     waits: Option<String>,
 ) -> Known<'a> {
     let name = text(&check["metadata"]["name"]);
-    let latest = |one: &&Run, other: &&Run| (one.created, &one.name).cmp(&(other.created, &other.name));
-    let mine: Vec<&Run> = runs.iter().filter(|run| run.check == name && run.purpose.proves()).collect();
-    let is_about = |run: &&&Run| candidate.is_some_and(|(candidate, _)| run.hash == candidate.hash);
-    let ended = mine.iter().filter(is_about).filter(|run| !run.is_running());
-    let ended = ended.copied().max_by(latest);
-    let last = mine.iter().copied().max_by(latest);
+    let proofs = || runs.iter().filter(|run| run.check == name && run.purpose.proves());
+    let is_about = |run: &&Run| candidate.is_some_and(|(candidate, _)| run.hash == candidate.hash);
+    let ended = newest(proofs().filter(is_about).filter(|run| !run.is_running()));
+    let last = newest(proofs());
     let mut observed = observed(check, runs);
     // A run that proves unsettles it.
     let proving = || last.is_some_and(Run::is_running);
@@ -206,11 +206,9 @@ fn known<'a>(
 /// The last look, and what it is held against.
 fn observed<'a>(check: &Value, runs: &'a [Run]) -> Observed<'a> {
     let name = text(&check["metadata"]["name"]);
-    let last = |wanted: &dyn Fn(&Run) -> bool| {
-        let mine = runs.iter().filter(|run| run.check == name && wanted(run));
-        mine.max_by_key(|run| (run.created, run.name.clone()))
-    };
-    let is_go = |run: &Run| matches!(&run.phase, Phase::Ended(status) if is_go(&status["verdict"]));
+    let last =
+        |wanted: &dyn Fn(&Run) -> bool| newest(runs.iter().filter(|run| run.check == name && wanted(run)));
+    let is_go = |run: &Run| run.ended().is_some_and(|status| is_go(&status["verdict"]));
     Observed {
         is_asked: check["spec"]["always"]["plan"] == Purpose::Observe.name(),
         is_settled: false,
@@ -220,7 +218,7 @@ fn observed<'a>(check: &Value, runs: &'a [Run]) -> Observed<'a> {
 }
 
 fn is_go(verdict: &Value) -> bool {
-    verdict == "GO" || verdict == "GO-WITH-WARNINGS"
+    Verdict::deserialize(verdict).is_ok_and(Verdict::lets_stay)
 }
 
 fn text(value: &Value) -> &str {

@@ -1,7 +1,7 @@
 //! A `GoLiveRun` as it is read back.
 
 use kube::core::DynamicObject;
-use serde_json::Value;
+use serde_json::{Value, from_value};
 
 use super::kinds::RUN_OF;
 use crate::config::Purpose;
@@ -38,6 +38,11 @@ pub(super) enum Phase {
     Ended(Value),
 }
 
+/// The one that was created last; of two of one second the one whose name comes later, so that everybody finds the same.
+pub(super) fn newest<'a>(runs: impl Iterator<Item = &'a Run>) -> Option<&'a Run> {
+    runs.max_by(|one, other| (one.created, &one.name).cmp(&(other.created, &other.name)))
+}
+
 impl Run {
     pub(super) fn of(object: &DynamicObject) -> Self {
         let text = |field: &str| object.data["spec"][field].as_str().unwrap_or_default().to_owned();
@@ -54,10 +59,8 @@ impl Run {
             image: text("image"),
             hash: text("templateHash"),
             demand: text("demand"),
-            purpose: match object.data["spec"]["plan"].as_str() {
-                Some("observe") => Purpose::Observe,
-                _ => Purpose::Prove,
-            },
+            // Runs from before there was a choice have proved.
+            purpose: from_value(object.data["spec"]["plan"].clone()).unwrap_or_default(),
             created,
             phase: match status["phase"].as_str() {
                 Some("Ended") => Phase::Ended(status.clone()),
@@ -69,6 +72,14 @@ impl Run {
 
     /// Whether it is still to end.
     pub(super) fn is_running(&self) -> bool {
-        !matches!(self.phase, Phase::Ended(_))
+        self.ended().is_none()
+    }
+
+    /// Its status, once it has ended.
+    pub(super) fn ended(&self) -> Option<&Value> {
+        match &self.phase {
+            Phase::Ended(status) => Some(status),
+            Phase::Asked | Phase::Running => None,
+        }
     }
 }

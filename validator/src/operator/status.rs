@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::conditions::Condition;
 use super::observed::Observed;
-use super::run::{Phase, Run};
+use super::run::Run;
 use crate::config::Day;
 
 /// What is known of a check.
@@ -27,10 +27,7 @@ pub(super) struct Known<'a> {
 
 /// The whole status; what stood there before gives the times of the conditions.
 pub(super) fn status(known: &Known<'_>, before: &Value, now: &str) -> Value {
-    let current = known.ended.and_then(|run| match &run.phase {
-        Phase::Ended(status) => Some(status),
-        Phase::Asked | Phase::Running => None,
-    });
+    let current = known.ended.and_then(Run::ended);
     let observed = known.observed.condition(known.candidate.map(|(hash, _)| hash));
     let conditions = [complete(known, current), go_live(known, current), stalled(known)];
     let conditions: Vec<Value> = conditions

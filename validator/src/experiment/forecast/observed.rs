@@ -10,12 +10,11 @@ use crate::plan::Plan;
 /// What it does, and what it leaves to runs that prove.
 pub(super) fn forecast(plan: &Plan) -> Forecast {
     let (rate, service) = (plan.traffic.rate, &plan.target.service);
-    let step = |step: Step, about, what: String| PlannedStep { name: step.name(), about, what };
     let skipped = ALL.iter().filter(|check| !check.needs.can_be_observed()).count();
     Forecast {
         steps: vec![
-            step(Step::Baseline, QUIET, format!("{rate} requests per second that only read")),
-            step(
+            PlannedStep::new(Step::Baseline, QUIET, format!("{rate} requests per second that only read")),
+            PlannedStep::new(
                 Step::Observation,
                 observation::length(&plan.target),
                 "the same, the probes, the watches".into(),

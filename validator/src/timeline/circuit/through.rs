@@ -47,15 +47,15 @@ impl Timeline<'_> {
         let trial = circuit.trials.iter().find_map(|trial| trial.fact.first_hit);
         // The tenth of a second of the trial itself holds the trial.
         let end = trial.unwrap_or(circuit.hang.ended) - 100;
-        let from = opened + OPENING_MS + (circuit.breaker.deadline.0 * 1000.0) as Millis;
-        let deadline_ms = (circuit.breaker.deadline.0 * 1000.0).max(1.0);
+        let deadline_ms = circuit.breaker.deadline.0 * 1000.0;
+        let from = opened + OPENING_MS + deadline_ms as Millis;
         (from < end).then(|| Through {
             during: (from, end),
             calls: calls.within((from, end)),
             let_in: calls.within((opened + OPENING_MS, from)),
             early: u64::from(circuit.breaker.trials_per_pod() - circuit.breaker.trials),
             trials: u64::from(circuit.breaker.trials_per_pod())
-                * ((end - from) as f64 / deadline_ms).ceil() as u64,
+                * ((end - from) as f64 / deadline_ms.max(1.0)).ceil() as u64,
             unasked: self.without_load().is_some_and(|quiet| calls.within(quiet) > 0),
         })
     }
