@@ -10,13 +10,16 @@ use golive_service::app::{self, Wiring};
 use golive_service::config::Settings;
 use http::StatusCode;
 use sqlx::PgPool;
-use sqlx::postgres::PgPoolOptions;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::Ended;
 
 /// How often the circuit is looked at.
 const LOOK: Duration = Duration::from_millis(20);
+/// How many connections are made at once when the circuit closes.
+const AT_ONCE: u32 = 40;
 /// As long as a statement past the circuit is waited for.
 const RECORDED: Duration = Duration::from_secs(1);
 
@@ -38,6 +41,37 @@ async fn close_when_due(breaker: Breaker, open_for: Duration) {
             breaker.force(CircuitState::Closed);
         }
     }
+}
+
+/// When the circuit closes, connections are made for all that may have waited, at once.
+pub(crate) fn stampede(settings: &mut Settings) -> Ended {
+    let database = settings.database.clone();
+    app::run_with(settings, |wiring| {
+        tokio::spawn(connect_when_closed(wiring.breaker.clone(), database));
+        wiring
+    })
+}
+
+async fn connect_when_closed(breaker: Breaker, database: PgConnectOptions) {
+    let mut was = breaker.state();
+    loop {
+        sleep(LOOK).await;
+        let is = breaker.state();
+        if is == CircuitState::Closed && was != is {
+            all_at_once(&database).await;
+        }
+        was = is;
+    }
+}
+
+async fn all_at_once(database: &PgConnectOptions) {
+    let pool = PgPoolOptions::new().max_connections(AT_ONCE).connect_lazy_with(database.clone());
+    let mut connecting = JoinSet::new();
+    for _ in 0..AT_ONCE {
+        let pool = pool.clone();
+        connecting.spawn(async move { pool.acquire().await });
+    }
+    connecting.join_all().await;
 }
 
 /// What is not there counts as failed: the circuit opens for those who ask for it.

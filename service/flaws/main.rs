@@ -29,7 +29,7 @@ type Ended = Result<ExitCode, Error>;
 type Run = fn(&mut Settings) -> Ended;
 
 /// The mistakes by their names; what each is stands at its function.
-const FLAWS: [(&str, Run); 19] = [
+const FLAWS: [(&str, Run); 20] = [
     ("bare", bare::run),
     ("stuck", stuck::by_a_route),
     ("deaf", set::deaf),
@@ -43,6 +43,7 @@ const FLAWS: [(&str, Run); 19] = [
     ("early", ready::early),
     ("shared-pool", ready::by_the_pool),
     ("everyone", circuit::everyone),
+    ("stampede", circuit::stampede),
     ("not-found", circuit::not_found),
     ("past", circuit::past),
     ("untraced-calls", untraced::calls),
