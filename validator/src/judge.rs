@@ -7,7 +7,7 @@ use crate::config::Day;
 use crate::evidence::Evidence;
 use crate::plan::Part;
 use crate::report::{AreaLine, CheckLine, NotTested, Report, Verdict, WaiverLine};
-use crate::timeline::Timeline;
+use crate::timeline::{About, Timeline};
 
 /// Judges the evidence by these checks and by the policy that stands in it. A waiver holds if it did on the day of the run, so
 /// that the same evidence has the same verdict on any other.
@@ -55,7 +55,8 @@ fn finding(timeline: &Timeline, check: &Check) -> Finding {
     let disturbed = |case: &Case| {
         let Case { from, to, .. } = *case;
         let moments = if case.between { vec![(from, to), (from, from), (to, to)] } else { vec![(from, to)] };
-        let by = |during| timeline.trust.explains(check.rests_on, case.dependency.as_deref(), during);
+        let about = About { dependency: case.dependency.as_deref(), pod: case.pod.as_deref() };
+        let by = |during| timeline.trust.explains(check.rests_on, about, during);
         moments.into_iter().find_map(by).map(|by| by.why.clone())
     };
     (check.judge)(timeline).strike(disturbed)
@@ -149,8 +150,10 @@ impl CheckLine {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
-    use crate::evidence::{Fact, Heartbeat, Millis, Who};
+    use crate::evidence::{Change, Fact, Heartbeat, Millis, ObjectFact, ObjectKind, Who};
     use crate::plan::Needs;
     use crate::timeline::Kind;
     use crate::timeline::tests::header;
@@ -175,6 +178,8 @@ mod tests {
     const LONG: Check = check(&[Kind::Validator], |_| long());
     const BETWEEN: Check = check(&[Kind::Validator], |_| between());
     const OTHER: Check = check(&[Kind::Watch], |_| brief());
+    const OF_REMOVED: Check = check(&[Kind::Target], |_| of_pod("a"));
+    const OF_ANOTHER: Check = check(&[Kind::Target], |_| of_pod("b"));
 
     fn brief() -> Finding {
         Finding::unless([Case::over((1_000, 9_000), "brief", 2)], "none")
@@ -186,6 +191,18 @@ mod tests {
 
     fn between() -> Finding {
         Finding::unless([Case::between((1_000, 31_000), "30 s", 2)], "none")
+    }
+
+    fn of_pod(pod: &str) -> Finding {
+        Finding::unless([Case::over((300_000, 340_000), "no trial came", 2).of(pod)], "none")
+    }
+
+    /// A pod as it was seen, with one condition.
+    fn pod(at: Millis, name: &str, condition: &str) -> Fact {
+        let conditions = json!([{ "type": condition, "status": "True", "reason": "EvictionByEvictionAPI" }]);
+        let object =
+            json!({ "metadata": { "name": name, "uid": name }, "status": { "conditions": conditions } });
+        Fact::Object(ObjectFact { at, kind: ObjectKind::Pod, change: Change::Modified, object })
     }
 
     /// Judged with the validator at a standstill from one moment to another.
@@ -212,6 +229,19 @@ mod tests {
         assert_eq!(verdict(&BETWEEN, (30_500, 33_500)), Verdict::Inconclusive);
         assert_eq!(verdict(&BETWEEN, (10_000, 13_000)), Verdict::NoGo);
         assert_eq!(verdict(&LONG, (-1_500, 1_500)), Verdict::NoGo);
+    }
+
+    #[test]
+    fn what_is_about_a_pod_that_somebody_else_removed_is_struck_however_long_ago_that_was() {
+        let facts = vec![
+            pod(0, "a", "Ready"),
+            pod(0, "b", "Ready"),
+            pod(10_000, "a", "DisruptionTarget"),
+            pod(11_000, "c", "Ready"),
+        ];
+        let evidence = Evidence::new(header(), facts);
+        assert_eq!(judge(&evidence, &[&OF_REMOVED]).verdict, Verdict::Inconclusive);
+        assert_eq!(judge(&evidence, &[&OF_ANOTHER]).verdict, Verdict::NoGo);
     }
 
     #[test]

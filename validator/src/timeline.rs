@@ -49,13 +49,13 @@ pub use hop::Hop;
 pub use load::{ClassLoad, LoadView};
 pub use loss::Loss;
 pub use middle::MiddleView;
-pub use pod::{PodLife, Termination};
+pub use pod::{Disruption, PodLife, Termination};
 pub use refusal::refusal;
 pub use sigterm::Sigterm;
 pub use spread::Spread;
 pub use steps::StepSpan;
 pub use stopped::{OPEN_MS, calls_to_tell_one_of};
-pub use trust::{Disturbance, Kind, LateSecond, Source, Trust, late_seconds};
+pub use trust::{About, Disturbance, Kind, LateSecond, Source, Trust, late_seconds};
 pub use unmeasured::Unmeasured;
 pub use workload::Workload;
 
@@ -103,10 +103,11 @@ impl<'a> Timeline<'a> {
         let quiet = Stretches { baseline, quiet: of(Step::Quiet), degraded };
         let load = LoadView::new(evidence, Usual::new(evidence, quiet), quiet.quiet);
         let (faults, calls) = (FaultView::new(evidence), CallView::new(evidence));
-        let trust = Trust::new(evidence);
+        let pods = pod::lives(evidence);
+        let trust = Trust::new(evidence, &pods);
         let views = (&faults, &load, &calls, &trust);
         Self {
-            pods: pod::lives(evidence),
+            pods,
             endpoints: endpoints::history(evidence),
             workload: workload::read(evidence),
             endpoint_lives: endpoints::lives(evidence),
@@ -147,9 +148,9 @@ impl<'a> Timeline<'a> {
         self.pods.iter().find(|pod| pod.name == name)
     }
 
-    /// When the deletion of a pod was asked for; never, if it was not.
+    /// When the deletion of a pod was asked for, or somebody else began to remove it; never, if nobody did.
     pub fn deleted(&self, pod: &str) -> Millis {
-        self.pod(pod).and_then(|pod| pod.termination.as_ref()).map_or(Millis::MAX, |t| t.at)
+        self.pod(pod).and_then(PodLife::left).unwrap_or(Millis::MAX)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::check::{Area, Case, Check, Finding, Outcome, Severity};
 use crate::evidence::{Class, Millis, RequestFact, SecondFact};
 use crate::plan::Needs;
-use crate::timeline::{ClassLoad, LOSSES_REST_ON, PodLife, Termination, Timeline};
+use crate::timeline::{About, ClassLoad, LOSSES_REST_ON, PodLife, Termination, Timeline};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -139,7 +139,8 @@ impl ClassResult {
 /// run was disturbed proves nothing, so that an end of which a third was disturbed counts as two thirds.
 fn seen(timeline: &Timeline, terminations: &[(&PodLife, &Termination)]) -> f64 {
     let clear = |end: &Termination| {
-        timeline.trust.clear_share(CHECK.rests_on, None, (end.at, end.ended().unwrap_or(end.at)))
+        let during = (end.at, end.ended().unwrap_or(end.at));
+        timeline.trust.clear_share(CHECK.rests_on, About::default(), during)
     };
     terminations.iter().map(|(pod, end)| clear(end) * timeline.share_at_end(&pod.name, end.at)).sum()
 }

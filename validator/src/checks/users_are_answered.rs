@@ -3,7 +3,7 @@
 use crate::check::{Area, Case, Check, Finding, Severity};
 use crate::evidence::{Class, SecondFact, Step};
 use crate::plan::Needs;
-use crate::timeline::{Kind, Timeline, Unmeasured};
+use crate::timeline::{About, Kind, Timeline, Unmeasured};
 
 /// The check.
 pub(super) const CHECK: Check = Check {
@@ -52,7 +52,7 @@ fn seconds<'t>(timeline: &'t Timeline) -> Result<Vec<(usize, &'t SecondFact)>, U
         None => timeline.between(Step::Baseline, Step::Baseline)?,
     };
     let clear = |second: &SecondFact| {
-        timeline.trust.explains(CHECK.rests_on, None, second.during()).is_none()
+        timeline.trust.explains(CHECK.rests_on, About::default(), second.during()).is_none()
             && second.class != Class::Direct
     };
     Ok(timeline.load.seconds_within(window).filter(|(_, second)| clear(second)).collect())

@@ -1,6 +1,6 @@
 //! What became of users while a pod was on its way out.
 
-use super::{Kind, Termination, Timeline};
+use super::{About, Kind, Termination, Timeline};
 use crate::evidence::{Class, Fault, Millis, RequestFact, Step};
 
 /// The end of a container is seen some time after it happened, and a connection to it may be tried until every node
@@ -38,7 +38,7 @@ impl Timeline<'_> {
     /// Whether the run itself was disturbed around a request; its second in the count of the losses included.
     pub fn is_disturbed(&self, request: &RequestFact) -> bool {
         let window = (request.due - SECOND, request.during().1.max(request.due + SECOND));
-        self.trust.explains(LOSSES_REST_ON, None, window).is_some()
+        self.trust.explains(LOSSES_REST_ON, About::default(), window).is_some()
     }
 
     /// Whether a pod of the version that a candidate with another image replaces was on its way out in a window.
@@ -62,7 +62,10 @@ impl Timeline<'_> {
         let held =
             mine.flat_map(|(_, fault)| fault.held.iter().map(|held| (fault.dependency.as_str(), held)));
         let given_up = held.filter(|(_, held)| held.given_up && held.to >= termination.at);
-        let explained = |name, window| self.trust.explains(LOSSES_REST_ON, Some(name), window).is_some();
+        let explained = |name, window| {
+            let about = About { dependency: Some(name), pod: Some(pod) };
+            self.trust.explains(LOSSES_REST_ON, about, window).is_some()
+        };
         given_up.filter(|(name, held)| !explained(name, (held.from, held.to))).count()
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Kind, LoadView, Timeline};
+use super::{About, Kind, LoadView, Timeline};
 use crate::evidence::{Histogram, Millis, Outcome, SecondFact};
 
 /// Answers of a window in which calls to a dependency fail.
@@ -81,7 +81,7 @@ impl Timeline<'_> {
         rests_on: &'s [Kind],
         window: (Millis, Millis),
     ) -> impl Fn((Millis, Millis)) -> bool {
-        let disturbed = move |window| self.trust.explains(rests_on, None, window).is_some();
+        let disturbed = move |window| self.trust.explains(rests_on, About::default(), window).is_some();
         let too_many = disturbed(window);
         move |part| too_many || !disturbed(part)
     }

@@ -22,10 +22,24 @@ pub struct PodLife {
     pub termination: Option<Termination>,
     /// Restarts of its containers since it was first seen.
     pub restarts: Vec<Restart>,
-    /// Reason of condition DisruptionTarget, if it was set: somebody else removed the pod.
-    pub disruption: Option<(String, usize)>,
+    /// Its removal by somebody else, if there was one.
+    pub disruption: Option<Disruption>,
+    /// Whether it had ended before the run: then nobody removes it in the run, though its object may go.
+    was_over: bool,
     /// `restartCount` of each container when it was last seen.
     counts: BTreeMap<String, i64>,
+}
+
+/// A pod is removed by somebody else. The controller of a deployment and a plain deletion leave no such mark: what has one was
+/// evicted or preempted, or its node went away.
+#[derive(Clone, Debug)]
+pub struct Disruption {
+    /// Why, in one word of the API.
+    pub reason: String,
+    /// When it was first seen.
+    pub at: Millis,
+    /// On which line.
+    pub line: usize,
 }
 
 /// The end of a pod.
@@ -53,6 +67,13 @@ impl Termination {
 }
 
 impl PodLife {
+    /// When its deletion was asked for, or somebody else began to remove it: a kubelet that evicts a pod ends it and deletes nothing.
+    pub fn left(&self) -> Option<Millis> {
+        let deleted = self.termination.as_ref().map(|termination| termination.at);
+        let removed = self.disruption.as_ref().map(|disruption| disruption.at);
+        deleted.into_iter().chain(removed).min()
+    }
+
     /// First time the pod was Ready.
     pub fn became_ready(&self) -> Option<Millis> {
         self.ready.iter().find(|(_, ready, _)| *ready).map(|(at, _, _)| *at)
@@ -92,6 +113,8 @@ pub(super) fn lives(evidence: &Evidence) -> Vec<PodLife> {
             termination: None,
             restarts: Vec::new(),
             disruption: None,
+            was_over: fact.change == Change::Listed
+                && text(&fact.object, "/status/phase").as_deref() == Some("Failed"),
             counts: BTreeMap::new(),
         });
         learn(life, fact, line, &evidence.plan().target.container);
@@ -109,13 +132,12 @@ fn learn(life: &mut PodLife, fact: &ObjectFact, line: usize, serving: &str) {
         if condition["type"] == "Ready" && life.ready.last().is_none_or(|(_, ready, _)| *ready != is_true) {
             life.ready.push((fact.at, is_true, line));
         }
-        // One that had been evicted before the run and was never deleted disturbs nothing.
-        let before =
-            fact.change == Change::Listed && object.pointer("/status/phase") == Some(&"Failed".into());
-        if condition["type"] == "DisruptionTarget" && is_true && !before {
-            let reason = condition["reason"].as_str().unwrap_or("unknown").to_owned();
-            life.disruption.get_or_insert((reason, line));
-        }
+    }
+    if life.disruption.is_none()
+        && !life.was_over
+        && let Some(reason) = removed_for(object)
+    {
+        life.disruption = Some(Disruption { reason: reason.to_owned(), at: fact.at, line });
     }
     for status in statuses(object) {
         learn_restart(life, fact, status, line, serving);
@@ -135,6 +157,20 @@ fn learn(life: &mut PodLife, fact: &ObjectFact, line: usize, serving: &str) {
             termination.gone = Some(fact.at);
         }
     }
+}
+
+/// What a kubelet writes as the reason of a pod that it has ended by itself, in clusters from before the condition too: an
+/// eviction, room for a critical pod, the shutdown of its node.
+const ENDED_BY_KUBELET: [&str; 3] = ["Evicted", "Preempting", "Terminated"];
+
+/// Why somebody else removes this pod, if somebody does: by the condition that the API server (evictions), the scheduler, the
+/// controllers of nodes and the kubelet set.
+fn removed_for(pod: &Value) -> Option<&str> {
+    let mut conditions = list(pod, "/status/conditions").iter();
+    let condition = conditions.find(|one| one["type"] == "DisruptionTarget" && one["status"] == "True");
+    let by_condition = condition.map(|condition| condition["reason"].as_str().unwrap_or("unknown"));
+    let reason = pod.pointer("/status/reason").and_then(Value::as_str);
+    by_condition.or(reason.filter(|reason| ENDED_BY_KUBELET.contains(reason)))
 }
 
 /// Restarts from before the first sight are another story.
@@ -181,6 +217,39 @@ mod tests {
         let status = json!({ "containerStatuses": containers, "initContainerStatuses": sidecars });
         let object = json!({ "metadata": metadata, "spec": { "initContainers": init }, "status": status });
         Fact::Object(ObjectFact { at, kind: ObjectKind::Pod, change: Change::Modified, object })
+    }
+
+    /// Why somebody else removed a pod of which these were seen, one after the other, and when that shows.
+    fn removed(seen: &[(Change, &Value)]) -> Option<(String, i64)> {
+        let fact = |(at, (change, status)): (usize, &(Change, &Value))| {
+            let object = json!({ "metadata": { "name": "a", "uid": "1" }, "status": status });
+            Fact::Object(ObjectFact { at: at as i64, kind: ObjectKind::Pod, change: *change, object })
+        };
+        let facts = seen.iter().enumerate().map(fact).collect();
+        let life = lives(&Evidence::new(header(), facts)).remove(0);
+        assert_eq!(life.left(), life.disruption.as_ref().map(|disruption| disruption.at));
+        life.disruption.map(|disruption| (disruption.reason, disruption.at))
+    }
+
+    #[test]
+    fn an_eviction_is_told_by_its_condition_or_by_what_the_kubelet_says() {
+        let condition = |status: &str, reason: &str| {
+            let one = json!({ "type": "DisruptionTarget", "status": status, "reason": reason });
+            json!({ "conditions": [one] })
+        };
+        let ended = |reason: &str| json!({ "phase": "Failed", "reason": reason });
+        let runs = json!({ "phase": "Running" });
+        let then = |status: &Value| removed(&[(Change::Listed, &runs), (Change::Modified, status)]);
+        let by_api = then(&condition("True", "EvictionByEvictionAPI"));
+        assert_eq!(by_api, Some(("EvictionByEvictionAPI".into(), 1)));
+        assert_eq!(then(&ended("Evicted")), Some(("Evicted".into(), 1)));
+        assert_eq!(then(&condition("False", "PreemptionByScheduler")), None, "not any more");
+        assert_eq!(then(&ended("DeadlineExceeded")), None, "its own doing");
+        let evicted = ended("Evicted");
+        let before = [(Change::Listed, &evicted), (Change::Deleted, &evicted)];
+        assert_eq!(removed(&before), None, "that was before the run, and what is left of it goes");
+        let in_a_gap = [(Change::Listed, &runs), (Change::Listed, &evicted)];
+        assert_eq!(removed(&in_a_gap), Some(("Evicted".into(), 1)), "it was there before the gap");
     }
 
     fn status(name: &str, restarts: i64, exit: Option<i64>) -> Value {

@@ -3,18 +3,21 @@
 //! A disturbance can look like a fault of the target. Which kinds can is told by each check; what they overlap is struck
 //! by [`crate::judge`] alone.
 
+mod about;
 mod dependency;
 mod disturbance;
 mod load;
 mod middle;
 mod prober;
+mod removal;
 mod stall;
 mod target;
 
-use super::Unmeasured;
+use super::{PodLife, Unmeasured};
 use crate::config::Protocol;
 use crate::evidence::{Evidence, Fact, Millis};
 
+pub use about::About;
 pub use disturbance::{Disturbance, Kind, Source};
 pub use load::{LateSecond, late_seconds};
 
@@ -34,12 +37,13 @@ pub struct Trust {
 }
 
 impl Trust {
-    pub(super) fn new(evidence: &Evidence) -> Self {
+    pub(super) fn new(evidence: &Evidence, pods: &[PodLife]) -> Self {
         let mut disturbances = middle::disturbances(evidence);
         disturbances.extend(load::disturbances(evidence));
         disturbances.extend(stall::disturbances(evidence));
         disturbances.extend(prober::disturbances(evidence));
         disturbances.extend(target::disturbances(evidence));
+        disturbances.extend(removal::disturbances(pods));
         disturbances.extend(dependency::disturbances(evidence));
         disturbances.extend(evidence.facts.iter().filter_map(watch));
         let only_bytes = evidence.facts.iter().filter_map(|fact| match fact {
@@ -49,20 +53,15 @@ impl Trust {
         Self { disturbances, only_bytes: only_bytes.collect() }
     }
 
-    /// Those of some kinds that touch a window; what hides only what one dependency was told touches nothing but what is
-    /// about this one.
+    /// Those of some kinds that touch a window and what it is about.
     pub fn during<'s, 'k>(
         &'s self,
         kinds: &'k [Kind],
-        dependency: Option<&'k str>,
+        about: About<'k>,
         window: (Millis, Millis),
     ) -> impl Iterator<Item = &'s Disturbance> + use<'s, 'k> {
-        let can_touch = move |d: &&Disturbance| {
-            let theirs = d.source.hides();
-            theirs.is_none() || theirs == dependency
-        };
         let mine = self.disturbances.iter().filter(|d| kinds.contains(&d.source.kind()));
-        mine.filter(can_touch).filter(move |d| d.overlaps(window))
+        mine.filter(move |d| d.source.touches(about) && d.overlaps(window))
     }
 
     /// What disturbed a stretch: anything at all that touches a brief one, and of a longer one so much that the rest of it
@@ -71,18 +70,18 @@ impl Trust {
     pub fn explains(
         &self,
         kinds: &[Kind],
-        dependency: Option<&str>,
+        about: About<'_>,
         window: (Millis, Millis),
     ) -> Option<&Disturbance> {
-        let first = self.during(kinds, dependency, window).next()?;
+        let first = self.during(kinds, about, window).next()?;
         let is_brief = window.1 - window.0 <= BRIEF_MS;
-        let disturbed = || 1.0 - self.clear_share(kinds, dependency, window);
+        let disturbed = || 1.0 - self.clear_share(kinds, about, window);
         (is_brief || disturbed() > TELLING_SHARE).then_some(first)
     }
 
     /// The share of a window in which none of these kinds was disturbed, from 0 to 1.
-    pub fn clear_share(&self, kinds: &[Kind], dependency: Option<&str>, (from, to): (Millis, Millis)) -> f64 {
-        let touching = self.during(kinds, dependency, (from, to));
+    pub fn clear_share(&self, kinds: &[Kind], about: About<'_>, (from, to): (Millis, Millis)) -> f64 {
+        let touching = self.during(kinds, about, (from, to));
         let inside = touching.map(|d| (d.from.max(from), d.to.min(to)));
         let mut disturbed: Vec<(Millis, Millis)> = inside.collect();
         disturbed.sort_unstable();
@@ -117,7 +116,7 @@ impl Trust {
     }
 
     fn whole(&self, kinds: &[Kind], dependency: &str) -> Result<(), Unmeasured> {
-        let hole = self.during(kinds, Some(dependency), (Millis::MIN, Millis::MAX)).next();
+        let hole = self.during(kinds, About::dependency(dependency), (Millis::MIN, Millis::MAX)).next();
         hole.map_or(Ok(()), |hole| Err(Unmeasured::NotSeen(hole.why.clone())))
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Opened, Opening};
 use crate::config::{Breaker, Pace};
 use crate::evidence::{FaultFact, Millis, Outcome, RequestFact, SecondFact};
-use crate::timeline::{Kind, LoadView, Trust};
+use crate::timeline::{About, Kind, LoadView, Trust};
 
 /// A request that takes longer than this, and than is usual for it, waited for the dependency; an open circuit answers
 /// at once.
@@ -111,7 +111,8 @@ impl<'v, 'a> Asked<'v, 'a> {
     }
 
     fn is_late(&self, window: (Millis, Millis)) -> bool {
-        self.trust.during(&[Kind::Load], Some(&self.hang.dependency), window).next().is_some()
+        let about = About::dependency(&self.hang.dependency);
+        self.trust.during(&[Kind::Load], about, window).next().is_some()
     }
 
     fn why_none(&self) -> String {

@@ -1,5 +1,6 @@
 //! A stretch in which the run itself was disturbed, and whose disturbance it was.
 
+use super::About;
 use crate::evidence::{Millis, ObjectKind};
 
 /// A stretch in which what was seen, or what was not, may be of our own making or somebody else's.
@@ -34,8 +35,10 @@ pub enum Source {
     Validator,
     /// A clock was set.
     Clock,
-    /// Somebody else changed the target.
+    /// Somebody else changed the target, or removed a pod of it.
     Target,
+    /// Somebody else removed this pod: what it did from then on, and what it did not, is none of its own.
+    Pod(String),
     /// This dependency was sick by itself.
     Dependency(String),
 }
@@ -59,7 +62,7 @@ pub enum Kind {
     Validator,
     /// [`Source::Clock`].
     Clock,
-    /// [`Source::Target`].
+    /// [`Source::Target`] and [`Source::Pod`].
     Target,
     /// [`Source::Dependency`].
     Dependency,
@@ -91,17 +94,18 @@ impl Source {
             Self::Content(_) => Kind::Content,
             Self::Validator => Kind::Validator,
             Self::Clock => Kind::Clock,
-            Self::Target => Kind::Target,
+            Self::Target | Self::Pod(_) => Kind::Target,
             Self::Dependency(_) => Kind::Dependency,
         }
     }
 
-    /// The dependency whose record alone it is about. The others touch everything: where one dependency is away, answers
-    /// that need it as well are slow.
-    pub fn hides(&self) -> Option<&str> {
+    /// Whether it can touch what is about this. A record hides only what its dependency was told, and a pod that was removed only
+    /// what is about it. The others touch everything: where one dependency is away, answers that need it as well are slow.
+    pub fn touches(&self, about: About<'_>) -> bool {
         match self {
-            Self::Record(name) | Self::Content(name) => Some(name),
-            _ => None,
+            Self::Record(name) | Self::Content(name) => about.dependency == Some(name.as_str()),
+            Self::Pod(name) => about.pod == Some(name.as_str()),
+            _ => true,
         }
     }
 }

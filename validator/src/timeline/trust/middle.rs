@@ -55,7 +55,7 @@ mod tests {
     use crate::config::Protocol;
     use crate::evidence::{Evidence, Fact, MiddleClock, MiddleFact, MiddleTrouble, Trouble};
     use crate::timeline::tests::header;
-    use crate::timeline::{Kind, Timeline, Unmeasured};
+    use crate::timeline::{About, Kind, Timeline, Unmeasured};
 
     const STANDS: Result<MiddleClock, String> = Ok(MiddleClock { offset_ms: 0.0, uncertainty_ms: 0.1 });
 
@@ -100,14 +100,14 @@ mod tests {
     fn an_agent_that_is_gone_disturbs_from_shortly_before_it_was_missed() {
         let evidence = evidence(STANDS, Some(Trouble::Lost("its pod is gone".into())));
         let trust = Timeline::new(&evidence).trust;
-        assert_eq!(trust.during(&[Kind::Agent], None, (0, 44_000)).count(), 0);
-        assert_eq!(trust.during(&[Kind::Agent], Some("postgres"), (50_000, 50_001)).count(), 1);
+        assert_eq!(trust.during(&[Kind::Agent], About::default(), (0, 44_000)).count(), 0);
+        assert_eq!(trust.during(&[Kind::Agent], About::dependency("postgres"), (50_000, 50_001)).count(), 1);
         // What is about another dependency may have been slow for want of this one.
-        assert_eq!(trust.during(&[Kind::Agent], Some("redis"), (50_000, 90_000)).count(), 1);
-        assert_eq!(trust.during(&[Kind::Record], Some("redis"), (50_000, 90_000)).count(), 0);
-        assert_eq!(trust.during(&[Kind::Record], Some("postgres"), (50_000, 90_000)).count(), 1);
+        assert_eq!(trust.during(&[Kind::Agent], About::dependency("redis"), (50_000, 90_000)).count(), 1);
+        assert_eq!(trust.during(&[Kind::Record], About::dependency("redis"), (50_000, 90_000)).count(), 0);
+        assert_eq!(trust.during(&[Kind::Record], About::dependency("postgres"), (50_000, 90_000)).count(), 1);
         // What is about no dependency was not read off its record.
-        assert_eq!(trust.during(&[Kind::Record], None, (50_000, 90_000)).count(), 0);
+        assert_eq!(trust.during(&[Kind::Record], About::default(), (50_000, 90_000)).count(), 0);
     }
 
     #[test]
@@ -121,7 +121,11 @@ mod tests {
         assert!(why(&evidence).unwrap().contains("only its connections and bytes"));
         let trust = Timeline::new(&evidence).trust;
         assert!(trust.was_connected("postgres").is_ok());
-        assert_eq!(trust.during(&[Kind::Content], None, (0, 1)).count(), 0, "it disturbs no other");
+        assert_eq!(
+            trust.during(&[Kind::Content], About::default(), (0, 1)).count(),
+            0,
+            "it disturbs no other"
+        );
     }
 
     #[test]

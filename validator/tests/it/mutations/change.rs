@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use golive_validator::config::{Breaker, Need, Upstream};
 use golive_validator::evidence::{
-    self, CallFact, Class, Edge, Evidence, Fact, Fault, FaultFact, MiddleTrouble, Millis, ObjectFact,
+    self, CallFact, Change, Class, Edge, Evidence, Fact, Fault, FaultFact, MiddleTrouble, Millis, ObjectFact,
     ObjectKind, Outcome as Ended, ProbeFact, ProbeTarget, RequestFact, SecondFact, Step, StepFact, TrialEnd,
     Trouble,
 };
@@ -270,6 +270,22 @@ pub(super) fn restarted(evidence: &mut Evidence) {
     let Fact::Object(mut object) = evidence.facts[last].clone() else { unreachable!() };
     object.object["status"]["containerStatuses"][0]["restartCount"] = json!(1);
     evidence.facts.insert(last + 1, Fact::Object(object));
+}
+
+/// A pod is evicted at a moment, as a drain of its node does it.
+pub(super) fn evict(evidence: &mut Evidence, pod: &str, at: Millis) {
+    let last = evidence.facts.iter().rev().find_map(|fact| match fact {
+        Fact::Object(o) if o.at < at && o.kind == ObjectKind::Pod && o.object["metadata"]["name"] == pod => {
+            Some(o.clone())
+        }
+        _ => None,
+    });
+    let mut evicted = ObjectFact { at, change: Change::Modified, ..last.expect("the pod was seen") };
+    let condition =
+        json!({ "type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI" });
+    evicted.object["status"]["conditions"].as_array_mut().unwrap().push(condition);
+    evidence.facts.push(Fact::Object(evicted));
+    evidence.facts.sort_by_key(Fact::at);
 }
 
 /// The candidate is another image than the one that serves.

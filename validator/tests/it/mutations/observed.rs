@@ -10,7 +10,7 @@ use golive_validator::judge::judge;
 use golive_validator::report::{Format, Report, Verdict};
 use serde_json::json;
 
-use super::change::{edge, objects, probes, seconds};
+use super::change::{edge, evict, objects, probes, seconds};
 use super::{good, outcome};
 
 /// How much of its baseline is the baseline of the look.
@@ -129,6 +129,36 @@ fn what_a_look_sees_going_wrong_fails() {
         });
     });
     assert_eq!((verdict, found), (Verdict::NoGo, Outcome::Fail), "{told}");
+}
+
+/// A pod leaves the Service in the middle of the look, since somebody evicts it or for no reason that shows.
+fn one_leaves(evidence: &mut Evidence, evicted: bool) {
+    let at = edge(evidence, Step::Observation, Edge::Begin) + 2_000;
+    let last = evidence.facts.iter().rev().find_map(|fact| match fact {
+        Fact::Object(o) if o.at < at && o.kind == ObjectKind::EndpointSlice => Some(o.clone()),
+        _ => None,
+    });
+    let mut slice = last.unwrap();
+    slice.at = at;
+    let one = &mut slice.object["endpoints"][0];
+    one["conditions"]["ready"] = json!(false);
+    let pod = one["targetRef"]["name"].as_str().unwrap().to_owned();
+    evidence.facts.push(Fact::Object(slice));
+    evidence.facts.sort_by_key(Fact::at);
+    if evicted {
+        evict(evidence, &pod, at + 100);
+    }
+}
+
+#[test]
+fn a_pod_that_somebody_evicts_is_not_held_against_what_is_looked_at() {
+    let (verdict, found, told) = judged("GL-R202", |e| one_leaves(e, false));
+    assert_eq!((verdict, found), (Verdict::NoGo, Outcome::Fail), "{told}");
+    let (verdict, found, told) = judged("GL-R202", |e| one_leaves(e, true));
+    assert_eq!((verdict, found), (Verdict::Inconclusive, Outcome::Inconclusive), "{told}");
+    let (_, found, told) = judged("GL-E107", |e| one_leaves(e, true));
+    assert_eq!(found, Outcome::Inconclusive);
+    assert!(told.starts_with("somebody else removed the pod ") && told.contains("Eviction"), "{told}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use golive_validator::check::{Case, Check, Outcome};
 use golive_validator::checks::{ALL, find};
 use golive_validator::evidence::{
     self, Class, Edge, Evidence, Fact, Fault, Gap, Heartbeat, Histogram, MiddleTrouble, Millis, ObjectKind,
-    RequestFact, SecondFact, Step, Trouble, Who,
+    RequestFact, SecondFact, Step, TrialEnd, Trouble, Who,
 };
 use golive_validator::judge::judge;
 use golive_validator::plan::PreStop;
@@ -15,8 +15,8 @@ use golive_validator::timeline::Kind;
 use serde_json::json;
 
 use super::change::{
-    closed_without_a_word, direct_request, edge, fault, lost_while_leaving, ready_until_closed, restarted,
-    seconds, terminated,
+    calls, closed_without_a_word, direct_request, edge, evict, fault, faults, is_trial, lost_while_leaving,
+    ready_until_closed, restarted, seconds, terminated,
 };
 use super::{fixture, good, mutations, outcome};
 
@@ -323,6 +323,24 @@ fn losses_of_a_disturbed_run_convict_no_end_of_a_pod() {
 fn copy(check: &Check) -> Check {
     let Check { id, slug, area, severity, why, how, remedy, rests_on, needs, judge } = *check;
     Check { id, slug, area, severity, why, how, remedy, rests_on, needs, judge }
+}
+
+#[test]
+fn a_trial_that_a_pod_does_not_send_since_somebody_evicted_it_is_not_held_against_the_target() {
+    let mut evidence = good();
+    let trial = fault(&mut evidence, |f| is_trial(f, TrialEnd::Forward));
+    calls(&mut evidence, &trial, (trial.began, trial.ended), |call| call.calls = Default::default());
+    for one in faults(&mut evidence).filter(|f| f.pod == trial.pod && f.began == trial.began) {
+        (one.first_hit, one.ended) = (None, one.ended + 60_000);
+        one.held.clear();
+    }
+    let judged = |evidence: &Evidence| {
+        let report = judge(evidence, ALL);
+        ["GL-B202", "GL-B203", "GL-E107"].map(|id| outcome(&report, id))
+    };
+    assert_eq!(judged(&evidence), [Outcome::Fail, Outcome::Fail, Outcome::Pass]);
+    evict(&mut evidence, &trial.pod, trial.began + 1_000);
+    assert_eq!(judged(&evidence), [Outcome::Inconclusive; 3]);
 }
 
 #[test]
