@@ -34,31 +34,38 @@ fn judge(timeline: &Timeline) -> Finding {
     if watched.is_empty() {
         return Finding::inconclusive("neither a roll nor an observation was made");
     }
-    let promised = timeline.workload.replicas() - timeline.workload.rolling().0;
-    let counts: Vec<_> = watched.iter().flat_map(|roll| during(timeline, *roll)).collect();
-    let Some((fewest, _)) = counts.iter().min_by_key(|(count, _)| count.ready) else {
+    let counts: Vec<Seen<'_>> = watched.iter().flat_map(|roll| during(timeline, *roll)).collect();
+    let Some((fewest, (since, _))) = counts.iter().min_by_key(|seen| beyond(timeline, seen)) else {
         return Finding::inconclusive("no EndpointSlice of the Service was seen");
     };
+    let promised = timeline.workload.promised(*since);
     let summary = format!("at least {} endpoints were ready, {promised} are promised", fewest.ready);
-    let few = counts.iter().filter(|(count, _)| (count.ready as i64) < promised);
+    let few = counts.iter().filter(|seen| beyond(timeline, seen) < 0);
     // In the roll in of another image the pods that it replaces may be what falls: of its own ones GL-H101 tells.
     let (own, others): (Vec<_>, Vec<_>) =
         few.partition(|(_, (at, _))| judged.iter().any(|(begin, end)| (begin..=end).contains(&at)));
-    let case = |(count, during): &(&EndpointCount, (Millis, Millis))| {
-        let text = format!("only {} endpoints were ready, {promised} are promised", count.ready);
-        Case::over(*during, text, count.line)
-    };
-    let cases = |of: Vec<_>| of.into_iter().map(case).collect();
+    let cases = |of: Vec<&Seen<'_>>| of.into_iter().map(|seen| case(timeline, seen)).collect();
     Finding::of_both(cases(own), cases(others), summary)
         .measured(fewest.ready.to_string(), format!(">= {promised}"))
         .lines([fewest.line])
 }
 
+/// So many endpoints were ready from one moment to another.
+type Seen<'t> = (&'t EndpointCount, (Millis, Millis));
+
+/// How many more they are than are promised.
+fn beyond(timeline: &Timeline, (count, (since, _)): &Seen<'_>) -> i64 {
+    count.ready as i64 - timeline.workload.promised(*since)
+}
+
+fn case(timeline: &Timeline, (count, window): &Seen<'_>) -> Case {
+    let promised = timeline.workload.promised(window.0);
+    let text = format!("only {} endpoints were ready, {promised} are promised", count.ready);
+    Case::over(*window, text, count.line)
+}
+
 /// What the endpoints were in a stretch, and when: first what they were at its begin.
-fn during<'t>(
-    timeline: &'t Timeline,
-    (begin, end): (Millis, Millis),
-) -> Vec<(&'t EndpointCount, (Millis, Millis))> {
+fn during<'t>(timeline: &'t Timeline, (begin, end): (Millis, Millis)) -> Vec<Seen<'t>> {
     let before = timeline.endpoints.iter().rev().find(|count| count.at < begin);
     let during = timeline.endpoints.iter().filter(|count| (begin..=end).contains(&count.at));
     let counts: Vec<_> = before.into_iter().chain(during).collect();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::evidence::{Change, Evidence, Fact, ObjectKind};
+use crate::evidence::{Change, Evidence, Fact, Millis, ObjectFact, ObjectKind};
 
 /// What the objects declare, and what the controller reported.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +18,8 @@ pub struct Workload {
     pub most_pods: Option<(i64, usize)>,
     /// Disruption budgets of the namespace.
     pub budgets: Vec<(usize, Value)>,
+    /// Replicas asked for, each time that they were another number than before.
+    asked: Vec<(Millis, i64)>,
 }
 
 impl Workload {
@@ -48,17 +50,41 @@ impl Workload {
         self.number("/spec/replicas").unwrap_or(1)
     }
 
+    /// How many pods serve at least at a moment: of those asked for at first all but `maxUnavailable`, or of fewer, where somebody
+    /// has asked for fewer until then. More of them need time, and a node, before they serve.
+    pub fn promised(&self, at: Millis) -> i64 {
+        let asked = self.asked.iter().rev().find(|(since, _)| *since <= at).map(|(_, asked)| *asked);
+        let replicas = self.replicas();
+        let replicas = asked.map_or(replicas, |asked| asked.min(replicas));
+        replicas - self.rolling_of(replicas).0
+    }
+
     /// `maxUnavailable` and `maxSurge` in pods, rounded as the deployment controller rounds:
     /// unavailable down, surge up; both default to 25 %.
     pub fn rolling(&self) -> (i64, i64) {
+        self.rolling_of(self.replicas())
+    }
+
+    fn rolling_of(&self, replicas: i64) -> (i64, i64) {
         let of = |name: &str, up: bool| {
             let value = self.get(&format!("/spec/strategy/rollingUpdate/{name}"));
-            scaled(value.unwrap_or(&Value::from("25%")), self.replicas(), up)
+            scaled(value.unwrap_or(&Value::from("25%")), replicas, up)
         };
         match (of("maxUnavailable", false), of("maxSurge", true)) {
             // Nothing could move: the controller lets one go (ResolveFenceposts).
             (0, 0) => (1, 0),
             limits => limits,
+        }
+    }
+
+    /// Settings are those that were found; how many pods are asked for is followed.
+    fn learn(&mut self, fact: &ObjectFact, line: usize) {
+        if self.deployment.is_null() {
+            (self.deployment, self.line) = (fact.object.clone(), line);
+        }
+        let asked = fact.object.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1);
+        if self.asked.last().is_none_or(|(_, before)| *before != asked) {
+            self.asked.push((fact.at, asked));
         }
     }
 }
@@ -77,9 +103,7 @@ pub(super) fn read(evidence: &Evidence) -> Workload {
     for (line, fact) in evidence.numbered() {
         let Fact::Object(fact) = fact else { continue };
         match fact.kind {
-            ObjectKind::Deployment if workload.deployment.is_null() => {
-                (workload.deployment, workload.line) = (fact.object.clone(), line);
-            }
+            ObjectKind::Deployment => workload.learn(fact, line),
             ObjectKind::ReplicaSet => {
                 let name = fact.object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
                 let asked = fact.object.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(0);
@@ -99,7 +123,22 @@ pub(super) fn read(evidence: &Evidence) -> Workload {
 #[cfg(test)]
 mod tests {
     use super::{Workload, scaled};
+    use crate::evidence::{Change, ObjectFact, ObjectKind};
     use serde_json::{Value, json};
+
+    #[test]
+    fn as_many_pods_are_promised_as_are_asked_for_at_the_moment_and_never_more_than_at_first() {
+        let mut workload = Workload::default();
+        for (at, replicas) in [(0, 4), (10, 4), (20, 2), (30, 9)] {
+            let limits = json!({ "maxUnavailable": "25%", "maxSurge": 1 });
+            let spec = json!({ "replicas": replicas, "strategy": { "rollingUpdate": limits } });
+            let (kind, change) = (ObjectKind::Deployment, Change::Modified);
+            workload.learn(&ObjectFact { at, kind, change, object: json!({ "spec": spec }) }, 2);
+        }
+        assert_eq!([-5, 10, 19].map(|at| workload.promised(at)), [3; 3]);
+        assert_eq!([20, 29].map(|at| workload.promised(at)), [2; 2], "a quarter of two is none");
+        assert_eq!(workload.promised(30), 3, "what is asked for beyond that is not there yet");
+    }
 
     #[test]
     fn percentages_round_as_the_deployment_controller_does() {
