@@ -61,12 +61,8 @@ pub(super) fn decide(seen: &Seen<'_>) -> Next {
     let last = newest(mine());
     let since = if seen.plan.proves() { proof } else { last };
     let due = since.and_then(|since| Some(due_in(since, seen.every?, seen.now)));
-    let is_new = proof.is_none_or(|proof| {
-        let asked = !seen.demand.is_empty() && proof.demand != seen.demand;
-        asked || proof.hash != candidate.hash
-    });
     let purpose = match due {
-        _ if is_new => Purpose::Prove,
+        _ if wants_proof(candidate, seen.demand, proof) => Purpose::Prove,
         Some(Duration::ZERO) => seen.plan,
         left => return Next::Rest(left),
     };
@@ -78,6 +74,14 @@ pub(super) fn decide(seen: &Seen<'_>) -> Next {
     }
     let after = last.map_or("", |last| last.name.as_str());
     Next::Start(named(seen, candidate, (purpose, after)), purpose)
+}
+
+/// Whether a candidate is to be proven, after the last proof: of another one, or on a demand that it did not answer.
+pub(super) fn wants_proof(candidate: &Candidate, demand: &str, last: Option<&Run>) -> bool {
+    last.is_none_or(|proof| {
+        let asked = !demand.is_empty() && proof.demand != demand;
+        asked || proof.hash != candidate.hash
+    })
 }
 
 /// A run is called by what caused it, also which run it came after: two operators that decide alike create one object.

@@ -12,6 +12,8 @@ pub(super) struct Observed<'a> {
     pub(super) is_asked: bool,
     /// Whether what serves is of one template, and all of it available.
     pub(super) is_settled: bool,
+    /// Whether a proof of what serves is due or under way.
+    pub(super) is_awaited: bool,
     /// The last such run that has ended.
     pub(super) last: Option<&'a Run>,
     /// The last run that proved something: a GO, with or without warnings.
@@ -58,11 +60,15 @@ impl Observed<'_> {
         Some(told)
     }
 
-    /// That the template is another one shows without a run; what serves it shows in the last one.
+    /// That the template is another one shows without a run; what serves it shows in the last one. A release is no drift: it is
+    /// proven first.
     fn look(&self, hash: Option<&str>) -> Look {
         let Some(hash) = hash else {
             return Look::Unknown("NotObserved", "there is nothing to look at".into());
         };
+        if self.is_awaited && self.go.is_none_or(|go| go.hash != hash) {
+            return Look::Unknown("NotProven", "a proof of this candidate is due or under way".into());
+        }
         if let Some(go) = self.go.filter(|go| go.hash != hash) {
             let told = format!("the pod template is another one than that of the last GO, run {}", go.name);
             return Look::Drifted(told);
@@ -138,7 +144,7 @@ mod tests {
     }
 
     fn told(last: Option<&Run>, go: Option<&Run>, settled: bool) -> (&'static str, String, String) {
-        let observed = Observed { is_asked: true, is_settled: settled, last, go };
+        let observed = Observed { is_asked: true, is_settled: settled, is_awaited: false, last, go };
         let condition = observed.condition(Some("a")).unwrap();
         (condition.status, condition.reason, condition.message)
     }
@@ -165,6 +171,19 @@ mod tests {
         let (status, reason, message) = told(None, Some(&other), true);
         assert_eq!((status, reason.as_str()), ("False", "Drifted"));
         assert!(message.contains("template") && message.contains("users-1"), "{message}");
+    }
+
+    #[test]
+    fn a_release_has_not_drifted_while_it_is_to_be_proven() {
+        let (other, same) = (Run { hash: "b".into(), ..go() }, go());
+        let reason = |go: Option<&Run>| {
+            let observed = Observed { is_asked: true, is_settled: true, is_awaited: true, last: None, go };
+            let condition = observed.condition(Some("a")).unwrap();
+            format!("{} {}", condition.status, condition.reason)
+        };
+        assert_eq!(reason(Some(&other)), "Unknown NotProven");
+        assert_eq!(reason(None), "Unknown NotProven");
+        assert_eq!(reason(Some(&same)), "Unknown NotObserved", "its GO stands while it is proven again");
     }
 
     #[test]

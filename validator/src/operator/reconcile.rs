@@ -11,7 +11,7 @@ use serde_json::{Value, from_value, to_value};
 
 use super::Settings;
 use super::candidate::{Candidate, is_settled};
-use super::decide::{Next, Seen, decide, forgotten};
+use super::decide::{Next, Seen, decide, forgotten, wants_proof};
 use super::job::Parts;
 use super::kinds::{ABORT, DEMAND};
 use super::objects::Objects;
@@ -198,6 +198,9 @@ fn known<'a>(
     // A run that proves unsettles it.
     let proving = || last.is_some_and(Run::is_running);
     observed.is_settled = candidate.is_some_and(|(_, settled)| *settled || proving());
+    let demand = text(&check["metadata"]["annotations"][DEMAND]);
+    observed.is_awaited =
+        proving() || candidate.is_some_and(|(candidate, _)| wants_proof(candidate, demand, last));
     let candidate = candidate.map(|(candidate, _)| (candidate.hash.as_str(), candidate.image.as_str()));
     let generation = check["metadata"]["generation"].as_i64().unwrap_or(0);
     Known { generation, candidate, last, ended, observed, stalled, waits, today: Day::of(now()) }

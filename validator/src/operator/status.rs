@@ -193,7 +193,13 @@ mod tests {
             candidate: Some(("a", "users:1")),
             last: Some(&proof),
             ended: Some(&proof),
-            observed: Observed { is_asked: true, is_settled: true, last, go: Some(&proof) },
+            observed: Observed {
+                is_asked: true,
+                is_settled: true,
+                last,
+                go: Some(&proof),
+                ..Observed::default()
+            },
             stalled: None,
             waits: None,
             today: today(),

@@ -76,7 +76,16 @@ async fn what_serves_and_was_not_proven_has_drifted() {
     once(&fake, &context).await;
     assert_eq!(condition(&fake, "Observed"), ("False".into(), "Drifted".into()), "a tag was moved");
     fake.put(DEPLOYMENT, deployment("users:2"));
+    let known = runs(&fake);
     once(&fake, &context).await;
-    assert_eq!(condition(&fake, "Observed"), ("False".into(), "Drifted".into()), "another template serves");
-    assert_eq!(condition(&fake, "GoLive"), ("Unknown".into(), "Running".into()), "and is proven");
+    assert_eq!(
+        condition(&fake, "GoLive"),
+        ("Unknown".into(), "Running".into()),
+        "another template is proven"
+    );
+    assert_eq!(condition(&fake, "Observed"), ("Unknown".into(), "NotProven".into()), "a release is no drift");
+    let second = runs(&fake).into_iter().find(|run| !known.contains(run)).unwrap();
+    end(&fake, &second, &report("bare.evidence.zst"), 1);
+    once(&fake, &context).await;
+    assert_eq!(condition(&fake, "Observed"), ("False".into(), "Drifted".into()), "and serves without a GO");
 }
