@@ -1,10 +1,22 @@
 //! A target file as a run asks it that takes nothing away from users.
 
-use super::{GoLiveCheck, Rate};
+use super::{GoLiveCheck, Rate, Spec};
 use crate::failure::Failure;
 
 /// Requests per second at most: enough for a share of 1 % to show within a minute, and little beside any user.
 const AT_MOST: Rate = Rate::new(10);
+
+/// What is told where there is nothing to send.
+const ONLY_WRITES: &str =
+    "nothing can be observed: every request of the target file writes, and an observing run writes nothing";
+
+impl Spec {
+    /// Why nothing can be observed, if nothing can.
+    pub fn unobservable(&self) -> Option<&'static str> {
+        let reads = self.traffic.requests.iter().any(|request| request.method.is_safe());
+        (!reads).then_some(ONLY_WRITES)
+    }
+}
 
 impl GoLiveCheck {
     /// The same with the requests that only read (RFC 9110, 9.2.1), and at most 10 of them per second.
@@ -12,14 +24,13 @@ impl GoLiveCheck {
     /// # Errors
     /// Exit 2 where every request writes.
     pub fn gentle(&self) -> Result<Self, Failure> {
-        let mut check = self.clone();
-        let traffic = &mut check.spec.traffic;
-        traffic.requests.retain(|request| request.method.is_safe());
-        if traffic.requests.is_empty() {
-            let told = "nothing can be observed: every request of the target file writes, and an observing run writes nothing";
+        if let Some(told) = self.spec.unobservable() {
             return Err(Failure::usage(told)
                 .hint("add one that only reads to spec.traffic.requests: get, head or options"));
         }
+        let mut check = self.clone();
+        let traffic = &mut check.spec.traffic;
+        traffic.requests.retain(|request| request.method.is_safe());
         if traffic.rate.per_second() > AT_MOST.per_second() {
             traffic.rate = AT_MOST;
         }

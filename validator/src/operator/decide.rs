@@ -25,6 +25,8 @@ pub(super) struct Seen<'a> {
     pub(super) every: Option<Duration>,
     /// What that one is for.
     pub(super) plan: Purpose,
+    /// Why that one could do nothing, if it could not.
+    pub(super) idle: Option<&'a str>,
     /// Unix milliseconds.
     pub(super) now: i64,
 }
@@ -42,7 +44,7 @@ pub(super) enum Next {
     Wait(String, Duration),
     /// Nothing, until something changes or it is due again.
     Rest(Option<Duration>),
-    /// There is nothing to gate.
+    /// There is nothing to gate, or nothing that a run may do.
     Stall(String),
 }
 
@@ -61,8 +63,13 @@ pub(super) fn decide(seen: &Seen<'_>) -> Next {
     let last = newest(mine());
     let since = if seen.plan.proves() { proof } else { last };
     let due = since.and_then(|since| Some(due_in(since, seen.every?, seen.now)));
+    let is_new = wants_proof(candidate, seen.demand, proof);
+    // Told as soon as nothing but that would come, and not at each time that it is due.
+    if let Some(why) = seen.idle.filter(|_| !is_new) {
+        return Next::Stall(why.to_owned());
+    }
     let purpose = match due {
-        _ if wants_proof(candidate, seen.demand, proof) => Purpose::Prove,
+        _ if is_new => Purpose::Prove,
         Some(Duration::ZERO) => seen.plan,
         left => return Next::Rest(left),
     };
@@ -140,8 +147,8 @@ mod tests {
 
     fn seen<'a>(candidate: &'a Candidate, runs: &'a [Run]) -> Seen<'a> {
         let candidate = Some((candidate, true));
-        let (every, plan) = (None, Purpose::Prove);
-        Seen { check: ("users", "u1"), demand: "", abort: "", candidate, runs, every, plan, now: 60_000 }
+        let (check, every, plan, idle) = (("users", "u1"), None, Purpose::Prove, None);
+        Seen { check, demand: "", abort: "", candidate, runs, every, plan, idle, now: 60_000 }
     }
 
     #[test]
@@ -236,6 +243,22 @@ mod tests {
         // Whoever goes back to proofs counts from the last one.
         (asked.demand, asked.every, asked.now) = ("", Some(Duration::from_secs(50)), 40_000);
         assert_eq!(decide(&asked), Next::Rest(Some(Duration::from_secs(11))));
+    }
+
+    #[test]
+    fn a_look_that_could_send_nothing_is_never_started_and_a_new_candidate_is_proven_all_the_same() {
+        let (one, two) = (candidate("a"), candidate("b"));
+        let runs = [run("users-1", "users", "a", 1_000, ended())];
+        let looking = |candidate| {
+            let (every, idle) = (Some(Duration::from_secs(30)), Some("every request writes"));
+            Seen { every, idle, plan: Purpose::Observe, ..seen(candidate, &runs) }
+        };
+        let stalled = Next::Stall("every request writes".into());
+        assert_eq!(decide(&looking(&one)), stalled, "it is due");
+        assert_eq!(decide(&Seen { now: 2_000, ..looking(&one) }), stalled, "before it is due too");
+        assert!(matches!(decide(&looking(&two)), Next::Start(_, Purpose::Prove)));
+        let asked = Seen { demand: "again", ..looking(&one) };
+        assert!(matches!(decide(&asked), Next::Start(_, Purpose::Prove)));
     }
 
     #[test]

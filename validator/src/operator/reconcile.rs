@@ -87,7 +87,7 @@ async fn once(whole: &Value, context: &Context) -> Result<Action, Trouble> {
         objects.forget(old).await?;
     }
     let (stalled, waits, action) = match next {
-        Next::Stall(why) => (Some(why), None, Action::await_change()),
+        Next::Stall(why) => (Some(why), None, Action::requeue(REST)),
         Next::Wait(why, again) => (None, Some(why), Action::requeue(again)),
         Next::Rest(due) => (None, None, Action::requeue(due.map_or(REST, |due| due.min(REST)))),
         Next::Start(..) | Next::Follow(_) | Next::Abort(_) => (None, None, Action::requeue(LOOK)),
@@ -120,6 +120,7 @@ fn seen<'a>(
     runs: &'a [Run],
 ) -> Seen<'a> {
     let (metadata, annotations) = (&check["metadata"], &check["metadata"]["annotations"]);
+    let is_look = spec.always.every.is_some() && !spec.always.plan.proves();
     Seen {
         check: (text(&metadata["name"]), text(&metadata["uid"])),
         demand: text(&annotations[DEMAND]),
@@ -128,6 +129,7 @@ fn seen<'a>(
         runs,
         every: spec.always.every.map(|every| Duration::from_secs_f64(every.0)),
         plan: spec.always.plan,
+        idle: spec.unobservable().filter(|_| is_look),
         now: now(),
     }
 }

@@ -67,6 +67,23 @@ async fn a_look_that_is_due_is_a_job_that_observes_and_its_result_stands_beside_
 }
 
 #[tokio::test]
+async fn a_check_whose_requests_all_write_is_stalled_and_no_look_is_started() {
+    let (fake, context) = world().await;
+    let mut check = fake.get(CHECK).unwrap();
+    check["spec"]["traffic"]["requests"] = json!([{ "post": "/api/users", "json": {} }]);
+    fake.put(CHECK, check);
+    let proof = proven(&fake, &context).await;
+    for _ in 0..2 {
+        once(&fake, &context).await;
+        assert_eq!(runs(&fake), [proof.clone()], "a look is due");
+        assert_eq!(condition(&fake, "Stalled"), ("True".into(), "CannotRun".into()));
+        assert_eq!(condition(&fake, "GoLive").0, "True", "what was proven stands");
+    }
+    let told = fake.get(CHECK).unwrap()["status"]["conditions"].to_string();
+    assert!(told.contains("every request of the target file writes"), "{told}");
+}
+
+#[tokio::test]
 async fn what_serves_and_was_not_proven_has_drifted() {
     let (fake, context) = world().await;
     let proof = proven(&fake, &context).await;
