@@ -19,7 +19,7 @@ use kube::{Api, ResourceExt};
 
 use self::pace::Pace;
 use super::Cluster;
-use crate::config::{GoLiveCheck, Probe, RequestSpec};
+use crate::config::{GoLiveCheck, Probe, Purpose, RequestSpec};
 use crate::evidence::{Change, Fact, Millis, ObjectFact, ObjectKind};
 use crate::failure::Failure;
 use crate::plan::{ServedPort, TargetPlan};
@@ -28,18 +28,22 @@ use crate::steer::{Probes, Target};
 pub use kind::deployment_name;
 pub(crate) use probes::{declared as declared_probe, pre_stop as declared_pre_stop};
 
-/// Reads the target's objects. Gives the label selector of its pods as well.
+/// Reads the target's objects, for a run of this purpose. Gives the label selector of its pods as well.
 ///
 /// # Errors
 /// Exit 2 when the target or its Service does not exist or cannot be gated, exit 3 when it is not at rest.
 pub async fn discover(
     cluster: &Cluster,
     check: &GoLiveCheck,
+    purpose: Purpose,
     candidate: Option<&str>,
     now: Millis,
 ) -> Result<(Target, String), Failure> {
     let wanted = &check.spec.target;
     let deployment = deployment::find(cluster, &wanted.deployment).await?;
+    if purpose.proves() {
+        deployment::can_go_back(&deployment)?;
+    }
     deployment::at_rest(&deployment)?;
     let service = service::find(cluster, &deployment, wanted.service.as_deref()).await?;
     let spec = deployment.spec.clone().unwrap_or_default();

@@ -5,6 +5,7 @@ use std::io::Write;
 use super::{rules, target_file};
 use crate::cli::PlanArgs;
 use crate::cluster::{Cluster, discover, find_sites};
+use crate::config::Purpose;
 use crate::exit::Exit;
 use crate::experiment::forecast;
 use crate::failure::Failure;
@@ -24,7 +25,8 @@ pub(super) async fn plan(args: PlanArgs) -> Result<Exit, Failure> {
     let rules = rules::read(&args.target.rules, &check.spec.policy)?;
     let context = args.target.cluster.context.as_deref();
     let cluster = Cluster::connect(context, &check.metadata.namespace).await?;
-    let (mut target, _) = discover(&cluster, &check, args.image.as_deref(), now()).await?;
+    let purpose = if args.observe { Purpose::Observe } else { Purpose::Prove };
+    let (mut target, _) = discover(&cluster, &check, purpose, args.image.as_deref(), now()).await?;
     let mut plan = planned(&check, &mut target, &given, args.parts.selected()?, "plan")?;
     if args.observe {
         plan = plan.observing();

@@ -167,7 +167,8 @@ impl<S: Sink> Held<'_, S> {
         if !left.is_empty() {
             at_rest_again(cluster, &check.spec.target.deployment, Instant::now() + REST).await?;
         }
-        let (mut target, selector) = discover(cluster, check, image.as_deref(), now()).await?;
+        let (mut target, selector) =
+            discover(cluster, check, Purpose::Prove, image.as_deref(), now()).await?;
         let sites = find_sites(cluster, &check.spec.dependencies, &target.plan).await?;
         if let Some(kept) = kept_by(cluster, &target.plan.deployment).await? {
             events.tell(kept);
@@ -188,7 +189,7 @@ impl<S: Sink> Held<'_, S> {
         for line in clean_up(cluster).await? {
             self.gate.events.tell(format!("left behind by an earlier run: {line}"));
         }
-        let (mut target, selector) = discover(cluster, &check, None, now()).await?;
+        let (mut target, selector) = discover(cluster, &check, Purpose::Observe, None, now()).await?;
         let mut plan = planned(&check, &mut target, given, BTreeSet::new(), name)?.observing();
         rules.govern(&mut plan);
         for line in forecast(&plan, Duration::ZERO).brief() {

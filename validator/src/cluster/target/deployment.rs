@@ -46,13 +46,6 @@ pub(super) fn at_rest(deployment: &Deployment) -> Result<(), Failure> {
         return Err(Failure::usage(format!("deployment `{name}` is paused"))
             .hint(format!("kubectl rollout resume deployment/{name}")));
     }
-    // Two rolls make two revisions: the one to go back to must outlive both.
-    if spec.and_then(|s| s.revision_history_limit).unwrap_or(10) < 2 {
-        return Err(Failure::usage(format!(
-            "deployment `{name}` keeps no two old revisions: it could not be rolled back"
-        ))
-        .hint(format!("kubectl patch deployment {name} -p '{{\"spec\":{{\"revisionHistoryLimit\":5}}}}'")));
-    }
     if is_settled(deployment) {
         return Ok(());
     }
@@ -61,6 +54,18 @@ pub(super) fn at_rest(deployment: &Deployment) -> Result<(), Failure> {
         "deployment `{name}` is not at rest: {available} of {replicas} replicas are available"
     ))
     .hint(format!("kubectl rollout status deployment/{name}, then run again")))
+}
+
+/// Two rolls make two revisions: the one to go back to must outlive both. A run that rolls nothing needs none.
+pub(super) fn can_go_back(deployment: &Deployment) -> Result<(), Failure> {
+    let kept = deployment.spec.as_ref().and_then(|s| s.revision_history_limit).unwrap_or(10);
+    if kept >= 2 {
+        return Ok(());
+    }
+    let name = deployment.name_any();
+    let told = format!("deployment `{name}` keeps no two old revisions: it could not be rolled back");
+    Err(Failure::usage(told)
+        .hint(format!("kubectl patch deployment {name} -p '{{\"spec\":{{\"revisionHistoryLimit\":5}}}}'")))
 }
 
 /// A pod is told by its address: on the network of its node it has none of its own, and a fault would meet whatever

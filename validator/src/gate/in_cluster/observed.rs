@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::{ClusterRun, Held};
 use crate::cluster::fake::Fake;
 use crate::cluster::rolled::{Rolled, old};
-use crate::cluster::{Cluster, HeldLease, Takeover};
+use crate::cluster::{Cluster, HeldLease, Takeover, discover};
 use crate::config::{GoLiveCheck, Purpose, RequestSpec};
 use crate::events::Events;
 use crate::evidence::Evidence;
@@ -122,6 +122,17 @@ async fn it_creates_load_agents_and_changes_nothing_else() {
     let asked: Vec<String> = traffic.requests.iter().map(RequestSpec::name).collect();
     assert_eq!((asked, traffic.rate, traffic.sampled), (vec!["GET /api/users".to_owned()], 10.0, 0.0));
     assert!(evidence.plan().parts.is_empty() && evidence.plan().target.candidate.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deployment_that_could_not_be_rolled_back_is_looked_at_all_the_same() {
+    let (fake, mut cluster) = Fake::start().await;
+    let rolled = target(&fake);
+    rolled.change(|deployment| deployment["spec"]["revisionHistoryLimit"] = json!(0));
+    fake.live(&mut cluster).await;
+    let refused = discover(&cluster, &observing().check, Purpose::Prove, None, 0).await.unwrap_err();
+    assert!(refused.to_string().contains("keeps no two old revisions"), "{refused}");
+    observed(&cluster, &Kept::default()).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
