@@ -157,16 +157,23 @@ impl<S: Sink> Held<'_, S> {
         }
     }
 
+    /// Takes away what an earlier run has left, and waits until what was put back after it is at rest.
+    async fn tidy(&self) -> Result<(), Failure> {
+        let (cluster, name) = (self.cluster, &self.run.check.spec.target.deployment);
+        let left = clean_up(cluster).await?;
+        for line in &left {
+            self.gate.events.tell(format!("left behind by an earlier run: {line}"));
+        }
+        if !left.is_empty() {
+            at_rest_again(cluster, name, Instant::now() + REST).await?;
+        }
+        Ok(())
+    }
+
     async fn prepare_proof(&self, name: &str) -> Result<Prepared, Failure> {
         let (ClusterRun { check, rules, given, image, parts, .. }, cluster) = (self.run, self.cluster);
         let events = &self.gate.events;
-        let left = clean_up(cluster).await?;
-        for line in &left {
-            events.tell(format!("left behind by an earlier run: {line}"));
-        }
-        if !left.is_empty() {
-            at_rest_again(cluster, &check.spec.target.deployment, Instant::now() + REST).await?;
-        }
+        self.tidy().await?;
         let (mut target, selector) =
             discover(cluster, check, Purpose::Prove, image.as_deref(), now()).await?;
         let sites = find_sites(cluster, &check.spec.dependencies, &target.plan).await?;
@@ -186,9 +193,7 @@ impl<S: Sink> Held<'_, S> {
         let (ClusterRun { rules, given, .. }, cluster) = (self.run, self.cluster);
         let check = self.run.check.gentle()?;
         unfinished(cluster).await?;
-        for line in clean_up(cluster).await? {
-            self.gate.events.tell(format!("left behind by an earlier run: {line}"));
-        }
+        self.tidy().await?;
         let (mut target, selector) = discover(cluster, &check, Purpose::Observe, None, now()).await?;
         let mut plan = planned(&check, &mut target, given, BTreeSet::new(), name)?.observing();
         rules.govern(&mut plan);

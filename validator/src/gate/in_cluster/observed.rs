@@ -1,10 +1,12 @@
 //! A whole observing run at the fake API server: what it asks of the cluster, and what it leaves there.
 
 use std::collections::BTreeSet;
+use std::future::pending;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::{ClusterRun, Held};
@@ -133,6 +135,35 @@ async fn a_deployment_that_could_not_be_rolled_back_is_looked_at_all_the_same() 
     let refused = discover(&cluster, &observing().check, Purpose::Prove, None, 0).await.unwrap_err();
     assert!(refused.to_string().contains("keeps no two old revisions"), "{refused}");
     observed(&cluster, &Kept::default()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_a_guardian_has_just_put_back_is_waited_for() {
+    let (fake, mut cluster) = Fake::start().await;
+    let rolled = target(&fake);
+    fake.live(&mut cluster).await;
+    let path = "/api/v1/namespaces/demo/pods/golive-users-0-load-1";
+    let labels = json!({ "golive.dev/run": "golive-users-0", "golive.dev/role": "load" });
+    fake.put(path, json!({ "metadata": { "name": "golive-users-0-load-1", "labels": labels } }));
+    rolled.change(|deployment| deployment["status"]["availableReplicas"] = json!(0));
+    // It is at rest once it was looked at twice after the clean-up.
+    let looks = || {
+        let heard = fake.heard().into_iter().map(|heard| heard.what);
+        let since = heard.skip_while(|what| *what != format!("DELETE {path}"));
+        since.filter(|what| *what == format!("GET {}", Rolled::PATH)).count()
+    };
+    let comes_to_rest = async {
+        while looks() < 2 {
+            sleep(Duration::from_millis(100)).await;
+        }
+        rolled.change(|deployment| deployment["status"]["availableReplicas"] = json!(1));
+        pending::<()>().await;
+    };
+    let kept = Kept::default();
+    tokio::select! {
+        report = observed(&cluster, &kept) => drop(report.unwrap()),
+        () = comes_to_rest => unreachable!("it waits for the look"),
+    }
 }
 
 #[tokio::test(start_paused = true)]
