@@ -1,7 +1,10 @@
 //! The Lease of a namespace: whoever changes anything there holds it, one at a time.
 //!
 //! It has one name, so that the API server itself decides who comes first. It is taken over only from a holder that has
-//! not renewed it for [`LAPSE`] by the clock of whoever waits: two machines may disagree about the time.
+//! not renewed it for [`LAPSE`] by the clock of whoever waits: two machines may disagree about the time. It says what its
+//! holder is for, so that a proof can wait for a look.
+
+mod takeover;
 
 use std::time::Duration;
 
@@ -14,9 +17,12 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
+pub use self::takeover::Takeover;
+use self::takeover::{LOOKS_AT_MOST, PURPOSE_LABEL};
 use super::manifest::labels;
 use super::patches::{self, member};
 use super::{Cluster, RUN_LABEL};
+use crate::config::Purpose;
 use crate::failure::Failure;
 
 /// The name, in every namespace.
@@ -42,39 +48,29 @@ pub struct HeldLease {
     lost: watch::Receiver<Option<String>>,
 }
 
-/// What to do about a holder that may be alive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Takeover {
-    /// Wait whether it renews the Lease; if it does, fail.
-    Lapsed,
-    /// Take the Lease away; the holder stops where it stands.
-    AtOnce,
-}
-
 impl HeldLease {
-    /// Takes the Lease. `waiting` hears of a holder that may be dead.
+    /// Takes the Lease, for a run of this purpose; a clean-up takes it as one that proves. `waiting` hears of a holder that may
+    /// be dead, or that is waited for.
     ///
     /// # Errors
     /// Exit 3 while somebody else renews it, with his name and since when.
     pub async fn take(
         cluster: &Cluster,
-        holder: &str,
+        (holder, purpose): (&str, Purpose),
         takeover: Takeover,
         mut waiting: impl FnMut(&str),
     ) -> Result<Self, Failure> {
         for _ in 0..ATTEMPTS {
-            if create(cluster, holder).await? {
+            if create(cluster, (holder, purpose)).await? {
                 return Ok(Self::renewed(cluster, holder));
             }
-            let Some(found) = read(cluster).await? else { continue };
-            if takeover == Takeover::Lapsed {
-                waiting(&format!(
-                    "{} holds the Lease; waiting up to 60 s to see whether it is alive",
-                    holder_of(&found)
-                ));
-                lapsed(cluster, &found).await?;
+            let Some(mut found) = read(cluster).await? else { continue };
+            if takeover != Takeover::AtOnce {
+                waiting(&takeover.told(&found));
+                let Some(lapsed) = lapsed(cluster, found, takeover).await? else { continue };
+                found = lapsed;
             }
-            if take_over(cluster, holder, &found).await? {
+            if take_over(cluster, (holder, purpose), &found).await? {
                 return Ok(Self::renewed(cluster, holder));
             }
         }
@@ -149,10 +145,12 @@ async fn read(cluster: &Cluster) -> Result<Option<Lease>, Failure> {
 }
 
 /// Says whether there was none.
-async fn create(cluster: &Cluster, holder: &str) -> Result<bool, Failure> {
+async fn create(cluster: &Cluster, (holder, purpose): (&str, Purpose)) -> Result<bool, Failure> {
     let api: Api<Lease> = cluster.api();
+    let mut labels = labels(holder, "lease");
+    labels[PURPOSE_LABEL] = json!(purpose.name());
     let lease: Lease = serde_json::from_value(json!({
-        "metadata": { "name": NAME, "labels": labels(holder, "lease") },
+        "metadata": { "name": NAME, "labels": labels },
         "spec": {
             "holderIdentity": holder, "leaseDurationSeconds": LAPSE.as_secs(),
             "acquireTime": now(), "renewTime": now(),
@@ -163,20 +161,23 @@ async fn create(cluster: &Cluster, holder: &str) -> Result<bool, Failure> {
     Ok(cluster.call("create the Lease", created).await?.is_some())
 }
 
-/// Waits until the Lease as it was found has not changed for [`LAPSE`].
-async fn lapsed(cluster: &Cluster, found: &Lease) -> Result<(), Failure> {
-    let deadline = Instant::now() + LAPSE;
-    while Instant::now() < deadline {
+/// Waits until the Lease has not changed for [`LAPSE`], and gives it as it is then; nothing, once there is none.
+async fn lapsed(cluster: &Cluster, found: Lease, takeover: Takeover) -> Result<Option<Lease>, Failure> {
+    let begin = Instant::now();
+    let (mut found, mut since) = (found, begin);
+    while since.elapsed() < LAPSE {
         sleep(LOOK).await;
-        match read(cluster).await? {
-            None => return Ok(()),
-            Some(present) if present.resource_version() != found.resource_version() => {
-                return Err(busy(cluster, &present));
-            }
-            Some(_) => {}
+        let Some(present) = read(cluster).await? else { return Ok(None) };
+        if present.resource_version() == found.resource_version() {
+            continue;
         }
+        // It is alive.
+        if !takeover.waits_for(&present) || begin.elapsed() >= LOOKS_AT_MOST {
+            return Err(busy(cluster, &present));
+        }
+        (found, since) = (present, Instant::now());
     }
-    Ok(())
+    Ok(Some(found))
 }
 
 fn busy(cluster: &Cluster, lease: &Lease) -> Failure {
@@ -192,12 +193,17 @@ fn taken(who: &str) -> Failure {
 }
 
 /// Takes a Lease that is still as it was found; says whether it was.
-async fn take_over(cluster: &Cluster, holder: &str, found: &Lease) -> Result<bool, Failure> {
+async fn take_over(
+    cluster: &Cluster,
+    (holder, purpose): (&str, Purpose),
+    found: &Lease,
+) -> Result<bool, Failure> {
     let version = found.resource_version().unwrap_or_default();
-    let run = member("/metadata/labels", RUN_LABEL);
+    let label = |name| member("/metadata/labels", name);
     let operations = json!([
         { "op": "test", "path": "/metadata/resourceVersion", "value": version },
-        { "op": "add", "path": run, "value": holder },
+        { "op": "add", "path": label(RUN_LABEL), "value": holder },
+        { "op": "add", "path": label(PURPOSE_LABEL), "value": purpose.name() },
         { "op": "add", "path": "/spec/holderIdentity", "value": holder },
         { "op": "add", "path": "/spec/acquireTime", "value": now() },
         { "op": "add", "path": "/spec/renewTime", "value": now() },

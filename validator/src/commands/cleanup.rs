@@ -4,7 +4,7 @@ use std::io::Write;
 
 use crate::cli::CleanupArgs;
 use crate::cluster::{Cluster, HeldLease, Takeover, clean_up};
-use crate::config::GoLiveCheck;
+use crate::config::{GoLiveCheck, Purpose};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::gate::run_name;
@@ -16,7 +16,9 @@ pub(super) async fn cleanup(args: &CleanupArgs) -> Result<Exit, Failure> {
     let cluster = Cluster::connect(args.cluster.context.as_deref(), &namespace).await?;
     let takeover = if args.force { Takeover::AtOnce } else { Takeover::Lapsed };
     let (events, told) = Progress::listen(false);
-    let taken = HeldLease::take(&cluster, &run_name("cleanup"), takeover, |line| events.tell(line)).await;
+    let name = run_name("cleanup");
+    let holder = (name.as_str(), Purpose::Prove);
+    let taken = HeldLease::take(&cluster, holder, takeover, |line| events.tell(line)).await;
     drop(events);
     told.await.ok(); // what it had to tell is told
     let lease = taken?;

@@ -91,7 +91,8 @@ impl<S: Sink> Gate<'_, S> {
         self.unless_cancelled(preflight(&cluster)).await?;
         let name = super::run_name(&run.check.spec.target.deployment);
         let waiting = |line: &str| self.events.tell(line);
-        let taken = Box::pin(HeldLease::take(&cluster, &name, Takeover::Lapsed, waiting));
+        let takeover = if run.purpose.proves() { Takeover::AfterLook } else { Takeover::Lapsed };
+        let taken = Box::pin(HeldLease::take(&cluster, (name.as_str(), run.purpose), takeover, waiting));
         let lease = self.unless_cancelled(taken).await?;
         let held = Held { gate: self, run, cluster: &cluster, lease: &lease };
         let (ended, left) = Box::pin(held.whole(&name)).await;

@@ -77,9 +77,10 @@ fn observing() -> ClusterRun {
 async fn observed(cluster: &Cluster, sink: &Kept) -> Result<Report, Failure> {
     let (run, gate) =
         (observing(), Gate { cancel: CancellationToken::new(), events: Events::unheard(), sink });
-    let lease = HeldLease::take(cluster, "golive-users-1", Takeover::Lapsed, |_| {}).await?;
+    let name = "golive-users-1";
+    let lease = HeldLease::take(cluster, (name, run.purpose), Takeover::Lapsed, |_| {}).await?;
     let held = Held { gate: &gate, run: &run, cluster, lease: &lease };
-    let (ended, _) = Box::pin(held.whole("golive-users-1")).await;
+    let (ended, _) = Box::pin(held.whole(name)).await;
     lease.release().await?;
     ended
 }
