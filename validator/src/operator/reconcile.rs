@@ -216,9 +216,9 @@ fn observed<'a>(check: &Value, runs: &'a [Run]) -> Observed<'a> {
     let is_go = |run: &Run| run.ended().is_some_and(|status| is_go(&status["verdict"]));
     Observed {
         is_asked: check["spec"]["always"]["plan"] == Purpose::Observe.name(),
-        is_settled: false,
         last: last(&|run| !run.purpose.proves() && !run.is_running()),
         go: last(&|run| run.purpose.proves() && is_go(run)),
+        ..Observed::default()
     }
 }
 

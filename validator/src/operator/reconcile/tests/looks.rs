@@ -75,7 +75,7 @@ async fn a_check_whose_requests_all_write_is_stalled_and_no_look_is_started() {
     let proof = proven(&fake, &context).await;
     for _ in 0..2 {
         once(&fake, &context).await;
-        assert_eq!(runs(&fake), [proof.clone()], "a look is due");
+        assert_eq!(runs(&fake), std::slice::from_ref(&proof), "a look is due");
         assert_eq!(condition(&fake, "Stalled"), ("True".into(), "CannotRun".into()));
         assert_eq!(condition(&fake, "GoLive").0, "True", "what was proven stands");
     }
