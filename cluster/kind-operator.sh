@@ -36,6 +36,23 @@ no_second_run() { # CHECK
   [[ $(runs_of "$1") == "$before" ]]
 }
 
+condition() { check "$1" "{.status.conditions[?(@.type==\"$2\")].reason}"; }
+observed_as() { [[ $(condition "$1" Observed) == "$2" ]]; }
+generation() { kubectl_ -n "$namespace" get deployment "$1" -o jsonpath='{.metadata.generation}'; }
+
+# What is due looks on: the verdict stays that of the proof, and nobody writes the deployment.
+observed() {
+  local generation verdict
+  generation=$(generation users) verdict=$(check users '{.status.run}')
+  kubectl_ -n "$namespace" patch golivecheck users --type=merge -p '{"spec":{"always":{"every":"1m","plan":"observe"}}}'
+  await 600 observed_as users AsProven
+  kubectl_ -n "$namespace" patch golivecheck users --type=merge -p '{"spec":{"always":null}}'
+  await 600 idle users
+  [[ $(generation users) == "$generation" && $(check users '{.status.run}') == "$verdict" && -z $(left_over) ]]
+}
+
+idle() { ! running "$1"; }
+
 running() { [[ -n $(kubectl_ -n "$namespace" get jobs -l "golive.dev/check=$1" -o jsonpath='{.items[?(@.status.active==1)].metadata.name}') ]]; }
 
 killed_operator() {
@@ -163,6 +180,7 @@ main() {
   step "install users and orders" "cluster/kubectl -n $namespace describe pods" install_users
   step "the good build is GO" "cluster/kubectl -n $namespace get glc,glr,jobs" verdict users "$repo_dir/golive.yaml" GO
   step "it is not run again" "cluster/kubectl -n $namespace get glr" no_second_run users
+  step "what is due looks on, and changes nothing" "cluster/kubectl -n $namespace get glc,glr,jobs" observed
   step "an operator killed in mid-run" "cluster/kubectl -n $namespace get glc,glr,jobs" killed_operator
   step "install the webhook" "cluster/kubectl -n golive logs deploy/golive-admission" install_admission
   step "the good build comes into a closed namespace" "cluster/kubectl -n golive logs deploy/golive-admission" good_admitted

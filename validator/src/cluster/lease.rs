@@ -60,6 +60,7 @@ impl HeldLease {
         takeover: Takeover,
         mut waiting: impl FnMut(&str),
     ) -> Result<Self, Failure> {
+        let begin = Instant::now();
         for _ in 0..ATTEMPTS {
             if create(cluster, (holder, purpose)).await? {
                 return Ok(Self::renewed(cluster, holder));
@@ -67,7 +68,7 @@ impl HeldLease {
             let Some(mut found) = read(cluster).await? else { continue };
             if takeover != Takeover::AtOnce {
                 waiting(&takeover.told(&found));
-                let Some(lapsed) = lapsed(cluster, found, takeover).await? else { continue };
+                let Some(lapsed) = lapsed(cluster, found, (takeover, begin)).await? else { continue };
                 found = lapsed;
             }
             if take_over(cluster, (holder, purpose), &found).await? {
@@ -162,9 +163,12 @@ async fn create(cluster: &Cluster, (holder, purpose): (&str, Purpose)) -> Result
 }
 
 /// Waits until the Lease has not changed for [`LAPSE`], and gives it as it is then; nothing, once there is none.
-async fn lapsed(cluster: &Cluster, found: Lease, takeover: Takeover) -> Result<Option<Lease>, Failure> {
-    let begin = Instant::now();
-    let (mut found, mut since) = (found, begin);
+async fn lapsed(
+    cluster: &Cluster,
+    mut found: Lease,
+    (takeover, begin): (Takeover, Instant),
+) -> Result<Option<Lease>, Failure> {
+    let mut since = Instant::now();
     while since.elapsed() < LAPSE {
         sleep(LOOK).await;
         let Some(present) = read(cluster).await? else { return Ok(None) };

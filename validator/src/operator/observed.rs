@@ -66,16 +66,16 @@ impl Observed<'_> {
         let Some(hash) = hash else {
             return Look::Unknown("NotObserved", "there is nothing to look at".into());
         };
+        if !self.is_settled {
+            let told = "the deployment is not settled: not all its pods are of its template and available";
+            return Look::Unknown("NotSettled", told.into());
+        }
         if self.is_awaited && self.go.is_none_or(|go| go.hash != hash) {
             return Look::Unknown("NotProven", "a proof of this candidate is due or under way".into());
         }
         if let Some(go) = self.go.filter(|go| go.hash != hash) {
             let told = format!("the pod template is another one than that of the last GO, run {}", go.name);
             return Look::Drifted(told);
-        }
-        if !self.is_settled {
-            let told = "the deployment is not settled: not all its pods are of its template and available";
-            return Look::Unknown("NotSettled", told.into());
         }
         // What was seen before the last GO says nothing of what that has proven since.
         let is_later = |run: &&Run| self.go.is_none_or(|go| run.created >= go.created);

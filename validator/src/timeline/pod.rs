@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::Disruption;
 use super::container::{ContainerExit, Restart, exit, list, serves, statuses};
 use crate::evidence::{Change, Evidence, Fact, Millis, ObjectFact, ObjectKind};
 
@@ -28,18 +29,6 @@ pub struct PodLife {
     was_over: bool,
     /// `restartCount` of each container when it was last seen.
     counts: BTreeMap<String, i64>,
-}
-
-/// A pod is removed by somebody else. The controller of a deployment and a plain deletion leave no such mark: what has one was
-/// evicted or preempted, or its node went away.
-#[derive(Clone, Debug)]
-pub struct Disruption {
-    /// Why, in one word of the API.
-    pub reason: String,
-    /// When it was first seen.
-    pub at: Millis,
-    /// On which line.
-    pub line: usize,
 }
 
 /// The end of a pod.
@@ -79,9 +68,9 @@ impl PodLife {
         self.ready.iter().find(|(_, ready, _)| *ready).map(|(at, _, _)| *at)
     }
 
-    /// Times the pod lost Ready before its deletion was asked for.
+    /// Times the pod lost Ready before its deletion was asked for, or somebody else removed it.
     pub fn flaps(&self) -> Vec<(Millis, usize)> {
-        let end = self.termination.as_ref().map_or(Millis::MAX, |t| t.at);
+        let end = self.left().unwrap_or(Millis::MAX);
         let after_ready = self.ready.iter().skip_while(|(_, ready, _)| !ready);
         after_ready.filter(|(at, ready, _)| !ready && *at < end).map(|(at, _, line)| (*at, *line)).collect()
     }
@@ -91,7 +80,7 @@ impl super::Timeline<'_> {
     /// Pods that were Ready before a window began and not told to stop before it ended.
     pub fn pods_ready_through(&self, (begin, end): (Millis, Millis)) -> Vec<&PodLife> {
         let ready = self.pods.iter().filter(|pod| pod.became_ready().is_some_and(|at| at <= begin));
-        ready.filter(|pod| pod.termination.as_ref().is_none_or(|t| t.at >= end)).collect()
+        ready.filter(|pod| pod.left().is_none_or(|left| left >= end)).collect()
     }
 }
 
@@ -133,11 +122,8 @@ fn learn(life: &mut PodLife, fact: &ObjectFact, line: usize, serving: &str) {
             life.ready.push((fact.at, is_true, line));
         }
     }
-    if life.disruption.is_none()
-        && !life.was_over
-        && let Some(reason) = removed_for(object)
-    {
-        life.disruption = Some(Disruption { reason: reason.to_owned(), at: fact.at, line });
+    if life.disruption.is_none() && !life.was_over {
+        life.disruption = Disruption::seen(fact, line, life.ready.last());
     }
     for status in statuses(object) {
         learn_restart(life, fact, status, line, serving);
@@ -157,20 +143,6 @@ fn learn(life: &mut PodLife, fact: &ObjectFact, line: usize, serving: &str) {
             termination.gone = Some(fact.at);
         }
     }
-}
-
-/// What a kubelet writes as the reason of a pod that it has ended by itself, in clusters from before the condition too: an
-/// eviction, room for a critical pod, the shutdown of its node.
-const ENDED_BY_KUBELET: [&str; 3] = ["Evicted", "Preempting", "Terminated"];
-
-/// Why somebody else removes this pod, if somebody does: by the condition that the API server (evictions), the scheduler, the
-/// controllers of nodes and the kubelet set.
-fn removed_for(pod: &Value) -> Option<&str> {
-    let mut conditions = list(pod, "/status/conditions").iter();
-    let condition = conditions.find(|one| one["type"] == "DisruptionTarget" && one["status"] == "True");
-    let by_condition = condition.map(|condition| condition["reason"].as_str().unwrap_or("unknown"));
-    let reason = pod.pointer("/status/reason").and_then(Value::as_str);
-    by_condition.or(reason.filter(|reason| ENDED_BY_KUBELET.contains(reason)))
 }
 
 /// Restarts from before the first sight are another story.
@@ -217,39 +189,6 @@ mod tests {
         let status = json!({ "containerStatuses": containers, "initContainerStatuses": sidecars });
         let object = json!({ "metadata": metadata, "spec": { "initContainers": init }, "status": status });
         Fact::Object(ObjectFact { at, kind: ObjectKind::Pod, change: Change::Modified, object })
-    }
-
-    /// Why somebody else removed a pod of which these were seen, one after the other, and when that shows.
-    fn removed(seen: &[(Change, &Value)]) -> Option<(String, i64)> {
-        let fact = |(at, (change, status)): (usize, &(Change, &Value))| {
-            let object = json!({ "metadata": { "name": "a", "uid": "1" }, "status": status });
-            Fact::Object(ObjectFact { at: at as i64, kind: ObjectKind::Pod, change: *change, object })
-        };
-        let facts = seen.iter().enumerate().map(fact).collect();
-        let life = lives(&Evidence::new(header(), facts)).remove(0);
-        assert_eq!(life.left(), life.disruption.as_ref().map(|disruption| disruption.at));
-        life.disruption.map(|disruption| (disruption.reason, disruption.at))
-    }
-
-    #[test]
-    fn an_eviction_is_told_by_its_condition_or_by_what_the_kubelet_says() {
-        let condition = |status: &str, reason: &str| {
-            let one = json!({ "type": "DisruptionTarget", "status": status, "reason": reason });
-            json!({ "conditions": [one] })
-        };
-        let ended = |reason: &str| json!({ "phase": "Failed", "reason": reason });
-        let runs = json!({ "phase": "Running" });
-        let then = |status: &Value| removed(&[(Change::Listed, &runs), (Change::Modified, status)]);
-        let by_api = then(&condition("True", "EvictionByEvictionAPI"));
-        assert_eq!(by_api, Some(("EvictionByEvictionAPI".into(), 1)));
-        assert_eq!(then(&ended("Evicted")), Some(("Evicted".into(), 1)));
-        assert_eq!(then(&condition("False", "PreemptionByScheduler")), None, "not any more");
-        assert_eq!(then(&ended("DeadlineExceeded")), None, "its own doing");
-        let evicted = ended("Evicted");
-        let before = [(Change::Listed, &evicted), (Change::Deleted, &evicted)];
-        assert_eq!(removed(&before), None, "that was before the run, and what is left of it goes");
-        let in_a_gap = [(Change::Listed, &runs), (Change::Listed, &evicted)];
-        assert_eq!(removed(&in_a_gap), Some(("Evicted".into(), 1)), "it was there before the gap");
     }
 
     fn status(name: &str, restarts: i64, exit: Option<i64>) -> Value {

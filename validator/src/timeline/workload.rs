@@ -50,12 +50,11 @@ impl Workload {
         self.number("/spec/replicas").unwrap_or(1)
     }
 
-    /// How many pods serve at least at a moment: of those asked for at first all but `maxUnavailable`, or of fewer, where somebody
-    /// has asked for fewer until then. More of them need time, and a node, before they serve.
+    /// How many pods serve at least at a moment: of those asked for at first all but `maxUnavailable`, or of the fewest that
+    /// somebody has asked for until then. More of them need time, and a node, before they serve.
     pub fn promised(&self, at: Millis) -> i64 {
-        let asked = self.asked.iter().rev().find(|(since, _)| *since <= at).map(|(_, asked)| *asked);
-        let replicas = self.replicas();
-        let replicas = asked.map_or(replicas, |asked| asked.min(replicas));
+        let asked = self.asked.iter().filter(|(since, _)| *since <= at).map(|(_, asked)| *asked);
+        let replicas = asked.fold(self.replicas(), i64::min);
         replicas - self.rolling_of(replicas).0
     }
 
@@ -127,7 +126,7 @@ mod tests {
     use serde_json::{Value, json};
 
     #[test]
-    fn as_many_pods_are_promised_as_are_asked_for_at_the_moment_and_never_more_than_at_first() {
+    fn no_more_pods_are_promised_than_the_fewest_that_were_asked_for() {
         let mut workload = Workload::default();
         for (at, replicas) in [(0, 4), (10, 4), (20, 2), (30, 9)] {
             let limits = json!({ "maxUnavailable": "25%", "maxSurge": 1 });
@@ -137,7 +136,7 @@ mod tests {
         }
         assert_eq!([-5, 10, 19].map(|at| workload.promised(at)), [3; 3]);
         assert_eq!([20, 29].map(|at| workload.promised(at)), [2; 2], "a quarter of two is none");
-        assert_eq!(workload.promised(30), 3, "what is asked for beyond that is not there yet");
+        assert_eq!(workload.promised(30), 2, "what is asked for beyond that is not there yet");
     }
 
     #[test]

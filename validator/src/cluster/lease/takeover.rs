@@ -11,7 +11,8 @@ use crate::config::Purpose;
 /// Label with what the holder is for.
 pub(super) const PURPOSE_LABEL: &str = "golive.dev/purpose";
 
-/// A run that only looks on has ended after this long: it may wait for a target to be at rest before it begins.
+/// The end of runs that only look on is waited for so long, of all of them together. One takes 2 to 7 minutes, and more only
+/// where it has to wait for its target.
 pub(super) const LOOKS_AT_MOST: Duration = Duration::from_mins(15);
 
 /// What to do about a holder that may be alive.

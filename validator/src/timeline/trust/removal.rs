@@ -1,4 +1,4 @@
-//! Pods of the target that somebody else removed: evicted, preempted, or gone with their node.
+//! Pods of the target that somebody else removed: evicted, preempted, or ended with their node.
 
 use super::disturbance::{Disturbance, Source};
 use crate::evidence::Millis;
@@ -10,21 +10,37 @@ const BEFORE_MS: Millis = 1_000;
 /// What it does to the others goes on for about so long, however soon another pod is there.
 const AFTER_MS: Millis = 60_000;
 
+/// A pod that comes in its place may wait so long for a node and its image. After that it is held against the target.
+const COMES_MS: Millis = 300_000;
+
+/// Each removed pod has one that comes in its place: the first one that no other has.
 pub(super) fn disturbances(pods: &[PodLife]) -> Vec<Disturbance> {
-    pods.iter().flat_map(|pod| removal(pod, pods)).collect()
+    let mut removed: Vec<_> = pods.iter().filter_map(|pod| Some((pod, pod.disruption.as_ref()?))).collect();
+    removed.sort_by_key(|(_, disruption)| disruption.at);
+    let mut others: Vec<&PodLife> = pods.iter().collect();
+    let each = removed.into_iter().flat_map(|(pod, disruption)| {
+        let next =
+            others.iter().position(|other| other.first_seen >= disruption.at && other.name != pod.name);
+        removal(pod, disruption, next.map(|next| others.remove(next)))
+    });
+    each.collect()
 }
 
-/// For the whole target until the next pod is Ready; for what is about the pod itself for ever.
-fn removal(pod: &PodLife, pods: &[PodLife]) -> Vec<Disturbance> {
-    let Some(Disruption { reason, at, .. }) = &pod.disruption else { return Vec::new() };
+/// For the whole target until the pod in its place is there; for what is about the pod itself for ever.
+fn removal(pod: &PodLife, removed: &Disruption, next: Option<&PodLife>) -> [Disturbance; 2] {
+    let Disruption { reason, at, .. } = removed;
     let why = format!("somebody else removed the pod {} ({reason})", pod.name);
-    let next = pods.iter().find(|other| other.first_seen >= *at && other.name != pod.name);
-    let ready = next.map_or(*at, |next| next.became_ready().unwrap_or(Millis::MAX));
-    let (from, to) = (at - BEFORE_MS, ready.max(at + AFTER_MS));
-    vec![
+    let (from, to) = (at - BEFORE_MS, next.map_or(*at, there).max(at + AFTER_MS));
+    [
         Disturbance { from, to, source: Source::Target, why: why.clone() },
         Disturbance { from, to: Millis::MAX, source: Source::Pod(pod.name.clone()), why },
     ]
+}
+
+/// When a pod is Ready; or fails by itself, which is no doing of whoever removed the one before.
+fn there(pod: &PodLife) -> Millis {
+    let (latest, failed) = (pod.first_seen + COMES_MS, pod.restarts.first().map(|restart| restart.at));
+    pod.became_ready().into_iter().chain(failed).fold(latest, Millis::min)
 }
 
 #[cfg(test)]
@@ -62,7 +78,26 @@ mod tests {
         assert!(disturbed(&facts, Some("a"), 900_000) && !disturbed(&facts, Some("a"), 98_000));
         assert!(!disturbed(&facts, Some("b"), 900_000));
         facts.pop();
-        assert!(at(&facts, 900_000), "none was ready in its place");
+        assert!(at(&facts, 400_000), "none was ready in its place");
+        assert!(!at(&facts, 402_000), "and that is not for ever the doing of others");
+    }
+
+    #[test]
+    fn each_removed_pod_has_one_in_its_place_and_one_that_fails_by_itself_ends_the_disturbance() {
+        let evicted = |name| seen(100_000, name, "DisruptionTarget");
+        let mut facts = vec![seen(0, "a", "Ready"), seen(0, "b", "Ready"), evicted("a"), evicted("b")];
+        facts.extend([seen(101_000, "c", "Ready"), seen(101_000, "d", "PodScheduled")]);
+        assert!(disturbed(&facts, None, 300_000), "the second one waits for a node");
+        let restarts = |at, count: u8| {
+            let mut fact = seen(at, "d", "PodScheduled");
+            if let Fact::Object(last) = &mut fact {
+                let status = json!({ "name": "d", "restartCount": count, "state": {} });
+                last.object["status"]["containerStatuses"] = json!([status]);
+            }
+            fact
+        };
+        facts.extend([restarts(170_000, 0), restarts(200_000, 1)]);
+        assert!(disturbed(&facts, None, 199_000) && !disturbed(&facts, None, 201_000));
     }
 
     #[test]
