@@ -75,12 +75,12 @@ impl<'v, 'a> Asked<'v, 'a> {
         summed.or(told)
     }
 
-    /// Requests up to 1 s stand in no line of their own: the seconds must agree.
+    /// Requests up to 1 s stand in no line of their own: the seconds must agree. Where the load was late, slow answers say nothing;
+    /// a second without any was quiet all the same.
     fn is_quiet_after(&self, last: Millis) -> bool {
-        let later = self.calm().filter(|s| s.at > last && s.at + 1_000 <= self.hang.ended);
-        let (seen, slow) =
-            later.fold((0, 0), |(seen, waited), s| (seen + s.due, waited + slow(self.load, s)));
-        seen > 0 && slow == 0
+        let later = self.seconds.iter().filter(|s| s.at > last && s.at + 1_000 <= self.hang.ended);
+        let (slow, quiet): (Vec<&SecondFact>, Vec<&SecondFact>) = later.partition(|s| slow(self.load, s) > 0);
+        quiet.iter().any(|s| s.due > 0) && slow.iter().all(|s| self.is_late(s.during()))
     }
 
     /// By when one was answered at once that would have waited: of the first second in which none of its kind waited, as its

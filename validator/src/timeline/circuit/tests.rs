@@ -130,3 +130,17 @@ fn an_answer_that_was_slow_while_the_load_was_late_moves_nothing() {
     }
     assert_eq!(opening(facts), Opening::At(Opened { last: 6_400, by: 7_100 }));
 }
+
+#[test]
+fn where_the_load_is_always_late_quick_answers_show_that_it_opened_and_slow_ones_do_not() {
+    let of = |took_ms| {
+        let late = (7..20).map(|at| {
+            let Fact::Second(mut one) = second(at * 1_000, took_ms) else { panic!() };
+            one.on_time = 0;
+            Fact::Second(one)
+        });
+        opening([hang(20_000), slow(100), slow(6_400)].into_iter().chain(late).collect())
+    };
+    assert_eq!(of(2.0), Opening::At(Opened { last: 6_400, by: 7_100 }));
+    assert_eq!(of(800.0), Opening::Never);
+}
