@@ -24,8 +24,9 @@ install_foreign() { # CASE
   done
 }
 
+# The names of its objects say the namespace that kind-foreign.sh gives it.
 install_elsewhere() {
-  kubectl_ apply -f "$foreign/cases/elsewhere/objects.yaml"
+  sed "s/foreign-elsewhere/$namespace/" "$foreign/cases/elsewhere/objects.yaml" | kubectl_ apply -f -
   # shellcheck disable=SC2119 # nothing differs from the good build
   install_users
 }

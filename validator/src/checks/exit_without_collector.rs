@@ -42,6 +42,6 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     let is_wrong = exit.kind() == ExitKind::Broken || took > limit;
     let case = is_wrong.then(|| Case::over((*at, exit.at), summary.clone(), exit.line).of(&fault.pod));
     Ok(Finding::unless(case.map(|case| case.before(&fault.dependency)), summary)
-        .measured(format!("exit {} after {took:.1} s", exit.code), format!("exit 0 within {limit} s"))
+        .measured(format!("exit {} after {took:.1} s", exit.code), format!("in order, within {limit} s"))
         .lines([exit.line]))
 }

@@ -1,7 +1,7 @@
 //! Before anything was touched, the service answered.
 
 use crate::check::{Area, Check, Finding, Severity};
-use crate::evidence::Step;
+use crate::evidence::{Millis, Step};
 use crate::plan::Needs;
 use crate::timeline::{Timeline, refusal};
 
@@ -19,11 +19,16 @@ pub(super) const CHECK: Check = Check {
     judge,
 };
 
+/// Answers are counted by the second.
+const SECOND_MS: Millis = 1_000;
+
 fn judge(timeline: &Timeline) -> Finding {
     let Some(baseline) = timeline.step(Step::Baseline) else {
         return Finding::inconclusive("there was no quiet phase");
     };
-    let window = (baseline.begin, baseline.end.unwrap_or(baseline.begin));
+    // A second is counted whole, and the last one may hold what the roll after it loses.
+    let end = baseline.end.map_or(baseline.begin, |end| (end - SECOND_MS).max(baseline.begin));
+    let window = (baseline.begin, end);
     let load = timeline.load.all(window);
     let total = load.answered + load.lost;
     if total == 0 {

@@ -71,7 +71,13 @@ pub(super) const RUN: &[Mutation] = &[
         seconds(e, (begin, end)).for_each(|s| s.outcomes = vec![(evidence::Outcome::Answered(401), s.due)]);
     }),
     ("GL-E105", Outcome::Pass, |e| {
-        // The same, and it is what users get.
+        // What the roll loses that begins in the last second.
+        let end = edge(e, Step::Baseline, Edge::End);
+        seconds(e, (end - 999, end))
+            .for_each(|s| s.outcomes = vec![(evidence::Outcome::Answered(500), s.due)]);
+    }),
+    ("GL-E105", Outcome::Pass, |e| {
+        // Refused, and it is what users get.
         let (begin, end) = (edge(e, Step::Baseline, Edge::Begin), edge(e, Step::Baseline, Edge::End));
         seconds(e, (begin - 1_000, end + 1_000))
             .for_each(|s| s.outcomes = vec![(evidence::Outcome::Answered(401), s.due)]);
