@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use tokio::task::JoinHandle;
 
 use crate::events::{Event, Events};
+use crate::report::wrap;
 
 /// Lines on stderr.
 pub struct Progress {
@@ -97,7 +98,8 @@ impl Progress {
                 writeln!(anstream::stderr(), "[{:>4} s] {what}{left}", elapsed.as_secs()).ok();
             }
             Output::Live(bar) => {
-                bar.println(format!("[{:>4} s] {what}", elapsed.as_secs()));
+                let at = format!("[{:>4} s] ", elapsed.as_secs());
+                bar.println(wrap(&at, what, at.len()));
                 bar.set_position(elapsed.as_secs());
                 bar.set_message(short(what));
             }
@@ -108,12 +110,19 @@ impl Progress {
 /// Ticks by itself, so that a step that takes a minute is seen to be alive.
 fn bar() -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr_with_hz(4));
-    let style = ProgressStyle::with_template("{spinner} {wide_msg} {elapsed} [{bar:20}] about {left} s left")
+    let style = ProgressStyle::with_template("{spinner} {wide_msg} {took} s [{bar:20}] about {left} s left")
         .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key("took", took)
         .with_key("left", left);
     bar.set_style(style.progress_chars("=> "));
     bar.enable_steady_tick(Duration::from_millis(250));
     bar
+}
+
+/// In seconds, as everything else here.
+fn took(state: &ProgressState, out: &mut dyn fmt::Write) {
+    // As below.
+    write!(out, "{}", state.elapsed().as_secs()).ok();
 }
 
 /// What was expected less what is over: the steps are of very different lengths, so that nothing follows from how far the last

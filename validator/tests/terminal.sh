@@ -15,12 +15,16 @@ stop() { "${tmux[@]}" kill-server 2>/dev/null || true; }
 trap stop EXIT
 trap 'exit 130' INT TERM
 
-gate="PATH=$(realpath "$target/debug"):\$PATH validator local -f examples/try.yaml --evidence $out/evidence.zst -- $target/debug/users"
+PATH=$(realpath "$target/debug"):$PATH
 "${tmux[@]}" new-session -d -x 80 -y 24 "PS1='\$ ' bash --norc"
 "${tmux[@]}" set-option -g status off
-"${tmux[@]}" send-keys "$gate; touch $out/ended" Enter
+"${tmux[@]}" send-keys "validator local -f examples/try.yaml -- users" Enter
+
+# The prompt is back, below the command.
+ended() { [[ $("${tmux[@]}" capture-pane -p -S - | grep -c '^\$') == 2 ]]; }
+
 frame=0
-while [[ ! -e $out/ended ]]; do
+until ended; do
   ((frame < 600)) || { echo "terminal.sh: no verdict after 600 s" >&2; exit 1; }
   "${tmux[@]}" capture-pane -p >"$out/$(printf %03d "$frame").txt"
   frame=$((frame + 1))
