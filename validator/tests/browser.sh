@@ -18,7 +18,11 @@ if ! type node npm >/dev/null 2>&1 || { [[ -z ${CHROMIUM:-} ]] && ! CHROMIUM=$(b
   [[ $(id -u) == 0 ]] && type apt-get >/dev/null 2>&1 || skip "no Chromium with Node, and no right to install them"
   export DEBIAN_FRONTEND=noninteractive
   apt-get -qq -o DPkg::Lock::Timeout=300 update || skip "no package mirror answers"
-  timeout 600 apt-get -qq -o DPkg::Lock::Timeout=300 install --yes --no-install-recommends chromium fonts-dejavu-core nodejs npm \
+  # Not what is there: Node of another source cannot be beside Debian's npm.
+  packages=()
+  browser >/dev/null || packages+=(chromium fonts-dejavu-core)
+  type node npm >/dev/null 2>&1 || packages+=(nodejs npm)
+  timeout 600 apt-get -qq -o DPkg::Lock::Timeout=300 install --yes --no-install-recommends "${packages[@]}" \
     >/dev/null || skip "Chromium and Node cannot be installed"
   CHROMIUM=$(browser)
 fi
