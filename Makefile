@@ -2,10 +2,10 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help try try-full try-bare try-python try-node selftest foreign test browser-test kind-test kind-selftest kind-repeat kind-kill kind-bystander kind-foreign kind-init kind-noise kind-operator kind-pipelines kind-up kind-down images lint fmt deny semver bench fuzz soak generate
+.PHONY: help try try-full try-bare try-python try-node selftest foreign test browser-test kind-test kind-selftest kind-repeat kind-kill kind-bystander kind-foreign kind-init kind-noise kind-operator kind-operator-soak kind-operator-upgrade kind-pipelines kind-up kind-down images lint fmt deny semver bench fuzz soak generate
 
 help: ## Print the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 15
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 22
 
 try: ## The gate without a cluster: our service on this machine, a verdict in minutes
 	examples/try.sh try
@@ -62,6 +62,12 @@ kind-bystander: ## Another client of the same Postgres looks on through a whole 
 
 kind-operator: ## Operator and webhook of charts/validator on the good and the bare build, killed and deleted in mid-run (about 50 min)
 	cluster/kind-operator.sh
+
+kind-operator-upgrade: ## CRDs of the last release with objects, then those of now and the chart: nothing lost (about 2 min)
+	cluster/kind-operator-upgrade.sh
+
+kind-operator-soak: ## The operator with 200 checks through RECONCILES (default 10000): memory flat, no write without a change (about 10 min)
+	cluster/kind-operator-soak.sh $(RECONCILES)
 
 kind-pipelines: ## The plain Job and the Helm hook of docs/pipelines (about 15 min)
 	cluster/kind-pipelines.sh

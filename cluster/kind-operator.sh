@@ -1,18 +1,14 @@
 #!/usr/bin/env bash
-# The operator in the kind cluster: the good and the bare build get their verdicts, the same image no second run, an operator that is
-# killed finds its run again, and a check that is deleted in mid-run leaves the template as it was. Then the webhook: what has no GO stays out.
+# The operator in the kind cluster: the good and the bare build get their verdicts, the same image no second run and another one its own, an
+# operator that is killed finds its run again, and a check that is deleted in mid-run leaves the template as it was. Then the webhook: what has no GO stays out.
 # shellcheck source=cluster/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=cluster/gate.sh
 source "$cluster_dir/gate.sh"
+# shellcheck source=cluster/operator.sh
+source "$cluster_dir/operator.sh"
 
-check() { kubectl_ -n "$namespace" get golivecheck "$1" -o jsonpath="$2"; }
 runs_of() { kubectl_ -n "$namespace" get goliveruns -l "golive.dev/check=$1" -o name | wc -l; }
-
-install_operator() {
-  kubectl_ apply --server-side -f "$repo_dir/charts/validator/crds"
-  helm_ upgrade --install golive "$repo_dir/charts/validator" -n golive --create-namespace --set "watch={$namespace}" --wait --timeout 3m
-}
 
 # Not kubectl_, which is given a minute: a run takes seven.
 complete() { # CHECK
@@ -36,30 +32,43 @@ no_second_run() { # CHECK
   [[ $(runs_of "$1") == "$before" ]]
 }
 
-condition() { check "$1" "{.status.conditions[?(@.type==\"$2\")].reason}"; }
 observed_as() { [[ $(condition "$1" Observed) == "$2" ]]; }
 generation() { kubectl_ -n "$namespace" get deployment "$1" -o jsonpath='{.metadata.generation}'; }
 
 # What is due looks on: the verdict stays that of the proof, and nobody writes the deployment.
 observed() {
-  local generation verdict
-  generation=$(generation users) verdict=$(check users '{.status.run}')
+  local generation proof
+  generation=$(generation users) proof=$(check users '{.status.run}')
   kubectl_ -n "$namespace" patch golivecheck users --type=merge -p '{"spec":{"always":{"every":"1m","plan":"observe"}}}'
   await 600 observed_as users AsProven
   kubectl_ -n "$namespace" patch golivecheck users --type=merge -p '{"spec":{"always":null}}'
   await 600 idle users
-  [[ $(generation users) == "$generation" && $(check users '{.status.run}') == "$verdict" && -z $(left_over) ]]
+  [[ $(generation users) == "$generation" && $(check users '{.status.run}') == "$proof" && -z $(left_over) ]]
 }
 
 idle() { ! running "$1"; }
 
 running() { [[ -n $(kubectl_ -n "$namespace" get jobs -l "golive.dev/check=$1" -o jsonpath='{.items[?(@.status.active==1)].metadata.name}') ]]; }
 
+# Another candidate: the same program, under a digest of its own.
+another_image() { # IMAGE
+  timeout 120 docker build --quiet -t "$1" - <<<"FROM golive/users:0.1.0
+LABEL golive.test=another"
+  "$cluster_dir/load.sh" "$1"
+}
+
+# Its Job is active, and the status tells so.
+under_way() { running "$1" && [[ $(condition "$1" Complete) == Running ]]; }
+
 killed_operator() {
-  kubectl_ -n "$namespace" annotate golivecheck users golive.dev/run="$SECONDS" --overwrite
-  await 120 running users
+  local before
+  before=$(check users '{.status.run}')
+  another_image golive/users:another
+  kubectl_ -n "$namespace" set image deployment/users users=golive/users:another
+  await 300 under_way users
   kubectl_ -n golive delete pod -l app.kubernetes.io/name=golive-operator --grace-period=0 --force
   complete users
+  [[ $(check users '{.status.run}') != "$before" && $(check users '{.status.candidate}') == golive/users:another ]]
   [[ $(check users '{.status.verdict}') == GO* ]]
 }
 
@@ -181,7 +190,7 @@ main() {
   step "the good build is GO" "cluster/kubectl -n $namespace get glc,glr,jobs" verdict users "$repo_dir/golive.yaml" GO
   step "it is not run again" "cluster/kubectl -n $namespace get glr" no_second_run users
   step "what is due looks on, and changes nothing" "cluster/kubectl -n $namespace get glc,glr,jobs" observed
-  step "an operator killed in mid-run" "cluster/kubectl -n $namespace get glc,glr,jobs" killed_operator
+  step "a new image is run, and the operator killed in mid-run" "cluster/kubectl -n $namespace get glc,glr,jobs" killed_operator
   step "install the webhook" "cluster/kubectl -n golive logs deploy/golive-admission" install_admission
   step "the good build comes into a closed namespace" "cluster/kubectl -n golive logs deploy/golive-admission" good_admitted
   step "a GO that has ended lets nobody in" "cluster/kubectl -n golive logs deploy/golive-admission" expired_denied
@@ -197,7 +206,7 @@ main() {
   kubectl_ -n "$namespace" delete golivecheck users-bare --wait
   kubectl_ delete namespace closed --wait=false
   step "uninstall users-bare" "cluster/helm -n $namespace list" uninstall users-bare
-  helm_ uninstall golive -n golive --wait --timeout 2m
+  uninstall_operator
   say "the operator: all as it should be"
 }
 

@@ -1,0 +1,13 @@
+# Sourced after gate.sh by the scripts that install the operator.
+# shellcheck shell=bash disable=SC2154
+
+check() { kubectl_ -n "$namespace" get golivecheck "$1" -o jsonpath="$2"; }
+condition() { check "$1" "{.status.conditions[?(@.type==\"$2\")].reason}"; }
+
+# The CRDs by themselves: helm installs those of a chart once and never changes them.
+install_operator() {
+  kubectl_ apply --server-side -f "$repo_dir/charts/validator/crds"
+  helm_ upgrade --install golive "$repo_dir/charts/validator" -n golive --create-namespace --set "watch={$namespace}" --wait --timeout 3m
+}
+
+uninstall_operator() { helm_ uninstall golive -n golive --wait --timeout 2m; }
