@@ -94,26 +94,28 @@ writes() {
   printf '%d' "$((counted + $(in_soak get events -o name | wc -l)))"
 }
 
-# Changes that are none: a deployment's annotation asks for a look at every check of it.
+# Changes that are none: a deployment's annotation asks for a look at every check of it. Ends before the first Event does (after an hour).
 until_reconciled() { # HOW-MANY
-  local end=$((SECONDS + 3600)) round=0
-  while (($(reconciled) < $1)); do
+  local end=$((SECONDS + 2700)) round=0 so_far=0
+  while ((so_far < $1)); do
     ((SECONDS < end)) || return 1
     in_soak annotate deployment still paused golive.test/touched="$((round += 1))" --overwrite
     sleep 2
     memory >>"$out/soak-memory.txt"
+    so_far=$(reconciled)
+    [[ $so_far =~ ^[0-9]+$ ]] || return 1
   done
 }
 
 soak() {
-  local before after
+  local before after pod
   : >"$out/soak-memory.txt"
-  before=$(writes)
-  ((before >= checks)) || return 1 # else it is not the operator's writes that are counted
+  before=$(writes) pod=$(operator_pod)
   until_reconciled "$reconciles"
   after=$(writes)
   printf 'writes: %d before, %d after\n' "$before" "$after"
-  [[ $after == "$before" ]]
+  [[ $after == "$before" && $(kubectl_ -n golive get pods -l app.kubernetes.io/name=golive-operator \
+    -o jsonpath='{.items[*].metadata.name} {.items[0].status.containerStatuses[0].restartCount}') == "$pod 0" ]]
 }
 
 # Through the last three quarters of the samples, against their begin: a tenth is what an allocator may hold back.
@@ -146,8 +148,12 @@ main() {
   step "deployments without pods" "cluster/kubectl -n $namespace get deployments" deployments
   step "install the operator" "cluster/kubectl -n golive logs deploy/golive-operator" install_operator
   step "runs that have ended" "cluster/kubectl -n $namespace get glr" runs_ended
+  local before
+  before=$(writes)
   step "$checks checks" "cluster/kubectl -n $namespace get glc" all_checks
   step "each has its status" "cluster/kubectl -n $namespace get glc" await 300 all_told
+  # Else it is not the operator's writes that are counted.
+  (($(writes) >= before + checks)) || die "the API server did not count a write for each status" "cluster/kubectl get --raw /metrics"
   step "$reconciles reconciles, and no write" "cluster/kubectl -n golive logs deploy/golive-operator" soak
   step "a change is written, and once" "cluster/kubectl -n $namespace get glc c-000 -o yaml" one_write
   local told

@@ -12,44 +12,52 @@ namespace=upgrade
 last=$cluster_dir/upgrade
 
 # What the last release knew the deployment below by. Another hash of the same template would have every candidate run again.
-template=9c4b0d0f00
+template=237022428d
 
 in_upgrade() { kubectl_ -n "$namespace" "$@"; }
 
 last_release() {
   kubectl_ delete -f "$last/crds.yaml" --ignore-not-found --timeout=50s
-  kubectl_ apply --server-side -f "$last/crds.yaml"
+  # As helm has installed them.
+  kubectl_ apply --server-side --field-manager=helm -f "$last/crds.yaml"
   kubectl_ wait --for=condition=Established -f "$last/crds.yaml" --timeout=30s
 }
 
 objects() {
   kubectl_ create namespace "$namespace"
-  in_upgrade create deployment still --image=golive/users:0.1.0 --replicas=0
+  # Settled, so that another candidate would be run.
+  in_upgrade create deployment still --image="$redis_image"
+  in_upgrade rollout status deployment still --timeout=50s
   in_upgrade create configmap still-0123456789-report --from-file="$last/report.json.gz"
   # The run first: a check whose run has no status yet would have it followed, were there an operator already.
   sed "s/TEMPLATE/$template/" "$last/objects.yaml" | kubectl_ apply -f -
-  in_upgrade patch goliverun still-0123456789 --subresource=status --type=merge -p "$(status_of_run)"
-  in_upgrade patch golivecheck still --subresource=status --type=merge -p "$(status_of_check)"
+  status_of_run | applied_by_operator
+  status_of_check | applied_by_operator
 }
+
+# What it does not say any more goes: the fields are its own.
+applied_by_operator() { in_upgrade apply --server-side --subresource=status --field-manager=golive-operator -f -; }
 
 # Of what stands in the report.
 status_of_run() {
-  gunzip -c "$last/report.json.gz" | jq -c '{ status: { phase: "Ended", verdict, passing: "\(.passing)/4", findings: ["GL-R006 waived: a runbook"],
+  gunzip -c "$last/report.json.gz" | jq -c '{ apiVersion: "golive.dev/v1alpha1", kind: "GoLiveRun", metadata: { name: "still-0123456789" }, status: { phase: "Ended", verdict, passing: "\(.passing)/4", findings: ["GL-R006 waived: a runbook"],
     digest: .identity.digest, templateHash: .identity.template_hash, policy: "upgrade", ended: .identity.ended, validUntil: "2036-11-23",
     report: "still-0123456789-report" } }'
 }
 
 status_of_check() {
-  status_of_run | jq -c --arg hash "$template" '.status |= (del(.phase) + { observedGeneration: 1, run: "still-0123456789", candidate: "golive/users:0.1.0",
+  status_of_run | jq -c --arg hash "$template" '.kind = "GoLiveCheck" | .metadata.name = "still" | .status |= (del(.phase) + { observedGeneration: 1, run: "still-0123456789", candidate: "redis:7.0",
     candidateHash: $hash, conditions: [["Complete", "True", "RunEnded"], ["GoLive", "True", "Go"], ["Stalled", "False", "CanRun"]
       | { type: .[0], status: .[1], reason: .[2], message: "", observedGeneration: 1, lastTransitionTime: "2026-11-01T00:00:00Z" }] })'
 }
 
-# kept FILE: everything that somebody wrote into these objects, without what the API server adds, and without the texts of conditions.
+# kept FILE: everything that somebody wrote into these objects, without what the API server adds, the texts of conditions, and
+# conditions that the last release did not have.
 kept() {
   { kubectl_ get golivepolicy upgrade -o json && in_upgrade get golivecheck still -o json && in_upgrade get goliverun still-0123456789 -o json &&
     in_upgrade get configmap still-0123456789-report -o json; } |
-    jq -S '{ kind, metadata: (.metadata | { name, uid, labels, annotations, generation }), spec, binaryData, status } | del(.status.conditions[]?.message)' >"$out/$1"
+    jq -S '{ kind, metadata: (.metadata | { name, uid, labels, annotations, generation }), spec, binaryData, status }
+      | del(.status.conditions[]?.message) | del(.status.conditions[]? | select(.type | IN("Complete", "GoLive", "Stalled") | not))' >"$out/$1"
 }
 
 # Once it has heard of the check it has looked, and what it would begin it has begun.

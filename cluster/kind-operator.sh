@@ -42,11 +42,13 @@ observed() {
   kubectl_ -n "$namespace" patch golivecheck users --type=merge -p '{"spec":{"always":{"every":"1m","plan":"observe"}}}'
   await 600 observed_as users AsProven
   kubectl_ -n "$namespace" patch golivecheck users --type=merge -p '{"spec":{"always":null}}'
-  await 600 idle users
+  await 600 runs_ended users
+  await 60 nothing_ours
   [[ $(generation users) == "$generation" && $(check users '{.status.run}') == "$proof" && -z $(left_over) ]]
 }
 
-idle() { ! running "$1"; }
+# Each run of a check, also one whose Job is not there yet.
+runs_ended() { kubectl_ -n "$namespace" get goliveruns -l "golive.dev/check=$1" -o json | jq -e 'all(.items[]; .status.phase == "Ended")'; }
 
 running() { [[ -n $(kubectl_ -n "$namespace" get jobs -l "golive.dev/check=$1" -o jsonpath='{.items[?(@.status.active==1)].metadata.name}') ]]; }
 
@@ -61,26 +63,76 @@ LABEL golive.test=another"
 under_way() { running "$1" && [[ $(condition "$1" Complete) == Running ]]; }
 
 killed_operator() {
-  local before
-  before=$(check users '{.status.run}')
+  local before began
+  before=$(runs_of users)
   another_image golive/users:another
   kubectl_ -n "$namespace" set image deployment/users users=golive/users:another
   await 300 under_way users
+  began=$(check users '{.status.run}')
   kubectl_ -n golive delete pod -l app.kubernetes.io/name=golive-operator --grace-period=0 --force
   complete users
-  [[ $(check users '{.status.run}') != "$before" && $(check users '{.status.candidate}') == golive/users:another ]]
+  [[ $(check users '{.status.run} {.status.candidate}') == "$began golive/users:another" && $(runs_of users) == $((before + 1)) ]]
   [[ $(check users '{.status.verdict}') == GO* ]]
+}
+
+# A run that is aborted ends without a verdict, gives back, and is not begun again.
+aborted() {
+  local run before
+  before=$(runs_of users)
+  kubectl_ -n "$namespace" annotate golivecheck users golive.dev/run="$SECONDS" --overwrite
+  await 300 under_way users
+  run=$(check users '{.status.run}')
+  of_their_shape "$run"
+  kubectl_ -n "$namespace" annotate golivecheck users golive.dev/abort="$run" --overwrite
+  await 60 aborted_told "$run"
+  await 180 without_pods "$run"
+  await 60 clean
+  sleep 30
+  [[ $(condition users GoLive) == NoVerdict && $(runs_of users) == $((before + 1)) ]]
+}
+
+aborted_told() { [[ $(kubectl_ -n "$namespace" get goliverun "$1" -o jsonpath='{.status.phase} {.status.message}') == "Ended aborted" ]]; }
+without_pods() { [[ -z $(kubectl_ -n "$namespace" get pods -l "job-name=$1" -o name) ]]; }
+
+# The API server says so: a run is never another one, and a check without a target is none.
+of_their_shape() { # RUN
+  refused 'a run is never another one' kubectl_ -n "$namespace" patch goliverun "$1" --type=merge -p '{"spec":{"templateHash":"another"}}'
+  refused 'spec.target' kubectl_ -n "$namespace" patch golivecheck users --type=merge -p '{"spec":{"target":null}}'
+}
+
+# refused WORDS COMMAND...: it fails, with these words.
+refused() {
+  local words=$1 told
+  shift
+  if told=$("$@" 2>&1); then return 1; fi
+  printf '%s\n' "$told"
+  [[ $told == *"$words"* ]]
 }
 
 template() { kubectl_ -n "$namespace" get deployment users -o jsonpath='{.spec.template.spec}'; }
 led() { [[ $(template) == *agent.golive.invalid* ]]; }
-clean() { [[ $(template) != *agent.golive.invalid* && -z $(left_over) ]]; }
+
+# Nothing of a run on the deployment and in the namespace; fails also where nothing can be asked.
+clean() {
+  local now
+  now=$(template) && [[ -n $now && $now != *agent.golive.invalid* ]] && nothing_ours
+}
+
+# nothing_kept CHECK: its objects are gone as well.
+nothing_kept() {
+  local kept
+  kept=$(kubectl_ -n "$namespace" get goliveruns,jobs,configmaps -l "golive.dev/check=$1" -o name) && [[ -z $kept ]]
+}
 
 deleted_check() {
+  local before
+  before=$(template)
   kubectl_ -n "$namespace" annotate golivecheck users golive.dev/run="$SECONDS" --overwrite
   await 600 led
   kubectl_ -n "$namespace" delete golivecheck users --wait
   await 600 clean
+  await 180 nothing_kept users
+  [[ $(template) == "$before" ]]
 }
 
 # An authority, and a certificate of it for the webhook.
@@ -150,11 +202,20 @@ expired_denied() {
   kubectl_ -n "$namespace" delete goliverun/of-old configmap/of-old-report
 }
 
+# How many answers both copies of the webhook count as a broken glass.
+glasses() {
+  local pod
+  for pod in $(kubectl_ -n golive get pods -l app.kubernetes.io/name=golive-admission -o jsonpath='{.items[*].metadata.name}'); do
+    kubectl_ get --raw "/api/v1/namespaces/golive/pods/$pod:8081/proxy/metrics"
+  done | awk '/^golive_admission_answers_total.*break-glass/ { sum += $NF } END { print sum + 0 }'
+}
+
 glass_broken() {
   kubectl_ -n closed create deployment glass --image="users@sha256:$(printf '0%.0s' {1..64})" --replicas=0 --dry-run=client -o json |
     jq '.metadata.annotations["golive.dev/break-glass"] = "INC-7"' | kubectl_ apply -f -
   kubectl_ -n closed get events --field-selector reason=BreakGlass -o json |
     jq -e '[.items[] | select(.involvedObject.name == "glass" and (.message | test("broke the glass: INC-7")))] | length == 1'
+  (($(glasses) == 1))
 }
 
 # The next change of it is refused, and the patch that the refusal names brings it, with another reason.
@@ -166,11 +227,17 @@ update_patched() {
   kubectl_ -n closed patch deployment glass -p "${patch/WHY/INC-8}"
 }
 
+fail_open_count() {
+  kubectl_ get --raw /metrics | awk '/^apiserver_admission_webhook_fail_open_count.*[.]admission[.]golive[.]dev/ { sum += $NF } END { print sum + 0 }'
+}
+
 # Fail-open: nobody answers, and everything comes in.
 away_admitted() {
   kubectl_ -n golive scale deployment golive-admission --replicas=0
   kubectl_ -n golive wait --for=delete pod -l app.kubernetes.io/name=golive-admission --timeout=50s
   await 30 bring away golive/users:0.1.0
+  # What the alert AdmissionFailedOpen asks.
+  (($(fail_open_count) > 0))
   kubectl_ -n golive scale deployment golive-admission --replicas=2
   kubectl_ -n golive rollout status deployment golive-admission --timeout=50s
 }
@@ -197,6 +264,7 @@ main() {
   step "a broken glass is recorded" "cluster/kubectl -n closed get events" glass_broken
   step "a refused update comes in by the patch that it names" "cluster/kubectl -n closed get events" update_patched
   step "without the webhook everything comes in" "cluster/kubectl -n golive get pods" away_admitted
+  step "a run that is aborted" "cluster/kubectl -n $namespace get glc,glr,jobs" aborted
   step "a check deleted in mid-run" "cluster/kubectl -n $namespace get all -l golive.dev/run" deleted_check
   step "uninstall users" "cluster/helm -n $namespace list" uninstall users
   step "install the bare build" "cluster/kubectl -n $namespace describe pods" install_bare

@@ -4,9 +4,9 @@
 check() { kubectl_ -n "$namespace" get golivecheck "$1" -o jsonpath="$2"; }
 condition() { check "$1" "{.status.conditions[?(@.type==\"$2\")].reason}"; }
 
-# The CRDs by themselves: helm installs those of a chart once and never changes them.
+# The CRDs by themselves: helm installs those of a chart once and never changes them. By force, since their fields are helm's until then.
 install_operator() {
-  kubectl_ apply --server-side -f "$repo_dir/charts/validator/crds"
+  kubectl_ apply --server-side --force-conflicts -f "$repo_dir/charts/validator/crds"
   helm_ upgrade --install golive "$repo_dir/charts/validator" -n golive --create-namespace --set "watch={$namespace}" --wait --timeout 3m
 }
 
