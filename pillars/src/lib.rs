@@ -6,6 +6,8 @@ pub mod breaker;
 pub mod flags;
 #[cfg(feature = "health")]
 pub mod health;
+#[cfg(all(feature = "axum", any(feature = "health", feature = "shutdown")))]
+mod http_server;
 mod invalid;
 #[cfg(feature = "metrics")]
 pub mod metrics;
