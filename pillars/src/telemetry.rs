@@ -251,3 +251,6 @@ impl Recorder {
         Ok(Self { provider, tracer })
     }
 }
+
+#[cfg(test)]
+mod tests;
