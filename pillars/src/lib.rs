@@ -1,4 +1,6 @@
 #![doc = include_str!("../README.md")]
+// What belongs to a feature says so there, where the compiler is a nightly one.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "breaker")]
 pub mod breaker;
