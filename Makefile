@@ -82,10 +82,12 @@ images: ## Build our images and load them into the cluster
 	cluster/build.sh binaries
 	cluster/build.sh images
 
-lint: ## Formatting, clippy without warnings, each feature of the pillars alone, generated files up to date
+lint: ## Formatting, clippy without warnings, the pillars by feature, their docs and package, generated files up to date
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	pillars/features.sh
+	RUSTDOCFLAGS=-Dwarnings cargo doc --quiet --locked --no-deps --all-features -p golive-pillars
+	cargo package --quiet --locked --allow-dirty --no-verify -p golive-pillars
 	$(MAKE) --no-print-directory generate
 	git diff --exit-code -- docs/checks.md docs/report.schema.json docs/golive.schema.json docs/policy.schema.json docs/org-checklist.md charts/validator
 

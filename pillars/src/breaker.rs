@@ -101,6 +101,7 @@ pub enum CallError<E> {
     #[error("no answer within {0:?}")]
     Deadline(Duration),
     /// The call was not made: as many as may run at a time are running ([`Config::most_at_a_time`]).
+    #[doc(alias = "bulkhead")]
     #[error("as many calls as may run at a time are running")]
     Full,
     /// The call itself failed.

@@ -1,4 +1,6 @@
 #![doc = include_str!("../README.md")]
+// What belongs to a feature says so there, where the compiler is a nightly one.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "breaker")]
 pub mod breaker;
@@ -6,6 +8,8 @@ pub mod breaker;
 pub mod flags;
 #[cfg(feature = "health")]
 pub mod health;
+#[cfg(all(feature = "axum", any(feature = "health", feature = "shutdown")))]
+mod http_server;
 mod invalid;
 #[cfg(feature = "metrics")]
 pub mod metrics;

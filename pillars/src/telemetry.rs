@@ -239,7 +239,8 @@ pub enum Error {
 
 impl Recorder {
     fn start(config: &Config, endpoint: &str, metrics: &Metrics) -> Result<Self, Error> {
-        let to = Destination { signal: Signal::Traces, endpoint, protocol: config.protocol };
+        let protocol = config.protocol_to(endpoint);
+        let to = Destination { signal: Signal::Traces, endpoint, protocol };
         let provider = SdkTracerProvider::builder()
             // The edge has decided by the time a span is started.
             .with_sampler(Sampler::AlwaysOn)
@@ -250,3 +251,6 @@ impl Recorder {
         Ok(Self { provider, tracer })
     }
 }
+
+#[cfg(test)]
+mod tests;

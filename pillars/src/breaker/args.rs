@@ -17,6 +17,12 @@ pub struct Args {
     /// Calls in the window below which the circuit never opens
     #[arg(long, default_value = "10", value_parser = clap::value_parser!(u64).range(1..))]
     pub min_calls: u64,
+    /// Failures without a success between them at which the circuit opens as well, however few calls there are [default: none]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub failures_in_a_row: Option<u32>,
+    /// Calls that may run at a time; more are not made and count as nothing [default: without limit]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub most_at_a_time: Option<u32>,
     /// Time after which a call counts as failed, waiting for a connection included
     #[arg(long, default_value = "3s", value_parser = duration::parse_positive)]
     pub deadline: Duration,
@@ -41,14 +47,11 @@ impl Args {
             .min_calls(self.min_calls)
             .deadline(self.deadline)
             .open_for(self.open_for);
-        let config = match self.slow_after {
-            Some(time) => config.slow_after(time),
-            None => config,
-        };
-        match self.slow_rate {
-            Some(share) => config.slow_rate(share),
-            None => config,
-        }
+        let config = self.failures_in_a_row.into_iter().fold(config, Config::failures_in_a_row);
+        let most_at_a_time = self.most_at_a_time.map(|count| count as usize);
+        let config = most_at_a_time.into_iter().fold(config, Config::most_at_a_time);
+        let config = self.slow_after.into_iter().fold(config, Config::slow_after);
+        self.slow_rate.into_iter().fold(config, Config::slow_rate)
     }
 }
 
@@ -67,5 +70,17 @@ mod tests {
     #[test]
     fn the_defaults_of_flags_are_those_of_the_config() {
         assert_eq!(Cli::parse_from(["test"]).args.config(), Config::default());
+    }
+
+    #[test]
+    fn what_is_not_there_by_default_can_be_asked_for() {
+        let config = |flags: &[&str]| Cli::parse_from([&["test"], flags].concat()).args.config();
+        assert_eq!(config(&["--failures-in-a-row=5"]), Config::default().failures_in_a_row(5));
+        assert_eq!(config(&["--most-at-a-time=128"]), Config::default().most_at_a_time(128));
+        assert_eq!(config(&["--slow-after=1s"]), Config::default().slow_after(Duration::from_secs(1)));
+        assert_eq!(config(&["--slow-rate=0.8"]), Config::default().slow_rate(0.8));
+        for none in ["--failures-in-a-row=0", "--most-at-a-time=0"] {
+            assert!(Cli::try_parse_from(["test", none]).is_err(), "{none}");
+        }
     }
 }

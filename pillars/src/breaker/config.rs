@@ -62,6 +62,7 @@ impl Config {
 
     /// Opens after so many failures without a success between them as well, however few calls there are; not by default. With
     /// an `error_rate` of 1 and many `min_calls` it is the only reason. At least 1.
+    #[doc(alias = "consecutive failures")]
     #[must_use]
     pub fn failures_in_a_row(self, count: u32) -> Self {
         Self { failures_in_a_row: Some(count), ..self }
@@ -69,6 +70,7 @@ impl Config {
 
     /// Calls that may run at a time; more are not made ([`CallError::Full`](super::CallError::Full)) and count as nothing, so that a
     /// dependency that is slow does not take all the room that its users have. Without limit by default; at least 1.
+    #[doc(alias = "bulkhead")]
     #[must_use]
     pub fn most_at_a_time(self, count: usize) -> Self {
         Self { most_at_a_time: Some(count), ..self }

@@ -15,6 +15,10 @@ use super::{Breaker, CallError, Class};
 /// pool without a free connection falls under the deadline. Put it right around the client: [`CallError`] is an error where
 /// the one within is, which the `BoxError` of tower's own layers is not.
 ///
+/// A call ends with what the service returns, which for an HTTP client is the head of the answer: deadline, class and
+/// [`most_at_a_time`](super::Config::most_at_a_time) know nothing of its body. One that hangs or breaks off counts as nothing,
+/// so give reading it a limit of its own, or do both in one [`Breaker::call_classified`].
+///
 /// ```
 /// use golive_pillars::breaker::{Breaker, BreakerLayer, Class, Config};
 /// use tower::{Layer as _, Service as _};

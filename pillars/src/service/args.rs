@@ -49,3 +49,29 @@ impl Args {
             .drills(self.drills))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[test]
+    fn the_defaults_of_flags_are_those_of_the_builder() {
+        let args = Cli::parse_from(["test"]).args;
+        let switches = |builder: &Builder| {
+            (builder.port, builder.management_port, builder.metrics, builder.drills, builder.log_format)
+        };
+        let pillars = |builder: Builder| (builder.log_filter.to_string(), builder.health, builder.shutdown);
+        let (of_flags, of_code) =
+            (args.builder("test", "1").unwrap(), Service::builder(args.telemetry.config("test", "1")));
+        assert_eq!(switches(&of_flags), switches(&of_code));
+        assert_eq!(pillars(of_flags), pillars(of_code));
+    }
+}

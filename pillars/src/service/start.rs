@@ -77,7 +77,7 @@ impl Start {
     }
 
     /// An application with a port for users; `router` has all that it answers, probes included
-    /// ([`health::routes`](crate::health::routes)).
+    /// ([`health::routes`]).
     pub fn serve(self, router: impl FnOnce(Health) -> Router) -> App {
         let app = self.work();
         App { router: Some(router(app.health.clone())), ..app }

@@ -4,8 +4,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
@@ -13,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use super::connection::Connection;
 use super::reserve::{Reserve, is_probe};
 use super::{Counts, Phase, Shutdown};
+use crate::http_server;
 
 /// Silence on the listener after which its backlog counts as empty.
 const BACKLOG_QUIET: Duration = Duration::from_millis(20);
@@ -22,12 +21,6 @@ const BACKLOG_LIMIT: Duration = Duration::from_millis(500);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Longest time for the head of a probe, once it has begun.
 const PROBE_LIMIT: Duration = Duration::from_secs(1);
-/// A dead HTTP/2 peer is noticed within the sum of both.
-const H2_PING_INTERVAL: Duration = Duration::from_secs(20);
-const H2_PING_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Longest request head: with 400 kB of them on some hundred connections, a pod would be out of memory.
-const HEAD_LIMIT: usize = 32 * 1024;
 
 /// What is left after [`serve`].
 #[must_use]
@@ -103,7 +96,7 @@ impl Acceptor {
     fn user(&self, stream: TcpStream, address: SocketAddr) {
         let connection = Connection::new(address, self.app.clone(), self.shutdown.clone());
         let open = Open::new(&self.shutdown);
-        let builder = builder(self.shutdown.config.idle_timeout);
+        let builder = http_server::builder(self.shutdown.config.idle_timeout);
         self.connections.spawn(async move {
             let _open = open;
             connection.drive(&builder, stream).await;
@@ -120,7 +113,7 @@ impl Acceptor {
             if !is_probe(&stream).await {
                 return turn_away(&stream, &counts);
             }
-            let mut builder = builder(PROBE_LIMIT);
+            let mut builder = http_server::builder(PROBE_LIMIT);
             builder.http1().keep_alive(false);
             connection.drive(&builder, stream).await;
         });
@@ -151,16 +144,4 @@ fn turn_away(stream: &TcpStream, counts: &Counts) {
     counts.refused.fetch_add(1, Ordering::Relaxed);
     // The client meets a closed connection otherwise, which says the same.
     let _ = stream.try_write(ANSWER);
-}
-
-fn builder(idle_timeout: Duration) -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(idle_timeout).max_buf_size(HEAD_LIMIT);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_header_list_size(HEAD_LIMIT as u32)
-        .keep_alive_interval(H2_PING_INTERVAL)
-        .keep_alive_timeout(H2_PING_TIMEOUT);
-    builder
 }

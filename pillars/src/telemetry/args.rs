@@ -11,7 +11,7 @@ use crate::flags::ratio;
 #[command(next_help_heading = "Telemetry")]
 #[group(skip)]
 pub struct Args {
-    /// Full URL for traces, as in http://collector:4318/v1/traces, or http://collector:4317 over gRPC; wins over OTEL_EXPORTER_OTLP_*; none set, no export
+    /// Full URL for traces, as in `http://collector:4318/v1/traces`, or `http://collector:4317` over gRPC; wins over OTEL_EXPORTER_OTLP_*; none set, no export
     #[arg(long, env = "OTEL_ENDPOINT")]
     pub otel_endpoint: Option<String>,
     /// Full URL for traces, standard variable

@@ -7,7 +7,7 @@ use crate::Invalid;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     pub(super) endpoint: Option<String>,
-    pub(super) protocol: Protocol,
+    pub(super) protocol: Option<Protocol>,
     /// Where metrics go, and how.
     #[cfg(feature = "otlp-metrics")]
     pub(super) metrics: Option<(String, Protocol)>,
@@ -31,6 +31,16 @@ pub enum Protocol {
     Grpc,
 }
 
+const GRPC_PORT: u16 = 4317;
+
+impl Protocol {
+    /// The one that is spoken on the port of `url`: gRPC on 4317, HTTP on any other, or where there is none.
+    pub fn of_port(url: &str) -> Self {
+        let port = url.parse::<http::Uri>().ok().and_then(|url| url.port_u16());
+        if port == Some(GRPC_PORT) { Self::Grpc } else { Self::HttpProtobuf }
+    }
+}
+
 /// What the service is called in traces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Name {
@@ -46,7 +56,7 @@ impl Config {
     pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
         Self {
             endpoint: None,
-            protocol: Protocol::HttpProtobuf,
+            protocol: None,
             #[cfg(feature = "otlp-metrics")]
             metrics: None,
             propagators: None,
@@ -66,10 +76,10 @@ impl Config {
         Self { endpoint: Some(url.into()), ..self }
     }
 
-    /// How they are sent; over HTTP by default.
+    /// How they are sent; as the port of the endpoint says if not set ([`Protocol::of_port`]).
     #[must_use]
     pub fn protocol(self, protocol: Protocol) -> Self {
-        Self { protocol, ..self }
+        Self { protocol: Some(protocol), ..self }
     }
 
     /// Full URL that metrics are sent to, as in `http://collector:4318/v1/metrics`, every minute
@@ -131,6 +141,11 @@ impl Config {
         self
     }
 
+    /// How spans are sent to `endpoint`.
+    pub(super) fn protocol_to(&self, endpoint: &str) -> Protocol {
+        self.protocol.unwrap_or_else(|| Protocol::of_port(endpoint))
+    }
+
     /// Says which setting cannot be used.
     pub fn validate(&self) -> Result<(), Invalid> {
         if !(0.0..=1.0).contains(&self.sample_ratio) {
@@ -150,5 +165,21 @@ mod tests {
             |ratio| Config::new("test", "1").sample_ratio(ratio).validate().map_err(|error| error.setting);
         assert_eq!((setting(0.0), setting(1.0)), (Ok(()), Ok(())));
         assert_eq!((setting(1.1), setting(f64::NAN)), (Err("sample_ratio"), Err("sample_ratio")));
+    }
+
+    #[test]
+    fn the_port_says_how_spans_are_sent_where_nobody_else_does() {
+        let config = Config::new("test", "1");
+        for (endpoint, protocol) in [
+            ("http://collector:4317", Protocol::Grpc),
+            ("https://[::1]:4317", Protocol::Grpc),
+            ("http://collector:4318/v1/traces", Protocol::HttpProtobuf),
+            ("http://collector/v1/traces", Protocol::HttpProtobuf),
+            ("no URL", Protocol::HttpProtobuf),
+        ] {
+            assert_eq!(config.protocol_to(endpoint), protocol, "{endpoint}");
+        }
+        let set = config.protocol(Protocol::HttpProtobuf);
+        assert_eq!(set.protocol_to("http://collector:4317"), Protocol::HttpProtobuf);
     }
 }

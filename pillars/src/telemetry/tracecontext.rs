@@ -17,6 +17,11 @@ const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 const MEMBERS: usize = 32;
 /// Longest key and longest value of a member.
 const LONGEST: usize = 256;
+/// Longest list that goes on into spans and requests of ours: what everybody should pass on at least (section 3.3.1.5). Each
+/// span has a copy of it, and thousands of them may wait for the collector.
+const LENGTH: usize = 512;
+/// A member above this goes first.
+const LARGE: usize = 128;
 
 impl TraceContext {
     pub(super) fn inject(&self, context: &Context, injector: &mut dyn Injector) {
@@ -67,19 +72,38 @@ fn digit(character: u8) -> Option<u8> {
     }
 }
 
-/// All of it or nothing: a list with one malformed member cannot be trusted, and the parent stands without it.
+/// A list with one malformed member cannot be trusted, and the parent stands without it.
 fn parse_state(text: &str) -> Option<TraceState> {
     let members: Vec<_> = text.split(',').map(|member| member.trim_matches([' ', '\t'])).collect();
     let members: Vec<_> = members.into_iter().filter(|member| !member.is_empty()).collect();
     let parsed: Option<Vec<_>> = members.iter().map(|member| member.split_once('=')).collect();
-    let parsed = parsed?;
+    let mut parsed = parsed?;
     let mut keys: Vec<_> = parsed.iter().map(|(key, _)| *key).collect();
     keys.sort_unstable();
     let distinct = keys.array_windows().all(|[one, next]| one != next);
     let sound = parsed.len() <= MEMBERS
         && distinct
         && parsed.iter().all(|(key, value)| is_key(key) && is_value(value));
-    if sound { TraceState::from_key_value(parsed).ok() } else { None }
+    if !sound {
+        return None;
+    }
+    shorten(&mut parsed);
+    TraceState::from_key_value(parsed).ok()
+}
+
+/// Leaves whole members out of a list that is too long, large ones first, as the same section asks; each time the last one, as
+/// it is from the service that is farthest away.
+fn shorten(members: &mut Vec<(&str, &str)>) {
+    while length(members) > LENGTH {
+        let large = members.iter().rposition(|member| length(&[*member]) > LARGE);
+        members.remove(large.unwrap_or(members.len() - 1));
+    }
+}
+
+/// As they go out: `key=value,key=value`.
+fn length(members: &[(&str, &str)]) -> usize {
+    let each: usize = members.iter().map(|(key, value)| key.len() + value.len() + 1).sum();
+    each + members.len().saturating_sub(1)
 }
 
 fn is_key(key: &str) -> bool {

@@ -54,6 +54,39 @@ async fn a_head_of_40_kb_over_http2_is_refused_and_its_connection_serves_on() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_of_390_kb_on_the_management_port_is_refused() {
+    let world = World::new().await;
+    let service = world.ready(&[]).await;
+    for (length, status) in [(20_000, 200), (390_000, 431), (20_000, 200)] {
+        let head = format!("GET /health HTTP/1.1\r\nhost: u\r\nx: {}\r\n\r\n", "y".repeat(length));
+        assert_eq!(exchange(service.management, head.as_bytes()).await, status, "{length}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn silent_connections_on_the_management_port_make_way_for_probes() {
+    let world = World::new().await;
+    let service = world.ready(&[]).await;
+    let mut silent = Vec::new();
+    // Three times as many as there may be; every other one has half a head.
+    for number in 0..192 {
+        let mut stream = TcpStream::connect(("127.0.0.1", service.management)).await.unwrap();
+        if number % 2 == 0 {
+            let _ = stream.write_all(b"GET /health HTTP/1.1\r\nhost: ").await;
+        }
+        silent.push(stream);
+    }
+    for path in ["/health", "/ready", "/metrics"].repeat(3) {
+        let answer = tokio::time::timeout(seconds(1), get(service.management, path)).await;
+        assert_eq!(answer.expect("in time").expect("an answer").status, 200, "{path}");
+    }
+    for oldest in &mut silent[..128] {
+        let read = tokio::time::timeout(seconds(5), oldest.read(&mut [0])).await.expect("closed");
+        assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+    }
+}
+
 /// The status of the answer.
 async fn exchange(port: u16, request: &[u8]) -> u16 {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();

@@ -3,7 +3,6 @@ use crate::telemetry::Protocol;
 
 const GRPC: &str = "grpc";
 const HTTP: &str = "http/protobuf";
-const GRPC_PORT: u16 = 4317;
 
 /// What a signal has of its own, above that of all signals.
 struct Own<'a> {
@@ -95,18 +94,14 @@ impl Args {
     fn protocol_to(&self, url: &str, own: &Own<'_>) -> Protocol {
         match self.protocol_name(own) {
             Some(GRPC) => Protocol::Grpc,
-            None if port_of(url) == Some(GRPC_PORT) => Protocol::Grpc,
-            _ => Protocol::HttpProtobuf,
+            Some(_) => Protocol::HttpProtobuf,
+            None => Protocol::of_port(url),
         }
     }
 
     fn protocol_name<'a>(&'a self, own: &Own<'a>) -> Option<&'a str> {
         own.protocol.or_else(|| set(self.otel_exporter_otlp_protocol.as_ref()))
     }
-}
-
-fn port_of(url: &str) -> Option<u16> {
-    url.parse::<http::Uri>().ok()?.port_u16()
 }
 
 #[cfg(test)]

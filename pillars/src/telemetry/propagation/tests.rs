@@ -75,15 +75,34 @@ fn a_wellformed_traceparent_is_taken_also_of_a_later_version() {
     assert!(is_taken(&format!("cc-{TRACE}-{SPAN}-01-what-the-future-will-be-like")));
 }
 
+fn state(text: &str) -> String {
+    let parent = format!("00-{TRACE}-{SPAN}-01");
+    extracted(&[("traceparent", &parent), ("tracestate", text)]).trace_state().header()
+}
+
 #[test]
 fn tracestate_is_kept_and_a_malformed_one_is_left_out() {
-    let parent = format!("00-{TRACE}-{SPAN}-01");
-    let state =
-        |text: &str| extracted(&[("traceparent", &parent), ("tracestate", text)]).trace_state().header();
     assert_eq!(state("congo=t61rcWkgMzE,rojo=00f067aa0ba902b7"), "congo=t61rcWkgMzE,rojo=00f067aa0ba902b7");
     for malformed in ["foo", "=1", "foo 1=1", "FOO=1,b=2", "foo=1=2"] {
         assert_eq!(state(malformed), "", "{malformed}");
     }
+}
+
+#[test]
+fn a_tracestate_above_512_characters_loses_whole_members_large_ones_first() {
+    let member = |name: &str, length: usize| format!("{name}={}", "v".repeat(length - name.len() - 1));
+    let small: Vec<_> = (10..20).map(|number| member(&number.to_string(), 64)).collect();
+    let (one, other) = (member("one", 204), member("other", 204));
+    // Seven members of 64 characters and six commas.
+    let kept = small[..7].join(",");
+    assert_eq!(state(&kept), kept);
+    assert_eq!(state(&small.join(",")), kept);
+    assert_eq!(state(&format!("{},{one},{}", small[0], small[1..7].join(","))), kept);
+    let ends = [&one, &small[0], &small[1], &other].map(String::as_str).join(",");
+    assert_eq!(state(&ends), format!("{one},{},{}", small[0], small[1]));
+    let longest = format!("{}={}", "k".repeat(255), "v".repeat(256));
+    assert_eq!(state(&longest), longest);
+    assert_eq!(state(&format!("k{longest}")), "");
 }
 
 #[test]
