@@ -119,7 +119,7 @@ fn watch(settings: &Settings, start: Start) -> Start {
     };
     let postgres = PostgresProbe::new(&settings.database, &config.database, schema.start());
     let start = start.dependency("postgres", config.readiness_postgres, postgres);
-    match settings.redis.as_ref().filter(|_| settings.readiness_asks_redis) {
+    match &settings.redis {
         Some(redis) => {
             let redis = RedisProbe::new(redis, config.service.health.health_timeout);
             start.dependency("redis", config.readiness_redis, redis)

@@ -20,8 +20,6 @@ pub struct Settings {
     pub redis: Option<RedisConfig>,
     /// The orders service, if there is one.
     pub orders: Option<Uri>,
-    /// Whether readiness asks Redis, where there is one.
-    pub readiness_asks_redis: bool,
     /// How long Postgres has to answer, if it is not the deadline of its circuit that says so.
     pub answer_within: Option<Duration>,
     /// All the rest, valid by itself.
@@ -39,7 +37,6 @@ impl Config {
             database: self.database()?,
             redis: self.redis()?,
             orders: self.orders()?,
-            readiness_asks_redis: true,
             answer_within: None,
             config: self,
         })
