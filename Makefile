@@ -82,9 +82,10 @@ images: ## Build our images and load them into the cluster
 	cluster/build.sh binaries
 	cluster/build.sh images
 
-lint: ## Formatting, clippy without warnings, each feature of the pillars alone, generated files up to date
+lint: ## Formatting, clippy without warnings, no circle of modules, each feature of the pillars alone, generated files up to date
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	pillars/circles.py
 	pillars/features.sh
 	$(MAKE) --no-print-directory generate
 	git diff --exit-code -- docs/checks.md docs/report.schema.json docs/golive.schema.json docs/policy.schema.json docs/org-checklist.md charts/validator
