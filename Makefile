@@ -82,9 +82,10 @@ images: ## Build our images and load them into the cluster
 	cluster/build.sh binaries
 	cluster/build.sh images
 
-lint: ## Formatting, clippy without warnings, the pillars by feature, their docs and package, generated files up to date
+lint: ## Formatting, clippy without warnings, no circle of modules, the pillars by feature with docs and package, generated files up to date
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	pillars/circles.py
 	pillars/features.sh
 	RUSTDOCFLAGS=-Dwarnings cargo doc --quiet --locked --no-deps --all-features -p golive-pillars
 	cargo package --quiet --locked --allow-dirty --no-verify -p golive-pillars

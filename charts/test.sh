@@ -156,6 +156,7 @@ service_environment() {
   it 'DATABASE_URL comes from a Secret that must exist' 'env("DATABASE_URL").valueFrom.secretKeyRef == {name: "users-database", key: "DATABASE_URL"}'
   it 'REDIS_URL comes from the same Secret, which may lack it' 'env("REDIS_URL").valueFrom.secretKeyRef == {name: "users-database", key: "REDIS_URL", optional: true}'
   it 'ports, readiness and sampling are said explicitly' '[env("PORT", "MANAGEMENT_PORT", "READINESS_POSTGRES", "READINESS_REDIS", "SAMPLE_RATIO", "SEED_USERS", "LOG_LEVEL").value] == ["8080", "8081", "required", "required", "0.01", "0", "info"]'
+  it 'the longest heads on all connections take a quarter of the memory' '(env("MAX_CONNECTIONS").value | tonumber) * 32 == (container.resources.limits.memory | rtrimstr("Mi") | tonumber) * 1024 / 4'
   it 'the service name is that of the Deployment' 'env("OTEL_SERVICE_NAME").value == deployment.metadata.name'
   it 'without an endpoint there is no OTEL_ENDPOINT' 'has_env("OTEL_ENDPOINT") | not'
   it 'without an orders service there is no ORDERS_URL' 'has_env("ORDERS_URL") | not'
@@ -164,9 +165,9 @@ service_environment() {
   it 'no variable appears twice' 'container.env | map(.name) | length == (unique | length)'
 
   render service --set database.existingSecret=pg,database.key=url,redis.existingSecret=cache,redis.key=url,redis.optional=false \
-    --set otel.endpoint=http://c:4318/v1/traces,orders.url=http://orders,readiness.postgres=optional,otel.sampleRatio=0.05,demo.seedUsers=1000000,logLevel=debug
+    --set otel.endpoint=http://c:4318/v1/traces,orders.url=http://orders,readiness.postgres=optional,otel.sampleRatio=0.05,demo.seedUsers=1000000,logLevel=debug,maxConnections=1000000
   it 'Secrets and their keys can be named' '[env("DATABASE_URL", "REDIS_URL").valueFrom.secretKeyRef] == [{name: "pg", key: "url"}, {name: "cache", key: "url", optional: false}]'
-  it 'settings reach their variables' '[env("OTEL_ENDPOINT", "ORDERS_URL", "READINESS_POSTGRES", "SAMPLE_RATIO", "SEED_USERS", "LOG_LEVEL").value] == ["http://c:4318/v1/traces", "http://orders", "optional", "0.05", "1000000", "debug"]'
+  it 'settings reach their variables' '[env("OTEL_ENDPOINT", "ORDERS_URL", "READINESS_POSTGRES", "SAMPLE_RATIO", "SEED_USERS", "LOG_LEVEL", "MAX_CONNECTIONS").value] == ["http://c:4318/v1/traces", "http://orders", "optional", "0.05", "1000000", "debug", "1000000"]'
 
   render service --set 'extraEnv[0].name=FLAW,extraEnv[0].value=bare'
   it 'further variables are appended' 'container.env[-1] == {name: "FLAW", value: "bare"}'
@@ -238,6 +239,7 @@ service_schema() {
   rejects 'an unknown field of a variable is refused' service --set 'extraEnv[0].name=A,extraEnv[0].valeu=b'
   rejects 'a wrong type is refused' service --set-string replicas=three
   rejects 'a pool without connections is refused' service --set database.maxConnections=0
+  rejects 'no connection at all is refused' service --set maxConnections=0
   rejects 'an unknown readiness is refused' service --set readiness.redis=lenient
   rejects 'a sampling ratio above one is refused' service --set otel.sampleRatio=1.5
   rejects 'an endpoint that is no URL is refused' service --set otel.endpoint=jaeger:4318

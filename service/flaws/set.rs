@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use golive_pillars::health::Need;
 use golive_service::app;
 use golive_service::config::Settings;
 
@@ -17,9 +18,9 @@ pub(crate) fn deaf(settings: &mut Settings) -> Ended {
     app::run(settings)
 }
 
-/// Readiness asks Postgres alone.
+/// Readiness heeds Postgres alone: Redis, which it is to require, is optional.
 pub(crate) fn half_ready(settings: &mut Settings) -> Ended {
-    settings.readiness_asks_redis = false;
+    settings.config.readiness_redis = Need::Optional;
     app::run(settings)
 }
 

@@ -16,9 +16,6 @@ use crate::config::{Config, Settings};
 use crate::http::{self, Api, Identity, Room};
 use crate::users::{self, Cache, Orders, Postgres, PostgresProbe, RedisProbe, Schema, SchemaError, Users};
 
-/// Calls to the orders service at a time, an eighth of the room for requests (`MAX_IN_FLIGHT`): while it is slow, it is not to
-/// take all of it.
-const MOST_ORDERS: usize = 128;
 /// For copies on their way to the cache, and for connections to close.
 const CLOSE_LIMIT: Duration = Duration::from_millis(500);
 
@@ -106,13 +103,10 @@ fn users(settings: &Settings, telemetry: Telemetry, breaker: Breaker, registry: 
     Users::new(postgres, cache, breaker, metrics).answering_within(settings.answer_within)
 }
 
-/// Behind a circuit of its own, with the settings of that of Postgres but for the deadline. Its own deadline comes first,
-/// so that the span of the call tells of it.
+/// Behind a circuit of its own.
 fn orders(config: &Config, base: &Uri, start: &mut Start) -> Result<Orders, Invalid> {
-    let circuit = config.breaker.args.config().deadline(config.orders_deadline * 2);
-    let breaker = start
-        .breaker("orders", circuit.slow_after(config.orders_deadline / 4).most_at_a_time(MOST_ORDERS))?;
-    Ok(Orders::new(base, config.orders_deadline, breaker, start.telemetry().clone()))
+    let breaker = start.breaker("orders", config.orders_circuit())?;
+    Ok(Orders::new(base, config.orders.orders_deadline, breaker, start.telemetry().clone()))
 }
 
 /// Adds what readiness asks for; the probe of Postgres waits for its migrations.
@@ -125,7 +119,7 @@ fn watch(settings: &Settings, start: Start) -> Start {
     };
     let postgres = PostgresProbe::new(&settings.database, &config.database, schema.start());
     let start = start.dependency("postgres", config.readiness_postgres, postgres);
-    match settings.redis.as_ref().filter(|_| settings.readiness_asks_redis) {
+    match &settings.redis {
         Some(redis) => {
             let redis = RedisProbe::new(redis, config.service.health.health_timeout);
             start.dependency("redis", config.readiness_redis, redis)

@@ -36,7 +36,7 @@ pub struct Api {
     pub orders: Option<Orders>,
 }
 
-/// The router for the port of users: traced routes with limited room, then probes, which always have room and no trace.
+/// The router for the port of users: traced routes with limited room, then probes, which take none of it and have no trace.
 pub fn router(api: Api, telemetry: Telemetry, health: Health, identity: Identity, room: Room) -> Router {
     let routes = Router::new()
         .route("/api/users", get(users::list).post(users::create.layer(DefaultBodyLimit::max(BODY_LIMIT))))

@@ -20,7 +20,7 @@ pub use cache::{Args as CacheArgs, Cache};
 pub(crate) use database::parse as parse_database;
 pub use database::{Args as DatabaseArgs, Pooler};
 pub use metrics::Metrics;
-pub use orders::{Orders, OrdersError};
+pub use orders::{Args as OrdersArgs, Orders, OrdersError};
 pub use postgres::{Postgres, PostgresError, PostgresProbe};
 pub use redis::RedisProbe;
 pub(crate) use redis::parse as parse_redis;

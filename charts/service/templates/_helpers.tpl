@@ -65,6 +65,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
       optional: {{ .Values.redis.optional }}
 - name: PORT
   value: {{ .Values.service.port | quote }}
+- name: MAX_CONNECTIONS
+  value: {{ .Values.maxConnections | int | quote }}
 - name: MANAGEMENT_PORT
   value: {{ .Values.managementPort | quote }}
 - name: READINESS_POSTGRES

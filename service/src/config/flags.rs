@@ -1,17 +1,19 @@
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::ArgAction;
 
 use super::secret::Secret;
-use crate::users::{CacheArgs, DatabaseArgs};
-use golive_pillars::flags::{Prefix, Prefixed, duration};
+use crate::users::{CacheArgs, DatabaseArgs, OrdersArgs};
+use golive_pillars::flags::{Prefix, Prefixed};
 use golive_pillars::health::Need;
 use golive_pillars::{Invalid, breaker, service};
 
 /// The service's name in traces where nothing else is set.
 const NAME: &str = "users";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Of the room for requests, for calls to the orders service: while it is slow, it is not to take all of it.
+const ORDERS_SHARE: usize = 8;
 
 /// `--breaker-window` is `BREAKER_WINDOW`, and so on.
 pub struct BreakerFlags;
@@ -43,12 +45,6 @@ pub struct Config {
     /// PEM file with authorities of your own that Redis' certificate may be from, with rediss://
     #[arg(long, env = "REDIS_CA_FILE")]
     pub redis_ca_file: Option<PathBuf>,
-    /// Base URL of the orders service, as in http://orders:8080; none, and orders come from our own table
-    #[arg(long, env = "ORDERS_URL")]
-    pub orders_url: Option<String>,
-    /// Longest time for a call to the orders service
-    #[arg(long, env = "ORDERS_DEADLINE", default_value = "2s", value_parser = duration::parse_positive)]
-    pub orders_deadline: Duration,
     /// Requests at a time; more are answered 503 with Retry-After at once. More than the rate times BREAKER_DEADLINE, or
     /// an outage is answered by this instead of by the fallbacks
     #[arg(long, env = "MAX_IN_FLIGHT", default_value = "1024", value_parser = at_least_one)]
@@ -74,6 +70,9 @@ pub struct Config {
     /// Settings of the copies in Redis
     #[command(flatten)]
     pub cache: CacheArgs,
+    /// Settings of the orders service, and of its circuit
+    #[command(flatten)]
+    pub orders: OrdersArgs,
     /// Settings of the breaker pillar
     #[command(flatten)]
     pub breaker: Prefixed<BreakerFlags, breaker::Args>,
@@ -86,6 +85,11 @@ impl Config {
     /// The process that this is a part of.
     pub(crate) fn builder(&self) -> Result<service::Builder, Invalid> {
         self.service.builder(NAME, VERSION)
+    }
+
+    /// The circuit before the orders service.
+    pub(crate) fn orders_circuit(&self) -> breaker::Config {
+        self.orders.circuit((self.max_in_flight / ORDERS_SHARE).max(1))
     }
 
     /// The version of the service.

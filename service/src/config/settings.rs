@@ -20,8 +20,6 @@ pub struct Settings {
     pub redis: Option<RedisConfig>,
     /// The orders service, if there is one.
     pub orders: Option<Uri>,
-    /// Whether readiness asks Redis, where there is one.
-    pub readiness_asks_redis: bool,
     /// How long Postgres has to answer, if it is not the deadline of its circuit that says so.
     pub answer_within: Option<Duration>,
     /// All the rest, valid by itself.
@@ -33,12 +31,12 @@ impl Config {
     pub fn validate(self) -> Result<Settings, ConfigError> {
         self.check_pillars()?;
         self.check_together()?;
+        self.check_limits()?;
         self.check_collector()?;
         Ok(Settings {
             database: self.database()?,
             redis: self.redis()?,
             orders: self.orders()?,
-            readiness_asks_redis: true,
             answer_within: None,
             config: self,
         })
@@ -55,13 +53,7 @@ impl Config {
 
     /// What is right alone and wrong beside another setting.
     fn check_together(&self) -> Result<(), ConfigError> {
-        let Self { service, breaker, database, .. } = self;
-        if breaker.args.deadline >= REQUEST_LIMIT {
-            let expected = format!(
-                "below {REQUEST_LIMIT:?}, the limit of a request: a call that it cuts is not counted"
-            );
-            return Err(value("BREAKER_DEADLINE", format!("{:?}", breaker.args.deadline), expected));
-        }
+        let Self { service, database, .. } = self;
         if database.database_pooler == Pooler::Transaction && self.migrate {
             let expected =
                 "false with DATABASE_POOLER=transaction: run `users migrate` against Postgres itself";
@@ -72,6 +64,25 @@ impl Config {
             return Err(value("MANAGEMENT_PORT", service.management_port.to_string(), expected));
         }
         Ok(())
+    }
+
+    /// A call ends before its request does, so that its circuit counts it. The circuit of orders is made of their deadline,
+    /// so it comes after that.
+    fn check_limits(&self) -> Result<(), ConfigError> {
+        let deadlines = [
+            ("BREAKER_DEADLINE", self.breaker.args.deadline),
+            ("ORDERS_DEADLINE", self.orders.orders_deadline),
+        ];
+        for (variable, deadline) in deadlines {
+            if deadline >= REQUEST_LIMIT {
+                let expected = format!(
+                    "below {REQUEST_LIMIT:?}, the limit of a request: a call that it cuts is not counted"
+                );
+                return Err(value(variable, format!("{deadline:?}"), expected));
+            }
+        }
+        let circuit = self.orders_circuit().validate();
+        circuit.map_err(|invalid| of_pillar("ORDERS_BREAKER", invalid))
     }
 
     fn check_collector(&self) -> Result<(), ConfigError> {
@@ -122,7 +133,7 @@ impl Config {
     }
 
     fn orders(&self) -> Result<Option<Uri>, ConfigError> {
-        let url = self.orders_url.as_deref().map(str::trim).filter(|url| !url.is_empty());
+        let url = self.orders.orders_url.as_deref().map(str::trim).filter(|url| !url.is_empty());
         url.map(|url| endpoint::plain_http("ORDERS_URL", url)).transpose()
     }
 }

@@ -118,9 +118,9 @@ fn whole_seconds(delay: Duration) -> u64 {
     (delay.as_millis().div_ceil(1_000) as u64).max(1)
 }
 
-/// Up to a tenth more, so that those who were refused together do not come back together.
+/// Up to a tenth more and at least up to a second, so that those who were refused together do not come back together.
 fn jittered(seconds: u64) -> u64 {
-    seconds + fastrand::u64(0..=seconds / 10)
+    seconds + fastrand::u64(0..=(seconds / 10).max(1))
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
@@ -130,6 +130,8 @@ fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -140,8 +142,9 @@ mod tests {
 
     #[test]
     fn advice_differs_between_those_who_get_it_together() {
-        let given: std::collections::BTreeSet<_> = (0..1_000).map(|_| jittered(30)).collect();
-        assert_eq!(given.into_iter().collect::<Vec<_>>(), [30, 31, 32, 33]);
-        assert_eq!(jittered(1), 1);
+        let given = |seconds| (0..1_000).map(|_| jittered(seconds)).collect::<BTreeSet<_>>();
+        assert_eq!(given(1), BTreeSet::from([1, 2]));
+        assert_eq!(given(9), BTreeSet::from([9, 10]));
+        assert_eq!(given(30), BTreeSet::from([30, 31, 32, 33]));
     }
 }

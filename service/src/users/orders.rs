@@ -1,3 +1,5 @@
+mod args;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,6 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use opentelemetry::KeyValue;
 use tokio::time::timeout;
 
+pub use args::Args;
 use golive_pillars::telemetry::{ClientSpan, Telemetry, semconv};
 
 const BODY_LIMIT: usize = 1024 * 1024;

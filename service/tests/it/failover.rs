@@ -1,6 +1,7 @@
 //! Postgres and Redis that answer, but not with what is needed: a former primary, a session of others, too many
 //! connections, a share of errors, slowness. Users notice little, and the circuit opens only when it helps.
 
+mod primary;
 mod raised;
 
 use futures_util::future::join_all;

@@ -16,7 +16,7 @@ const PATIENT: [(&str, &str); 2] = [("DATABASE_ACQUIRE_TIMEOUT", "9s"), ("BREAKE
 const PAUSE: Duration = Duration::from_millis(20);
 
 fn is_shed(answer: &Answer) -> bool {
-    answer.status == 503 && answer.header("retry-after") == Some("1")
+    answer.status == 503 && answer.says_soon()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -35,7 +35,7 @@ async fn requests_beyond_the_room_are_turned_away_at_once_and_those_inside_finis
     };
     tokio::time::timeout(seconds(4), outside).await.expect("answers at once");
     assert_eq!(service.metric("http_server_requests_shed_total").await, 30);
-    assert_eq!(service.get("/health").await.status, 200, "probes always have room");
+    assert_eq!(service.get("/health").await.status, 200, "probes take no room");
     world.postgres.set(Mode::Forward);
     for answer in requests.join_all().await {
         assert_eq!(answer.status, 200);
@@ -110,7 +110,7 @@ async fn connections_beyond_the_limit_are_told_and_closed_and_the_next_one_is_se
     eventually("one too many", async || refused().await > 0).await;
     let mut text = String::new();
     let _ = connect().await.read_to_string(&mut text).await;
-    assert!(text.starts_with("HTTP/1.1 503") && text.contains("retry-after: 1"), "{text}");
+    assert!(text.starts_with("HTTP/1.1 503") && text.contains("retry-after: "), "{text}");
     assert_eq!(get(service.management, "/health").await.unwrap().status, 200);
     drop(idle);
     until("room again", seconds(5), async || {

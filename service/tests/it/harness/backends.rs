@@ -1,6 +1,7 @@
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{OnceLock, mpsc};
 use std::time::Duration;
 
@@ -22,6 +23,14 @@ pub(crate) fn redis_port() -> u16 {
 #[allow(dead_code, reason = "not for the benchmarks")]
 pub(crate) fn another_redis() -> u16 {
     keep_running(start_redis)
+}
+
+/// A Postgres that no other test uses.
+#[allow(dead_code, reason = "not for the benchmarks")]
+pub(crate) fn another_postgres() -> u16 {
+    static NUMBER: AtomicUsize = AtomicUsize::new(1);
+    let number = NUMBER.fetch_add(1, Ordering::SeqCst);
+    keep_running(move || serve_postgres(&own_directory(&format!("postgres-{number}")), &[]))
 }
 
 /// A Redis and a Postgres that speak TLS, with certificates of an authority of their own.

@@ -25,6 +25,12 @@ impl Answer {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
+    /// Whether it advises to come back after a second, give or take what keeps clients apart.
+    #[allow(dead_code, reason = "not for the benchmarks")]
+    pub(crate) fn says_soon(&self) -> bool {
+        matches!(self.header("retry-after"), Some("1" | "2"))
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }

@@ -12,7 +12,7 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 #[allow(unused_imports, reason = "not for the benchmarks")]
-pub(crate) use backends::{Encrypted, another_redis, encrypted, pgbouncer};
+pub(crate) use backends::{Encrypted, another_postgres, another_redis, encrypted, pgbouncer};
 pub(crate) use backends::{postgres_port, redis_port};
 pub(crate) use cgroup::Cgroup;
 pub(crate) use client::{Answer, flood, get, request};
