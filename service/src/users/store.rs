@@ -210,6 +210,8 @@ impl Users {
                 return Err(StoreError::Refused(error));
             }
             CallError::Inner(error) => self.outage.tell(&error.kind(), &error),
+            // Says that we are busy, and nothing of Postgres.
+            CallError::Full => {}
             late => self.outage.tell("deadline", &late),
         }
         Ok(Retry(SOON))

@@ -39,9 +39,9 @@ fn wrong(question: &Question, answers: &[Answer], today: Day) -> Option<String> 
     let Some(answer) = answers.iter().find(|answer| answer.question == *id) else {
         return Some(format!("{id}: not answered ({ask})"));
     };
-    let until = answer.on.after(*valid_for_days);
-    if answer.on > today {
-        return Some(format!("{id}: answered on {}, which is still to come", answer.on));
+    let until = answer.date.after(*valid_for_days);
+    if answer.date > today {
+        return Some(format!("{id}: answered on {}, which is still to come", answer.date));
     }
-    (until < today).then(|| format!("{id}: answered on {} by {}, good until {until}", answer.on, answer.by))
+    (until < today).then(|| format!("{id}: answered on {} by {}, good until {until}", answer.date, answer.by))
 }

@@ -57,7 +57,7 @@ fn check(args: &PolicyCheckArgs) -> Result<Exit, Failure> {
     }
     for question in &spec.questions {
         let answer = target.spec.answers.iter().find(|answer| answer.question == question.id);
-        let until = answer.map(|answer| answer.on.after(question.valid_for_days));
+        let until = answer.map(|answer| answer.date.after(question.valid_for_days));
         let told = match until {
             None => "not answered".to_owned(),
             Some(until) if until < today => format!("answered, and no longer valid since {until}"),

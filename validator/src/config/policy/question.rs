@@ -27,6 +27,21 @@ pub struct Answer {
     pub link: Words,
     /// Who answered.
     pub by: Words,
-    /// The day of the answer.
-    pub on: Day,
+    /// The day of the answer. Once called `on`, which YAML 1.1, as kubectl reads it, takes for `true` where it is not quoted.
+    #[serde(alias = "on")]
+    pub date: Day,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Answer;
+
+    #[test]
+    fn the_day_of_an_answer_is_read_under_the_name_that_it_had() {
+        let of = |key: &str| {
+            serde_saphyr::from_str::<Answer>(&format!("{{ question: q, link: l, by: b, {key}: 2026-06-15 }}"))
+        };
+        assert_eq!(of("date").unwrap(), of("on").unwrap());
+        assert!(of("day").is_err());
+    }
 }

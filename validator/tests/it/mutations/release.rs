@@ -77,10 +77,10 @@ pub(super) fn add_policy(evidence: &mut Evidence) {
     let plan = &mut evidence.header.plan;
     plan.policy = GoLivePolicy::parse(include_str!("../../../../examples/policy.yaml")).unwrap();
     let text = |text: &str| Words::try_from(text.to_owned()).unwrap();
-    let on = Day::of(evidence.header.started);
+    let date = Day::of(evidence.header.started);
     let answer = |question: &Question| {
         let (link, by) = (text("https://example.com/users"), text("team-users"));
-        Answer { question: question.id.clone(), link, by, on }
+        Answer { question: question.id.clone(), link, by, date }
     };
     plan.answers = plan.policy.spec.questions.iter().map(answer).collect();
 }
