@@ -38,8 +38,8 @@ pub(super) const RELEASE: &[Mutation] = &[
     }),
     ("GL-R005", Outcome::Skipped, |e| e.header.plan.policy.spec.defaults = Defaults::default()),
     ("GL-R006", Outcome::Fail, |e| e.header.plan.answers.truncate(1)),
-    ("GL-R006", Outcome::Fail, |e| e.header.plan.answers[0].on = Day::of(0)),
-    ("GL-R006", Outcome::Fail, |e| e.header.plan.answers[0].on = Day::of(e.header.started).after(1)),
+    ("GL-R006", Outcome::Fail, |e| e.header.plan.answers[0].date = Day::of(0)),
+    ("GL-R006", Outcome::Fail, |e| e.header.plan.answers[0].date = Day::of(e.header.started).after(1)),
     ("GL-R006", Outcome::Skipped, |e| e.header.plan.policy.spec.questions.clear()),
     ("GL-R201", Outcome::Fail, |e| ends(e, &StepTrouble::Stuck("new pod x: CrashLoopBackOff".into()))),
     ("GL-R201", Outcome::Inconclusive, |e| {
