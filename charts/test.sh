@@ -313,11 +313,40 @@ admission() {
   it 'it reads no Secret, lists no ConfigMap and changes nothing' '[.[] | select(.kind == "Role" or .kind == "ClusterRole") | select(.metadata.name | startswith("golive-admission")) | .rules[] | "\(.resources | join(",")) \(.verbs | join(","))"] | sort == ["configmaps get", "events create", "golivepolicies get", "goliveruns list,watch"]'
   it 'a PodMonitor finds the pods of each, by a port that they have' 'all(("golive-operator", "golive-admission") as $name | {d: named("Deployment"; $name).spec.template, m: named("PodMonitor"; $name).spec}; (.m.selector.matchLabels as $s | .d.metadata.labels | . + $s == .) and (.m.podMetricsEndpoints[0].port as $p | any(.d.spec.containers[0].ports[]; .name == $p)))'
   alert_units validator validator.yaml
+  metric_names validator
   render validator "${given[@]}" --set admission.certManager.enabled=true --set admission.certManager.issuerRef.name=ours
   it 'cert-manager makes the Secret and brings the authority' 'one("Certificate").spec as $c | $c.dnsNames == ["golive-admission.golive.svc"] and $c.secretName == "golive-admission-tls" and (one("ValidatingWebhookConfiguration") | .metadata.annotations["cert-manager.io/inject-ca-from"] == "golive/golive-admission" and (.webhooks[0].clientConfig | has("caBundle") | not))'
   render validator "${given[@]}" --set admission.failurePolicy=Fail
   it 'only a namespace that denies denies when nobody answers' '[one("ValidatingWebhookConfiguration").webhooks[] | [(.name | split(".")[0]), .failurePolicy]] == [["go", "Fail"], ["warn", "Ignore"], ["audit", "Ignore"]]'
   rejects 'an unknown failure policy is refused' validator "${given[@]}" --set admission.failurePolicy=Open
+}
+
+# The gate without the operator.
+plain_job() {
+  local given=(--set 'watch={demo,shop}' --set job.enabled=true --set-file "job.target=$charts/../golive.yaml") documented
+  documented=$(as_json <"$charts/../docs/pipelines/job.yaml" | jq -c 'map(select(.kind == "Job"))[0].spec')
+  render validator "${given[@]}"
+  it 'the Job is that of docs/pipelines' "(one(\"Job\").spec | del(.template.spec.containers[0].imagePullPolicy)) == $documented"
+  it 'it reads the target that was given' 'named("ConfigMap"; "golive-target") as $c | one("Job") as $j | $c.metadata.namespace == $j.metadata.namespace and ($c.data["golive.yaml"] | contains("kind: GoLiveCheck"))'
+  it 'its account has the rights of a run where it runs' 'one("Job") as $j | any(all("RoleBinding")[]; .metadata.namespace == $j.metadata.namespace and .roleRef.name == "golive-validator" and any(.subjects[]; .name == $j.spec.template.spec.serviceAccountName and .namespace == $j.metadata.namespace))'
+  render validator "${given[@]}" --set job.namespace=shop
+  it 'it runs in the namespace that was named' 'one("Job").metadata.namespace == "shop"'
+  render validator --set 'watch={demo}'
+  it 'the Job is there for those who ask for it' 'all("Job") == [] and all("ConfigMap") == []'
+  rejects 'a Job without a target is refused' validator --set 'watch={demo}' --set job.enabled=true
+}
+
+# What we install passes the look that we ask of others.
+passes_lint() {
+  local output binary=${CARGO_TARGET_DIR:-$charts/../target}/debug/validator
+  if [[ ! -x $binary ]]; then (cd "$charts/.." && timeout 3600 cargo build --locked -p golive-validator --bins >&2); fi
+  if output=$(timeout 60 "$cache/bin/helm" template golive "$charts/validator" --namespace golive --set 'watch={demo}' --set admission.enabled=true --set admission.caBundle=authority |
+    timeout 60 "$binary" lint - --name charts/validator --policy "$charts/validator/lint-policy.yaml" 2>&1); then
+    pass 'operator and webhook pass validator lint'
+  else
+    fail 'operator and webhook pass validator lint' "$output"
+  fi
+  if [[ $output != *"unused"* ]]; then pass 'each waiver of lint-policy.yaml is needed'; else fail 'each waiver of lint-policy.yaml is needed' "$output"; fi
 }
 
 # Any service, by the conventions.
@@ -329,6 +358,8 @@ observability() {
   it 'nothing of the templates is left in the rules' 'one("PrometheusRule") | tojson | test("BUDGET\\b|RUNBOOKS") | not'
   it 'every alert says how grave it is, what it means and where to read on' 'all(one("PrometheusRule").spec.groups[].rules[] | select(.alert); (.labels.severity | IN("critical", "warning", "info")) and (.annotations | has("summary", "description", "runbook_url")))'
   alert_units observability observability.yaml
+  queries observability pillars.json
+  metric_names observability "$charts/observability/dashboards/pillars.json"
   collector_config
   render observability --set collector.maxTraces=1000000 --set slo.availability=99
   it 'the promise is the limit of the alerts' 'one("PrometheusRule").spec.groups[0].rules[] | select(.alert == "ErrorBudgetBurnsFast").expr | contains("14.4 * 0.010000")'
@@ -379,6 +410,8 @@ autoscaling_and_policy
 backends
 validator
 admission
+plain_job
+passes_lint
 observability
 alert_pages
 

@@ -1,4 +1,4 @@
-# Sourced by charts/test.sh: what the chart offers to an on-call person, and whether it can be true.
+# Sourced by charts/test.sh: what the charts offer to an on-call person, and whether it can be true.
 # shellcheck shell=bash
 
 alerts() {
@@ -11,7 +11,8 @@ alerts() {
   it 'every alert says how grave it is, what it means and where to read on' 'all(one("PrometheusRule").spec.groups[].rules[]; (.labels.severity | IN("critical", "warning", "info")) and (.annotations | has("summary", "description", "runbook_url")))'
   it 'the dashboard is JSON' 'one("ConfigMap") | .metadata.labels.grafana_dashboard == "1" and (.data["users.json"] | fromjson.panels | length) >= 10'
   alert_units service test.yaml
-  metric_names
+  queries service users.json
+  metric_names service "$charts/service/dashboards/users.json"
 }
 
 # The rules of $rendered as Prometheus loads them, through its own tests. The names of the alerts are kept for their pages.
@@ -36,15 +37,44 @@ alert_pages() {
   if [[ -z $difference ]]; then pass 'every alert has its page and every page its alert'; else fail 'every alert has its page and every page its alert' "$difference"; fi
 }
 
-# Every series that a rule or a panel asks for is one that the service, or kube-state-metrics, exports.
-metric_names() {
-  local asked known unknown
-  asked=$({ jq -r '.groups[].rules[].expr' "$scratch/rules.yaml" && jq -r '.panels[].targets[].expr' "$charts/service/dashboards/users.json"; } |
-    grep -oE '[a-z_]+\{' | tr -d '{' | sort -u)
-  known=$({ exported && printf '%s\n' kube_pod_container_status_{last_terminated_exitcode,restarts_total}; } | sort -u)
-  unknown=$(comm -23 <(printf '%s\n' "$asked") <(printf '%s\n' "$known"))
-  if [[ -z $unknown ]]; then pass 'every metric in rules and dashboard exists'; else fail 'every metric in rules and dashboard exists' "$unknown"; fi
+# Prometheus can read every query of a dashboard. What Grafana fills in stands within strings, but for the length of a range.
+queries() { # CHART DASHBOARD
+  local output
+  jq '[.. | objects | select(has("expr")).expr | gsub("[$]__rate_interval"; "5m")] |
+    {groups: [{name: "panels", rules: [to_entries[] | {record: "panel:query:\(.key)", expr: .value}]}]}' "$charts/$1/dashboards/$2" >"$scratch/queries.yaml"
+  if output=$(timeout 60 "$cache/bin/promtool" check rules "$scratch/queries.yaml" 2>&1) && [[ $output != *" 0 rules found"* ]]; then
+    pass "$1: promtool reads every query of $2"
+  else
+    fail "$1: promtool reads every query of $2" "$output"
+  fi
 }
+
+# Every series that a rule or a panel asks for is one that somebody exports.
+metric_names() { # CHART [DASHBOARD]
+  local chart=$1 known unknown
+  shift
+  known=$({ exported && by_webhook && by_others && jq -r '.groups[].rules[].record // empty' "$scratch/rules.yaml"; } | sort -u)
+  unknown=$(comm -23 <(asked "$@") <(printf '%s\n' "$known"))
+  if [[ -z $unknown ]]; then pass "$chart: every metric in rules and dashboard exists"; else fail "$chart: every metric in rules and dashboard exists" "$unknown"; fi
+}
+
+# The names in the rules and in dashboards: what stands before a selector or a range, and what a rule has recorded.
+asked() { # [DASHBOARD]
+  { jq -r '.groups[].rules[].expr' "$scratch/rules.yaml" && if (($#)); then jq -r '.. | objects | select(has("expr")).expr' "$1"; fi; } |
+    sed 's/"[^"]*"//g' | grep -oE '[a-z_][a-z0-9_:]*[[{]|[a-z_]+:[a-z0-9_:]+' | tr -d '[{' | sort -u
+}
+
+# What others export, by their documentation alone: kube-state-metrics, the API server, OpenTelemetry's collector, and the clients of
+# databases and HTTP that follow its conventions. Nothing of it was scraped here.
+by_others() {
+  printf '%s\n' kube_pod_container_status_{last_terminated_exitcode,restarts_total} kube_deployment_{spec_replicas,status_replicas_available} \
+    apiserver_admission_webhook_fail_open_count db_client_operation_duration_seconds_count http_client_request_duration_seconds_count \
+    otelcol_exporter_{sent,send_failed}_spans_total otelcol_receiver_{accepted,refused}_spans_total \
+    otelcol_processor_tail_sampling_{count_traces_sampled,sampling_trace_dropped_too_early}_total
+}
+
+# The counters of the webhook as its source names them; a test of it holds what it exposes to the alerts.
+by_webhook() { sed -n 's/.*registry\.register("\(golive_admission_[a-z_]*\)".*/\1_total/p' "$charts/../validator/src/admission/"*.rs; }
 
 # The names of the service's series as its README lists them; a test of the service holds the README to the truth.
 exported() {

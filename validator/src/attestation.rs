@@ -15,14 +15,17 @@ use crate::verify::Image;
 /// Type of the predicate: the JSON report, as docs/report.schema.json describes it.
 pub const PREDICATE: &str = "https://golive.dev/attestation/report/v1";
 
-/// Type of the statement (in-toto attestation framework, Statement v1).
+/// Type of the statements that are made here (in-toto attestation framework, Statement v1).
 const STATEMENT: &str = "https://in-toto.io/Statement/v1";
+
+/// Type of those that `cosign attest` makes. All that is read here is the same in both.
+const STATEMENT_OF_COSIGN: &str = "https://in-toto.io/Statement/v0.1";
 
 /// What is said about an image.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Statement {
-    /// [`STATEMENT`].
+    /// [`STATEMENT`], or [`STATEMENT_OF_COSIGN`].
     #[serde(rename = "_type")]
     kind: String,
     /// The image, by name and digest.
@@ -72,7 +75,10 @@ impl Statement {
     /// # Errors
     /// What is wrong with it.
     pub fn report(self) -> Result<Report, String> {
-        if self.kind != STATEMENT || self.predicate_type != PREDICATE {
+        if ![STATEMENT, STATEMENT_OF_COSIGN].contains(&self.kind.as_str()) {
+            return Err(format!("its statement is {}, expected {STATEMENT} or v0.1 of it", self.kind));
+        }
+        if self.predicate_type != PREDICATE {
             return Err(format!("its predicate is {}, expected {PREDICATE}", self.predicate_type));
         }
         if self.predicate["schema"] != SCHEMA {

@@ -176,22 +176,27 @@ impl Knowledge {
         state.runs.get(namespace)?.as_ref()?.get(identity).cloned()
     }
 
-    /// Reads the policy again and again, and never ends. One that cannot be read stays as it was; one that is gone is none.
+    /// Reads the policy again and again, and never ends.
     pub(super) async fn follow_policy(&self) {
         if self.policy == GoLivePolicy::BUILT_IN {
             return std::future::pending().await;
         }
-        let all: Api<DynamicObject> = Api::all_with(self.client.clone(), &kinds::policies());
         loop {
-            match all.get_opt(&self.policy).await.map(|found| found.map(to_value).transpose()) {
-                Ok(Ok(found)) => {
-                    let read = policies::named(&self.policy, found.as_ref()).map(Arc::new);
-                    self.state.write().unwrap_or_else(PoisonError::into_inner).policy = read;
-                }
-                Ok(Err(error)) => self.policy_unread(&error),
-                Err(error) => self.policy_unread(&error),
-            }
+            self.read_policy().await;
             sleep(POLICY_PERIOD).await;
+        }
+    }
+
+    /// A policy that cannot be read stays as it was; one that is gone is none.
+    pub(super) async fn read_policy(&self) {
+        let all: Api<DynamicObject> = Api::all_with(self.client.clone(), &kinds::policies());
+        match all.get_opt(&self.policy).await.map(|found| found.map(to_value).transpose()) {
+            Ok(Ok(found)) => {
+                let read = policies::named(&self.policy, found.as_ref()).map(Arc::new);
+                self.state.write().unwrap_or_else(PoisonError::into_inner).policy = read;
+            }
+            Ok(Err(error)) => self.policy_unread(&error),
+            Err(error) => self.policy_unread(&error),
         }
     }
 

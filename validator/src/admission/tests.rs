@@ -4,6 +4,7 @@ mod body;
 mod connection;
 mod decision;
 mod learned;
+mod metrics;
 mod rate;
 mod socket;
 mod tls;

@@ -9,7 +9,7 @@ use super::{SigningKey, Statement, VerifyingKey};
 /// What an in-toto statement is in an envelope.
 const IN_TOTO: &str = "application/vnd.in-toto+json";
 
-/// A signed statement, as cosign reads and writes it.
+/// A signed statement, of the shape that `cosign attest` puts into a registry. It was not tried with cosign itself.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Envelope {

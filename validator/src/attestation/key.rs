@@ -1,4 +1,4 @@
-//! Keys of ECDSA on P-256 with SHA-256, which is what cosign makes and takes.
+//! Keys of ECDSA on P-256 with SHA-256, the kind that cosign makes.
 
 use ring::rand::SystemRandom;
 use ring::signature::{

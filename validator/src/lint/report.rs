@@ -10,8 +10,8 @@ use serde_sarif::sarif::{ResultKind, ResultLevel};
 use super::{Hit, Linted, rules};
 use crate::check::Severity;
 use crate::checks;
+use crate::report::legible;
 use crate::report::sarif::{Place, Rule, allowed, found, write_log};
-use crate::report::{WaiverState, legible};
 
 /// How it is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -69,7 +69,7 @@ fn terminal(linted: &Linted, out: &mut dyn Write) -> io::Result<()> {
             None => writeln!(out, "    -> {remedy}")?,
         }
     }
-    for line in linted.waivers.iter().filter(|line| line.state != WaiverState::Used) {
+    for line in &linted.waivers {
         writeln!(out, "waiver of {}, {}: {}", line.waiver.check, line.state, legible(&line.told()))?;
     }
     let of = |severity| {

@@ -180,6 +180,24 @@ async fn a_pool_learns_when_its_server_closes_and_is_the_first_to_close() {
     assert_eq!(second, [(false, false); 4], "given up by us after 0.9 s of 1");
 }
 
+/// How many requests were on time, of one that left 200 ms after it was due.
+async fn on_time(late_after_ms: f64) -> u32 {
+    let (address, _) = server(Misdeed::AnnouncedClose).await;
+    let plan = LoadPlan { late_after_ms, ..plan(address) };
+    let recorder = Recorder::new(AgentClock::start(), &plan);
+    let shooter = Shooter::new(plan, SecretHeaders::default(), Patience::default(), recorder.clone());
+    let turn = shooter.at_service(Class::Busy)[0].0.turn(tokio::time::Instant::now());
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    shooter.shoot(turn, &mut None).await;
+    let facts = recorder.facts();
+    facts.iter().map(|fact| if let Fact::Second(second) = fact { second.on_time } else { 0 }).sum()
+}
+
+#[tokio::test]
+async fn a_request_is_late_when_it_leaves_later_than_the_plan_allows() {
+    assert_eq!((on_time(50.0).await, on_time(10_000.0).await), (0, 1));
+}
+
 /// What becomes of a request on a link that ended while nobody looked, after it had carried so many requests.
 async fn outcome_on_an_ended_link(carried: u32) -> (Outcome, u32) {
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{AreaLine, CheckLine, Report};
+use super::{AreaLine, CheckLine, Report, WaiverLine};
 use crate::check::Outcome;
 
 /// GitHub takes 65,536 characters for a comment; other hosts take more.
@@ -100,23 +100,29 @@ fn brief(text: &str) -> String {
     if cut.len() < text.len() { format!("{cut}...") } else { cut }
 }
 
-/// Every waiver that names the service, also one that did nothing. A policy with more than fit has them in the other reports.
+/// Every waiver that names the service, also one that did nothing. They have half of the comment, which is room for a hundred of
+/// usual length; how many had none is told.
 fn waivers(report: &Report) -> String {
-    /// Waivers that are told.
-    const MAX: usize = 20;
-    let all = &report.waivers;
-    if all.is_empty() {
+    if report.waivers.is_empty() {
         return String::new();
     }
-    let mut text = format!("\n**Waivers: {}**\n\n", all.len());
-    for line in all.iter().take(MAX) {
-        let _ =
-            writeln!(text, "- `{}` **{}**: {}", line.waiver.check, line.state, plain(&brief(&line.told())));
-    }
-    if all.len() > MAX {
-        let _ = writeln!(text, "- {} more", all.len() - MAX);
+    let lines: Vec<String> = report.waivers.iter().map(waiver).collect();
+    let mut room = MAX_CHARS / 2;
+    let has_room = |line: &&String| {
+        room = room.saturating_sub(line.chars().count());
+        room > 0
+    };
+    let told = lines.iter().take_while(has_room).count();
+    let mut text = format!("\n**Waivers: {}**\n\n{}", lines.len(), lines[..told].concat());
+    if told < lines.len() {
+        let left_out = lines.len() - told;
+        let _ = writeln!(text, "- {left_out} more waivers had no room here; the other reports have them");
     }
     text
+}
+
+fn waiver(line: &WaiverLine) -> String {
+    format!("- `{}` **{}**: {}\n", line.waiver.check, line.state, plain(&line.told()))
 }
 
 fn foot(report: &Report) -> String {

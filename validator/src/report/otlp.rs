@@ -1,4 +1,5 @@
-//! The run itself as an OpenTelemetry trace: steps and faults as spans below one span of the run, failures as events.
+//! The run itself as an OpenTelemetry trace: steps and faults as spans below one span of the run, failures and waivers as
+//! events.
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
@@ -8,7 +9,7 @@ use opentelemetry_proto::tonic::trace::v1::span::{Event, SpanKind};
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
 
-use super::Report;
+use super::{CheckLine, Report, WaiverLine};
 
 /// The trace of a run; the same run gives the same ids, so that sending it twice makes no second trace.
 pub fn trace(report: &Report) -> ExportTraceServiceRequest {
@@ -83,7 +84,7 @@ fn run(report: &Report, made: &Made, id: Vec<u8>) -> Span {
         ("container.image.name", report.identity.image.clone()),
     ];
     let failed = report.checks.iter().filter(|line| line.is_gating_failure());
-    let event = |line: &super::CheckLine| Event {
+    let event = |line: &CheckLine| Event {
         time_unix_nano: made.nanos(
             line.finding
                 .cases
@@ -94,13 +95,34 @@ fn run(report: &Report, made: &Made, id: Vec<u8>) -> Span {
         attributes: vec![attribute(("golive.summary", line.finding.summary.clone()))],
         dropped_attributes_count: 0,
     };
+    let end = made.nanos(report.course.length_s);
     let code = if report.verdict.is_go() { StatusCode::Ok } else { StatusCode::Error };
     Span {
         span_id: id,
         attributes: told.map(attribute).to_vec(),
-        events: failed.map(event).collect(),
+        events: failed.map(event).chain(report.waivers.iter().map(|line| waiver(line, end))).collect(),
         status: Some(Status { code: code as i32, message: report.verdict.to_string() }),
         ..made.span("run", &format!("gate {}", report.deployment), &[], (0.0, report.course.length_s))
+    }
+}
+
+/// A waiver is about the whole run, so that its event stands at the end.
+fn waiver(line: &WaiverLine, end: u64) -> Event {
+    let waiver = &line.waiver;
+    let told = [
+        ("golive.waiver.check", waiver.check.to_string()),
+        ("golive.waiver.state", line.state.to_string()),
+        ("golive.waiver.reason", waiver.reason.to_string()),
+        ("golive.waiver.scope", waiver.scope.to_string()),
+        ("golive.waiver.owner", waiver.owner.to_string()),
+        ("golive.waiver.approver", waiver.approver.to_string()),
+        ("golive.waiver.until", waiver.until.to_string()),
+    ];
+    Event {
+        time_unix_nano: end,
+        name: format!("waiver {} {}", waiver.check, line.state),
+        attributes: told.map(attribute).to_vec(),
+        dropped_attributes_count: 0,
     }
 }
 

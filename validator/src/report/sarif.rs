@@ -13,7 +13,7 @@ use serde_sarif::sarif::{
 
 use serde_json::Value;
 
-use super::{CheckLine, Report, WaiverLine};
+use super::{CheckLine, Report, WaiverLine, WaiverState};
 use crate::check::{Outcome, Severity};
 use crate::checks;
 
@@ -64,7 +64,8 @@ fn result(line: &CheckLine, waivers: &[WaiverLine], place: Place) -> Option<Foun
         (Outcome::Pass | Outcome::Skipped, _) => return None,
     };
     let result = found(&line.id, kind, level, &line.finding.summary, place);
-    match waivers.iter().find(|waiver| waiver.waiver.check.as_str() == line.id) {
+    let is_why = |one: &&WaiverLine| one.state == WaiverState::Used && one.waiver.check.as_str() == line.id;
+    match waivers.iter().find(is_why) {
         Some(waiver) if line.finding.outcome == Outcome::Waived => Some(allowed(result, &waiver.told())),
         _ => Some(result),
     }

@@ -7,6 +7,7 @@ mod breaker;
 mod change;
 mod degraded;
 mod health;
+mod limits;
 mod observed;
 mod release;
 mod run;

@@ -57,12 +57,15 @@ fn days_after(report: &Report, days: i64) -> i64 {
     report.identity.ended.parse::<jiff::Timestamp>().unwrap().as_millisecond() + days * DAY
 }
 
-/// The same run, with one check that failed.
-fn failed(mut report: Report) -> Report {
-    let line = report.checks.iter_mut().find(|line| line.id == "GL-B201").unwrap();
-    line.finding = Finding::fail("it never opened");
-    report.verdict = Verdict::NoGo;
+/// The same run, in which one check found something else.
+fn with(mut report: Report, id: &str, finding: Finding) -> Report {
+    report.checks.iter_mut().find(|line| line.id == id).unwrap().finding = finding;
     report
+}
+
+/// The same run, with one check that failed.
+fn failed(report: Report) -> Report {
+    Report { verdict: Verdict::NoGo, ..with(report, "GL-B201", Finding::fail("it never opened")) }
 }
 
 #[test]
@@ -104,6 +107,40 @@ fn a_go_holds_for_its_digest_and_for_as_long_as_the_policy_says() {
     assert!(acme.to_string().contains("judged by the policy `default`, not by `acme`"), "{acme}");
     for wrong in ["users:1.0", "users@sha256:12", "users@md5:aa", "users"] {
         assert!(wrong.parse::<Image>().unwrap_err().contains("sha256"), "{wrong}");
+    }
+}
+
+#[test]
+fn a_go_is_good_for_as_many_days_as_the_policy_says() {
+    for days in [1, 90] {
+        let policy = policy(&json!({ "verdict": { "validForDays": days } }));
+        let report = judged("good.evidence.zst", &policy);
+        let asked = |after| {
+            let now = days_after(&report, after);
+            verify(std::slice::from_ref(&report), &image(&report), &policy, now)
+        };
+        assert!(matches!(asked(days), Standing::Proven { .. }), "{}", asked(days));
+        assert!(asked(days + 1).to_string().contains("was good until"), "{}", asked(days + 1));
+    }
+}
+
+#[test]
+fn what_nobody_may_waive_or_lower_counts_whatever_the_policy_says() {
+    // Lost requests, and a blocker of whether the run can be believed.
+    for id in ["GL-S201", "GL-E102"] {
+        let mut waives = waiver("2099-01-01");
+        waives["check"] = json!(id);
+        for spec in [json!({ "waivers": [waives] }), json!({ "severity": { id: "info" } })] {
+            let asked = |finding: Finding| {
+                let report = with(judged("good.evidence.zst", &policy(&spec)), id, finding);
+                let now = days_after(&report, 1);
+                verify(std::slice::from_ref(&report), &image(&report), &policy(&spec), now)
+            };
+            let failed = asked(Finding::fail("it does not hold"));
+            assert!(matches!(failed, Standing::Refused { .. }), "{id}: {failed}");
+            let open = asked(Finding::inconclusive("nobody can tell"));
+            assert!(matches!(open, Standing::Unknown(_)), "{id}: {open}");
+        }
     }
 }
 
@@ -245,6 +282,28 @@ fn a_signed_report_is_believed_and_a_changed_or_foreign_one_is_not() {
         Some(2),
         "that is no private key"
     );
+}
+
+#[test]
+fn a_statement_as_cosign_writes_it_is_read_and_one_of_another_type_is_named() {
+    use golive_validator::attestation::Statement;
+    let mut written = Vec::new();
+    good().write(Format::Json, &mut written).unwrap();
+    let ours = Statement::about(&good(), serde_json::from_slice(&written).unwrap()).unwrap();
+    let ours = serde_json::to_value(&ours).unwrap();
+    let read = |field: &str, word: &str| {
+        let mut statement = ours.clone();
+        statement[field] = json!(word);
+        from_value::<Statement>(statement).unwrap().report()
+    };
+    assert_eq!(ours["_type"], "https://in-toto.io/Statement/v1");
+    for kind in ["https://in-toto.io/Statement/v1", "https://in-toto.io/Statement/v0.1"] {
+        assert_eq!(read("_type", kind).unwrap().run, good().run, "{kind}");
+    }
+    let other = read("_type", "https://in-toto.io/Statement/v2").unwrap_err();
+    assert!(other.starts_with("its statement is https://in-toto.io/Statement/v2, expected"), "{other}");
+    let other = read("predicateType", "https://slsa.dev/provenance/v1").unwrap_err();
+    assert!(other.starts_with("its predicate is https://slsa.dev/provenance/v1, expected"), "{other}");
 }
 
 #[test]

@@ -105,6 +105,40 @@ async fn a_policy_that_is_not_read_yet_answers_nothing() {
     assert!(knowledge.now().unwrap_err().contains("GoLivePolicy `acme` is not read yet"));
 }
 
+#[tokio::test]
+async fn the_policy_of_the_cluster_holds_as_it_is_now_unless_it_decides_what_nobody_may() {
+    const PATH: &str = "/apis/golive.dev/v1alpha1/golivepolicies/acme";
+    let (fake, client) = Fake::client().await;
+    let knowledge = Knowledge::new(client, &[], "acme");
+    let put = |spec: &Value| {
+        let (api, kind) = ("golive.dev/v1alpha1", "GoLivePolicy");
+        fake.put(
+            PATH,
+            json!({ "apiVersion": api, "kind": kind, "metadata": { "name": "acme" }, "spec": spec }),
+        );
+    };
+    let days = async || {
+        knowledge.read_policy().await;
+        knowledge.now().map(|(_, policy)| policy.spec.verdict.valid_for_days)
+    };
+    for valid in [7, 9] {
+        put(&json!({ "verdict": { "validForDays": valid } }));
+        assert_eq!(days().await, Ok(valid), "a change is heard");
+    }
+    let waiver = json!({
+        "check": "GL-S201", "scope": {}, "reason": "r", "owner": "o", "approver": "a", "until": "2099-12-31"
+    });
+    for wrong in [json!({ "waivers": [waiver] }), json!({ "severity": { "GL-S201": "info" } })] {
+        put(&wrong);
+        let refused = days().await.unwrap_err();
+        assert!(refused.contains("GoLivePolicy `acme`") && refused.contains("GL-S201"), "{refused}");
+    }
+    put(&json!({}));
+    assert_eq!(days().await, Ok(30), "it is mended");
+    fake.remove(PATH);
+    assert_eq!(days().await.unwrap_err(), "there is no GoLivePolicy `acme`");
+}
+
 fn metrics(registry: &Registry) -> String {
     let mut text = String::new();
     encode(&mut text, registry).unwrap();

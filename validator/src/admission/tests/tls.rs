@@ -71,7 +71,7 @@ where
 pub(super) struct Keeping(SendRequest<Full<Bytes>>);
 
 impl Keeping {
-    pub(super) async fn over<S>(stream: TlsStream<S>) -> Self
+    pub(super) async fn over<S>(stream: S) -> Self
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {

@@ -250,7 +250,7 @@ fn read_only(fault: &FaultFact) -> bool {
     matches!(&fault.fault, Fault::Fail { with: Failure::ReadOnly, .. })
 }
 
-fn limits(fault: &FaultFact) -> bool {
+pub(super) fn limits(fault: &FaultFact) -> bool {
     matches!(&fault.fault, Fault::Fail { with: Failure::Startup(_), .. })
 }
 
