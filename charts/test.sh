@@ -287,7 +287,8 @@ finished=no
 validator() {
   render validator --set 'watch={demo,shop}'
   it 'the operator watches the namespaces it was given' '[container.args[] | select(startswith("--namespace="))] == ["--namespace=demo", "--namespace=shop"]'
-  it 'each of them has the rights of the operator and of a run' '[all("Role")[] | "\(.metadata.namespace)/\(.metadata.name)"] | sort == ["demo/golive-operator", "demo/golive-validator", "shop/golive-operator", "shop/golive-validator"]'
+  it 'each of them has the rights of the operator and of a run' '[all("Role")[] | "\(.metadata.namespace)/\(.metadata.name)"] | sort == ["demo/golive-operator", "demo/golive-operator-leader", "demo/golive-validator", "shop/golive-operator", "shop/golive-validator"]'
+  it 'the operator may have its own Lease, and no other one' 'one("Deployment").metadata.namespace as $n | named("Role"; "golive-operator-leader") | .metadata.namespace == $n and .rules == [{apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["create"]}, {apiGroups: ["coordination.k8s.io"], resources: ["leases"], resourceNames: ["golive-operator"], verbs: ["get", "patch"]}]'
   it 'the one right that reaches further is to read policies' '[all("ClusterRole")[].rules[]] == [{apiGroups: ["golive.dev"], resources: ["golivepolicies"], verbs: ["get"]}]'
   it 'the operator can neither read a Secret nor change a Service' '[all("Role")[] | select(.metadata.name == "golive-operator") | .rules[].resources[]] | unique | (index("secrets") or index("services")) | not'
   it 'the operator runs as nobody and writes nothing' 'pod.securityContext.runAsNonRoot and container.securityContext.readOnlyRootFilesystem and (container.securityContext.allowPrivilegeEscalation | not)'

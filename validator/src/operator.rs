@@ -11,6 +11,7 @@ mod ended;
 mod event;
 mod job;
 pub(crate) mod kinds;
+mod leader;
 mod metrics;
 mod objects;
 mod observed;
@@ -22,12 +23,13 @@ mod traces;
 mod trouble;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use futures_util::stream::select_all;
+use futures_util::stream::{BoxStream, select_all};
 use golive_pillars::metrics::prometheus_client::registry::Registry;
-use golive_pillars::shutdown::Phase;
+use golive_pillars::shutdown::{Phase, Shutdown};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use kube::core::DynamicObject;
@@ -38,6 +40,7 @@ use kube::{Api, Client};
 
 pub use crds::crds;
 
+use self::leader::Leader;
 use self::metrics::{Checks, Listed, Reconciles, Watched};
 use self::reconcile::{Context, reconcile};
 use self::traces::Traces;
@@ -66,34 +69,63 @@ pub struct Settings {
 /// Watches until the process ends. Every namespace is watched by itself, so that no right reaches further than one.
 ///
 /// # Errors
-/// Exit 2 without a cluster to connect to, where the port is taken, or for an endpoint that is none.
+/// Exit 2 without a cluster to connect to, where the port is taken, or for an endpoint that is none; exit 3 where the Lease of operators
+/// cannot be had, or was lost.
 pub async fn operate(settings: Settings) -> Result<(), Failure> {
     let client = Client::try_default().await.map_err(|e| {
         Failure::usage(format!("no cluster to connect to: {e}")).hint("it runs in a pod: charts/validator")
     })?;
     let traces = Traces::start(settings.otel_endpoint.as_deref())?;
     let shutdown = management::clock()?;
-    let (reconciles, mut checks, mut all) = (Reconciles::default(), Vec::new(), Vec::new());
-    for namespace in &settings.namespaces {
-        let clock = shutdown.clone();
-        let controller = watching(client.clone(), namespace)
-            .graceful_shutdown_on(async move { clock.reached(Phase::Lameduck).await });
-        checks.push(Checks { namespace: namespace.clone(), store: controller.store() });
-        let context = Arc::new(Context::new(client.clone(), namespace, &settings, traces.clone()));
-        let counts = reconciles.clone();
-        all.push(controller.run(reconcile, again, context).map(move |done| told(done, &counts)).boxed());
-    }
-    let listed = Listed(checks.iter().map(|checks| checks.store.clone()).collect());
-    let mut registry = Registry::default();
+    let (reconciles, mut registry) = (Reconciles::default(), Registry::default());
+    let of_namespace = |namespace: &String| {
+        let context = Context::new(client.clone(), namespace, &settings, traces.clone());
+        controlled(client.clone(), namespace, context, &shutdown, &reconciles)
+    };
+    let (checks, all): (Vec<_>, Vec<_>) = settings.namespaces.iter().map(of_namespace).unzip();
+    let leads = Arc::new(AtomicBool::new(false));
+    let stores = checks.iter().map(|checks| checks.store.clone()).collect();
+    let listed = Listed { stores, leads: leads.clone() };
     reconciles.register(&mut registry);
     registry.register_collector(Box::new(Watched(checks)));
     management::open(settings.management_port, &shutdown, ("checks", listed), registry)?;
+    let leader = tokio::select! {
+        elected = Leader::elected(client) => elected?,
+        () = shutdown.reached(Phase::Lameduck) => return Ok(()),
+    };
+    leads.store(true, Ordering::Relaxed);
     tracing::info!(namespaces = ?settings.namespaces, "watching");
-    let mut all = select_all(all);
-    while all.next().await.is_some() {}
+    reconciling(all, &leader).await?;
+    leader.release().await;
     let budget = shutdown.flush_budget();
     tokio::task::spawn_blocking(move || traces.flush(budget)).await.ok();
     Ok(())
+}
+
+/// The controller of a namespace, which does nothing until it is polled, and what it knows.
+fn controlled(
+    client: Client,
+    namespace: &str,
+    context: Context,
+    shutdown: &Shutdown,
+    reconciles: &Reconciles,
+) -> (Checks, BoxStream<'static, ()>) {
+    let (clock, counts) = (shutdown.clone(), reconciles.clone());
+    let controller =
+        watching(client, namespace).graceful_shutdown_on(async move { clock.reached(Phase::Lameduck).await });
+    let checks = Checks { namespace: namespace.to_owned(), store: controller.store() };
+    let done = controller.run(reconcile, again, Arc::new(context));
+    (checks, done.map(move |done| told(done, &counts)).boxed())
+}
+
+/// Reconciles until all controllers have ended, or the Lease is lost: a reconcile under way is dropped then.
+async fn reconciling(all: Vec<BoxStream<'static, ()>>, leader: &Leader) -> Result<(), Failure> {
+    let mut all = select_all(all);
+    let ended = async { while all.next().await.is_some() {} };
+    tokio::select! {
+        () = ended => Ok(()),
+        lost = leader.lost() => Err(lost),
+    }
 }
 
 type Done = Result<(ObjectRef<DynamicObject>, Action), controller::Error<Trouble, watcher::Error>>;

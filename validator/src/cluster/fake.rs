@@ -329,11 +329,19 @@ async fn answer(State(fake): State<Fake>, request: Request) -> Response {
         return refusal(StatusCode::INTERNAL_SERVER_ERROR);
     }
     match method {
-        Method::POST => state.create(&path, serde_json::from_slice(&body).unwrap()),
+        Method::POST => state.create(&path, created_by(&query, serde_json::from_slice(&body).unwrap())),
         Method::PATCH => state.patch(&path, &body, is_apply),
         Method::DELETE => state.delete(&path, &body),
         _ => state.read(&path, &query),
     }
+}
+
+/// Notes who created an object, if he said so.
+fn created_by(query: &str, mut object: Value) -> Value {
+    if let Some(manager) = query.split('&').find_map(|pair| pair.strip_prefix("fieldManager=")) {
+        object["metadata"]["managedFields"] = json!([{ "manager": manager }]);
+    }
+    object
 }
 
 fn refusal(status: StatusCode) -> Response {

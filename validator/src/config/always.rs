@@ -8,12 +8,15 @@ use super::{Purpose, Seconds};
 /// Within this time the operator has read what a Job has said, also if it was away for a while.
 const MIN_TTL: Seconds = Seconds(600.0);
 
+/// A year: a schedule may be rarer than anything that a gate waits for.
+const MAX_EVERY_HOURS: u32 = 8_760;
+
 /// For the operator; a run from the command line does not look at it.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct Always {
-    /// How long after a run the next one is due, though the candidate is the same; never when absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// How long after a run the next one is due, though the candidate is the same, at most 8760h; never when absent.
+    #[serde(deserialize_with = "seldom", skip_serializing_if = "Option::is_none")]
     pub every: Option<Seconds>,
     /// What a run does that is due: `prove`, as for a new candidate; or `observe`, which changes nothing and breaks nothing, sends a few
     /// requests that only read, and is no verdict.
@@ -40,6 +43,12 @@ impl Default for Always {
     }
 }
 
+fn seldom<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Seconds>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    let every = text.map(|text| Seconds::up_to(MAX_EVERY_HOURS, &text)).transpose();
+    every.map_err(|why| serde::de::Error::custom(format!("every {why}")))
+}
+
 fn long_enough<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Seconds, D::Error> {
     let ttl = Seconds::deserialize(deserializer)?;
     if ttl < MIN_TTL {
@@ -49,4 +58,23 @@ fn long_enough<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Seconds, D:
         return Err(serde::de::Error::custom(told));
     }
     Ok(ttl)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{from_value, json};
+
+    use super::{Always, Seconds};
+
+    #[test]
+    fn a_schedule_may_be_a_weekly_one() {
+        let every = |text: &str| {
+            let always = from_value::<Always>(json!({ "every": text })).map_err(|e| e.to_string());
+            always.map(|always| always.every)
+        };
+        assert_eq!(every("168h"), Ok(Some(Seconds(604_800.0))));
+        let refused = every("8761h").unwrap_err();
+        assert!(refused.contains("every `8761h`: expected at most 8760h"), "{refused}");
+        assert_eq!(from_value::<Always>(json!({})).unwrap().every, None);
+    }
 }

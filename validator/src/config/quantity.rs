@@ -5,6 +5,9 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// A day: nothing that a gate waits for takes longer.
+const MAX_HOURS: u32 = 24;
+
 /// Requests per second; 1 to 100,000.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
 #[serde(try_from = "u32", into = "u32")]
@@ -25,6 +28,30 @@ impl Rate {
     /// Requests per second.
     pub fn per_second(self) -> f64 {
         f64::from(self.0)
+    }
+}
+
+impl Seconds {
+    /// Reads a duration of at most so many hours.
+    pub(super) fn up_to(hours: u32, text: &str) -> Result<Self, String> {
+        let expected = || format!("`{text}`: expected a duration such as 250ms, 3s or 2m");
+        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let number: f64 = digits.parse().map_err(|_| expected())?;
+        let factor = match &text[digits.len()..] {
+            "ms" => 0.001,
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3600.0,
+            _ => return Err(expected()),
+        };
+        let seconds = number * factor;
+        if seconds <= 0.0 {
+            Err(expected())
+        } else if seconds > f64::from(hours) * 3600.0 {
+            Err(format!("`{text}`: expected at most {hours}h"))
+        } else {
+            Ok(Self(seconds))
+        }
     }
 }
 
@@ -58,19 +85,7 @@ impl std::str::FromStr for Seconds {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const MAX_SECONDS: f64 = 86_400.0; // a day: nothing that a gate waits for
-        let expected = || format!("`{text}`: expected a duration such as 250ms, 3s or 2m");
-        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-        let number: f64 = digits.parse().map_err(|_| expected())?;
-        let factor = match &text[digits.len()..] {
-            "ms" => 0.001,
-            "s" => 1.0,
-            "m" => 60.0,
-            "h" => 3600.0,
-            _ => return Err(expected()),
-        };
-        let seconds = number * factor;
-        if seconds > 0.0 && seconds <= MAX_SECONDS { Ok(Self(seconds)) } else { Err(expected()) }
+        Self::up_to(MAX_HOURS, text)
     }
 }
 
@@ -105,5 +120,12 @@ mod tests {
         for wrong in ["3", "s", "-1s", "0s", "3 days", "", "1e30s", "25h"] {
             assert!(wrong.parse::<Seconds>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn one_that_is_too_long_is_told_the_limit() {
+        assert_eq!("25h".parse::<Seconds>(), Err("`25h`: expected at most 24h".to_owned()));
+        assert_eq!(Seconds::up_to(168, "168h"), Ok(Seconds(604_800.0)));
+        assert_eq!(Seconds::up_to(168, "169h"), Err("`169h`: expected at most 168h".to_owned()));
     }
 }

@@ -30,7 +30,8 @@ impl Calls<'_> {
     }
 
     pub(super) async fn create(&self, object: &DynamicObject) -> kube::Result<DynamicObject> {
-        self.traces.call("create", self.resource, self.api.create(&PostParams::default(), object)).await
+        let how = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
+        self.traces.call("create", self.resource, self.api.create(&how, object)).await
     }
 
     /// With what it owns, in the background.

@@ -10,7 +10,7 @@ use super::kinds::OURS;
 pub(super) struct Candidate {
     /// Images of its containers, in their order.
     pub(super) image: String,
-    /// Hash of its template.
+    /// Hash of its template, with the images as it names them: a tag that is moved does not change it.
     pub(super) hash: String,
 }
 
@@ -19,14 +19,19 @@ impl Candidate {
     pub(super) fn of(deployment: &Value) -> Self {
         let mut template = deployment["spec"]["template"].clone();
         without_ours(&mut template);
+        without_nulls(&mut template);
         let containers = template["spec"]["containers"].as_array();
         let images = containers.into_iter().flatten().filter_map(|container| container["image"].as_str());
         Self { image: images.collect::<Vec<_>>().join(","), hash: short(&[&template.to_string()]) }
     }
 }
 
-/// A run leads names to its agents and notes when it restarted: neither makes another candidate.
+/// A run leads names to its agents and notes when it restarted: neither makes another candidate. Nor does a time that whoever
+/// wrote the template left in it.
 fn without_ours(template: &mut Value) {
+    if let Some(metadata) = template.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("creationTimestamp");
+    }
     if let Some(annotations) = template.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
         annotations.retain(|name, _| !name.starts_with(OURS));
         if annotations.is_empty()
@@ -42,6 +47,19 @@ fn without_ours(template: &mut Value) {
         if aliases.is_empty() {
             spec.remove("hostAliases");
         }
+    }
+}
+
+/// Releases of the API server differ in whether they write that nothing is there, as in `creationTimestamp: null`: an upgrade of
+/// the cluster makes no other candidate.
+fn without_nulls(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.retain(|_, member| !member.is_null());
+            members.values_mut().for_each(without_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_nulls),
+        _ => {}
     }
 }
 
@@ -95,6 +113,22 @@ mod tests {
             .unwrap()
             .push(json!({ "ip": "1.1.1.1", "hostnames": ["x"] }));
         assert_ne!(candidate(&plain).hash, candidate(&named).hash);
+    }
+
+    #[test]
+    fn what_an_api_server_writes_of_what_is_not_there_makes_no_other_candidate() {
+        let hash = |template: &Value| Candidate::of(&deployment(template)).hash;
+        let container = json!({ "image": "users:1", "env": [{ "name": "A", "value": "1" }] });
+        let plain =
+            json!({ "metadata": { "labels": { "app": "users" } }, "spec": { "containers": [container] } });
+        let mut written = plain.clone();
+        written["metadata"]["creationTimestamp"] = json!(null);
+        written["spec"]["containers"][0]["env"][0]["valueFrom"] = json!(null);
+        assert_eq!(hash(&plain), hash(&written));
+        written["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
+        assert_eq!(hash(&plain), hash(&written));
+        written["metadata"]["labels"]["creationTimestamp"] = json!("now");
+        assert_ne!(hash(&plain), hash(&written), "that is a label");
     }
 
     #[test]

@@ -208,9 +208,16 @@ fn words(schema: &Value) -> Option<Vec<Value>> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
+    use std::path::Path;
+
+    use serde_json::{Value, json};
 
     use super::{check, crds, policy, run};
+    use crate::checks::ALL;
+    use crate::config::{Always, Policy, Purpose};
+    use crate::operator::ended::{Heard, without_report};
+    use crate::operator::job::Parts;
+    use crate::report::Format;
 
     /// What the API server asks of a structural schema (Kubernetes: CustomResourceDefinitions, specifying a structural schema).
     fn wrong(schema: &Value, at: &str) -> Vec<String> {
@@ -273,6 +280,55 @@ mod tests {
         let severity = &policy["properties"]["severity"]["additionalProperties"]["enum"];
         assert!(severity.as_array().unwrap().iter().any(|word| word == "blocker"), "{severity}");
         assert_eq!(policy["properties"]["limits"]["properties"]["maxHiccupS"]["type"], "number");
+    }
+
+    /// What the API server takes out of an object, since the schema does not know it.
+    fn pruned(schema: &Value, object: &Value) -> Vec<String> {
+        if schema["x-kubernetes-preserve-unknown-fields"] == true {
+            return Vec::new();
+        }
+        let keys = object.as_object().unwrap().keys();
+        keys.filter(|key| schema["properties"].get(key.as_str()).is_none()).cloned().collect()
+    }
+
+    /// The status of a run with the report of a recorded one, and everything that may stand beside it.
+    fn status() -> Value {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/good.evidence.zst");
+        let report = crate::judge::judge(&crate::evidence::read(&path).unwrap(), ALL);
+        let mut log = Vec::new();
+        report.write(Format::Json, &mut log).unwrap();
+        let heard = Heard { log: String::from_utf8(log).unwrap(), exit: Some(0) };
+        let mut status = heard.status(&Policy::default());
+        without_report(&mut status, "too large");
+        status["report"] = json!("users-1-report");
+        status
+    }
+
+    #[test]
+    fn what_the_operator_writes_into_a_run_is_kept() {
+        let schema = &run()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"];
+        let always = Always { evidence_claim: Some("evidence".into()), ..Always::default() };
+        let check = json!({ "metadata": { "name": "users" }, "spec": { "policy": "acme" } });
+        let parts = Parts {
+            name: "users-1",
+            namespace: "demo",
+            check: &check,
+            image: "users:1",
+            hash: "a",
+            demand: "again",
+            purpose: Purpose::Prove,
+            policy: None,
+            always: &always,
+        };
+        let spec = parts.run()["spec"].clone();
+        assert!(spec["evidence"].is_string() && spec["policy"] == "acme", "{spec}");
+        assert_eq!(pruned(&schema["spec"], &spec), [""; 0]);
+        let status = status();
+        for key in ["verdict", "findings", "phase", "message", "report"] {
+            assert!(!status[key].is_null(), "{key}");
+        }
+        assert_eq!(pruned(&schema["status"], &status), [""; 0]);
+        assert_eq!(pruned(&schema["spec"], &json!({ "other": 1 })), ["other"]);
     }
 
     #[test]

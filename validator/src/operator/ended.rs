@@ -2,6 +2,8 @@
 
 use std::io::Write as _;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
@@ -13,6 +15,9 @@ use crate::report::{CheckLine, Report};
 
 /// Findings that stand in a status.
 const MAX_FINDINGS: usize = 5;
+
+/// What fits into a ConfigMap with what stands around it, as base64.
+const MAX_REPORT: usize = 900_000;
 
 /// What a pod said, and how it ended.
 pub(super) struct Heard {
@@ -64,8 +69,31 @@ fn findings(report: &Report) -> Vec<String> {
     told.map(|line| format!("{} {}: {}", line.id, line.finding.outcome, line.finding.summary)).collect()
 }
 
+/// A report as a ConfigMap holds it, or why none does.
+pub(super) fn packed(text: &str) -> Result<String, String> {
+    let bytes = compressed(text).map_err(|e| format!("its report is not kept: {e}"))?;
+    let packed = STANDARD.encode(bytes);
+    if packed.len() > MAX_REPORT {
+        let (is, fits) = (packed.len().div_ceil(1000), MAX_REPORT / 1000);
+        return Err(format!(
+            "its report is not kept, and admission cannot heed it: {is} kB, and {fits} kB fit"
+        ));
+    }
+    Ok(packed)
+}
+
+/// Says in the status of a run why its report is not kept; the findings are what people read of a check.
+pub(super) fn without_report(status: &mut Value, why: &str) {
+    if let Some(findings) = status.get_mut("findings").and_then(Value::as_array_mut) {
+        findings.push(json!(why));
+    }
+    if status.get("message").is_none() {
+        status["message"] = json!(why);
+    }
+}
+
 /// Compressed, since an object holds a mebibyte.
-pub(super) fn compressed(text: &str) -> std::io::Result<Vec<u8>> {
+fn compressed(text: &str) -> std::io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(text.as_bytes())?;
     encoder.finish()

@@ -14,7 +14,8 @@ pub(super) fn events(check: &Value, status: &Value) -> Vec<Value> {
     proven.into_iter().chain(observed).collect()
 }
 
-/// Its name is what it tells, so that two operators write it once.
+/// Its name is what it tells and what was told before, so that two operators write it once, and one that could not write the
+/// status after it does not write it again.
 fn event(check: &Value, status: &Value, (kind, run): (&str, &str), found: &[&Value]) -> Option<Value> {
     let (before, after) = (condition(&check["status"], kind), condition(status, kind));
     if after.is_null()
@@ -26,7 +27,8 @@ fn event(check: &Value, status: &Value, (kind, run): (&str, &str), found: &[&Val
     let text = |value: &'_ Value| value.as_str().unwrap_or_default().to_owned();
     let (metadata, reason, at) = (&check["metadata"], &after["reason"], &after["lastTransitionTime"]);
     let name = text(&metadata["name"]);
-    let id = short(&[&name, run, &reason.to_string(), &at.to_string()]);
+    let was = format!("{kind} {} since {}", before["reason"], before["lastTransitionTime"]);
+    let id = short(&[&text(&metadata["uid"]), run, &reason.to_string(), &was]);
     Some(json!({
         "apiVersion": "v1", "kind": "Event",
         "metadata": { "name": format!("{name}.{id}"), "namespace": metadata["namespace"] },
@@ -90,6 +92,23 @@ mod tests {
         let warned = ("Warning".into(), "run users-1: NO-GO, 4/4, GL-S201: lost".into());
         assert_eq!(told(&running, &no_go), Some(warned));
         assert_eq!(told(&go, &running).unwrap().0, "Normal", "a new candidate is no trouble");
+    }
+
+    #[test]
+    fn a_change_has_one_name_whenever_it_is_told_and_another_time_another() {
+        let name = |before: &Value, after: &Value| {
+            let check = json!({ "metadata": { "name": "users", "namespace": "demo", "uid": "u1" }, "status": before });
+            events(&check, after).pop().unwrap()["metadata"]["name"].clone()
+        };
+        let at = |mut status: Value, time: &str| {
+            status["conditions"][0]["lastTransitionTime"] = json!(time);
+            status
+        };
+        let running = status("Running", "Unknown", "there is no verdict", None);
+        let no_go = status("NoGo", "False", "GL-S201: lost", Some("NO-GO"));
+        let first = name(&at(running.clone(), "1"), &at(no_go.clone(), "2"));
+        assert_eq!(first, name(&at(running.clone(), "1"), &at(no_go.clone(), "3")), "it is tried again");
+        assert_ne!(first, name(&at(running, "4"), &at(no_go, "5")), "it happens again");
     }
 
     #[test]

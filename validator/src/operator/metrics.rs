@@ -1,6 +1,8 @@
 //! What the operator tells of itself and of its checks, read from what is watched anyway at each scrape.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use golive_pillars::health::Probe;
 use golive_pillars::metrics::prometheus_client::collector::Collector;
@@ -125,12 +127,18 @@ impl fmt::Debug for Watched {
     }
 }
 
-/// For readiness: the checks of every namespace were listed.
-pub(super) struct Listed(pub(super) Vec<Store<DynamicObject>>);
+/// For readiness: the checks of every namespace were listed, by the one that leads. Who stands by is ready to.
+pub(super) struct Listed {
+    pub(super) stores: Vec<Store<DynamicObject>>,
+    pub(super) leads: Arc<AtomicBool>,
+}
 
 impl Probe for Listed {
     async fn ping(&mut self) -> Result<(), String> {
-        for store in &self.0 {
+        if !self.leads.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        for store in &self.stores {
             store.wait_until_ready().await.map_err(|e| e.to_string())?;
         }
         Ok(())
@@ -139,6 +147,11 @@ impl Probe for Listed {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+
+    use golive_pillars::health::Probe as _;
     use golive_pillars::metrics::prometheus_client::encoding::text::encode;
     use golive_pillars::metrics::prometheus_client::registry::Registry;
     use kube::runtime::reflector::store::Writer;
@@ -146,7 +159,7 @@ mod tests {
     use serde_json::{Value, from_value, json};
 
     use super::super::kinds;
-    use super::{Checks, Reconciles, Watched};
+    use super::{Checks, Listed, Reconciles, Watched};
     use crate::operator::trouble::Trouble;
 
     fn check(name: &str, go_live: &str, complete: &str, ended: Option<&str>) -> Value {
@@ -155,6 +168,18 @@ mod tests {
             "apiVersion": "golive.dev/v1alpha1", "kind": "GoLiveCheck", "metadata": { "name": name, "namespace": "demo" },
             "status": { "ended": ended, "conditions": [condition("GoLive", go_live), condition("Complete", complete)] }
         })
+    }
+
+    #[tokio::test]
+    async fn who_stands_by_is_ready_and_who_leads_is_when_all_checks_are_listed() {
+        let (mut writer, leads) = (Writer::new(kinds::checks()), Arc::new(AtomicBool::new(false)));
+        let mut listed = Listed { stores: vec![writer.as_reader()], leads: leads.clone() };
+        listed.ping().await.unwrap();
+        leads.store(true, Ordering::Relaxed);
+        assert!(tokio::time::timeout(Duration::from_millis(50), listed.ping()).await.is_err());
+        writer.apply_watcher_event(&Event::Init);
+        writer.apply_watcher_event(&Event::InitDone);
+        listed.ping().await.unwrap();
     }
 
     #[test]

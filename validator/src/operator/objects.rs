@@ -1,7 +1,5 @@
 //! What the operator reads and writes in one namespace.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Event, PersistentVolumeClaim, Pod};
@@ -13,7 +11,7 @@ use serde_json::{Value, from_value, json, to_value};
 
 use super::Settings;
 use super::calls::Calls;
-use super::ended::{Heard, compressed};
+use super::ended::{Heard, packed, without_report};
 use super::event::events;
 use super::job::{Parts, owned_by};
 use super::kinds::{self, RUN_OF};
@@ -21,9 +19,6 @@ use super::run::Run;
 use super::traces::Traces;
 use super::trouble::Trouble;
 use crate::config::Policy;
-
-/// What fits into a ConfigMap with what stands around it, as base64.
-const MAX_REPORT: usize = 900_000;
 
 /// A connection to one namespace.
 pub(super) struct Objects {
@@ -67,6 +62,17 @@ impl Objects {
         Ok(self.of(&erased::<PersistentVolumeClaim>()).get_opt(name).await?.is_some())
     }
 
+    /// A pod of a run that has not ended, if there is one: when its run was aborted, or is gone with its check, it still puts the
+    /// template back, and holds the Lease of the namespace.
+    pub(super) async fn unfinished(&self) -> Result<Option<String>, Trouble> {
+        let of_runs = ListParams::default().labels(RUN_OF);
+        let found = self.of(&erased::<Pod>()).list(&of_runs).await?;
+        let is_left = |pod: &DynamicObject| {
+            !matches!(pod.data["status"]["phase"].as_str(), Some("Succeeded" | "Failed"))
+        };
+        Ok(found.items.into_iter().find(is_left).and_then(|pod| pod.metadata.name))
+    }
+
     /// Creates the run and what belongs to it. What is there is left as it is, so that this may end at any point and begin again;
     /// that the Job was created is noted last, since a Job that is missing after that was taken away by somebody.
     pub(super) async fn start(&self, parts: &Parts<'_>, settings: &Settings) -> Result<(), Trouble> {
@@ -92,8 +98,13 @@ impl Objects {
         }
         let heard = self.heard(name).await?;
         let mut status = heard.status(policy);
-        if let Some(report) = self.keep(name, &heard).await? {
-            status["report"] = json!(report);
+        match heard.report().map(|(_, text)| packed(text)) {
+            Some(Ok(report)) => {
+                let kept = self.keep(name, &report).await?;
+                status["report"] = json!(kept);
+            }
+            Some(Err(why)) => without_report(&mut status, &why),
+            None => {}
         }
         self.end(name, &status).await?;
         Ok(true)
@@ -110,18 +121,18 @@ impl Objects {
         gone(self.of(&kinds::runs()).delete(name).await)
     }
 
-    /// Writes the status of a check if it is another one, and an Event if the verdict is, or what was last observed.
+    /// Writes the status of a check if it is another one, and Events of what is another thing in it. They come first, and have their
+    /// names from the status that was: whoever fails after them tells nothing twice, and forgets nothing.
     pub(super) async fn tell(&self, check: &Value, status: &Value) -> Result<(), Trouble> {
         if check["status"] == *status {
             return Ok(());
         }
-        let kind = kinds::checks();
-        let name = check["metadata"]["name"].as_str().unwrap_or_default();
-        self.apply_status(&kind, name, status).await?;
         for event in events(check, status) {
             self.create(&erased::<Event>(), event).await?;
         }
-        Ok(())
+        let kind = kinds::checks();
+        let name = check["metadata"]["name"].as_str().unwrap_or_default();
+        self.apply_status(&kind, name, status).await
     }
 
     /// What the pod of a Job said.
@@ -145,13 +156,8 @@ impl Objects {
         Ok(Heard { log, exit })
     }
 
-    /// Keeps the report in a ConfigMap of the run; gives its name.
-    async fn keep(&self, run: &str, heard: &Heard) -> Result<Option<String>, Trouble> {
-        let Some((_, text)) = heard.report() else { return Ok(None) };
-        let packed = compressed(text).map(|bytes| STANDARD.encode(bytes)).unwrap_or_default();
-        if packed.is_empty() || packed.len() > MAX_REPORT {
-            return Ok(None);
-        }
+    /// Keeps a report, packed, in a ConfigMap of the run; gives its name.
+    async fn keep(&self, run: &str, packed: &str) -> Result<String, Trouble> {
         let owner = to_value(self.of(&kinds::runs()).get(run).await?)?;
         let name = format!("{run}-report");
         let labels = json!({ RUN_OF: owner["spec"]["check"] });
@@ -163,7 +169,7 @@ impl Objects {
             "binaryData": { "report.json.gz": packed }, "immutable": true
         });
         self.create(&erased::<ConfigMap>(), map).await?;
-        Ok(Some(name))
+        Ok(name)
     }
 
     async fn end(&self, run: &str, status: &Value) -> Result<(), Trouble> {

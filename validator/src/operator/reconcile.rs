@@ -1,5 +1,7 @@
 //! One reconcile of a check: look, decide, do one thing, tell.
 
+mod broken;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,25 +62,16 @@ async fn once(whole: &Value, context: &Context) -> Result<Action, Trouble> {
     let objects = &context.objects;
     let target = match target(whole, objects).await? {
         Ok(target) => target,
-        Err(why) => {
-            let known = known(whole, None, &[], Some(why), None);
-            objects.tell(whole, &status(&known, &whole["status"], &stamp())).await?;
-            // Policies have no namespace and are not watched.
-            return Ok(Action::requeue(LOOK));
-        }
+        Err(why) => return broken::told(whole, why, context).await,
     };
     let deployment = objects.deployment(&target.spec.target.deployment).await?;
     let candidate = deployment.as_ref().map(|deployment| (Candidate::of(deployment), is_settled(deployment)));
     let runs = objects.runs().await?;
     let mut next = decide(&seen(whole, &target.spec, candidate.as_ref(), &runs));
-    // Else the pod would wait for its volume until the run is out of time.
-    if let (Next::Start(..), Some(claim)) = (&next, &target.spec.always.evidence_claim)
-        && !objects.has_claim(claim).await?
+    if matches!(next, Next::Start(..))
+        && let Some(why) = hindrance(&target.spec, objects).await?
     {
-        let namespace = objects.namespace();
-        let told =
-            format!("spec.always.evidenceClaim: there is no PersistentVolumeClaim `{claim}` in {namespace}");
-        next = Next::Wait(told, LOOK);
+        next = Next::Wait(why, LOOK);
     }
     let acted = act(whole, &target, candidate.as_ref(), &runs, &next, context).await?;
     let runs = if acted { objects.runs().await? } else { runs };
@@ -103,14 +96,31 @@ async fn target(check: &Value, objects: &Objects) -> Result<Result<Target, Strin
         Ok(spec) => spec,
         Err(e) => return Ok(Err(format!("spec: {e}"))),
     };
-    if spec.policy == GoLivePolicy::BUILT_IN {
-        return Ok(Ok(Target { spec, policy: GoLivePolicy::default() }));
+    Ok(policy(&spec.policy, objects).await?.map(|policy| Target { spec, policy }))
+}
+
+/// The policy of a name, or why nobody can be judged by it.
+async fn policy(name: &str, objects: &Objects) -> Result<Result<GoLivePolicy, String>, Trouble> {
+    if name == GoLivePolicy::BUILT_IN {
+        return Ok(Ok(GoLivePolicy::default()));
     }
-    let found = objects.policy(&spec.policy).await?;
-    Ok(match policies::named(&spec.policy, found.as_ref()) {
-        Ok(policy) => Ok(Target { spec, policy }),
-        Err(why) => Err(format!("spec.policy: {why}")),
-    })
+    let found = objects.policy(name).await?;
+    Ok(policies::named(name, found.as_ref()).map_err(|why| format!("spec.policy: {why}")))
+}
+
+/// Why a run that is due cannot begin yet, where neither a run nor the deployment shows it.
+async fn hindrance(spec: &Spec, objects: &Objects) -> Result<Option<String>, Trouble> {
+    // It would find the Lease taken, end without a verdict, and never be repeated.
+    if let Some(pod) = objects.unfinished().await? {
+        return Ok(Some(format!("pod {pod} of an earlier run has not ended yet")));
+    }
+    let Some(claim) = &spec.always.evidence_claim else { return Ok(None) };
+    if objects.has_claim(claim).await? {
+        return Ok(None);
+    }
+    // Its pod would wait for the volume until the run is out of time.
+    let namespace = objects.namespace();
+    Ok(Some(format!("spec.always.evidenceClaim: there is no PersistentVolumeClaim `{claim}` in {namespace}")))
 }
 
 fn seen<'a>(

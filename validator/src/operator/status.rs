@@ -29,10 +29,13 @@ pub(super) struct Known<'a> {
 pub(super) fn status(known: &Known<'_>, before: &Value, now: &str) -> Value {
     let current = known.ended.and_then(Run::ended);
     let observed = known.observed.condition(known.candidate.map(|(hash, _)| hash));
-    let conditions = [complete(known, current), go_live(known, current), stalled(known)];
+    let complete = complete(known, current);
+    let reconciling = reconciling(known, &complete);
+    let conditions = [complete, go_live(known, current), stalled(known)];
     let conditions: Vec<Value> = conditions
         .iter()
         .chain(&observed)
+        .chain(&reconciling)
         .map(|condition| condition.over(before, known.generation, now))
         .collect();
     let mut status = json!({ "observedGeneration": known.generation, "conditions": conditions });
@@ -110,6 +113,18 @@ fn stalled(known: &Known<'_>) -> Condition {
         None => ("False", "CanRun", String::new()),
     };
     Condition { kind: "Stalled", status, reason: reason.to_owned(), message }
+}
+
+/// That a run is still due, awaited or under way, in the words of `Complete`. It is absent else, and where the check is stalled: kstatus
+/// takes the one for "in progress" and the other for "failed", and what is stalled comes no further by itself.
+fn reconciling(known: &Known<'_>, complete: &Condition) -> Option<Condition> {
+    let is_to_come = complete.status == "False" && known.stalled.is_none();
+    is_to_come.then(|| Condition {
+        kind: "Reconciling",
+        status: "True",
+        reason: complete.reason.clone(),
+        message: complete.message.clone(),
+    })
 }
 
 #[cfg(test)]
@@ -229,6 +244,32 @@ mod tests {
         let after = told(Some(&until("2026-06-14")), "a");
         assert_eq!(of(&after, "GoLive"), ("Unknown".into(), "Expired".into()));
         assert_eq!(of(&after, "Complete").0, "True", "it was run all the same");
+    }
+
+    #[test]
+    fn a_run_that_is_to_come_is_reconciling_and_what_has_ended_or_is_stalled_is_not() {
+        let reconciling = |status: &Value| {
+            let all = status["conditions"].as_array().unwrap();
+            all.iter().find(|one| one["type"] == "Reconciling").map(|one| one["reason"].clone())
+        };
+        let under_way = run(Phase::Running);
+        let known = |stalled: Option<&str>, waits: Option<&str>, last| Known {
+            generation: 3,
+            candidate: Some(("a", "users:1")),
+            last,
+            ended: None,
+            observed: Observed::default(),
+            stalled: stalled.map(str::to_owned),
+            waits: waits.map(str::to_owned),
+            today: today(),
+        };
+        let told = |known| reconciling(&status(&known, &json!({}), "1"));
+        assert_eq!(told(known(None, None, Some(&under_way))), Some(json!("Running")));
+        assert_eq!(told(known(None, Some("not settled"), None)), Some(json!("Waiting")));
+        assert_eq!(told(known(Some("no policy"), None, None)), None);
+        assert_eq!(told(known(Some("no policy"), None, Some(&under_way))), None, "somebody has to repair it");
+        let ended = run(Phase::Ended(json!({ "verdict": "NO-GO" })));
+        assert_eq!(reconciling(&self::told(Some(&ended), "a")), None);
     }
 
     #[test]

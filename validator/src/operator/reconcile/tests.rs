@@ -1,4 +1,8 @@
+mod kept;
 mod looks;
+mod one_at_a_time;
+mod policies;
+mod told;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -92,8 +96,8 @@ fn end(fake: &Fake, run: &str, said: &Value, exit: i64) {
     fake.put(
         &pod,
         json!({
-            "metadata": { "name": format!("{run}-x"), "labels": { "job-name": run } },
-            "status": { "containerStatuses": [{
+            "metadata": { "name": format!("{run}-x"), "labels": { "job-name": run, "golive.dev/check": "users" } },
+            "status": { "phase": if exit == 0 { "Succeeded" } else { "Failed" }, "containerStatuses": [{
                 "name": "validator", "image": "v", "imageID": "", "ready": false, "restartCount": 0,
                 "state": { "terminated": { "exitCode": exit } }
             }] }
@@ -308,5 +312,6 @@ async fn a_reconcile_is_one_trace_with_a_span_for_every_call_to_the_api_server()
     assert!(calls.iter().all(|call| call.parent_span_id == first.span_id), "{calls:?}");
     let named = |name: &str| calls.iter().filter(|call| call.name == name).count();
     let counted = (named("get"), named("list"), named("create"), named("apply status"));
-    assert_eq!(counted, (2, 2, 3, 2), "deployment, run; runs twice; run, what it is given, Job; run, check");
+    let told = "deployment, run; runs twice and pods; run, what it is given, Job; run, check";
+    assert_eq!(counted, (2, 3, 3, 2), "{told}");
 }
