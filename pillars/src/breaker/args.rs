@@ -7,6 +7,7 @@ use crate::flags::{duration, ratio};
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Breaker")]
 #[group(skip)]
+#[non_exhaustive]
 pub struct Args {
     /// Share of failed calls in the window at which the circuit opens
     #[arg(long, default_value = "0.5", value_parser = ratio::parse_positive)]

@@ -7,6 +7,7 @@ use crate::flags::duration;
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Health")]
 #[group(skip)]
+#[non_exhaustive]
 pub struct Args {
     /// Time between two pings of a dependency
     #[arg(long, env = "HEALTH_INTERVAL", default_value = "1s", value_parser = duration::parse_positive)]

@@ -6,6 +6,7 @@ use crate::{Invalid, health, shutdown, telemetry};
 /// Settings of a service: ports, and those of its pillars.
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
+#[non_exhaustive]
 pub struct Args {
     /// Port for users
     #[arg(long, env = "PORT", default_value = "8080", value_parser = port::parse)]

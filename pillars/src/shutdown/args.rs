@@ -7,6 +7,7 @@ use crate::flags::duration;
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Shutdown (times count from the signal)")]
 #[group(skip)]
+#[non_exhaustive]
 pub struct Args {
     /// Until when new connections are accepted: longer than endpoints take to propagate
     #[arg(long, env = "SHUTDOWN_LAMEDUCK", default_value = "5s", value_parser = duration::parse)]

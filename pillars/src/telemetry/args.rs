@@ -10,6 +10,7 @@ use crate::flags::ratio;
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Telemetry")]
 #[group(skip)]
+#[non_exhaustive]
 pub struct Args {
     /// Full URL for traces, as in `http://collector:4318/v1/traces`, or `http://collector:4317` over gRPC; wins over OTEL_EXPORTER_OTLP_*; none set, no export
     #[arg(long, env = "OTEL_ENDPOINT")]

@@ -47,8 +47,11 @@ const ELSEWHERE: [&str; 2] = [
     "shutdownBudgetS",
 ];
 
+/// A check, and how evidence is changed for it.
+type Change = (&'static str, fn(&mut Evidence));
+
 /// What the mutations of a check do not have: something that comes late, and nothing else.
-const LATE: &[(&str, fn(&mut Evidence))] = &[
+const LATE: &[Change] = &[
     ("GL-B211", |e| {
         let begin = edge(e, Step::Blackout, Edge::Begin) + 10_000;
         let direct = seconds(e, (begin, begin + 20_000)).filter(|second| second.class == Class::Direct);
