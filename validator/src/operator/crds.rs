@@ -22,6 +22,7 @@ pub fn crds() -> Result<String, String> {
 fn check() -> Value {
     let mut spec = of_type(schema_for!(Spec).as_value());
     spec["properties"]["traffic"]["properties"]["requests"]["minItems"] = json!(1);
+    with_former_name(&mut spec["properties"]["answers"]["items"]);
     let mut schema = whole(&spec, &open("What was found of the candidate."));
     // Its name is a label of its runs.
     schema["x-kubernetes-validations"] =
@@ -34,6 +35,16 @@ fn check() -> Value {
         column("Age", "date", ".metadata.creationTimestamp"),
     ];
     definition(("GoLiveCheck", "golivechecks", "glc"), "Namespaced", &schema, &columns)
+}
+
+/// The day of an answer may stand under the name that it had: what an object holds there is not to be lost.
+fn with_former_name(answer: &mut Value) {
+    let mut former = answer["properties"]["date"].clone();
+    former["description"] = json!("Former name of `date`; one of both is needed.");
+    answer["properties"]["on"] = former;
+    if let Some(required) = answer["required"].as_array_mut() {
+        required.retain(|name| name != "date");
+    }
 }
 
 fn run() -> Value {
