@@ -94,8 +94,9 @@ aborted() {
 aborted_told() { [[ $(kubectl_ -n "$namespace" get goliverun "$1" -o jsonpath='{.status.phase} {.status.message}') == "Ended aborted" ]]; }
 without_pods() { [[ -z $(kubectl_ -n "$namespace" get pods -l "job-name=$1" -o name) ]]; }
 
-# The API server says so: a run is never another one, and a check without a target is none.
+# The API server says so: a run is never another one, a check has a target, and the name of the built-in policy is taken.
 of_their_shape() { # RUN
+  refused 'is the built-in policy' kubectl_ apply -f - <<<'{apiVersion: golive.dev/v1alpha1, kind: GoLivePolicy, metadata: {name: default}, spec: {}}'
   refused 'a run is never another one' kubectl_ -n "$namespace" patch goliverun "$1" --type=merge -p '{"spec":{"templateHash":"another"}}'
   refused 'spec.target' kubectl_ -n "$namespace" patch golivecheck users --type=merge -p '{"spec":{"target":null}}'
 }

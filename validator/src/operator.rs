@@ -2,6 +2,7 @@
 //!
 //! A run is an object with a Job of its own; the operator creates it, reads what it said, and can be killed at any moment.
 
+mod begun;
 mod calls;
 mod candidate;
 mod conditions;

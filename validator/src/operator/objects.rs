@@ -9,7 +9,6 @@ use kube::core::dynamic::ApiResource;
 use kube::{Api, Client, Resource};
 use serde_json::{Value, from_value, json, to_value};
 
-use super::Settings;
 use super::calls::Calls;
 use super::ended::{Heard, packed, without_report};
 use super::event::events;
@@ -18,7 +17,9 @@ use super::kinds::{self, RUN_OF};
 use super::run::Run;
 use super::traces::Traces;
 use super::trouble::Trouble;
+use super::{Settings, begun};
 use crate::config::Policy;
+use crate::moment::now;
 
 /// A connection to one namespace.
 pub(super) struct Objects {
@@ -94,7 +95,9 @@ impl Objects {
         let is_end =
             |one: &Value| one["status"] == "True" && (one["type"] == "Complete" || one["type"] == "Failed");
         if !conditions.is_some_and(|all| all.iter().any(is_end)) {
-            return Ok(false);
+            let Some(why) = begun::too_late(&job, &self.pods(name).await?, now()) else { return Ok(false) };
+            self.stop(name, &why).await?;
+            return Ok(true);
         }
         let heard = self.heard(name).await?;
         let mut status = heard.status(policy);
@@ -110,10 +113,10 @@ impl Objects {
         Ok(true)
     }
 
-    /// Ends a run: its pod gets SIGTERM, and puts the template back.
-    pub(super) async fn abort(&self, name: &str) -> Result<(), Trouble> {
+    /// Ends a run, for this reason: its pod gets SIGTERM, and puts the template back.
+    pub(super) async fn stop(&self, name: &str, why: &str) -> Result<(), Trouble> {
         gone(self.of(&erased::<Job>()).delete(name).await)?;
-        self.end(name, &json!({ "phase": "Ended", "message": "aborted" })).await
+        self.end(name, &json!({ "phase": "Ended", "message": why })).await
     }
 
     /// Removes a run, and with it what it owns.
@@ -135,11 +138,14 @@ impl Objects {
         self.apply_status(&kind, name, status).await
     }
 
+    async fn pods(&self, job: &str) -> Result<Vec<DynamicObject>, Trouble> {
+        let of_job = ListParams::default().labels(&format!("job-name={job}"));
+        Ok(self.of(&erased::<Pod>()).list(&of_job).await?.items)
+    }
+
     /// What the pod of a Job said.
     async fn heard(&self, job: &str) -> Result<Heard, Trouble> {
-        let of_job = ListParams::default().labels(&format!("job-name={job}"));
-        let found = self.of(&erased::<Pod>()).list(&of_job).await?;
-        let Some(pod) = found.items.into_iter().next() else {
+        let Some(pod) = self.pods(job).await?.into_iter().next() else {
             return Ok(Heard { log: String::new(), exit: None });
         };
         let name = pod.metadata.name.clone().unwrap_or_default();

@@ -172,7 +172,7 @@ async fn act(
             None => Ok(false),
         },
         (Next::Abort(name), _) => {
-            objects.abort(name).await?;
+            objects.stop(name, "aborted").await?;
             Ok(true)
         }
         _ => Ok(false),

@@ -42,7 +42,7 @@ fn deployment(check: &Value) -> Option<&str> {
 
 async fn follow(check: &Value, run: &Run, objects: &Objects) -> Result<(), Trouble> {
     if run.name == text(&check["metadata"]["annotations"][ABORT]) {
-        return objects.abort(&run.name).await;
+        return objects.stop(&run.name, "aborted").await;
     }
     let named = check["spec"]["policy"].as_str().unwrap_or(GoLivePolicy::BUILT_IN);
     let policy = policy(named, objects).await?.map_or_else(|_| unknown(), |policy| policy.spec);
