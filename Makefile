@@ -60,13 +60,13 @@ kind-kill: ## The validator killed with -9 at random moments, TIMES (default 3, 
 kind-bystander: ## Another client of the same Postgres looks on through a whole gate (about 8 min)
 	cluster/bystander.sh
 
-kind-operator: ## Operator and webhook of charts/validator on the good and the bare build, killed and deleted in mid-run (about 50 min)
+kind-operator: ## Operator and webhook of charts/validator on the good and the bare build, killed and deleted in mid-run (about 30 min)
 	cluster/kind-operator.sh
 
-kind-operator-upgrade: ## CRDs of the last release with objects, then those of now and the chart: nothing lost (about 2 min)
+kind-operator-upgrade: ## CRDs of the last release with objects, then those of now and the chart: nothing lost (about 1 min)
 	cluster/kind-operator-upgrade.sh
 
-kind-operator-soak: ## The operator with 200 checks through RECONCILES (default 10000): memory flat, no write without a change (about 10 min)
+kind-operator-soak: ## The operator with 200 checks through RECONCILES (default 10000): memory flat, no write without a change (about 5 min)
 	cluster/kind-operator-soak.sh $(RECONCILES)
 
 kind-pipelines: ## The plain Job and the Helm hook of docs/pipelines (about 15 min)
