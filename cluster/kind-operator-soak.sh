@@ -71,11 +71,7 @@ saying() { # TYPE REASON
 
 all_told() { [[ "$(saying GoLive Go) $(saying Complete Waiting) $(saying Stalled CannotRun)" == "$((checks / 2)) $((checks / 4)) $((checks / 4))" ]]; }
 
-operator_pod() { kubectl_ -n golive get pods -l app.kubernetes.io/name=golive-operator -o jsonpath='{.items[0].metadata.name}'; }
-
-reconciled() {
-  kubectl_ get --raw "/api/v1/namespaces/golive/pods/$(operator_pod):8081/proxy/metrics" | awk '/^golive_reconciles_total/ { print $2 }'
-}
+reconciled() { metrics_of "$(operator_pod)" | awk '/^golive_reconciles_total/ { print $2 }'; }
 
 # Resident memory of the operator's pod in KiB, as its kubelet has it.
 memory() {

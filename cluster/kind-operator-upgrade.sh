@@ -61,11 +61,7 @@ kept() {
 }
 
 # Once it has heard of the check it has looked, and what it would begin it has begun.
-settled() {
-  local pod
-  pod=$(kubectl_ -n golive get pods -l app.kubernetes.io/name=golive-operator -o jsonpath='{.items[0].metadata.name}')
-  kubectl_ get --raw "/api/v1/namespaces/golive/pods/$pod:8081/proxy/metrics" | grep -q '^golive_reconciles_total [1-9]'
-}
+settled() { metrics_of "$(operator_pod)" | grep -q '^golive_reconciles_total [1-9]'; }
 
 nothing_lost() {
   await 60 settled

@@ -207,7 +207,7 @@ expired_denied() {
 glasses() {
   local pod
   for pod in $(kubectl_ -n golive get pods -l app.kubernetes.io/name=golive-admission -o jsonpath='{.items[*].metadata.name}'); do
-    kubectl_ get --raw "/api/v1/namespaces/golive/pods/$pod:8081/proxy/metrics"
+    metrics_of "$pod"
   done | awk '/^golive_admission_answers_total.*break-glass/ { sum += $NF } END { print sum + 0 }'
 }
 

@@ -9,12 +9,17 @@ use serde_json::Value;
 /// What cannot be had for so long (an image, room on a node, a volume) blocks the namespace no longer.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// Why no pod of a Job has begun, once that is too late; `now` is in Unix milliseconds.
-pub(super) fn too_late(job: &Value, pods: &[DynamicObject], now: i64) -> Option<String> {
-    let created: Timestamp = job.pointer("/metadata/creationTimestamp")?.as_str()?.parse().ok()?;
-    let waited = u128::try_from(now - created.as_millisecond()).ok()?;
+/// Whether a Job has had that time; `now` is in Unix milliseconds.
+pub(super) fn is_due(job: &Value, now: i64) -> bool {
+    let created = job.pointer("/metadata/creationTimestamp").and_then(Value::as_str);
+    let created = created.and_then(|at| at.parse::<Timestamp>().ok());
+    created.is_some_and(|at| i128::from(now - at.as_millisecond()) >= PATIENCE.as_millis() as i128)
+}
+
+/// Why none of the pods of a Job that is due has begun, if none has.
+pub(super) fn hindrance(pods: &[DynamicObject]) -> Option<String> {
     let has_begun = |pod: &DynamicObject| pod.data["status"]["phase"] != "Pending";
-    if waited < PATIENCE.as_millis() || pods.iter().any(has_begun) {
+    if pods.iter().any(has_begun) {
         return None;
     }
     let why = pods.iter().find_map(hindered).unwrap_or("nobody has made one: see the Events of the Job");
@@ -43,7 +48,7 @@ mod tests {
     fn told(seconds: i64, pods: &[Value]) -> Option<String> {
         let job = json!({ "metadata": { "creationTimestamp": "1970-01-01T00:00:00Z" } });
         let pods: Vec<_> = pods.iter().map(|pod| from_value(pod.clone()).unwrap()).collect();
-        too_late(&job, &pods, seconds * 1_000)
+        if is_due(&job, seconds * 1_000) { hindrance(&pods) } else { None }
     }
 
     fn pod(status: &Value) -> Value {

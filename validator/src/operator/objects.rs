@@ -95,9 +95,7 @@ impl Objects {
         let is_end =
             |one: &Value| one["status"] == "True" && (one["type"] == "Complete" || one["type"] == "Failed");
         if !conditions.is_some_and(|all| all.iter().any(is_end)) {
-            let Some(why) = begun::too_late(&job, &self.pods(name).await?, now()) else { return Ok(false) };
-            self.stop(name, &why).await?;
-            return Ok(true);
+            return self.stop_unless_begun(name, &job).await;
         }
         let heard = self.heard(name).await?;
         let mut status = heard.status(policy);
@@ -110,6 +108,16 @@ impl Objects {
             None => {}
         }
         self.end(name, &status).await?;
+        Ok(true)
+    }
+
+    /// Ends a run whose pod should have begun by now and has not; says whether it did.
+    async fn stop_unless_begun(&self, name: &str, job: &Value) -> Result<bool, Trouble> {
+        if !begun::is_due(job, now()) {
+            return Ok(false);
+        }
+        let Some(why) = begun::hindrance(&self.pods(name).await?) else { return Ok(false) };
+        self.stop(name, &why).await?;
         Ok(true)
     }
 

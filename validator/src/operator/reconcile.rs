@@ -64,8 +64,7 @@ async fn once(whole: &Value, context: &Context) -> Result<Action, Trouble> {
         Ok(target) => target,
         Err(why) => return broken::told(whole, why, context).await,
     };
-    let deployment = objects.deployment(&target.spec.target.deployment).await?;
-    let candidate = deployment.as_ref().map(|deployment| (Candidate::of(deployment), is_settled(deployment)));
+    let candidate = candidate(&target.spec.target.deployment, objects).await?;
     let runs = objects.runs().await?;
     let mut next = decide(&seen(whole, &target.spec, candidate.as_ref(), &runs));
     if matches!(next, Next::Start(..))
@@ -97,6 +96,12 @@ async fn target(check: &Value, objects: &Objects) -> Result<Result<Target, Strin
         Err(e) => return Ok(Err(format!("spec: {e}"))),
     };
     Ok(policy(&spec.policy, objects).await?.map(|policy| Target { spec, policy }))
+}
+
+/// What would serve by a deployment, and whether it is settled; nothing without one.
+async fn candidate(deployment: &str, objects: &Objects) -> Result<Option<(Candidate, bool)>, Trouble> {
+    let found = objects.deployment(deployment).await?;
+    Ok(found.as_ref().map(|found| (Candidate::of(found), is_settled(found))))
 }
 
 /// The policy of a name, or why nobody can be judged by it.

@@ -3,9 +3,8 @@
 use kube::runtime::controller::Action;
 use serde_json::Value;
 
-use super::{Context, LOOK, known, policy, stamp, text};
+use super::{Context, LOOK, candidate, known, policy, stamp, text};
 use crate::config::{GoLivePolicy, Policy, Validity};
-use crate::operator::candidate::{Candidate, is_settled};
 use crate::operator::kinds::ABORT;
 use crate::operator::objects::Objects;
 use crate::operator::run::Run;
@@ -15,11 +14,10 @@ use crate::operator::trouble::Trouble;
 /// Follows a run under way, which has a spec and a policy of its own, and tells why there will be no other one.
 pub(super) async fn told(check: &Value, why: String, context: &Context) -> Result<Action, Trouble> {
     let objects = &context.objects;
-    let deployment = match deployment(check) {
-        Some(name) => objects.deployment(name).await?,
+    let candidate = match deployment(check) {
+        Some(name) => candidate(name, objects).await?,
         None => None,
     };
-    let candidate = deployment.as_ref().map(|deployment| (Candidate::of(deployment), is_settled(deployment)));
     let mut runs = objects.runs().await?;
     let name = text(&check["metadata"]["name"]);
     let under_way = runs.iter().find(|run| run.check == name && run.is_running()).cloned();
