@@ -21,7 +21,7 @@ pub struct Always {
     /// What a run does that is due: `prove`, as for a new candidate; or `observe`, which changes nothing and breaks nothing, sends a few
     /// requests that only read, and is no verdict.
     pub plan: Purpose,
-    /// How many ended runs of either plan are kept, the last one in any case.
+    /// How many ended runs of either plan are kept; the last one and the last one that was decided in any case.
     pub keep: usize,
     /// How long the Job of a run is kept, with its pod and log, after it has ended: 10m to 24h. The report outlives it.
     #[serde(deserialize_with = "long_enough")]

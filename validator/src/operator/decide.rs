@@ -106,7 +106,8 @@ fn due_in(last: &Run, every: Duration, now: i64) -> Duration {
 }
 
 /// Ended runs beyond those that are kept, the oldest first. The last one stays: it is what keeps a candidate from being run again.
-/// Those that prove and those that look on are counted apart, since the many of the one would push out the others.
+/// So does the last one that was decided: runs that were aborted take nothing away. Those that prove and those that look on are counted
+/// apart, since the many of the one would push out the others.
 pub(super) fn forgotten<'a>(check: &str, runs: &'a [Run], keep: usize) -> Vec<&'a str> {
     let of = |purpose| beyond(check, runs, (purpose, keep));
     [of(Purpose::Prove), of(Purpose::Observe)].concat()
@@ -116,8 +117,10 @@ fn beyond<'a>(check: &str, runs: &'a [Run], (purpose, keep): (Purpose, usize)) -
     let mine = runs.iter().filter(|run| run.check == check && run.purpose == purpose);
     let mut ended: Vec<&Run> = mine.filter(|run| !run.is_running()).collect();
     ended.sort_by_key(|run| (run.created, &run.name));
+    let verdict = ended.iter().rposition(|run| run.is_decided());
     let beyond = ended.len().saturating_sub(keep.max(1));
-    ended.into_iter().take(beyond).map(|run| run.name.as_str()).collect()
+    let beyond = ended.into_iter().enumerate().take(beyond).filter(|(at, _)| Some(*at) != verdict);
+    beyond.map(|(_, run)| run.name.as_str()).collect()
 }
 
 #[cfg(test)]

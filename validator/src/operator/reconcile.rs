@@ -209,7 +209,8 @@ fn known<'a>(
     let name = text(&check["metadata"]["name"]);
     let proofs = || runs.iter().filter(|run| run.check == name && run.purpose.proves());
     let is_about = |run: &&Run| candidate.is_some_and(|(candidate, _)| run.hash == candidate.hash);
-    let ended = newest(proofs().filter(is_about).filter(|run| !run.is_running()));
+    let ended = || proofs().filter(is_about).filter(|run| !run.is_running());
+    let ended = newest(ended().filter(|run| run.is_decided())).or_else(|| newest(ended()));
     let last = newest(proofs());
     let mut observed = observed(check, runs);
     // A run that proves unsettles it.

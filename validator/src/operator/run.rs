@@ -82,4 +82,11 @@ impl Run {
             Phase::Asked | Phase::Running => None,
         }
     }
+
+    /// Whether it has ended with a verdict that stands until another one does, as it stands for admission: not by an abort or an
+    /// error, and not inconclusive.
+    pub(super) fn is_decided(&self) -> bool {
+        let verdict = self.ended().and_then(|status| status["verdict"].as_str());
+        matches!(verdict, Some("GO" | "GO-WITH-WARNINGS" | "NO-GO"))
+    }
 }

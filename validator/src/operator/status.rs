@@ -14,7 +14,8 @@ pub(super) struct Known<'a> {
     pub(super) candidate: Option<(&'a str, &'a str)>,
     /// Its last run that proves, or is to.
     pub(super) last: Option<&'a Run>,
-    /// The last of them about this candidate that has ended: its verdict stands until another one takes its place.
+    /// The last of them about this candidate that has ended, and was decided if one was: its verdict stands until another one takes
+    /// its place.
     pub(super) ended: Option<&'a Run>,
     /// What runs say that only look on.
     pub(super) observed: Observed<'a>,
@@ -70,11 +71,20 @@ pub(super) fn status(known: &Known<'_>, before: &Value, now: &str) -> Value {
 fn complete(known: &Known<'_>, current: Option<&Value>) -> Condition {
     let (status, reason, message) = match (known.last, current, &known.waits) {
         (Some(run), _, _) if run.is_running() => ("False", "Running", format!("run {}", run.name)),
+        (Some(run), Some(_), None) if !run.is_decided() => ("True", "RunEnded", undecided(run)),
         (_, _, Some(why)) => ("False", "Waiting", why.clone()),
         (_, Some(_), None) => ("True", "RunEnded", "the candidate was run".to_owned()),
         (_, None, None) => ("False", "NotRun", "the candidate was not run".to_owned()),
     };
     Condition { kind: "Complete", status, reason: reason.to_owned(), message }
+}
+
+fn undecided(run: &Run) -> String {
+    let text = |field: &str| run.ended().and_then(|status| status[field].as_str());
+    match text("verdict") {
+        Some(verdict) => format!("run {} ended {verdict}", run.name),
+        None => format!("run {} ended without a verdict: {}", run.name, text("message").unwrap_or_default()),
+    }
 }
 
 fn go_live(known: &Known<'_>, current: Option<&Value>) -> Condition {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{CHECK, JOBS, RUNS, condition, once, runs, world, writes};
+use super::{CHECK, Fake, JOBS, RUNS, condition, end, once, report, runs, world, writes};
 
 #[tokio::test]
 async fn a_pod_whose_run_was_aborted_or_is_gone_is_waited_for() {
@@ -32,9 +32,7 @@ async fn an_abort_deletes_the_job_and_ends_the_run_without_another_one() {
     let (fake, context) = world().await;
     once(&fake, &context).await;
     let run = runs(&fake).remove(0);
-    let mut check = fake.get(CHECK).unwrap();
-    check["metadata"]["annotations"] = json!({ "golive.dev/abort": run });
-    fake.put(CHECK, check);
+    annotate(&fake, "golive.dev/abort", &run);
     once(&fake, &context).await;
     assert!(fake.get(&format!("{JOBS}{run}")).is_none());
     let status = fake.get(&format!("{RUNS}{run}")).unwrap()["status"].clone();
@@ -43,6 +41,32 @@ async fn an_abort_deletes_the_job_and_ends_the_run_without_another_one() {
     let before = writes(&fake);
     once(&fake, &context).await;
     assert_eq!((runs(&fake), writes(&fake)), (vec![run], before), "it is not begun again");
+}
+
+#[tokio::test]
+async fn a_verdict_outlasts_a_further_run_that_was_aborted() {
+    let (fake, context) = world().await;
+    once(&fake, &context).await;
+    let first = runs(&fake).remove(0);
+    end(&fake, &first, &report("good.evidence.zst"), 0);
+    once(&fake, &context).await;
+    annotate(&fake, "golive.dev/run", "again");
+    once(&fake, &context).await;
+    let second = runs(&fake).into_iter().find(|run| *run != first).unwrap();
+    annotate(&fake, "golive.dev/abort", &second);
+    once(&fake, &context).await;
+    assert_eq!(condition(&fake, "GoLive").0, "True");
+    let told = fake.get(CHECK).unwrap()["status"]["conditions"].to_string();
+    assert!(told.contains(&format!("run {second} ended without a verdict: aborted")), "{told}");
+    let mut left = vec![first, second];
+    left.sort();
+    assert_eq!(runs(&fake), left, "one is kept, and beside it the one with the verdict");
+}
+
+fn annotate(fake: &Fake, key: &str, value: &str) {
+    let mut check = fake.get(CHECK).unwrap();
+    check["metadata"]["annotations"][key] = json!(value);
+    fake.put(CHECK, check);
 }
 
 #[tokio::test]
