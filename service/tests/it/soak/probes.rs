@@ -37,7 +37,8 @@ async fn a_thousand_probes_a_second_neither_wait_for_a_dependency_nor_reach_one(
         );
         assert!(samples.iter().all(|each| each.status.is_some_and(|status| status == 503)), "it is known");
         assert!(samples.len() as u64 > SECONDS * 950, "{} probes", samples.len());
-        assert!(times(0.99).as_micros() <= 2_000, "{:?}", times(0.99));
+        // That they do not wait for a dependency; how fast they are, is printed and not asserted.
+        assert!(times(0.99).as_millis() <= 100, "{:?}", times(0.99));
         // One at each end. What hangs may get none: a client that has given its connection up waits for another.
         assert!(asked.iter().all(|count| *count <= SECONDS as usize + 1), "{asked:?}");
         let other = asked[usize::from(hanging == "postgres")];
