@@ -31,3 +31,10 @@ mod prefixed;
 pub mod ratio;
 
 pub use prefixed::{Prefix, Prefixed};
+
+/// What a program reads that has these flags and no others.
+#[cfg(test)]
+pub(crate) fn parsed<A: clap::Args>(flags: &[&str]) -> Result<A, clap::Error> {
+    let command = A::augment_args(clap::Command::new("test"));
+    A::from_arg_matches(&command.try_get_matches_from([&["test"], flags].concat())?)
+}

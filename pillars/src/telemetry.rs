@@ -42,6 +42,7 @@ mod signal;
 mod span;
 mod tracecontext;
 mod transport;
+mod wanted;
 #[cfg(feature = "axum")]
 mod warnings;
 

@@ -58,30 +58,23 @@ impl Args {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
-
     use super::*;
-
-    #[derive(clap::Parser)]
-    struct Cli {
-        #[command(flatten)]
-        args: Args,
-    }
+    use crate::flags::parsed;
 
     #[test]
     fn the_defaults_of_flags_are_those_of_the_config() {
-        assert_eq!(Cli::parse_from(["test"]).args.config(), Config::default());
+        assert_eq!(parsed::<Args>(&[]).unwrap().config(), Config::default());
     }
 
     #[test]
     fn what_is_not_there_by_default_can_be_asked_for() {
-        let config = |flags: &[&str]| Cli::parse_from([&["test"], flags].concat()).args.config();
+        let config = |flags: &[&str]| parsed::<Args>(flags).unwrap().config();
         assert_eq!(config(&["--failures-in-a-row=5"]), Config::default().failures_in_a_row(5));
         assert_eq!(config(&["--most-at-a-time=128"]), Config::default().most_at_a_time(128));
         assert_eq!(config(&["--slow-after=1s"]), Config::default().slow_after(Duration::from_secs(1)));
         assert_eq!(config(&["--slow-rate=0.8"]), Config::default().slow_rate(0.8));
         for none in ["--failures-in-a-row=0", "--most-at-a-time=0"] {
-            assert!(Cli::try_parse_from(["test", none]).is_err(), "{none}");
+            assert!(parsed::<Args>(&[none]).is_err(), "{none}");
         }
     }
 }

@@ -36,18 +36,11 @@ impl Args {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
-
     use super::*;
-
-    #[derive(clap::Parser)]
-    struct Cli {
-        #[command(flatten)]
-        args: Args,
-    }
+    use crate::flags::parsed;
 
     #[test]
     fn the_defaults_of_flags_are_those_of_the_config() {
-        assert_eq!(Cli::parse_from(["test"]).args.config(), Config::default());
+        assert_eq!(parsed::<Args>(&[]).unwrap().config(), Config::default());
     }
 }

@@ -53,19 +53,12 @@ impl Args {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
-
     use super::*;
-
-    #[derive(clap::Parser)]
-    struct Cli {
-        #[command(flatten)]
-        args: Args,
-    }
+    use crate::flags::parsed;
 
     #[test]
     fn the_defaults_of_flags_are_those_of_the_builder() {
-        let args = Cli::parse_from(["test"]).args;
+        let args = parsed::<Args>(&[]).unwrap();
         let switches = |builder: &Builder| {
             (builder.port, builder.management_port, builder.metrics, builder.drills, builder.log_format)
         };

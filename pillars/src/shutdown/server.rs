@@ -139,9 +139,11 @@ impl Drop for Open {
 
 /// Says why, as far as the empty buffer of a new socket takes it, and hangs up.
 fn turn_away(stream: &TcpStream, counts: &Counts) {
-    const ANSWER: &[u8] =
-        b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
-    counts.refused.fetch_add(1, Ordering::Relaxed);
+    // Those who are turned away together are not to come back together.
+    let after = 1 + counts.refused.fetch_add(1, Ordering::Relaxed) % 2;
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\nretry-after: {after}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+    );
     // The client meets a closed connection otherwise, which says the same.
-    let _ = stream.try_write(ANSWER);
+    let _ = stream.try_write(answer.as_bytes());
 }

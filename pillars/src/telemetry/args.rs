@@ -156,19 +156,12 @@ fn set(value: Option<&String>) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
-
     use super::*;
-
-    #[derive(clap::Parser)]
-    struct Cli {
-        #[command(flatten)]
-        args: Args,
-    }
+    use crate::flags::parsed;
 
     #[test]
     fn what_is_set_reaches_the_config_and_an_empty_variable_is_none() {
-        let config = |flags: &[&str]| Cli::parse_from([&["users"], flags].concat()).args.config("users", "1");
+        let config = |flags: &[&str]| parsed::<Args>(flags).unwrap().config("users", "1");
         let instance = |config: Config| config.attribute(semconv::K8S_POD_NAME, "users-1");
         assert_eq!(
             config(&[

@@ -17,6 +17,9 @@ const LENGTH: usize = 8_192;
 impl Baggage {
     /// The context with what the headers bring; several of them are one list, in their order. All of it or nothing.
     pub(super) fn extract(context: Context, headers: &HeaderMap) -> Context {
+        if !headers.contains_key(BAGGAGE) {
+            return context;
+        }
         let list = combined(headers, &BAGGAGE).unwrap_or_default();
         let fits = (1..=LENGTH).contains(&list.len()) && list.split(',').count() <= MEMBERS;
         if fits { context.with_value(Self(list)) } else { context }

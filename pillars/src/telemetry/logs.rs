@@ -9,6 +9,7 @@ mod metrics;
 
 use std::fmt;
 
+use opentelemetry_sdk::trace::SdkTracer;
 use tracing::{Metadata, Subscriber};
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 pub use tracing_subscriber::EnvFilter;
@@ -18,6 +19,8 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use super::bridge::spans;
+use super::wanted::Wanted;
 use super::{Error, Telemetry};
 use line::{JsonLine, TextLine};
 
@@ -60,7 +63,14 @@ impl Logs {
     /// Sets the subscriber of this process: lines, and the spans of `tracing` in the traces of `telemetry`
     /// ([`Telemetry::layer`]). Fails if there is one.
     pub fn install(&self, telemetry: &Telemetry) -> Result<(), Error> {
-        Ok(tracing_subscriber::registry().with(self.layer()).with(telemetry.layer()).try_init()?)
+        Ok(self.subscriber(telemetry.tracer().cloned()).try_init()?)
+    }
+
+    /// The subscriber of a process; what nobody wants is not made.
+    pub(super) fn subscriber(&self, tracer: Option<SdkTracer>) -> impl Subscriber + Send + Sync + use<> {
+        let wanted = Wanted { lines: self.filter.clone(), spans: tracer.is_some() };
+        let lines = self.lines().with_filter(filter_fn(is_line));
+        tracing_subscriber::registry().with(lines).with(tracer.map(spans)).with(wanted)
     }
 
     /// Lines for a subscriber of your own. The filter is theirs alone: it takes no span away from other layers.
@@ -68,12 +78,18 @@ impl Logs {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
+        self.lines().with_filter(self.filter.clone().and(filter_fn(is_line)))
+    }
+
+    fn lines<S>(&self) -> Box<dyn Layer<S> + Send + Sync>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
         let lines = tracing_subscriber::fmt::layer().with_writer(self.writer.clone());
-        let lines = match self.format {
+        match self.format {
             LogFormat::Json => lines.event_format(JsonLine).boxed(),
             LogFormat::Text => lines.with_ansi(false).map_event_format(TextLine).boxed(),
-        };
-        lines.with_filter(self.filter.clone().and(filter_fn(is_line)))
+        }
     }
 
     /// Lines that nobody took in time, so far.

@@ -106,18 +106,11 @@ impl Args {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
-
     use super::*;
-
-    #[derive(clap::Parser)]
-    struct Cli {
-        #[command(flatten)]
-        args: Args,
-    }
+    use crate::flags::parsed;
 
     fn args(flags: &[&str]) -> Args {
-        Cli::parse_from([&["users"], flags].concat()).args
+        parsed::<Args>(flags).unwrap()
     }
 
     fn endpoint(flags: &[&str]) -> Option<String> {

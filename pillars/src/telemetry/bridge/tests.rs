@@ -8,9 +8,9 @@ use opentelemetry::trace::{
 use opentelemetry::{Context, Key};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider, Span, SpanData, SpanProcessor};
-use tracing::instrument;
-use tracing_subscriber::EnvFilter;
+use tracing::{Subscriber, info_span, instrument};
 use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::{EnvFilter, registry};
 
 use super::spans;
 use crate::telemetry::logs::{LogFormat, Logs};
@@ -54,14 +54,21 @@ fn look_up(tracer: &SdkTracer) {
 #[instrument(level = "debug")]
 fn prepare() {}
 
-/// Runs `work` with both layers, where the log tells warnings alone.
-fn with_layers(work: impl FnOnce(&SdkTracer)) -> Ended {
+/// Runs `work` with both layers, where the log tells warnings alone: as they are installed, then put together by a user.
+fn with_layers(work: impl Fn(&SdkTracer)) -> [Ended; 2] {
+    let logs = Logs::start(LogFormat::Json, EnvFilter::new("warn"));
+    let own = |tracer| registry().with(logs.layer()).with(spans(tracer));
+    [with(|tracer| logs.subscriber(Some(tracer)), &work), with(own, &work)]
+}
+
+fn with<S>(subscriber: impl FnOnce(SdkTracer) -> S, work: impl FnOnce(&SdkTracer)) -> Ended
+where
+    S: Subscriber + Send + Sync,
+{
     let ended = Ended::default();
     let provider = SdkTracerProvider::builder().with_span_processor(ended.clone()).build();
     let tracer = provider.tracer("test");
-    let logs = Logs::start(LogFormat::Json, EnvFilter::new("warn"));
-    let subscriber = tracing_subscriber::registry().with(logs.layer()).with(spans(tracer.clone()));
-    tracing::subscriber::with_default(subscriber, || work(&tracer));
+    tracing::subscriber::with_default(subscriber(tracer.clone()), || work(&tracer));
     ended
 }
 
@@ -73,24 +80,27 @@ fn unsampled() -> Context {
 
 #[test]
 fn an_instrumented_function_is_a_child_of_its_request_and_the_parent_of_its_statements() {
-    let ended = with_layers(|tracer| {
+    let both = with_layers(|tracer| {
         let request = Context::new().with_span(tracer.start_with_context("request", &Context::new()));
         let _request = RootSpan::enter(&request).attach();
         look_up(tracer);
     });
-    let (request, inner, statement) =
-        (ended.find("request"), ended.find("look_up"), ended.find("SELECT users"));
-    assert_eq!(inner.parent_span_id, request.span_context.span_id());
-    assert_eq!(statement.parent_span_id, inner.span_context.span_id());
-    assert_eq!(inner.span_context.trace_id(), request.span_context.trace_id());
-    let annotated = |span: &SpanData| span.attributes.iter().any(|each| each.key == Key::new("app.user.id"));
-    assert!(annotated(&request) && !annotated(&inner), "business attributes belong to the request");
-    assert_eq!(ended.0.lock().unwrap().len(), 3, "what is below INFO is not shown");
+    for ended in both {
+        let (request, inner, statement) =
+            (ended.find("request"), ended.find("look_up"), ended.find("SELECT users"));
+        assert_eq!(inner.parent_span_id, request.span_context.span_id());
+        assert_eq!(statement.parent_span_id, inner.span_context.span_id());
+        assert_eq!(inner.span_context.trace_id(), request.span_context.trace_id());
+        let annotated =
+            |span: &SpanData| span.attributes.iter().any(|each| each.key == Key::new("app.user.id"));
+        assert!(annotated(&request) && !annotated(&inner), "business attributes belong to the request");
+        assert_eq!(ended.0.lock().unwrap().len(), 3, "what is below INFO is not shown");
+    }
 }
 
 #[test]
-fn a_span_of_what_is_not_sampled_is_not_made_and_allocates_nothing() {
-    let ended = with_layers(|tracer| {
+fn a_span_of_what_is_not_sampled_is_not_shown_and_allocates_nothing() {
+    let both = with_layers(|tracer| {
         let _request = unsampled().attach();
         look_up(tracer);
         let measured = allocation_counter::measure(|| (0..100).for_each(|_| look_up(tracer)));
@@ -99,5 +109,26 @@ fn a_span_of_what_is_not_sampled_is_not_made_and_allocates_nothing() {
         let _none = Context::new().attach();
         look_up(tracer);
     });
-    assert!(ended.0.lock().unwrap().is_empty(), "{ended:?}");
+    for ended in both {
+        assert!(ended.0.lock().unwrap().is_empty(), "{ended:?}");
+    }
+}
+
+#[test]
+fn a_span_of_what_is_not_sampled_is_not_even_made() {
+    let logs = Logs::start(LogFormat::Json, EnvFilter::new("warn"));
+    let made = || !info_span!("made").is_disabled();
+    with(
+        |tracer| logs.subscriber(Some(tracer)),
+        |tracer| {
+            assert!(!made(), "outside of any request");
+            let unsampled = unsampled().attach();
+            assert!(!made(), "in one that is not sampled");
+            drop(unsampled);
+            let _request =
+                Context::new().with_span(tracer.start_with_context("request", &Context::new())).attach();
+            assert!(made());
+        },
+    );
+    with(|_| logs.subscriber(None), |_| assert!(!made(), "nothing is exported"));
 }
