@@ -98,9 +98,9 @@ impl Logs {
     }
 }
 
-/// Lines are made of events; a span that no layer wants is not even made.
+/// Lines are made of events; what is neither asks for one (`tracing::enabled!`).
 fn is_line(metadata: &Metadata<'_>) -> bool {
-    metadata.is_event()
+    !metadata.is_span()
 }
 
 impl fmt::Debug for Logs {

@@ -20,7 +20,7 @@ pub(super) struct Wanted {
 
 impl<S: Subscriber> Layer<S> for Wanted {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        if metadata.is_event() {
+        if !metadata.is_span() {
             Layer::<S>::register_callsite(&self.lines, metadata)
         } else if self.spans && is_shown(metadata) {
             Interest::sometimes()
@@ -30,10 +30,10 @@ impl<S: Subscriber> Layer<S> for Wanted {
     }
 
     fn enabled(&self, metadata: &Metadata<'_>, context: Context<'_, S>) -> bool {
-        if metadata.is_event() {
-            self.lines.enabled(metadata, context)
-        } else {
+        if metadata.is_span() {
             self.spans && is_shown(metadata) && is_sampled()
+        } else {
+            self.lines.enabled(metadata, context)
         }
     }
 

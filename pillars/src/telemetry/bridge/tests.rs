@@ -8,7 +8,7 @@ use opentelemetry::trace::{
 use opentelemetry::{Context, Key};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider, Span, SpanData, SpanProcessor};
-use tracing::{Subscriber, info_span, instrument};
+use tracing::{Level, Subscriber, enabled, event_enabled, info_span, instrument};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{EnvFilter, registry};
 
@@ -131,4 +131,21 @@ fn a_span_of_what_is_not_sampled_is_not_even_made() {
         },
     );
     with(|_| logs.subscriber(None), |_| assert!(!made(), "nothing is exported"));
+}
+
+#[test]
+fn the_log_filters_lines_whether_spans_are_shown_or_not() {
+    let logs = Logs::start(LogFormat::Json, EnvFilter::new("warn"));
+    for traced in [true, false] {
+        with(
+            |tracer| logs.subscriber(traced.then_some(tracer)),
+            |_| {
+                assert!(event_enabled!(Level::WARN) && !event_enabled!(Level::INFO), "traced: {traced}");
+                assert!(
+                    enabled!(Level::WARN) && !enabled!(Level::INFO),
+                    "as libraries ask, traced: {traced}"
+                );
+            },
+        );
+    }
 }
