@@ -1,11 +1,11 @@
 use tracing::subscriber::Interest;
 use tracing::{Metadata, Subscriber};
+use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Context, Layer};
 
 use super::bridge::is_shown;
 use super::is_sampled;
-use super::logs::EnvFilter;
 
 /// Keeps from being made what neither the log nor the traces want.
 ///
