@@ -69,7 +69,7 @@ asked() { # [DASHBOARD]
 by_others() {
   printf '%s\n' kube_pod_container_status_{last_terminated_exitcode,restarts_total} kube_deployment_{spec_replicas,status_replicas_available} \
     apiserver_admission_webhook_fail_open_count db_client_operation_duration_seconds_count http_client_request_duration_seconds_count \
-    otelcol_exporter_{sent,send_failed}_spans_total otelcol_receiver_{accepted,refused}_spans_total \
+    otelcol_exporter_{sent,send_failed,enqueue_failed}_spans_total otelcol_receiver_{accepted,refused}_spans_total \
     otelcol_processor_tail_sampling_{count_traces_sampled,sampling_trace_dropped_too_early}_total
 }
 
