@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help try try-full try-bare try-python try-node selftest foreign test browser-test kind-test kind-selftest kind-repeat kind-kill kind-bystander kind-foreign kind-init kind-noise kind-operator kind-operator-soak kind-operator-upgrade kind-pipelines kind-up kind-down images lint fmt deny semver bench fuzz soak generate
+.PHONY: help try try-full try-bare try-python try-node selftest foreign test browser-test kind-test kind-selftest kind-repeat kind-kill kind-bystander kind-foreign kind-init kind-noise kind-observability kind-operator kind-operator-soak kind-operator-upgrade kind-pipelines kind-up kind-down images lint fmt deny semver bench fuzz soak generate
 
 help: ## Print the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 22
@@ -59,6 +59,9 @@ kind-kill: ## The validator killed with -9 at random moments, TIMES (default 3, 
 
 kind-bystander: ## Another client of the same Postgres looks on through a whole gate (about 8 min)
 	cluster/bystander.sh
+
+kind-observability: ## Every query of rules and dashboards on data of a real run, and the collector's promise on its traces (about 7 min)
+	cluster/kind-observability.sh
 
 kind-operator: ## Operator and webhook of charts/validator on the good and the bare build, killed and deleted in mid-run (about 30 min)
 	cluster/kind-operator.sh

@@ -355,6 +355,7 @@ observability() {
   render observability
   it 'one collector, whose Service leads to its ports' 'deployment as $d | service.spec as $s | $d.spec.replicas == 1 and ($d.spec.template.metadata.labels | . + $s.selector == .) and all($s.ports[]; .targetPort as $t | any($d.spec.template.spec.containers[0].ports[]; .name == $t)) and [$s.ports[].port] == [4317, 4318]'
   it 'it runs as nobody and writes nothing' 'pod.securityContext.runAsNonRoot and container.securityContext.readOnlyRootFilesystem'
+  it 'the image is of the version that was run' "container.image | endswith(\":$(sed -n 's/.*tailsamplingprocessor v//p' "$cluster_dir/go/collector/go.mod")\")"
   it 'the dashboard is JSON, and has each pillar' 'named("ConfigMap"; "golive-pillars-dashboard").data["pillars.json"] | fromjson | [.panels[].title] | tostring as $all | all("Health", "Shutdown", "Breaker", "Tracing"; . as $pillar | $all | contains($pillar))'
   it 'nothing of the templates is left in the rules' 'one("PrometheusRule") | tojson | test("BUDGET\\b|RUNBOOKS") | not'
   it 'every alert says how grave it is, what it means and where to read on' 'all(one("PrometheusRule").spec.groups[].rules[] | select(.alert); (.labels.severity | IN("critical", "warning", "info")) and (.annotations | has("summary", "description", "runbook_url")))'
@@ -374,6 +375,7 @@ collector_config() {
   rendered=$(jq -r 'map(select(.kind == "ConfigMap" and .metadata.name == "otel-collector"))[0].data["config.yaml"]' <<<"$rendered" | as_json)
   it 'every part of the pipeline is defined' '.[0] as $c | $c.service.pipelines.traces | all(.receivers[]; . as $p | $c.receivers | has($p)) and all(.processors[]; . as $p | $c.processors | has($p)) and all(.exporters[]; . as $p | $c.exporters | has($p))'
   it 'memory is looked after first, and traces are whole before they are decided' '.[0].service.pipelines.traces.processors == ["memory_limiter", "tail_sampling", "batch"]'
+  it 'its own counters end in _total, as the rules ask for them' '.[0].service.telemetry.metrics.readers[0].pull.exporter.prometheus.without_type_suffix == false'
   it 'errors and slow requests are kept, and a share of the others' '.[0].processors.tail_sampling.policies == [{name: "errors", type: "status_code", status_code: {status_codes: ["ERROR"]}}, {name: "slow", type: "latency", latency: {threshold_ms: 500}}, {name: "others", type: "probabilistic", probabilistic: {sampling_percentage: 5}}]'
 }
 

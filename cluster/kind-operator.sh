@@ -136,21 +136,8 @@ deleted_check() {
   [[ $(template) == "$before" ]]
 }
 
-# An authority, and a certificate of it for the webhook.
-certificate() {
-  tls=$out/admission
-  rm -rf "$tls" && mkdir -p "$tls"
-  local key=(-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes)
-  printf 'subjectAltName=DNS:golive-admission.golive.svc\nbasicConstraints=CA:FALSE\n' >"$tls/names"
-  openssl req -x509 "${key[@]}" -keyout "$tls/ca.key" -out "$tls/ca.pem" -days 2 -subj /CN=golive-admission
-  openssl req "${key[@]}" -keyout "$tls/tls.key" -out "$tls/tls.csr" -subj /CN=golive-admission
-  openssl x509 -req -in "$tls/tls.csr" -CA "$tls/ca.pem" -CAkey "$tls/ca.key" -CAcreateserial -days 2 -extfile "$tls/names" -out "$tls/tls.crt"
-}
-
-install_admission() {
-  certificate
-  kubectl_ -n golive create secret tls golive-admission-tls --cert="$tls/tls.crt" --key="$tls/tls.key" --dry-run=client -o yaml | kubectl_ apply -f -
-  helm_ upgrade golive "$repo_dir/charts/validator" -n golive --reuse-values --set admission.enabled=true --set-file admission.caBundle="$tls/ca.pem" --wait --timeout 3m
+closed_namespace() {
+  install_admission
   kubectl_ delete namespace closed --ignore-not-found --timeout=50s
   kubectl_ create namespace closed
   kubectl_ label namespace closed golive.dev/require=go
@@ -228,10 +215,6 @@ update_patched() {
   kubectl_ -n closed patch deployment glass -p "${patch/WHY/INC-8}"
 }
 
-fail_open_count() {
-  kubectl_ get --raw /metrics | awk '/^apiserver_admission_webhook_fail_open_count.*[.]admission[.]golive[.]dev/ { sum += $NF } END { print sum + 0 }'
-}
-
 # Fail-open: nobody answers, and everything comes in.
 away_admitted() {
   kubectl_ -n golive scale deployment golive-admission --replicas=0
@@ -259,7 +242,7 @@ main() {
   step "it is not run again" "cluster/kubectl -n $namespace get glr" no_second_run users
   step "what is due looks on, and changes nothing" "cluster/kubectl -n $namespace get glc,glr,jobs" observed
   step "a new image is run, and the operator killed in mid-run" "cluster/kubectl -n $namespace get glc,glr,jobs" killed_operator
-  step "install the webhook" "cluster/kubectl -n golive logs deploy/golive-admission" install_admission
+  step "install the webhook" "cluster/kubectl -n golive logs deploy/golive-admission" closed_namespace
   step "the good build comes into a closed namespace" "cluster/kubectl -n golive logs deploy/golive-admission" good_admitted
   step "a GO that has ended lets nobody in" "cluster/kubectl -n golive logs deploy/golive-admission" expired_denied
   step "a broken glass is recorded" "cluster/kubectl -n closed get events" glass_broken

@@ -4,7 +4,7 @@
 # shellcheck source=cluster/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-# packages TOOL [BINARY...]: the import paths; only Kubernetes has more than one.
+# packages TOOL [BINARY...]: the import paths; only Kubernetes has more than one. Where there is none to be had the main package is here.
 packages() {
   local tool=$1 binary
   shift
@@ -14,6 +14,8 @@ packages() {
     etcd) echo go.etcd.io/etcd/server/v3 ;;
     coredns) echo github.com/coredns/coredns ;;
     jaeger) echo github.com/jaegertracing/jaeger/cmd/all-in-one ;;
+    kube-state-metrics) echo k8s.io/kube-state-metrics/v2 ;;
+    collector | promql | client) echo . ;;
     kubernetes) for binary; do echo "k8s.io/kubernetes/cmd/$binary"; done ;;
     *) die "no such tool: $tool" "one of: $(ls "$cluster_dir/go")" ;;
   esac
@@ -43,7 +45,9 @@ stamps() {
 tags() { if [[ $1 == kubernetes ]]; then echo selinux,notest; fi; }
 
 recipe() {
-  digest_of "$cluster_dir/go/$1/go.mod" "$cluster_dir/go/$1/go.sum" - <<<"$(stamps "$1") $(tags "$1")"
+  local own=("$cluster_dir/go/$1"/*.go)
+  [[ -e ${own[0]} ]] || own=()
+  digest_of "$cluster_dir/go/$1/go.mod" "$cluster_dir/go/$1/go.sum" "${own[@]}" - <<<"$(stamps "$1") $(tags "$1")"
 }
 
 # missing TOOL BINARY...: those that are not there, or were built from something else.

@@ -17,3 +17,25 @@ install_operator() {
 }
 
 uninstall_operator() { helm_ uninstall golive -n golive --wait --timeout 2m; }
+
+# An authority, and a certificate of it for the webhook.
+certificate() {
+  tls=$out/admission
+  rm -rf "$tls" && mkdir -p "$tls"
+  local key=(-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes)
+  printf 'subjectAltName=DNS:golive-admission.golive.svc\nbasicConstraints=CA:FALSE\n' >"$tls/names"
+  openssl req -x509 "${key[@]}" -keyout "$tls/ca.key" -out "$tls/ca.pem" -days 2 -subj /CN=golive-admission
+  openssl req "${key[@]}" -keyout "$tls/tls.key" -out "$tls/tls.csr" -subj /CN=golive-admission
+  openssl x509 -req -in "$tls/tls.csr" -CA "$tls/ca.pem" -CAkey "$tls/ca.key" -CAcreateserial -days 2 -extfile "$tls/names" -out "$tls/tls.crt"
+}
+
+install_admission() {
+  certificate
+  kubectl_ -n golive create secret tls golive-admission-tls --cert="$tls/tls.crt" --key="$tls/tls.key" --dry-run=client -o yaml | kubectl_ apply -f -
+  helm_ upgrade golive "$repo_dir/charts/validator" -n golive --reuse-values --set admission.enabled=true --set-file admission.caBundle="$tls/ca.pem" --wait --timeout 3m
+}
+
+# Deployments that came in unasked, as the API server counts them.
+fail_open_count() {
+  kubectl_ get --raw /metrics | awk '/^apiserver_admission_webhook_fail_open_count.*[.]admission[.]golive[.]dev/ { sum += $NF } END { print sum + 0 }'
+}

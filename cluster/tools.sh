@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Provides kind, helm, kubectl and promtool in the cache's bin: a suitable one from PATH, or built (promtool: Debian's).
+# Provides kind, helm, kubectl, promtool and prometheus in the cache's bin: a suitable one from PATH, or built (the last two: Debian's).
 # tools.sh [TOOL...]; without arguments the first three.
 # shellcheck source=cluster/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -9,7 +9,7 @@ suitable() {
   case $1 in
     kind) timeout 10 "$2" version 2>/dev/null | grep -Eq 'v0\.(3[0-9]|[4-9][0-9])\.' ;;
     helm) timeout 10 "$2" version --short 2>/dev/null | grep -Eq '^v(3\.(1[4-9]|[2-9][0-9])|4\.)' ;;
-    promtool) timeout 10 "$2" --version 2>&1 | grep -Eq 'version (2\.(4[2-9]|[5-9][0-9])|3)\.' ;;
+    promtool | prometheus) timeout 10 "$2" --version 2>&1 | grep -Eq 'version (2\.(4[2-9]|[5-9][0-9])|3)\.' ;;
     # kubectl supports one minor more and one less than the server's 1.34.
     kubectl) timeout 10 "$2" version --client 2>/dev/null | grep -Eq 'v1\.3[345]\.[0-9]+$' ;;
   esac
@@ -26,18 +26,18 @@ on_path() {
 }
 
 # The package alone, unpacked: installing it would start a server.
-promtool_from_debian() {
+from_debian() { # promtool | prometheus
   local scratch
   scratch=$(mktemp -d)
   (cd "$scratch" && timeout 600 apt-get -q -y update && timeout 600 apt-get -q download prometheus && dpkg -x prometheus_*.deb .)
-  install -D "$scratch/usr/bin/promtool" "$cache/parts/promtool/promtool"
+  install -D "$scratch/usr/bin/$1" "$cache/parts/promtool/$1"
   rm -rf "$scratch"
 }
 
 provide() {
   local tool=$1 module=$1 link=$cache/bin/$1 found
   if [[ $tool == kubectl ]]; then module=kubernetes; fi
-  if [[ $tool != promtool && $(readlink "$link") == "$cache/parts/"* ]]; then
+  if [[ $tool != prom* && $(readlink "$link") == "$cache/parts/"* ]]; then
     if "$cluster_dir/modules.sh" --check "$module" "$tool"; then return; fi
   elif suitable "$tool" "$link"; then
     return
@@ -47,9 +47,9 @@ provide() {
     say "$tool: $found"
     return
   fi
-  if [[ $tool == promtool ]]; then
-    step "promtool from Debian" "put promtool on PATH" promtool_from_debian
-    ln -sfn "$cache/parts/promtool/promtool" "$link"
+  if [[ $tool == prom* ]]; then
+    step "$tool from Debian" "put $tool on PATH" from_debian "$tool"
+    ln -sfn "$cache/parts/promtool/$tool" "$link"
     return
   fi
   step "$tool from Go modules" "put $tool on PATH, or see that Go's module proxy answers" "$cluster_dir/modules.sh" "$module" "$tool"

@@ -64,12 +64,12 @@ asked() { # [DASHBOARD]
     sed 's/"[^"]*"//g' | grep -oE '[a-z_][a-z0-9_:]*[[{]|[a-z_]+:[a-z0-9_:]+' | tr -d '[{' | sort -u
 }
 
-# What others export, by their documentation alone: kube-state-metrics, the API server, OpenTelemetry's collector, and the clients of
-# databases and HTTP that follow its conventions. Nothing of it was scraped here.
+# What others export: kube-state-metrics, the API server, OpenTelemetry's collector, and clients of databases and HTTP that follow its
+# conventions. cluster/kind-observability.sh scrapes all of it.
 by_others() {
   printf '%s\n' kube_pod_container_status_{last_terminated_exitcode,restarts_total} kube_deployment_{spec_replicas,status_replicas_available} \
     apiserver_admission_webhook_fail_open_count db_client_operation_duration_seconds_count http_client_request_duration_seconds_count \
-    otelcol_exporter_{sent,send_failed}_spans_total otelcol_receiver_{accepted,refused}_spans_total \
+    otelcol_exporter_{sent,send_failed,enqueue_failed}_spans_total otelcol_receiver_{accepted,refused}_spans_total \
     otelcol_processor_tail_sampling_{count_traces_sampled,sampling_trace_dropped_too_early}_total
 }
 
