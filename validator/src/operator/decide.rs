@@ -117,10 +117,10 @@ fn beyond<'a>(check: &str, runs: &'a [Run], (purpose, keep): (Purpose, usize)) -
     let mine = runs.iter().filter(|run| run.check == check && run.purpose == purpose);
     let mut ended: Vec<&Run> = mine.filter(|run| !run.is_running()).collect();
     ended.sort_by_key(|run| (run.created, &run.name));
-    let verdict = ended.iter().rposition(|run| run.is_decided());
+    let decided = ended.iter().rfind(|run| run.is_decided()).map(|run| run.name.as_str());
     let beyond = ended.len().saturating_sub(keep.max(1));
-    let beyond = ended.into_iter().enumerate().take(beyond).filter(|(at, _)| Some(*at) != verdict);
-    beyond.map(|(_, run)| run.name.as_str()).collect()
+    let names = ended.iter().take(beyond).map(|run| run.name.as_str());
+    names.filter(|name| Some(*name) != decided).collect()
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! A `GoLiveRun` as it is read back.
 
 use kube::core::DynamicObject;
+use serde::Deserialize as _;
 use serde_json::{Value, from_value};
 
 use super::kinds::RUN_OF;
 use crate::config::Purpose;
+use crate::report::Verdict;
 
 /// One run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +88,7 @@ impl Run {
     /// Whether it has ended with a verdict that stands until another one does, as it stands for admission: not by an abort or an
     /// error, and not inconclusive.
     pub(super) fn is_decided(&self) -> bool {
-        let verdict = self.ended().and_then(|status| status["verdict"].as_str());
-        matches!(verdict, Some("GO" | "GO-WITH-WARNINGS" | "NO-GO"))
+        self.ended()
+            .is_some_and(|status| Verdict::deserialize(&status["verdict"]).is_ok_and(Verdict::is_decided))
     }
 }

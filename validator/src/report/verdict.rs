@@ -47,6 +47,11 @@ impl Verdict {
         self.exit() == Exit::Success
     }
 
+    /// Whether it says something of the whole: inconclusive, or of a part, says nothing against what was decided before.
+    pub fn is_decided(self) -> bool {
+        matches!(self, Self::Go | Self::GoWithWarnings | Self::NoGo)
+    }
+
     /// Whether the candidate may stay: of one that was tried in part nothing is known of the rest.
     pub fn lets_stay(self) -> bool {
         matches!(self, Self::Go | Self::GoWithWarnings)

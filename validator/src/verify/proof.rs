@@ -64,7 +64,7 @@ impl Proof {
     /// Whether it came to a verdict about the whole: a busy machine, a part, or a look at what serves says nothing against what
     /// was proven before.
     pub(super) fn is_decided(&self) -> bool {
-        self.purpose.proves() && matches!(self.verdict, Verdict::Go | Verdict::GoWithWarnings | Verdict::NoGo)
+        self.purpose.proves() && self.verdict.is_decided()
     }
 
     /// Whether it is about these bits. By the digest alone: a mirror has another name for them.

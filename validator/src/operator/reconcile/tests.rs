@@ -65,6 +65,22 @@ fn deployment(image: &str) -> Value {
     })
 }
 
+/// That, and its first run under way.
+async fn running() -> (Fake, Arc<Context>, String) {
+    let (fake, context) = world().await;
+    once(&fake, &context).await;
+    let run = runs(&fake).remove(0);
+    (fake, context, run)
+}
+
+/// Writes into the check, where a JSON pointer leads to.
+fn change(fake: &Fake, pointer: &str, value: Value) {
+    let mut check = fake.get(CHECK).unwrap();
+    let (parent, name) = pointer.rsplit_once('/').unwrap();
+    check.pointer_mut(parent).unwrap()[name] = value;
+    fake.put(CHECK, check);
+}
+
 async fn once(fake: &Fake, context: &Arc<Context>) {
     let check = from_value(fake.get(CHECK).unwrap()).unwrap();
     reconcile(Arc::new(check), context.clone()).await.unwrap();
@@ -150,9 +166,7 @@ async fn a_candidate_is_run_once_and_its_verdict_stands_in_the_status() {
 
 #[tokio::test]
 async fn a_new_image_is_another_run_and_the_old_verdict_is_not_about_it() {
-    let (fake, context) = world().await;
-    once(&fake, &context).await;
-    let first = runs(&fake).remove(0);
+    let (fake, context, first) = running().await;
     end(&fake, &first, &report("good.evidence.zst"), 0);
     once(&fake, &context).await;
     assert_eq!(condition(&fake, "GoLive").0, "True");
@@ -171,9 +185,7 @@ async fn a_new_image_is_another_run_and_the_old_verdict_is_not_about_it() {
 
 #[tokio::test]
 async fn a_go_whose_candidate_did_not_stay_and_a_job_that_is_gone_are_no_verdict() {
-    let (fake, context) = world().await;
-    once(&fake, &context).await;
-    let run = runs(&fake).remove(0);
+    let (fake, context, run) = running().await;
     end(&fake, &run, &report("good.evidence.zst"), 3);
     once(&fake, &context).await;
     assert_eq!(condition(&fake, "GoLive"), ("Unknown".into(), "NoVerdict".into()));

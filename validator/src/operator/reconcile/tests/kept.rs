@@ -1,27 +1,8 @@
 //! What stays in a status when the spec or the policy of a check is broken later.
 
-use std::sync::Arc;
+use serde_json::json;
 
-use serde_json::{Value, json};
-
-use super::super::Context;
-use super::{CHECK, JOBS, RUNS, condition, end, once, report, runs, world};
-use crate::cluster::fake::Fake;
-
-/// Writes into the check what nobody can read, or that its policy is one that is not there.
-fn broken(fake: &Fake, pointer: &str, value: Value) {
-    let mut check = fake.get(CHECK).unwrap();
-    let (parent, name) = pointer.rsplit_once('/').unwrap();
-    check.pointer_mut(parent).unwrap()[name] = value;
-    fake.put(CHECK, check);
-}
-
-async fn running() -> (Fake, Arc<Context>, String) {
-    let (fake, context) = world().await;
-    once(&fake, &context).await;
-    let run = runs(&fake).remove(0);
-    (fake, context, run)
-}
+use super::{CHECK, JOBS, RUNS, change, condition, end, once, report, running};
 
 #[tokio::test]
 async fn what_was_proven_stays_when_the_check_can_be_run_no_more() {
@@ -30,7 +11,7 @@ async fn what_was_proven_stays_when_the_check_can_be_run_no_more() {
         end(&fake, &run, &report("good.evidence.zst"), 0);
         once(&fake, &context).await;
         let before = fake.get(CHECK).unwrap()["status"].clone();
-        broken(&fake, pointer, value);
+        change(&fake, pointer, value);
         once(&fake, &context).await;
         assert_eq!(condition(&fake, "Stalled"), ("True".into(), "CannotRun".into()), "{pointer}");
         assert_eq!(condition(&fake, "GoLive"), ("True".into(), "Go".into()), "{pointer}");
@@ -48,7 +29,7 @@ async fn what_was_proven_stays_when_the_check_can_be_run_no_more() {
 #[tokio::test]
 async fn a_run_under_way_is_followed_to_its_end_and_is_good_for_a_day_where_no_policy_says_more() {
     let (fake, context, run) = running().await;
-    broken(&fake, "/spec/policy", json!("gone"));
+    change(&fake, "/spec/policy", json!("gone"));
     once(&fake, &context).await;
     assert_eq!(condition(&fake, "Complete"), ("False".into(), "Running".into()));
     end(&fake, &run, &report("good.evidence.zst"), 0);
@@ -65,8 +46,8 @@ async fn a_run_under_way_is_followed_to_its_end_and_is_good_for_a_day_where_no_p
 #[tokio::test]
 async fn a_run_of_a_broken_check_can_be_aborted() {
     let (fake, context, run) = running().await;
-    broken(&fake, "/spec/traffic/rait", json!(1));
-    broken(&fake, "/metadata/annotations", json!({ "golive.dev/abort": run }));
+    change(&fake, "/spec/traffic/rait", json!(1));
+    change(&fake, "/metadata/annotations", json!({ "golive.dev/abort": run }));
     once(&fake, &context).await;
     assert!(fake.get(&format!("{JOBS}{run}")).is_none());
     assert_eq!(fake.get(&format!("{RUNS}{run}")).unwrap()["status"]["message"], "aborted");

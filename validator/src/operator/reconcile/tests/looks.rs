@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::super::Context;
-use super::{CHECK, DEPLOYMENT, JOBS, RUNS, condition, deployment, end, once, report, runs, world};
+use super::{CHECK, DEPLOYMENT, JOBS, RUNS, change, condition, deployment, end, once, report, runs, world};
 use crate::cluster::fake::Fake;
 
 /// The report of a run that only looked on, and found this.
@@ -20,9 +20,7 @@ fn look(verdict: &str, digest: &str) -> Value {
 /// The check asks for looks, and its candidate has its GO: gives the name of that run. A look is due at once, since objects of
 /// this server are as old as its epoch.
 async fn proven(fake: &Fake, context: &Arc<Context>) -> String {
-    let mut check = fake.get(CHECK).unwrap();
-    check["spec"]["always"] = json!({ "every": "1m", "plan": "observe" });
-    fake.put(CHECK, check);
+    change(fake, "/spec/always", json!({ "every": "1m", "plan": "observe" }));
     once(fake, context).await;
     let proof = runs(fake).remove(0);
     end(fake, &proof, &report("good.evidence.zst"), 0);

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{CHECK, Fake, JOBS, RUNS, condition, end, once, report, runs, world, writes};
+use super::{CHECK, JOBS, RUNS, change, condition, end, once, report, running, runs, world, writes};
 
 #[tokio::test]
 async fn a_pod_whose_run_was_aborted_or_is_gone_is_waited_for() {
@@ -29,10 +29,8 @@ async fn a_pod_whose_run_was_aborted_or_is_gone_is_waited_for() {
 
 #[tokio::test]
 async fn an_abort_deletes_the_job_and_ends_the_run_without_another_one() {
-    let (fake, context) = world().await;
-    once(&fake, &context).await;
-    let run = runs(&fake).remove(0);
-    annotate(&fake, "golive.dev/abort", &run);
+    let (fake, context, run) = running().await;
+    change(&fake, "/metadata/annotations", json!({ "golive.dev/abort": run }));
     once(&fake, &context).await;
     assert!(fake.get(&format!("{JOBS}{run}")).is_none());
     let status = fake.get(&format!("{RUNS}{run}")).unwrap()["status"].clone();
@@ -45,15 +43,13 @@ async fn an_abort_deletes_the_job_and_ends_the_run_without_another_one() {
 
 #[tokio::test]
 async fn a_verdict_outlasts_a_further_run_that_was_aborted() {
-    let (fake, context) = world().await;
-    once(&fake, &context).await;
-    let first = runs(&fake).remove(0);
+    let (fake, context, first) = running().await;
     end(&fake, &first, &report("good.evidence.zst"), 0);
     once(&fake, &context).await;
-    annotate(&fake, "golive.dev/run", "again");
+    change(&fake, "/metadata/annotations", json!({ "golive.dev/run": "again" }));
     once(&fake, &context).await;
     let second = runs(&fake).into_iter().find(|run| *run != first).unwrap();
-    annotate(&fake, "golive.dev/abort", &second);
+    change(&fake, "/metadata/annotations", json!({ "golive.dev/run": "again", "golive.dev/abort": second }));
     once(&fake, &context).await;
     assert_eq!(condition(&fake, "GoLive").0, "True");
     let told = fake.get(CHECK).unwrap()["status"]["conditions"].to_string();
@@ -63,17 +59,9 @@ async fn a_verdict_outlasts_a_further_run_that_was_aborted() {
     assert_eq!(runs(&fake), left, "one is kept, and beside it the one with the verdict");
 }
 
-fn annotate(fake: &Fake, key: &str, value: &str) {
-    let mut check = fake.get(CHECK).unwrap();
-    check["metadata"]["annotations"][key] = json!(value);
-    fake.put(CHECK, check);
-}
-
 #[tokio::test]
 async fn who_created_an_object_stands_in_it() {
-    let (fake, context) = world().await;
-    once(&fake, &context).await;
-    let run = runs(&fake).remove(0);
+    let (fake, _, run) = running().await;
     for path in [format!("{RUNS}{run}"), format!("{JOBS}{run}")] {
         assert_eq!(fake.get(&path).unwrap()["metadata"]["managedFields"][0]["manager"], "golive-operator");
     }
