@@ -25,12 +25,13 @@ on_path() {
   return 1
 }
 
-# The package alone, unpacked: installing it would start a server.
-from_debian() { # promtool | prometheus
+# The package alone, unpacked: installing it would start a server. Both come out of it, and it is had once.
+from_debian() {
   local scratch
   scratch=$(mktemp -d)
   (cd "$scratch" && timeout 600 apt-get -q -y update && timeout 600 apt-get -q download prometheus && dpkg -x prometheus_*.deb .)
-  install -D "$scratch/usr/bin/$1" "$cache/parts/promtool/$1"
+  mkdir -p "$cache/parts/promtool"
+  install "$scratch/usr/bin/promtool" "$scratch/usr/bin/prometheus" "$cache/parts/promtool/"
   rm -rf "$scratch"
 }
 
@@ -48,7 +49,7 @@ provide() {
     return
   fi
   if [[ $tool == prom* ]]; then
-    step "$tool from Debian" "put $tool on PATH" from_debian "$tool"
+    suitable "$tool" "$cache/parts/promtool/$tool" || step "$tool from Debian" "put $tool on PATH" from_debian
     ln -sfn "$cache/parts/promtool/$tool" "$link"
     return
   fi
