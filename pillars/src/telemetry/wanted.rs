@@ -11,7 +11,7 @@ use super::is_sampled;
 ///
 /// Filters per layer are not enough for that: a registry makes a span, and forgets it again, even where each of them refuses
 /// it, as long as one of them might have taken it (tracing-subscriber 0.3: `FilterMap::any_enabled` asks all 64 bits,
-/// also those that belong to no filter). That takes 400 ns, ten times as much as the question.
+/// also those that belong to no filter). That takes 400 ns, twenty times as much as the question.
 pub(super) struct Wanted {
     pub(super) lines: EnvFilter,
     /// Whether spans go anywhere.

@@ -4,8 +4,8 @@ use crate::harness::{Cgroup, Pace, Sample, Service, World, flood, get, quantile,
 
 /// More than the room of the service, fewer than the connections it takes.
 const CLIENTS: usize = 2_000;
-/// Of one core: so little that clients on the rest of a small machine can send three times as much as it holds.
-const PERCENT: u32 = 20;
+/// Of one core.
+const PERCENT: u32 = 30;
 const LOAD: Duration = Duration::from_secs(10);
 
 /// Requests a second of a closed loop of 16 clients: the most that the instance holds.
