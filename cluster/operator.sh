@@ -39,3 +39,27 @@ install_admission() {
 fail_open_count() {
   kubectl_ get --raw /metrics | awk '/^apiserver_admission_webhook_fail_open_count.*[.]admission[.]golive[.]dev/ { sum += $NF } END { print sum + 0 }'
 }
+
+# close_namespace NAME: what comes in there needs a GO.
+close_namespace() {
+  kubectl_ create namespace "$1"
+  kubectl_ label namespace "$1" golive.dev/require=go
+}
+
+# break_glass NAMESPACE REASON: a deployment "glass" of an image that nobody proved.
+break_glass() {
+  kubectl_ -n "$1" create deployment glass --image="users@sha256:$(printf '0%.0s' {1..64})" --replicas=0 --dry-run=client -o json |
+    jq --arg reason "$2" '.metadata.annotations["golive.dev/break-glass"] = $reason' | kubectl_ apply -f -
+}
+
+# without_admission NAMESPACE [SECONDS]: nobody answers for the webhook for so long, and everything comes in.
+without_admission() {
+  kubectl_ -n golive scale deployment golive-admission --replicas=0
+  kubectl_ -n golive wait --for=delete pod -l app.kubernetes.io/name=golive-admission --timeout=50s
+  await 30 kubectl_ -n "$1" create deployment away --image=golive/users:0.1.0 --replicas=0
+  # What the alert AdmissionFailedOpen asks.
+  (($(fail_open_count) > 0))
+  sleep "${2:-0}"
+  kubectl_ -n golive scale deployment golive-admission --replicas=2
+  kubectl_ -n golive rollout status deployment golive-admission --timeout=50s
+}

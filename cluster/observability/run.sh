@@ -69,24 +69,16 @@ ended() {
 
 ended_with() { [[ $(in_it get pod "$1" -o jsonpath='{.status.containerStatuses[0].lastState.terminated.exitCode}') == "$2" ]]; }
 
-# Somebody breaks the glass, and then nobody answers.
+# Somebody breaks the glass, and then nobody answers for as long as Prometheus needs to see it.
 admission() {
-  kubectl_ create namespace "$closed"
-  kubectl_ label namespace "$closed" golive.dev/require=go
+  close_namespace "$closed"
   await 60 broken_glass
-  kubectl_ -n golive scale deployment golive-admission --replicas=0
-  kubectl_ -n golive wait --for=delete pod -l app.kubernetes.io/name=golive-admission --timeout=50s
-  await 30 kubectl_ -n "$closed" create deployment away --image=golive/users:0.1.0 --replicas=0
-  (($(fail_open_count) > 0))
-  sleep 20
-  kubectl_ -n golive scale deployment golive-admission --replicas=2
-  kubectl_ -n golive rollout status deployment golive-admission --timeout=50s
+  without_admission "$closed" 20
 }
 
 broken_glass() {
   kubectl_ -n "$closed" delete deployment glass --ignore-not-found
-  kubectl_ -n "$closed" create deployment glass --image="users@sha256:$(printf '0%.0s' {1..64})" --replicas=0 --dry-run=client -o json |
-    jq '.metadata.annotations["golive.dev/break-glass"] = "a test"' | kubectl_ apply -f -
+  break_glass "$closed" "a test"
   kubectl_ -n "$closed" get events --field-selector reason=BreakGlass -o name | grep event
 }
 

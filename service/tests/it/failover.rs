@@ -24,12 +24,14 @@ async fn sessions(world: &World) -> i64 {
     sqlx::query_scalar(count).fetch_one(&mut world.connect().await).await.unwrap()
 }
 
-/// Every session of the service, other than those of the harness.
-async fn end_sessions(admin: &mut PgConnection) {
+/// Every session of the service, other than that of the harness.
+async fn end_sessions(admin: &mut PgConnection, database: &str) {
     execute(
         admin,
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-         WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE datname = '{database}' AND pid <> pg_backend_pid()"
+        ),
     )
     .await;
 }
@@ -65,7 +67,7 @@ async fn after_a_fail_over_one_refused_write_is_enough() {
     read_live_together(&service, 40).await;
     // Sessions of a server that is read-only; those made afterwards are of one that is not.
     execute(&mut admin, format!("ALTER DATABASE {database} SET default_transaction_read_only = on")).await;
-    end_sessions(&mut admin).await;
+    end_sessions(&mut admin, &database).await;
     read_live_together(&service, 40).await;
     read_live_together(&service, 40).await;
     execute(&mut admin, format!("ALTER DATABASE {database} RESET default_transaction_read_only")).await;
@@ -93,7 +95,7 @@ async fn a_server_that_only_reads_leaves_the_circuit_closed() {
     let mut admin = world.connect().await;
     let database = world.database();
     execute(&mut admin, format!("ALTER DATABASE {database} SET default_transaction_read_only = on")).await;
-    end_sessions(&mut admin).await;
+    end_sessions(&mut admin, &database).await;
     for number in 0..30 {
         assert_eq!(create(&service, number).await.status, 503);
     }
@@ -148,6 +150,30 @@ async fn connections_that_are_there_outlast_a_server_that_takes_no_more() {
         assert!(is_live(&answer), "{}: {:?}\n{}", answer.status, answer.headers, service.metrics().await);
     }
     assert_eq!(service.metric(CLOSED).await, 1);
+}
+
+/// Each connection is refused, with a code (55000) that is our own mistake where a statement gets it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_takes_no_connections_is_an_outage() {
+    let world = World::new().await;
+    let service = world.ready(&[("SEED_USERS", "100")]).await;
+    // Without copies of them there would be no fallback.
+    read_live_together(&service, 20).await;
+    let database = world.database();
+    let mut admin = World::admin().await;
+    execute(&mut admin, format!("ALTER DATABASE {database} ALLOW_CONNECTIONS false")).await;
+    end_sessions(&mut admin, &database).await;
+    eventually("open", async || {
+        for answer in read_together(&service, 20).await {
+            assert_eq!(answer.status, 200, "{}", answer.text());
+        }
+        let refused = create(&service, 1).await;
+        assert_eq!(refused.status, 503, "{}", refused.text());
+        service.metric(r#"breaker_state{breaker="postgres",state="open"}"#).await == 1
+    })
+    .await;
+    execute(&mut admin, format!("ALTER DATABASE {database} ALLOW_CONNECTIONS true")).await;
+    read_live_together(&service, 20).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,6 +10,9 @@ pub enum PostgresError {
     /// Postgres, or the way to it.
     #[error(transparent)]
     Sql(#[from] sqlx::Error),
+    /// There is no connection, and Postgres, or the way to it, gives none.
+    #[error("no connection: {0}")]
+    Unconnected(#[source] sqlx::Error),
     /// Postgres answers, but not fast enough for so many calls: all connections were in use.
     #[error("every connection is in use")]
     Saturated,
@@ -28,7 +31,7 @@ impl PostgresError {
 
     fn database(&self) -> Option<&dyn sqlx::error::DatabaseError> {
         match self {
-            Self::Sql(error) => error.as_database_error(),
+            Self::Sql(error) | Self::Unconnected(error) => error.as_database_error(),
             Self::Saturated => None,
         }
     }
@@ -57,20 +60,24 @@ impl PostgresError {
     pub(crate) fn kind(&self) -> Cow<'_, str> {
         self.sqlstate().unwrap_or(Cow::Borrowed(match self {
             Self::Saturated => "pool_saturated",
-            Self::Sql(sqlx::Error::PoolTimedOut) => "pool_timeout",
-            Self::Sql(sqlx::Error::Io(_)) => "io",
-            Self::Sql(sqlx::Error::Tls(_)) => "tls",
-            Self::Sql(sqlx::Error::Protocol(_)) => "protocol",
-            Self::Sql(_) => "_OTHER",
+            Self::Sql(error) | Self::Unconnected(error) => match error {
+                sqlx::Error::PoolTimedOut => "pool_timeout",
+                sqlx::Error::Io(_) => "io",
+                sqlx::Error::Tls(_) => "tls",
+                sqlx::Error::Protocol(_) => "protocol",
+                _ => "_OTHER",
+            },
         }))
     }
 }
 
 impl Classify for PostgresError {
     /// Errors of the caller (constraints, syntax, decoding) are successes of the database: it answered. What a
-    /// connection says that has become useless tells nothing of the database.
+    /// connection says that has become useless tells nothing of the database. Without a connection nothing can be
+    /// asked, whatever the reason is.
     fn class(&self) -> Class {
         match (self.sqlstate(), self) {
+            (_, Self::Unconnected(_)) => Class::Failure,
             (Some(code), _) if is_outdated(&code) => Class::NotCounted,
             (Some(code), _) if is_outage(&code) => Class::Failure,
             (Some(_), _) => Class::Success,
@@ -86,9 +93,9 @@ fn is_our_own(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::RowNotFound | sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_))
 }
 
-/// Whether a SQLSTATE says that the database cannot work: connection (08), refused identity (28, which only meets us
-/// while connecting), unknown database (3D), resources (53), intervention and statement timeout (57), system (58),
-/// internal (XX).
+/// Whether a SQLSTATE of a statement says that the database cannot work: connection (08), refused identity (28) and
+/// unknown database (3D), which a pooler tells in place of an answer, resources (53), intervention and statement timeout
+/// (57), system (58), internal (XX).
 fn is_outage(sqlstate: &str) -> bool {
     ["08", "28", "3D", "53", "57", "58", "XX"].iter().any(|class| sqlstate.starts_with(class))
 }

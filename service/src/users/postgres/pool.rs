@@ -94,15 +94,17 @@ impl Pool {
         place.map_err(|_| sqlx::Error::PoolClosed.into())
     }
 
-    async fn connection(&self) -> sqlx::Result<Object<Connector>> {
+    async fn connection(&self) -> Result<Object<Connector>, PostgresError> {
         loop {
             match self.connections.get().await {
                 Ok(connection) => return Ok(connection),
-                Err(PoolError::Backend(error)) if self.connections.status().size == 0 => return Err(error),
+                Err(PoolError::Backend(error)) if self.connections.status().size == 0 => {
+                    return Err(PostgresError::Unconnected(error));
+                }
                 // The server takes no more (it has too many, say), but there are some: one of them will do.
                 Err(PoolError::Backend(_)) => self.outlast().boxed().await,
-                Err(PoolError::Timeout(_)) => return Err(sqlx::Error::PoolTimedOut),
-                Err(_) => return Err(sqlx::Error::PoolClosed),
+                Err(PoolError::Timeout(_)) => return Err(sqlx::Error::PoolTimedOut.into()),
+                Err(_) => return Err(sqlx::Error::PoolClosed.into()),
             }
         }
     }

@@ -32,8 +32,6 @@ pub(crate) struct Sample {
     pub(crate) number: u64,
     /// When it was sent, counted from the start.
     pub(crate) at: Duration,
-    /// How long after it was due.
-    pub(crate) late: Duration,
     pub(crate) took: Duration,
     /// None: the connection ended without an answer.
     pub(crate) status: Option<StatusCode>,
@@ -92,22 +90,20 @@ impl Client {
             if self.stop.load(Ordering::Relaxed) {
                 return samples;
             }
-            samples.push(self.sample(number, due).await);
+            samples.push(self.sample(number).await);
         }
     }
 
-    async fn sample(&mut self, number: u64, due: Duration) -> Sample {
+    async fn sample(&mut self, number: u64) -> Sample {
         let request = (self.pace.ask)(number);
         let sent = Instant::now();
         let answer = timeout(LONGEST, self.exchange(request)).await.ok().flatten();
         let took = sent.elapsed();
         let head = answer.as_ref();
         let value = |name| head.and_then(|head| head.headers.get(name));
-        let at = sent - self.began;
         Sample {
             number,
-            at,
-            late: at.saturating_sub(due),
+            at: sent - self.began,
             took,
             status: head.map(|head| head.status),
             retry_after: value("retry-after").is_some(),

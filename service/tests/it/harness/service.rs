@@ -29,13 +29,18 @@ impl World {
     pub(crate) async fn with(postgres: Mode, redis: Mode) -> Self {
         static NUMBER: AtomicUsize = AtomicUsize::new(1);
         let number = NUMBER.fetch_add(1, Ordering::SeqCst);
-        let admin = format!("postgres://postgres@127.0.0.1:{}/postgres", postgres_port());
-        let mut admin = sqlx::PgConnection::connect(&admin).await.unwrap();
+        let mut admin = Self::admin().await;
         let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE test_{number}"));
         sqlx::query(create).execute(&mut admin).await.unwrap();
         let postgres = Gate::before(postgres_port(), postgres).await;
         let redis = Gate::before(redis_port(), redis).await;
         Self { postgres, redis, number }
+    }
+
+    /// A direct connection to the server of all databases.
+    pub(crate) async fn admin() -> sqlx::PgConnection {
+        let url = format!("postgres://postgres@127.0.0.1:{}/postgres", postgres_port());
+        sqlx::PgConnection::connect(&url).await.unwrap()
     }
 
     /// A direct connection to the database, around the gate.
