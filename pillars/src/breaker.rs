@@ -133,6 +133,9 @@ impl Breaker {
     /// A panic in `work` counts as a failure and goes on. Cancel safe: a call that is dropped before the slow-call
     /// threshold counts as nothing, and a dropped trial makes room for the next one; after it, it is a failure, since
     /// callers who have given up while the dependency hangs would keep the circuit closed otherwise.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with its timer enabled, as soon as the circuit permits a call.
     pub fn call<T, E: Classify>(
         &self,
         work: impl Future<Output = Result<T, E>>,
@@ -142,6 +145,9 @@ impl Breaker {
 
     /// As [`Breaker::call`], for results whose class is not told by a [`Classify`] of ours: errors of another crate, or
     /// an `Ok` that is a failure all the same, such as an answer with the status 503.
+    ///
+    /// # Panics
+    /// As [`Breaker::call`].
     pub async fn call_classified<T, E>(
         &self,
         work: impl Future<Output = Result<T, E>>,

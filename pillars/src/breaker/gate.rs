@@ -132,16 +132,17 @@ impl<M> Gate<M> {
         settled
     }
 
-    /// Moves to `to` whatever the state is, after `prepare`; returns the state before, `None` if it was the same.
+    /// Moves to `to` whatever the state is, after `prepare`; returns the state before, `None` if it was the same. A closed
+    /// circuit that is closed begins anew.
     pub(super) fn force(&self, to: State, prepare: impl FnOnce(&mut M)) -> Option<State> {
         let mut machine = self.lock();
         let from = self.state();
-        if from == to {
+        if from == to && to != State::Closed {
             return None;
         }
         prepare(&mut machine);
         self.move_to(to, 0);
-        Some(from)
+        (from != to).then_some(from)
     }
 
     fn move_to(&self, to: State, until: u64) {

@@ -17,7 +17,8 @@ use super::{Breaker, CallError, Class};
 ///
 /// A call ends with what the service returns, which for an HTTP client is the head of the answer: deadline, class and
 /// [`most_at_a_time`](super::Config::most_at_a_time) know nothing of its body. One that hangs or breaks off counts as nothing,
-/// so give reading it a limit of its own, or do both in one [`Breaker::call_classified`].
+/// so give reading it a limit of its own, or do both in one [`Breaker::call_classified`]. Calls panic where those would:
+/// outside of a tokio runtime with its timer enabled.
 ///
 /// ```
 /// use golive_pillars::breaker::{Breaker, BreakerLayer, Class, Config};

@@ -257,6 +257,23 @@ async fn states_set_by_hand_stay_until_another_is_set() {
     assert_eq!(breaker.state(), State::Open);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_closed_circuit_that_is_set_to_closed_begins_anew() {
+    let metrics = Metrics::default();
+    let breaker = watched(&metrics, Config::default().failures_in_a_row(12));
+    for _ in 0..3 {
+        calls(&breaker, 9, || FAILED).await;
+        assert!(breaker.force(State::Closed));
+        assert_eq!(breaker.state(), State::Closed);
+    }
+    let told = scrape(&metrics);
+    let moved =
+        told.lines().find(|line| line.starts_with("breaker_transitions_total") && !line.ends_with(" 0"));
+    assert_eq!(moved, None, "nothing has changed for anybody who looks on");
+    calls(&breaker, 10, || FAILED).await;
+    assert_eq!(breaker.state(), State::Open);
+}
+
 #[tokio::test]
 async fn neither_a_call_nor_a_refusal_allocates() {
     let breaker = breaker(Config::default());

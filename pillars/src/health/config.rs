@@ -1,6 +1,10 @@
 use std::time::Duration;
 
+use super::heartbeat;
 use crate::Invalid;
+
+/// Below, a process that is well would count as stuck between two beats.
+const SHORTEST_STALL: Duration = heartbeat::PERIOD.saturating_mul(2);
 
 /// Settings of liveness and readiness.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +56,7 @@ impl Config {
         Self { failures: count, ..self }
     }
 
-    /// Age of the heartbeat from which on the process counts as stuck.
+    /// Age of the heartbeat from which on the process counts as stuck: at least two beats, 500 ms.
     #[must_use]
     pub fn stall(self, time: Duration) -> Self {
         Self { stall: time, ..self }
@@ -64,6 +68,26 @@ impl Config {
             return Err(Invalid::new("failures", self.failures, "at least 1"));
         }
         let times = [("interval", self.interval), ("timeout", self.timeout), ("stall", self.stall)];
-        times.into_iter().try_for_each(|(setting, time)| Invalid::unless_usable(setting, time))
+        times.into_iter().try_for_each(|(setting, time)| Invalid::unless_usable(setting, time))?;
+        if self.stall < SHORTEST_STALL {
+            return Err(Invalid::new(
+                "stall",
+                self.stall,
+                format!("at least {SHORTEST_STALL:?}, two heartbeats"),
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stall_shorter_than_two_heartbeats_is_refused() {
+        let refused = Config::default().stall(Duration::from_millis(499)).validate().unwrap_err();
+        assert_eq!(refused.setting, "stall");
+        Config::default().stall(SHORTEST_STALL).validate().unwrap();
     }
 }

@@ -41,7 +41,7 @@ impl Edge {
         Self {
             heeds_parent,
             root,
-            excess: Ratio(config.sample_ratio),
+            excess: if let Root::Ratio(ratio) = root { ratio } else { Ratio(config.sample_ratio) },
             budget: Budget::new(config.remote_sampled_per_second),
             ids: RandomIdGenerator::default(),
             metrics: metrics.clone(),
@@ -56,7 +56,8 @@ impl Edge {
             return self.decide_root(context);
         }
         let sampled = match (self.heeds_parent, parent.is_sampled()) {
-            (true, true) => self.within_budget() || self.excess.keeps(parent.trace_id()),
+            // By an id of our own: callers choose theirs, and would choose one that every ratio keeps.
+            (true, true) => self.within_budget() || self.excess.keeps(self.ids.new_trace_id()),
             (true, false) => false,
             (false, _) => self.root.keeps(parent.trace_id()),
         };
@@ -154,8 +155,11 @@ mod tests {
 
     fn remote(flags: TraceFlags) -> Context {
         // A high trace id: no small ratio keeps it.
-        let parent =
-            SpanContext::new(TraceId::from(u128::MAX), SpanId::from(7), flags, true, TraceState::default());
+        in_trace(TraceId::from(u128::MAX), flags)
+    }
+
+    fn in_trace(trace: TraceId, flags: TraceFlags) -> Context {
+        let parent = SpanContext::new(trace, SpanId::from(7), flags, true, TraceState::default());
         Context::new().with_remote_span_context(parent)
     }
 
@@ -172,11 +176,25 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_remote_flag_is_honoured_up_to_the_budget() {
-        let edge = edge(|config| config.remote_sampled_per_second(20));
+        let edge = edge(|config| config.sample_ratio(0.0).remote_sampled_per_second(20));
         let flood = |edge: &Edge| (0..1_000).filter(|_| records(edge, remote(TraceFlags::SAMPLED))).count();
         assert_eq!(flood(&edge), 20);
         tokio::time::advance(Duration::from_millis(500)).await;
         assert_eq!(flood(&edge), 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_id_that_a_caller_chooses_is_kept_beyond_the_budget() {
+        // Every ratio above zero keeps this one.
+        let chosen = || in_trace(TraceId::from(1_u128 << 64), TraceFlags::SAMPLED);
+        let kept = |edge: &Edge| (0..10_000).filter(|_| records(edge, chosen())).count();
+        let by_default = kept(&edge(|config| config.sample_ratio(0.01).remote_sampled_per_second(20)));
+        assert!((21..300).contains(&by_default), "{by_default} of 10,000 at 1 %");
+        let named = |config: Config| {
+            config.sampler("parentbased_traceidratio").sampler_arg("0.5").remote_sampled_per_second(0)
+        };
+        let half = kept(&edge(named));
+        assert!((4_000..6_000).contains(&half), "{half} of 10,000 at the ratio of OTEL_TRACES_SAMPLER_ARG");
     }
 
     #[test]

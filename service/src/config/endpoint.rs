@@ -4,7 +4,13 @@ use super::error::{ConfigError, value};
 
 /// Of a service that is asked inside of a cluster.
 pub(super) fn plain_http(variable: &'static str, text: &str) -> Result<Uri, ConfigError> {
-    url(variable, text, &["http"], "a plain HTTP URL without credentials, such as http://orders:8080")
+    let expected = "a plain HTTP URL without credentials or a query, such as http://orders:8080";
+    let base = url(variable, text, &["http"], expected)?;
+    // What is asked is appended to its path.
+    if base.query().is_some() {
+        return Err(value(variable, format!("{text:?}"), expected));
+    }
+    Ok(base)
 }
 
 /// Of a collector of telemetry.

@@ -47,7 +47,7 @@ pub struct Config {
     pub redis_ca_file: Option<PathBuf>,
     /// Requests at a time; more are answered 503 with Retry-After at once. More than the rate times BREAKER_DEADLINE, or
     /// an outage is answered by this instead of by the fallbacks
-    #[arg(long, env = "MAX_IN_FLIGHT", default_value = "1024", value_parser = at_least_one)]
+    #[arg(long, env = "MAX_IN_FLIGHT", default_value = "1024", value_parser = in_flight)]
     pub max_in_flight: usize,
     /// Whether the service brings the database to its schema itself; else it waits until somebody has (`users migrate`)
     #[arg(long, env = "MIGRATE", default_value_t = true, action = ArgAction::Set)]
@@ -98,6 +98,10 @@ impl Config {
     }
 }
 
-fn at_least_one(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|count| *count > 0).ok_or_else(|| "expected a whole number from 1".to_owned())
+/// More than anybody's memory holds.
+const MOST_IN_FLIGHT: usize = 1_000_000;
+
+fn in_flight(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|count| (1..=MOST_IN_FLIGHT).contains(count));
+    count.ok_or_else(|| format!("expected a whole number from 1 to {MOST_IN_FLIGHT}"))
 }

@@ -120,7 +120,7 @@ fn whole_seconds(delay: Duration) -> u64 {
 
 /// Up to a tenth more and at least up to a second, so that those who were refused together do not come back together.
 fn jittered(seconds: u64) -> u64 {
-    seconds + fastrand::u64(0..=(seconds / 10).max(1))
+    seconds.saturating_add(fastrand::u64(0..=(seconds / 10).max(1)))
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]

@@ -29,7 +29,7 @@ pub struct Args {
     #[arg(long, env = "DATABASE_POOLER", value_enum, default_value_t = Pooler::None)]
     pub database_pooler: Pooler,
     /// Time after which Postgres itself ends a statement
-    #[arg(long, env = "DATABASE_STATEMENT_TIMEOUT", default_value = "3s", value_parser = duration::parse_positive)]
+    #[arg(long, env = "DATABASE_STATEMENT_TIMEOUT", default_value = "3s", value_parser = statement_timeout)]
     pub database_statement_timeout: Duration,
 }
 
@@ -94,4 +94,12 @@ impl Args {
     fn statement_milliseconds(&self) -> String {
         self.database_statement_timeout.as_millis().to_string()
     }
+}
+
+/// Postgres takes milliseconds in 32 bits, and refuses every connection that brings more.
+fn statement_timeout(text: &str) -> Result<Duration, String> {
+    let time = duration::parse_positive(text)?;
+    let fits = i32::try_from(time.as_millis()).is_ok();
+    fits.then_some(time)
+        .ok_or_else(|| format!("expected at most {}ms, the most that Postgres takes", i32::MAX))
 }

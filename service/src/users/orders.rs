@@ -20,6 +20,8 @@ const BODY_LIMIT: usize = 1024 * 1024;
 /// Shorter than any server keeps an idle connection, so that we never use one that is just being closed.
 const POOL_IDLE: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// The longest time for which users are sent away because the orders service says so: its mistake is not to be theirs.
+const LONGEST_ADVICE: Duration = Duration::from_hours(1);
 
 /// The orders service, asked over HTTP.
 ///
@@ -150,8 +152,26 @@ fn refusal(status: StatusCode, retry_after: Option<&HeaderValue>) -> OrdersError
         StatusCode::NOT_FOUND => OrdersError::Unknown,
         StatusCode::SERVICE_UNAVAILABLE => {
             let seconds = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
-            OrdersError::Unavailable { retry_after: seconds.map(Duration::from_secs) }
+            let retry_after = seconds.map(|seconds| Duration::from_secs(seconds).min(LONGEST_ADVICE));
+            OrdersError::Unavailable { retry_after }
         }
         _ => OrdersError::Failed("unexpected status"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_beyond_an_hour_is_not_passed_on() {
+        let advice =
+            |value| match refusal(StatusCode::SERVICE_UNAVAILABLE, Some(&HeaderValue::from_static(value))) {
+                OrdersError::Unavailable { retry_after } => retry_after,
+                other => panic!("{other}"),
+            };
+        assert_eq!(advice("7"), Some(Duration::from_secs(7)));
+        assert_eq!(advice("18446744073709551615"), Some(LONGEST_ADVICE));
+        assert_eq!(advice("Fri, 27 Nov 2026 13:00:00 GMT"), None);
     }
 }

@@ -27,10 +27,11 @@ where
         let mut timestamp = String::new();
         SystemTime.format_time(&mut Writer::new(&mut timestamp))?;
         let mut line = Map::new();
+        // First: what a field of the same name says is not what collectors look for there.
+        event.record(&mut Fields(&mut line));
         line.insert("timestamp".to_owned(), timestamp.into());
         line.insert("level".to_owned(), event.metadata().level().as_str().into());
         line.insert("target".to_owned(), event.metadata().target().into());
-        event.record(&mut Fields(&mut line));
         if let Some((trace, span)) = ids() {
             line.insert("trace_id".to_owned(), trace.into());
             line.insert("span_id".to_owned(), span.into());
@@ -88,7 +89,53 @@ impl Visit for Fields<'_> {
         self.0.insert(field.name().to_owned(), value.into());
     }
 
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        // JSON has no number for what is none.
+        let number = serde_json::Number::from_f64(value);
+        self.0
+            .insert(field.name().to_owned(), number.map_or_else(|| value.to_string().into(), Value::Number));
+    }
+
     fn record_bool(&mut self, field: &Field, value: bool) {
         self.0.insert(field.name().to_owned(), value.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn fields_take_nothing_from_the_line_and_keep_their_types() {
+        let written = Written::default();
+        let writer = written.clone();
+        let lines =
+            tracing_subscriber::fmt::layer().with_writer(move || writer.clone()).event_format(JsonLine);
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(lines), || {
+            tracing::info!(level = 3, target_ratio = 0.5, none = f64::NAN, count = 7_u64, "x");
+        });
+        let line: Value = serde_json::from_slice(&written.0.lock().unwrap()).unwrap();
+        assert_eq!(line["level"], "INFO");
+        assert_eq!(line["target_ratio"], 0.5);
+        assert_eq!((&line["none"], &line["count"]), (&Value::from("NaN"), &Value::from(7)));
+        assert_eq!(line["message"], "x");
     }
 }

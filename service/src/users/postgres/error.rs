@@ -1,5 +1,7 @@
 use std::borrow::Cow;
 
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
+
 use super::fate::Fate;
 use golive_pillars::breaker::{Class, Classify};
 use golive_pillars::telemetry::{ClientSpan, semconv};
@@ -36,12 +38,19 @@ impl PostgresError {
         }
     }
 
+    /// Whether the session has ended with it.
+    fn is_fatal(&self) -> bool {
+        let told = self.database().and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
+        told.is_some_and(|error| matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic))
+    }
+
     /// What becomes of the connection that it came over.
     pub(super) fn fate(&self) -> Fate {
         match (self.sqlstate(), self) {
             (Some(code), _) if is_outdated(&code) => Fate::Outdated,
             // Not outdated: what is made from now on may be, and is to be told at once, not after a pause.
             (Some(code), _) if ends_sessions(&code) || code.starts_with("08") => Fate::Lost,
+            (Some(_), _) if self.is_fatal() => Fate::Lost,
             (Some(code), _) if code.starts_with("58") || code.starts_with("XX") => Fate::Doubtful,
             (Some(_), _) => Fate::Usable,
             (None, Self::Sql(sqlx::Error::Io(_) | sqlx::Error::Tls(_))) => Fate::Lost,
@@ -78,8 +87,8 @@ impl Classify for PostgresError {
     fn class(&self) -> Class {
         match (self.sqlstate(), self) {
             (_, Self::Unconnected(_)) => Class::Failure,
-            (Some(code), _) if is_outdated(&code) => Class::NotCounted,
-            (Some(code), _) if is_outage(&code) => Class::Failure,
+            (Some(code), _) if is_outdated(&code) || is_in_the_way(&code) => Class::NotCounted,
+            (Some(code), _) if is_outage(&code) || self.is_fatal() => Class::Failure,
             (Some(_), _) => Class::Success,
             (None, Self::Saturated | Self::Sql(sqlx::Error::PoolClosed)) => Class::NotCounted,
             (None, Self::Sql(error)) if is_our_own(error) => Class::Success,
@@ -107,6 +116,13 @@ fn is_outdated(sqlstate: &str) -> bool {
     matches!(sqlstate, "25006" | "0A000" | "26000" | "42P05")
 }
 
+/// Whether a SQLSTATE says that others were in the way of the statement, such as a migration or what is replayed on a
+/// replica: a lock was not had in time (55P03), or it was given up for theirs (40001, 40P01), or with its transaction
+/// (25P04). It is no mistake of ours, and Postgres works.
+fn is_in_the_way(sqlstate: &str) -> bool {
+    matches!(sqlstate, "55P03" | "40001" | "40P01" | "25P04")
+}
+
 /// Whether a SQLSTATE says that the server ends all sessions: it shuts down (57P01), has crashed (57P02), does not take
 /// any yet (57P03), or the database was dropped (57P04).
 fn ends_sessions(sqlstate: &str) -> bool {
@@ -125,6 +141,10 @@ mod tests {
         for code in ["23505", "42601", "22P02", "40001", "25P02", "25006", "0A000", "26000", "42P05"] {
             assert!(!is_outage(code), "{code}");
         }
+        for code in ["55P03", "40001", "40P01", "25P04"] {
+            assert!(is_in_the_way(code), "{code}");
+        }
+        assert!(!is_in_the_way("23505"));
     }
 
     #[test]

@@ -76,6 +76,30 @@ async fn what_says_that_a_session_is_out_of_date_or_ended_replaces_all_and_any_o
     }
 }
 
+/// Each code is raised by one user's row, of which there is a copy.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_that_others_were_in_the_way_of_has_its_fallback_and_opens_nothing() {
+    const CODES: [&str; 4] = ["55P03", "40001", "40P01", "25P04"];
+    let world = World::new().await;
+    let service = world.ready(&[("SEED_USERS", "20")]).await;
+    read_live_together(&service, 20).await;
+    eventually("copies", async || world.copies().await >= 20).await;
+    let raised = CODES.iter().zip(1..).map(|(code, id)| {
+        format!("IF id = {id} THEN RAISE EXCEPTION 'on purpose' USING ERRCODE = '{code}'; END IF;")
+    });
+    put_view(&mut world.connect().await, &raised.collect::<Vec<_>>().join(" ")).await;
+    // The first one meets an old plan.
+    service.get("/api/users/10").await;
+    for _ in 0..5 {
+        for (code, id) in CODES.iter().zip(1..) {
+            let answer = service.get(&format!("/api/users/{id}")).await;
+            assert_eq!(answer.status, 200, "{code}: {}", answer.text());
+            assert_eq!(answer.header("x-cache"), Some("stale"), "{code}");
+        }
+    }
+    assert_eq!(service.metric(CLOSED).await, 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn four_failures_in_ten_calls_leave_the_circuit_closed_and_six_open_it() {
     let world = World::new().await;
