@@ -75,7 +75,7 @@ killed_operator() {
   [[ $(check users '{.status.verdict}') == GO* ]]
 }
 
-# A run that is aborted ends without a verdict, gives back, and is not begun again.
+# A run that is aborted ends without a verdict, gives back, and is not begun again; the GO of before stays.
 aborted() {
   local run before
   before=$(runs_of users)
@@ -88,7 +88,7 @@ aborted() {
   await 180 without_pods "$run"
   await 60 clean
   sleep 30
-  [[ $(condition users GoLive) == NoVerdict && $(runs_of users) == $((before + 1)) ]]
+  [[ $(check users '{.status.verdict}') == GO* && $(condition users Complete) == RunEnded && $(runs_of users) == $((before + 1)) ]]
 }
 
 aborted_told() { [[ $(kubectl_ -n "$namespace" get goliverun "$1" -o jsonpath='{.status.phase} {.status.message}') == "Ended aborted" ]]; }

@@ -82,8 +82,11 @@ async fn a_statement_that_others_were_in_the_way_of_has_its_fallback_and_opens_n
     const CODES: [&str; 4] = ["55P03", "40001", "40P01", "25P04"];
     let world = World::new().await;
     let service = world.ready(&[("SEED_USERS", "20")]).await;
-    read_live_together(&service, 20).await;
-    eventually("copies", async || world.copies().await >= 20).await;
+    eventually("copies", async || {
+        read_together(&service, 20).await;
+        world.copies().await >= 20
+    })
+    .await;
     let raised = CODES.iter().zip(1..).map(|(code, id)| {
         format!("IF id = {id} THEN RAISE EXCEPTION 'on purpose' USING ERRCODE = '{code}'; END IF;")
     });
