@@ -54,6 +54,16 @@ async fn read_live_together(service: &Service, count: usize) {
     eventually("connections again", async || read_together(service, count).await.iter().all(is_live)).await;
 }
 
+/// Reads so many users until there is a copy of each, without which there would be no fallback: a busy service leaves
+/// copies out.
+async fn keep_copies(world: &World, service: &Service, count: u64) {
+    eventually("copies", async || {
+        read_together(service, count as usize).await;
+        world.copies().await >= count
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_fail_over_one_refused_write_is_enough() {
     let world = World::new().await;
@@ -157,8 +167,7 @@ async fn connections_that_are_there_outlast_a_server_that_takes_no_more() {
 async fn a_database_that_takes_no_connections_is_an_outage() {
     let world = World::new().await;
     let service = world.ready(&[("SEED_USERS", "100")]).await;
-    // Without copies of them there would be no fallback.
-    read_live_together(&service, 20).await;
+    keep_copies(&world, &service, 20).await;
     let database = world.database();
     let mut admin = World::admin().await;
     execute(&mut admin, format!("ALTER DATABASE {database} ALLOW_CONNECTIONS false")).await;

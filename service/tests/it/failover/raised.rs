@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use sqlx::PgConnection;
 
-use super::{CLOSED, execute, is_live, read_live_together, read_together};
+use super::{CLOSED, execute, is_live, keep_copies, read_live_together, read_together};
 use crate::harness::{World, eventually};
 
 /// A view in the place of the users, whose rows have to pass `passes(id)`.
@@ -24,6 +24,14 @@ async fn put_view(admin: &mut PgConnection, passes: &str) {
 
 fn failing(digits: &str) -> String {
     format!("IF id % 10 IN ({digits}) THEN RAISE EXCEPTION 'out of memory' USING ERRCODE = '53200'; END IF;")
+}
+
+/// Raises each code for the row of the user with this id.
+fn raising<'a>(codes: impl Iterator<Item = (&'a str, i32)>) -> String {
+    let raised = codes.map(|(code, id)| {
+        format!("IF id = {id} THEN RAISE EXCEPTION 'on purpose' USING ERRCODE = '{code}'; END IF;")
+    });
+    raised.collect::<Vec<_>>().join(" ")
 }
 
 /// Sessions of requests that began before this moment of the server.
@@ -48,10 +56,8 @@ async fn what_says_that_a_session_is_out_of_date_or_ended_replaces_all_and_any_o
     let world = World::new().await;
     let connections = [("DATABASE_MAX_CONNECTIONS", "8"), ("DATABASE_MIN_CONNECTIONS", "8")];
     let service = world.ready(&[&connections[..], &[("SEED_USERS", "110")]].concat()).await;
-    let raised = CODES.iter().zip(101..).map(|((code, _), id)| {
-        format!("IF id = {id} THEN RAISE EXCEPTION 'on purpose' USING ERRCODE = '{code}'; END IF;")
-    });
-    put_view(&mut world.connect().await, &raised.collect::<Vec<_>>().join(" ")).await;
+    let raised = raising(CODES.into_iter().map(|(code, _)| code).zip(101..));
+    put_view(&mut world.connect().await, &raised).await;
     // The first one meets an old plan.
     service.get("/api/users/1").await;
     for ((code, replaces), id) in CODES.into_iter().zip(101..) {
@@ -82,15 +88,8 @@ async fn a_statement_that_others_were_in_the_way_of_has_its_fallback_and_opens_n
     const CODES: [&str; 4] = ["55P03", "40001", "40P01", "25P04"];
     let world = World::new().await;
     let service = world.ready(&[("SEED_USERS", "20")]).await;
-    eventually("copies", async || {
-        read_together(&service, 20).await;
-        world.copies().await >= 20
-    })
-    .await;
-    let raised = CODES.iter().zip(1..).map(|(code, id)| {
-        format!("IF id = {id} THEN RAISE EXCEPTION 'on purpose' USING ERRCODE = '{code}'; END IF;")
-    });
-    put_view(&mut world.connect().await, &raised.collect::<Vec<_>>().join(" ")).await;
+    keep_copies(&world, &service, 20).await;
+    put_view(&mut world.connect().await, &raising(CODES.into_iter().zip(1..))).await;
     // The first one meets an old plan.
     service.get("/api/users/10").await;
     for _ in 0..5 {
