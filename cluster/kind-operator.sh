@@ -141,20 +141,13 @@ closed_namespace() {
   kubectl_ delete namespace closed --ignore-not-found --timeout=50s
   close_namespace closed
   # The API server takes a moment to heed a new webhook.
-  await 60 denied unknown 'users@sha256:0000000000000000000000000000000000000000000000000000000000000000' 'none of'
-}
-
-# Without pods: who comes in is asked, and not whether it runs.
-bring() { # NAME IMAGE [ARGUMENTS OF KUBECTL...]
-  local name=$1 image=$2
-  shift 2
-  kubectl_ -n closed create deployment "$name" --image="$image" --replicas=0 "$@"
+  await 60 denied unknown "$unknown_image" 'none of'
 }
 
 # denied NAME IMAGE WORDS: it stays out, and whoever brought it is told these.
 denied() {
   local told
-  if told=$(bring "$1" "$2" 2>&1); then
+  if told=$(bring closed "$1" "$2" 2>&1); then
     kubectl_ -n closed delete deployment "$1"
     return 1
   fi
@@ -169,10 +162,10 @@ digest() { # CHECK
 }
 
 good_admitted() {
-  bring users "users@$(digest users)"
+  bring closed users "users@$(digest users)"
   # By a tag the same is denied, and so is what no run knows.
   denied tagged golive/users:0.1.0 'a tag'
-  denied unknown "users@sha256:$(printf '0%.0s' {1..64})" 'this would prove it'
+  denied unknown "$unknown_image" 'this would prove it'
 }
 
 # A run of 40 days ago about another digest, as the operator would have kept it.

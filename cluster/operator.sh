@@ -46,9 +46,17 @@ close_namespace() {
   kubectl_ label namespace "$1" golive.dev/require=go
 }
 
+# Nobody has proved it.
+unknown_image=users@sha256:$(printf '0%.0s' {1..64})
+
+# Without pods: who comes in is asked, and not whether it runs.
+bring() { # NAMESPACE NAME IMAGE [ARGUMENTS OF KUBECTL...]
+  kubectl_ -n "$1" create deployment "$2" --image="$3" --replicas=0 "${@:4}"
+}
+
 # break_glass NAMESPACE REASON: a deployment "glass" of an image that nobody proved.
 break_glass() {
-  kubectl_ -n "$1" create deployment glass --image="users@sha256:$(printf '0%.0s' {1..64})" --replicas=0 --dry-run=client -o json |
+  bring "$1" glass "$unknown_image" --dry-run=client -o json |
     jq --arg reason "$2" '.metadata.annotations["golive.dev/break-glass"] = $reason' | kubectl_ apply -f -
 }
 
@@ -56,7 +64,7 @@ break_glass() {
 without_admission() {
   kubectl_ -n golive scale deployment golive-admission --replicas=0
   kubectl_ -n golive wait --for=delete pod -l app.kubernetes.io/name=golive-admission --timeout=50s
-  await 30 kubectl_ -n "$1" create deployment away --image=golive/users:0.1.0 --replicas=0
+  await 30 bring "$1" away golive/users:0.1.0
   # What the alert AdmissionFailedOpen asks.
   (($(fail_open_count) > 0))
   sleep "${2:-0}"

@@ -70,8 +70,12 @@ fn secrets_are_required_and_never_shown() {
     let wrong = ("DATABASE_URL", "mysql://me:s3cr3t@db/users");
     assert!(refused(&[wrong, REDIS]).contains("DATABASE_URL: read 26 characters (secret, not shown)"));
     assert!(refused(&[DATABASE, ("REDIS_URL", "http://:s3cr3t@cache")]).contains("REDIS_URL"));
-    let orders = ("ORDERS_URL", "http://me:s3cr3t@orders");
-    assert!(refused(&[DATABASE, REDIS, orders]).contains("credentials (not shown)"));
+    for url in ["http://me:s3cr3t@orders", "http://orders/?as=me:s3cr3t@orders"] {
+        assert!(
+            refused(&[DATABASE, REDIS, ("ORDERS_URL", url)]).contains("credentials (not shown)"),
+            "{url}"
+        );
+    }
     let help = users(&[DATABASE, REDIS], &["--help"]);
     let help = String::from_utf8(help.stdout).unwrap();
     assert!(help.contains("DATABASE_URL") && !help.contains("s3cr3t"), "{help}");

@@ -103,36 +103,23 @@ impl Visit for Fields<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-    use std::sync::{Arc, Mutex};
+    use std::io::{BufRead as _, BufReader};
+    use std::sync::Arc;
 
     use tracing_subscriber::layer::SubscriberExt as _;
 
     use super::*;
 
-    #[derive(Clone, Default)]
-    struct Written(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Written {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
     #[test]
     fn fields_take_nothing_from_the_line_and_keep_their_types() {
-        let written = Written::default();
-        let writer = written.clone();
-        let lines =
-            tracing_subscriber::fmt::layer().with_writer(move || writer.clone()).event_format(JsonLine);
+        let (reader, writer) = std::io::pipe().unwrap();
+        let lines = tracing_subscriber::fmt::layer().with_writer(Arc::new(writer)).event_format(JsonLine);
         tracing::subscriber::with_default(tracing_subscriber::registry().with(lines), || {
             tracing::info!(level = 3, target_ratio = 0.5, none = f64::NAN, count = 7_u64, "x");
         });
-        let line: Value = serde_json::from_slice(&written.0.lock().unwrap()).unwrap();
+        let mut line = String::new();
+        BufReader::new(reader).read_line(&mut line).unwrap();
+        let line: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(line["level"], "INFO");
         assert_eq!(line["target_ratio"], 0.5);
         assert_eq!((&line["none"], &line["count"]), (&Value::from("NaN"), &Value::from(7)));

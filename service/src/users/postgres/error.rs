@@ -49,8 +49,9 @@ impl PostgresError {
         match (self.sqlstate(), self) {
             (Some(code), _) if is_outdated(&code) => Fate::Outdated,
             // Not outdated: what is made from now on may be, and is to be told at once, not after a pause.
-            (Some(code), _) if ends_sessions(&code) || code.starts_with("08") => Fate::Lost,
-            (Some(_), _) if self.is_fatal() => Fate::Lost,
+            (Some(code), _) if ends_sessions(&code) || code.starts_with("08") || self.is_fatal() => {
+                Fate::Lost
+            }
             (Some(code), _) if code.starts_with("58") || code.starts_with("XX") => Fate::Doubtful,
             (Some(_), _) => Fate::Usable,
             (None, Self::Sql(sqlx::Error::Io(_) | sqlx::Error::Tls(_))) => Fate::Lost,

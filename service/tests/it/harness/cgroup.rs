@@ -1,8 +1,7 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-
-const PERIOD_US: u32 = 100_000;
+use std::time::Duration;
 
 /// A control group of our own that holds one process and limits its processor time.
 pub(crate) struct Cgroup {
@@ -10,18 +9,22 @@ pub(crate) struct Cgroup {
 }
 
 impl Cgroup {
+    /// In which a process has its quota of time.
+    pub(crate) const PERIOD: Duration = Duration::from_millis(100);
+
     /// Lets the process have `percent` of one core; `None` where no control group can be made.
     pub(crate) fn throttle(process: u32, percent: u32) -> Option<Self> {
-        let quota = (PERIOD_US / 100 * percent).to_string();
+        let period_us = Self::PERIOD.as_micros();
+        let quota = (period_us / 100 * u128::from(percent)).to_string();
         let one = |root: &str| {
             let directory = Path::new(root).join(format!("golive-{process}"));
             fs::create_dir(&directory).ok()?;
             let group = Self { directory };
             let limited = if group.directory.join("cpu.cfs_quota_us").exists() {
-                group.write("cpu.cfs_period_us", &PERIOD_US.to_string())
+                group.write("cpu.cfs_period_us", &period_us.to_string())
                     && group.write("cpu.cfs_quota_us", &quota)
             } else {
-                group.write("cpu.max", &format!("{quota} {PERIOD_US}"))
+                group.write("cpu.max", &format!("{quota} {period_us}"))
             };
             (limited && group.write("cgroup.procs", &process.to_string())).then_some(group)
         };

@@ -7,8 +7,6 @@ const CLIENTS: usize = 2_000;
 /// Of one core.
 const PERCENT: u32 = 30;
 const LOAD: Duration = Duration::from_secs(10);
-/// Of the control group.
-const PERIOD_S: f64 = 0.1;
 
 /// Requests a second of a closed loop of 16 clients: the most that the instance holds.
 async fn capacity(service: &Service) -> f64 {
@@ -59,7 +57,8 @@ impl Overload {
         let (began, before) = (Instant::now(), cgroup.throttled());
         let load = Pace { port: service.port, rate: 3.0 * capacity, clients: CLIENTS, ask: read }.start();
         let probes = probe(service).await;
-        let throttled = (cgroup.throttled() - before) as f64 / (began.elapsed().as_secs_f64() / PERIOD_S);
+        let throttled =
+            (cgroup.throttled() - before) as f64 / began.elapsed().div_duration_f64(Cgroup::PERIOD);
         let samples = load.stop().await;
         let (lasted, ended) = (began.elapsed(), Instant::now());
         assert_eq!(service.get("/api/users/1").await.status, 200);
