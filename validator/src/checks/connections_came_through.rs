@@ -30,18 +30,12 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     }
     dependencies.iter().try_for_each(|d| timeline.trust.was_connected(&d.name))?;
     let quiet = timeline.between(Step::Quiet, Step::Quiet)?;
-    // A connection that was opened in the roll and kept without a call stands in no second of the quiet phase.
-    let since = timeline.between(Step::RollIn, Step::Quiet)?;
     let pods = timeline.pods_ready_through(quiet);
-    let mut missing = Vec::new();
-    for pod in &pods {
-        for dependency in dependencies {
-            let calls = timeline.calls.of(&dependency.name, &pod.name);
-            if calls.most_open(since) + calls.most_opened(since) == 0 {
-                missing.push(format!("{} had no connection to {}", pod.name, dependency.name));
-            }
-        }
-    }
+    let told = |name: &str| {
+        let bare = timeline.unconnected(name).into_iter();
+        bare.map(|pod| format!("{pod} had no connection to {name}")).collect::<Vec<_>>()
+    };
+    let missing: Vec<String> = dependencies.iter().flat_map(|d| told(&d.name)).collect();
     if pods.is_empty() || !missing.is_empty() {
         let reason = missing.first().cloned().unwrap_or_else(|| "no pod was Ready in the quiet phase".into());
         return Ok(Finding::inconclusive(reason).details(missing.into_iter().skip(1)));

@@ -73,7 +73,7 @@ fn called<'a>(timeline: &'a Timeline) -> impl Iterator<Item = &'a Dependency> {
 /// Whether a span may be a call of a declared dependency: one that names no address, or the Service's.
 fn is_to_declared(timeline: &Timeline, span: &Span) -> bool {
     let Some(address) = span.server.as_deref() else { return true };
-    called(timeline).any(|d| d.upstream.is_called(address))
+    called(timeline).any(|d| d.upstream.is_called(address, &timeline.plan().target.namespace))
 }
 
 /// Trace id and parent span id of what was seen on the wire.

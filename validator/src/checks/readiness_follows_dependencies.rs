@@ -13,7 +13,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Health,
     severity: Severity::Blocker,
     why: "A pod that says ready without its database gets users it cannot serve; one that was declared to go on must not leave.",
-    how: "Each pod loses one data store, then all, then gets the first one back. Without one that is declared `readiness: required` the declared readiness probe must soon stop succeeding (an exec probe is read from the endpoint alone), the EndpointSlice must follow within the probe's own timings, and both must stay so until every such one is back. Without one that is `optional`, or `none`, both must stay ready while nothing else is lost.",
+    how: "Each pod loses one data store (or one over tcp that declares `readiness: required` or `optional`), then all, then gets the first one back. Without one that is declared `readiness: required` the declared readiness probe must soon stop succeeding (an exec probe is read from the endpoint alone), the EndpointSlice must follow within the probe's own timings, and both must stay so until every such one is back. Without one that is `optional`, or `none`, both must stay ready while nothing else is lost.",
     remedy: "Confirm every required store in the loop behind /ready, each by a call of its own; declare `readiness: optional` for one that the service can go on without.",
     rests_on: &[
         Kind::Watch,
@@ -63,7 +63,13 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
     }
     let limit = probe.out_s() + timeline.plan().limits().max_endpoint_out_margin_s;
     let unit = format!("of {} pods wrong, out within {:.1} s", losses.len(), slowest as f64 / 1000.0);
-    Ok(Finding::unless(wrong, PASS).tally(unit, format!("0, <= {limit} s")))
+    let beside = timeline.never_alone(&losses);
+    let beside = beside.iter().map(|name| {
+        format!("{name} was lost only together with others: what readiness makes of it alone is not known")
+    });
+    Ok(Finding::unless(wrong, PASS)
+        .details(beside.collect::<Vec<_>>())
+        .tally(unit, format!("0, <= {limit} s")))
 }
 
 /// How long its endpoint took to leave once it had to, or what is wrong.

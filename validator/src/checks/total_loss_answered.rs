@@ -33,7 +33,7 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
             "no request was sent to a pod alone while its database was away".into(),
         ));
     }
-    if timeline.data_stores().all(|store| store.readiness != Need::Required) {
+    if timeline.promised_stores().all(|store| store.readiness != Need::Required) {
         all.push(through_the_service(timeline, &losses)?);
     }
     let answers: u64 = all.iter().map(|one| one.total).sum();

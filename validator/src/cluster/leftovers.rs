@@ -12,12 +12,9 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep};
 
 use super::guardian::has_ended;
-use super::manifest::ROLE_LABEL;
+use super::manifest::{ROLE_LABEL, RUN_LABEL};
 use super::{Cluster, aliases, rollback};
 use crate::failure::Failure;
-
-/// Label of every object that a run creates; the value is the run's name.
-pub const RUN_LABEL: &str = "golive.dev/run";
 
 /// Attempts to roll a deployment back, and the time between two.
 const ATTEMPTS: usize = 3;

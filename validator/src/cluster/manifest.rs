@@ -4,9 +4,10 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use serde_json::{Value, json};
 
-use super::RUN_LABEL;
-
 const MAX_NAME: usize = 63;
+
+/// Label of every object that a run creates; the value is the run's name.
+pub const RUN_LABEL: &str = "golive.dev/run";
 
 /// Label with the part an object plays in a run.
 pub(super) const ROLE_LABEL: &str = "golive.dev/role";

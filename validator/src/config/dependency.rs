@@ -109,6 +109,13 @@ impl From<Dependency> for Declared {
     }
 }
 
+impl Dependency {
+    /// Whether something is asked of readiness while it is away. Of `tcp`, which may be anything, only where the file says what.
+    pub fn is_promised(&self) -> bool {
+        self.protocol.is_store() || self.protocol.can_be_lost() && self.readiness != Need::None
+    }
+}
+
 impl Upstream {
     fn declared(service: Option<String>, host: Option<String>, port: Option<u16>) -> Result<Self, String> {
         match (service, host, port) {
@@ -121,11 +128,20 @@ impl Upstream {
         }
     }
 
-    /// Whether a client that names this address means it: a Service is called by its name, or by a longer one.
-    pub fn is_called(&self, address: &str) -> bool {
+    /// Whether a client in namespace `home` that names this address means it. A Service is `SERVICE.NAMESPACE.svc.DOMAIN` to the
+    /// cluster's DNS, less of it by the search list of a pod, and its name alone at home (Kubernetes, DNS for Services and Pods).
+    pub fn is_called(&self, address: &str, home: &str) -> bool {
+        let address = address.trim_end_matches('.').to_ascii_lowercase();
         match self {
-            Self::Service { name, .. } => address.split('.').next() == Some(name),
-            Self::Host { host, .. } => address == host,
+            Self::Service { name, namespace } => {
+                let theirs = namespace.as_deref().unwrap_or(home);
+                let Some((first, rest)) = address.split_once('.') else {
+                    return address == *name && theirs == home;
+                };
+                let domain = rest.strip_prefix(theirs).filter(|_| first == name);
+                domain.is_some_and(|end| end.is_empty() || end == ".svc" || end.starts_with(".svc."))
+            }
+            Self::Host { host, .. } => address == host.trim_end_matches('.').to_ascii_lowercase(),
         }
     }
 
@@ -231,6 +247,22 @@ mod tests {
         assert_eq!(upstream(&json!({ "service": "postgres" })), Upstream::Service { name, namespace: None });
         let host = json!({ "host": "db.example.com", "port": 5432 });
         assert_eq!(upstream(&host).to_string(), "db.example.com:5432");
+    }
+
+    #[test]
+    fn a_service_is_called_by_its_names_in_dns_and_by_nothing_that_begins_like_them() {
+        let at_home = parsed(&json!({ "service": "api" })).unwrap().upstream;
+        for address in ["api", "API", "api.shop", "api.shop.svc", "api.shop.svc.cluster.local."] {
+            assert!(at_home.is_called(address, "shop"), "{address}");
+        }
+        for address in ["api.example.com", "api.pay", "api.shopping", "api.shop.com", "web.shop", ""] {
+            assert!(!at_home.is_called(address, "shop"), "{address}");
+        }
+        let away = parsed(&json!({ "service": "api.pay" })).unwrap().upstream;
+        assert!(away.is_called("api.pay.svc.example.org", "shop"));
+        assert!(!away.is_called("api", "shop") && !away.is_called("api.shop", "shop"));
+        let host = parsed(&json!({ "host": "api.example.com", "port": 443 })).unwrap().upstream;
+        assert!(host.is_called("api.example.com.", "shop") && !host.is_called("api", "shop"));
     }
 
     #[test]

@@ -60,12 +60,12 @@ async fn one_of_each(context: &RunContext<'_>, stores: &[&str], pods: &[String])
     let least = least(context);
     context.step_log.begin(Step::Loss, least);
     for (number, pod) in pods.iter().enumerate() {
-        let store = stores[first(number, stores.len())];
+        let store = stores[first(number, stores.len(), pods.len())];
         context.faults.set(store, [(pod.as_str(), mode(number))], AT_MOST).await?;
     }
     sleep(least).await;
     // Pods that lack what they need leave; those that promise to go on are watched while they do.
-    let lost = |number| stores[first(number, stores.len())];
+    let lost = |number| stores[first(number, stores.len(), pods.len())];
     let leaving = pods.iter().enumerate().filter(|(number, _)| needs(context, lost(*number)));
     let leaving: Vec<&String> = leaving.map(|(_, pod)| pod).collect();
     let gone = |context: &RunContext<'_>| {
@@ -81,7 +81,7 @@ async fn all_of_all(context: &RunContext<'_>, stores: &[&str], pods: &[String]) 
     let blackout = blackout(context.plan, context.circuits().into_iter().map(|(_, circuit)| circuit));
     context.step_log.begin(Step::Blackout, blackout);
     for (number, pod) in pods.iter().enumerate() {
-        let lost = first(number, stores.len());
+        let lost = first(number, stores.len(), pods.len());
         for (_, store) in stores.iter().enumerate().filter(|(index, _)| *index != lost) {
             context.faults.set(store, [(pod.as_str(), mode(number + 1))], AT_MOST).await?;
         }
@@ -98,7 +98,7 @@ async fn the_other_of_each(
 ) -> Result<(), Failure> {
     context.step_log.begin(Step::Partial, PARTIAL);
     for (number, pod) in pods.iter().enumerate() {
-        context.faults.clear(stores[first(number, stores.len())], pod).await?;
+        context.faults.clear(stores[first(number, stores.len(), pods.len())], pod).await?;
     }
     sleep(PARTIAL).await;
     context.step_log.end(Step::Partial);
@@ -163,11 +163,30 @@ fn needs(context: &RunContext<'_>, store: &str) -> bool {
     context.dependencies().any(|d| d.name == store && d.readiness == Need::Required)
 }
 
-/// Which store a pod loses first: the second of two for every third pod.
-fn first(number: usize, stores: usize) -> usize {
-    usize::from(stores > 1 && number % 3 == 2)
+/// Which store a pod loses first: the second of two for every third pod, since most of what is asked is about the database that
+/// is declared first. Of more stores, or fewer pods, each is to have its turn, as far as there are pods.
+fn first(number: usize, stores: usize, pods: usize) -> usize {
+    if stores == 2 && pods > 2 { usize::from(number % 3 == 2) } else { number % stores }
 }
 
 fn mode(number: usize) -> Fault {
     MODES[number % MODES.len()].clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::first;
+
+    #[test]
+    fn each_store_is_lost_alone_by_some_pod_if_there_are_as_many_pods() {
+        for stores in 1..5 {
+            for pods in 1..8 {
+                let lost: BTreeSet<usize> = (0..pods).map(|number| first(number, stores, pods)).collect();
+                assert_eq!(lost.len(), stores.min(pods), "{stores} stores, {pods} pods");
+            }
+        }
+        assert_eq!([0, 1, 2].map(|number| first(number, 2, 3)), [0, 0, 1], "two of three lose the database");
+    }
 }

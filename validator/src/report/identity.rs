@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::config::Purpose;
-use crate::evidence::{Fact, ObjectKind, Step};
+use crate::evidence::{Fact, Millis, ObjectKind, Step};
 use crate::timeline::Timeline;
 
 /// A verdict holds for this candidate, judged by these rules, and for nothing else.
@@ -17,7 +17,7 @@ pub struct Identity {
     /// where no pod of it started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
-    /// `pod-template-hash` of the candidate's pods: that of the roll out if there was one, since it has no agents in it.
+    /// `pod-template-hash` of the candidate's pods: that of the roll out if it stayed there, since it has no agents in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template_hash: Option<String>,
     /// Name of the policy: `default` is the one of this validator.
@@ -47,12 +47,12 @@ impl Identity {
     }
 }
 
-/// Digest and template hash of the pods that were created last, in the latest roll that got so far.
+/// Digest and template hash of the candidate's pods that were created last, in the latest roll that brought some: the roll out
+/// may have brought back what was there before.
 fn candidate(timeline: &Timeline) -> (Option<String>, Option<String>) {
-    let begin = Step::ROLLS.iter().rev().find_map(|roll| timeline.step(*roll)).map(|span| span.begin);
-    let Some(begin) = begin else { return (None, None) };
-    let pods = timeline.pods.iter().filter(|pod| pod.first_seen >= begin).map(|pod| pod.name.as_str());
-    let pods: Vec<&str> = pods.collect();
+    let rolls = Step::ROLLS.iter().rev().filter_map(|roll| timeline.step(*roll));
+    let brought = rolls.map(|roll| brought(timeline, roll.begin)).find(|pods| !pods.is_empty());
+    let pods = brought.unwrap_or_default();
     let objects = timeline.evidence.facts.iter().rev().filter_map(|fact| match fact {
         Fact::Object(fact) if fact.kind == ObjectKind::Pod => Some(&fact.object),
         _ => None,
@@ -66,6 +66,12 @@ fn candidate(timeline: &Timeline) -> (Option<String>, Option<String>) {
         found.1 = found.1.or_else(|| text(&pod["metadata"]["labels"]["pod-template-hash"]));
     }
     found
+}
+
+/// Names of the candidate's pods that came since then.
+fn brought<'t>(timeline: &'t Timeline, since: Millis) -> Vec<&'t str> {
+    let came = timeline.pods.iter().filter(|pod| pod.first_seen >= since && timeline.is_judged(pod));
+    came.map(|pod| pod.name.as_str()).collect()
 }
 
 /// The same of what serves: of the pod that was created last, since a tag that was moved shows there first.
@@ -91,6 +97,6 @@ fn text(value: &Value) -> Option<String> {
 }
 
 /// A moment as RFC 3339 in UTC, to the second.
-pub(super) fn rfc3339(at: crate::evidence::Millis) -> String {
+pub(super) fn rfc3339(at: Millis) -> String {
     jiff::Timestamp::from_second(at.div_euclid(1000)).map_or_else(|_| at.to_string(), |at| at.to_string())
 }

@@ -140,6 +140,30 @@ impl super::Timeline<'_> {
         Ok(asked.map(|dependency| calls(&dependency.name)).sum())
     }
 
+    /// Pods that were Ready in the quiet phase and had no connection to a dependency through its agent by then: they reach it by
+    /// another way, or not at all. A connection that was opened in the roll and kept without a call stands in no second of that
+    /// phase.
+    pub fn unconnected(&self, dependency: &str) -> Vec<&str> {
+        let Ok(quiet) = self.between(Step::Quiet, Step::Quiet) else { return Vec::new() };
+        let since = self.between(Step::RollIn, Step::Quiet).unwrap_or(quiet);
+        let bare = self.pods_ready_through(quiet).into_iter().filter(|pod| {
+            let calls = self.calls.of(dependency, &pod.name);
+            calls.most_open(since) + calls.most_opened(since) == 0
+        });
+        bare.map(|pod| pod.name.as_str()).collect()
+    }
+
+    /// Whether a fault in front of a dependency could break anything for every pod.
+    ///
+    /// # Errors
+    /// Which pod had no connection there.
+    pub fn came_through(&self, dependency: &str) -> Result<(), super::Unmeasured> {
+        self.unconnected(dependency).first().map_or(Ok(()), |pod| {
+            let why = format!("{pod} had no connection to {dependency} through its agent: see GL-E108");
+            Err(super::Unmeasured::NotSeen(why))
+        })
+    }
+
     /// Calls at a dependency for each request of the quiet phase.
     ///
     /// # Errors

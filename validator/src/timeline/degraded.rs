@@ -139,7 +139,8 @@ impl<'a> Timeline<'a> {
             (true, Some(why)) => return Err(why.clone()),
             _ => {}
         }
-        chosen.all.retain(|one| match self.trust.was_read(&one.fact.dependency) {
+        let told = |name: &str| self.trust.was_read(name).and_then(|()| self.came_through(name));
+        chosen.all.retain(|one| match told(&one.fact.dependency) {
             Ok(()) => true,
             Err(why) => {
                 chosen.open.push(why);

@@ -26,10 +26,13 @@ impl Timeline<'_> {
     }
 
     /// Whether what a pod does tells of what is to go live: of a candidate with another image its own pods alone, which came in
-    /// the roll in or after it. What it replaces may be what it repairs.
+    /// the roll in or after it, and not from the template of before, which a roll out brings back when the candidate failed.
+    /// What it replaces may be what it repairs.
     pub fn is_judged(&self, pod: &PodLife) -> bool {
         let begin = self.step(Step::RollIn).map_or(Millis::MAX, |span| span.begin);
-        !self.plan().target.changes_image() || pod.first_seen >= begin
+        let is_old = |old: &PodLife| old.first_seen < begin && old.template.is_some();
+        let came_back = || self.pods.iter().any(|old| is_old(old) && old.template == pod.template);
+        !self.plan().target.changes_image() || (pod.first_seen >= begin && !came_back())
     }
 
     /// The stretches of [`Self::rolling`] in which these ends lie.

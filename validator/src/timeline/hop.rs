@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use super::LoadView;
 use crate::evidence::{Millis, RequestFact, Span, SpanKind};
 
 /// Whether the proxy's own spans are exported past our agent as well.
@@ -28,14 +27,11 @@ impl Hop {
 
     /// Judged by the requests of the quiet phase, if there was one: while dependencies are broken, and pods end, traces are
     /// not whole. Now and then one is not in quiet either.
-    pub(super) fn find(load: &LoadView, quiet: Option<(Millis, Millis)>) -> Option<Self> {
+    pub(super) fn find(traced: &[Traced], quiet: Option<(Millis, Millis)>) -> Option<Self> {
         let (from, to) = quiet.unwrap_or((Millis::MIN, Millis::MAX));
-        let asked = load.requests.iter().map(|(_, request)| *request);
-        let asked = asked.filter(|r| (from..=to).contains(&r.due) && !load.spans_of(r).is_empty());
         let mut parents = BTreeSet::new();
         let (mut traces, mut seen, mut unseen) = (0, 0, 0);
-        for request in asked {
-            let spans = load.spans_of(request);
+        for (request, spans) in traced.iter().filter(|(request, _)| (from..=to).contains(&request.due)) {
             let mine: Vec<&Span> = children(spans, request).collect();
             traces += 1;
             if mine.iter().any(|outer| inner(spans, outer).next().is_some()) {
@@ -55,6 +51,9 @@ impl Hop {
         }
     }
 }
+
+/// A request and the spans of its trace, of which there are some.
+pub(super) type Traced<'v, 'a> = (&'a RequestFact, &'v [&'a Span]);
 
 /// Traces that tell of a proxy at least; of fewer than ten every one must.
 const FEWEST: usize = 2;
@@ -81,9 +80,8 @@ pub(super) fn inner<'s, 'a>(
 }
 
 /// Services that answer behind a proxy whose spans are seen.
-pub(super) fn behind<'a>(load: &LoadView<'a>) -> BTreeSet<&'a str> {
-    let each = load.requests.iter().flat_map(|(_, request)| {
-        let spans = load.spans_of(request);
+pub(super) fn behind<'a>(traced: &[Traced<'_, 'a>]) -> BTreeSet<&'a str> {
+    let each = traced.iter().flat_map(|(request, spans)| {
         children(spans, request).flat_map(|outer| inner(spans, outer)).collect::<Vec<_>>()
     });
     each.map(|span| span.service.as_str()).collect()

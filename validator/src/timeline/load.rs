@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::hop::{Hop, behind, children, inner, orphans};
+use super::hop::{Hop, Traced, behind, children, inner, orphans};
 use super::usual::Usual;
 use crate::evidence::{
     Class, ConnectionFact, Evidence, Fact, Histogram, Millis, Outcome, ProbeFact, ProbeTarget, RequestFact,
@@ -84,11 +84,17 @@ impl<'a> LoadView<'a> {
             }
         }
         view.spans = spans(&view.traces);
-        view.hop = Hop::find(&view, quiet);
-        if view.hop == Some(Hop::Seen) {
-            view.behind = behind(&view);
-        }
+        let traced: Vec<Traced> = view.traced().collect();
+        let hop = Hop::find(&traced, quiet);
+        let services = (hop == Some(Hop::Seen)).then(|| behind(&traced));
+        drop(traced);
+        (view.hop, view.behind) = (hop, services.unwrap_or_default());
         view
+    }
+
+    fn traced(&self) -> impl Iterator<Item = Traced<'_, 'a>> {
+        let spans = |request| (request, self.spans_of(request));
+        self.requests.iter().map(move |(_, request)| spans(*request)).filter(|(_, spans)| !spans.is_empty())
     }
 
     /// Sums one class over a window; a second counts when it touches it.

@@ -40,7 +40,7 @@ impl<'a> Loss<'a> {
 impl<'a> Timeline<'a> {
     /// The faults of a loss that take what readiness needs.
     pub fn needed<'l>(&self, loss: &'l Loss<'a>) -> impl Iterator<Item = &'a FaultFact> + use<'l, 'a> {
-        let stores = self.data_stores().filter(|store| store.readiness == Need::Required);
+        let stores = self.promised_stores().filter(|store| store.readiness == Need::Required);
         let needed: Vec<&str> = stores.map(|store| store.name.as_str()).collect();
         loss.faults.iter().map(|(_, fault)| *fault).filter(move |f| needed.contains(&f.dependency.as_str()))
     }
@@ -64,11 +64,13 @@ impl<'a> Timeline<'a> {
 
     /// What each pod lost, or why none lost anything.
     pub fn losses(&self) -> Result<Vec<Loss<'a>>, Unmeasured> {
-        let stores: Vec<&str> = self.data_stores().map(|dependency| dependency.name.as_str()).collect();
+        let stores: Vec<&str> = self.promised_stores().map(|dependency| dependency.name.as_str()).collect();
         if stores.is_empty() {
             return Err(Unmeasured::NotDeclared("the target file declares no data store".into()));
         }
-        stores.iter().try_for_each(|name| self.trust.was_read(name))?;
+        self.data_stores().try_for_each(|store| self.trust.was_read(&store.name))?;
+        let came = |name: &&str| self.trust.was_connected(name).and_then(|()| self.came_through(name));
+        stores.iter().try_for_each(came)?;
         let (begin, _) = self.between(Step::Loss, Step::Loss)?;
         let mut losses: Vec<Loss> = Vec::new();
         let since = self.faults.of_kind(Fault::is_loss).filter(|(_, f)| f.began >= begin - CLOCKS_MS);
@@ -82,6 +84,14 @@ impl<'a> Timeline<'a> {
             return Err(Unmeasured::NotSeen("no pod lost a dependency".into()));
         }
         Ok(losses)
+    }
+
+    /// Of those that readiness is asked about: what no pod lost before it lost others. What is promised of it alone is not known.
+    pub fn never_alone(&self, losses: &[Loss]) -> Vec<&'a str> {
+        let alone = self.step(Step::Loss).map_or(Millis::MIN, |span| span.end.unwrap_or(Millis::MAX));
+        let first = |loss: &Loss, name: &str| loss.first().dependency == name && loss.first().began < alone;
+        let is_first = |name: &str| losses.iter().any(|loss| first(loss, name));
+        self.promised_stores().map(|store| store.name.as_str()).filter(|name| !is_first(name)).collect()
     }
 
     /// Until when a pod without this dependency lacked data stores alone: from then on its answers tell of something else,
@@ -100,6 +110,11 @@ impl<'a> Timeline<'a> {
         all.filter(|dependency| dependency.protocol.is_store())
     }
 
+    /// Those that are lost and of whose loss the file says what readiness makes of it.
+    pub fn promised_stores(&self) -> impl Iterator<Item = &'a Dependency> + use<'a> {
+        self.plan().dependencies.iter().filter(|dependency| dependency.is_promised())
+    }
+
     /// Faults that took the collector away from one pod.
     pub fn collector_away(&self) -> Result<Vec<(usize, &'a FaultFact)>, Unmeasured> {
         let mut collectors = self.plan().dependencies.iter().filter(|d| d.protocol == Protocol::Otlp);
@@ -107,6 +122,7 @@ impl<'a> Timeline<'a> {
             return Err(Unmeasured::NotDeclared("the target file declares no collector".into()));
         };
         self.trust.was_connected(&collector.name)?;
+        self.came_through(&collector.name)?;
         let away = self.faults.of_kind(Fault::is_loss).filter(|(_, f)| f.dependency == collector.name);
         let away: Vec<_> = away.collect();
         if away.is_empty() {

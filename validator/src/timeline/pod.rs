@@ -15,6 +15,8 @@ pub struct PodLife {
     pub name: String,
     /// Node it was bound to.
     pub node: Option<String>,
+    /// Which template it was made from: its `pod-template-hash`.
+    pub template: Option<String>,
     /// When it was first seen.
     pub first_seen: Millis,
     /// Changes of its condition Ready: when, to what, on which line.
@@ -97,6 +99,7 @@ pub(super) fn lives(evidence: &Evidence) -> Vec<PodLife> {
         let life = lives.entry(uid.to_owned()).or_insert_with(|| PodLife {
             name: text(&fact.object, "/metadata/name").unwrap_or_default(),
             node: None,
+            template: text(&fact.object, "/metadata/labels/pod-template-hash"),
             first_seen: fact.at,
             ready: Vec::new(),
             termination: None,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::Timeline;
-use crate::config::{Dependency, Protocol};
+use crate::config::{Dependency, Protocol, Upstream};
 use crate::evidence::{Span, SpanKind};
 use crate::plan::Part;
 
@@ -47,16 +47,21 @@ impl Timeline<'_> {
             .map(|names| format!("{names}: no breaker is declared, calls were not made to hang"));
         let opaque = named(&|d| d.protocol == Protocol::Tcp)
             .map(|names| format!("{names}: declared as tcp, only connections are seen"));
+        let unasked = named(&|d| d.protocol == Protocol::Tcp && !d.is_promised())
+            .map(|names| format!("{names}: taken away, but no `readiness` is declared to hold that against"));
         let collector = dependencies.iter().all(|d| d.protocol != Protocol::Otlp);
         let blind =
             collector.then(|| "no collector is declared: what else is called is not known".to_owned());
-        [without, opaque, blind].into_iter().flatten().collect()
+        [without, opaque, unasked, blind].into_iter().flatten().collect()
     }
 
     fn is_declared(&self, span: &Span) -> bool {
         let mut dependencies = self.plan().dependencies.iter();
         match address(span) {
-            Some(name) => dependencies.any(|d| d.upstream.is_called(name)),
+            Some(name) => {
+                let home = &self.plan().target.namespace;
+                dependencies.any(|d| d.upstream.is_called(name, home) || is_peer(span, name, &d.upstream))
+            }
             // Only what it is is known, not where.
             None => dependencies
                 .any(|d| span.db_system.as_deref().is_none_or(|system| speaks(d.protocol, system))),
@@ -68,6 +73,12 @@ impl Timeline<'_> {
 fn address(span: &Span) -> Option<&str> {
     let named = span.server.as_deref().filter(|name| name.parse::<IpAddr>().is_err() && *name != "localhost");
     named.or(span.peer.as_deref())
+}
+
+/// Whether a span names a Service as its peer: not a name in DNS, but whatever its developers call it.
+fn is_peer(span: &Span, called: &str, upstream: &Upstream) -> bool {
+    let is_name = matches!(upstream, Upstream::Service { name, .. } if name == called);
+    is_name && span.peer.as_deref() == Some(called)
 }
 
 fn name(span: &Span) -> Option<String> {
@@ -118,6 +129,7 @@ mod tests {
             json!({ "server": "postgres.n.svc", "db_system": "postgresql" }),
             json!({ "server": "10.0.0.7", "db_system": "postgresql" }),
             json!({ "server": "localhost" }),
+            json!({ "server": "10.0.0.7", "peer": "postgres" }),
             json!({ "server": "mail.example.com", "kind": "server" }),
         ];
         assert_eq!(systems(&spans), Vec::<String>::new());
@@ -127,8 +139,19 @@ mod tests {
             json!({ "server": "mail.example.com" }),
             json!({ "server": "mail.example.com" }),
             json!({ "server": "10.0.0.9", "peer": "billing" }),
+            json!({ "server": "postgres.example.com", "db_system": "postgresql" }),
         ];
         let told = ["billing (1 client span)", "mail.example.com (2 client spans)", "mysql (1 client span)"];
-        assert_eq!(systems(&others), [&told[..], &["postgresql at ledger-db (1 client span)"]].concat());
+        assert_eq!(
+            systems(&others),
+            [
+                &told[..],
+                &[
+                    "postgresql at ledger-db (1 client span)",
+                    "postgresql at postgres.example.com (1 client span)"
+                ]
+            ]
+            .concat()
+        );
     }
 }

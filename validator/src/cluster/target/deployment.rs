@@ -80,9 +80,10 @@ pub(super) fn own_network(deployment: &str, pod: &PodSpec) -> Result<(), Failure
         ))
 }
 
-/// What to call the version of an image: its tag, or the label of the deployment.
+/// What to call the version of an image (`NAME[:TAG][@DIGEST]`): its tag, or the label of the deployment.
 pub(super) fn version(image: &str, deployment: &Deployment) -> String {
-    let tag = image.rsplit_once(':').map(|(_, tag)| tag).filter(|tag| !tag.contains('/'));
+    let named = image.split('@').next().unwrap_or_default();
+    let tag = named.rsplit_once(':').map(|(_, tag)| tag).filter(|tag| !tag.contains('/'));
     let label = deployment.labels().get("app.kubernetes.io/version").map(String::as_str);
     let text = tag.or(label).unwrap_or("unknown");
     let digits = text.starts_with(|c: char| c.is_ascii_digit());
@@ -93,7 +94,22 @@ pub(super) fn version(image: &str, deployment: &Deployment) -> String {
 mod tests {
     use serde_json::{from_value, json};
 
-    use super::{at_rest, own_network};
+    use super::{at_rest, own_network, version};
+
+    #[test]
+    fn a_version_is_the_tag_and_never_the_digest() {
+        let label = json!({ "app.kubernetes.io/version": "2.1" });
+        let deployment = from_value(json!({ "metadata": { "labels": label } })).unwrap();
+        let digest = format!("sha256:{}", "0".repeat(64));
+        for (image, told) in [
+            ("host:5000/users:1.4".to_owned(), "v1.4"),
+            (format!("users:1.4@{digest}"), "v1.4"),
+            (format!("host:5000/users@{digest}"), "v2.1"),
+            ("host:5000/users".to_owned(), "v2.1"),
+        ] {
+            assert_eq!(version(&image, &deployment), told, "{image}");
+        }
+    }
 
     #[test]
     fn pods_on_the_network_of_their_node_are_refused() {

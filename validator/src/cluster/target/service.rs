@@ -91,18 +91,43 @@ pub(super) fn serving<'a>(
     let ports = spec.ports.unwrap_or_default();
     let port = service_port(&name, &ports, named)?;
     let wanted = port.target_port.clone().unwrap_or(IntOrString::Int(port.port));
-    let serving = containers.iter().find_map(|c| Some((resolve(&wanted, c)?, c)));
-    let first = || match (&wanted, containers.first()) {
-        (IntOrString::Int(number), Some(c)) => Some((u16::try_from(*number).ok()?, c)),
-        _ => None,
-    };
-    let (target, container) = serving.or_else(first).ok_or_else(|| {
-        Failure::usage(format!("Service `{name}`: no container has the port it targets"))
-            .hint("compare the Service's targetPort with the containers' ports; those of init containers (native sidecars) cannot be gated: name another Service with --service")
+    let declaring = containers.iter().find_map(|c| Some((resolve(&wanted, c)?, c)));
+    let (target, container) = declaring.or_else(|| undeclared(&wanted, containers)).ok_or_else(|| {
+        Failure::usage(format!("Service `{name}`: no container is known to have the port it targets ({})", text(&wanted)))
+            .hint("declare it as containerPort of the container that serves, or compare the Service's targetPort with those that are declared; ports of init containers (native sidecars) cannot be gated: name another Service with --service")
     })?;
     plain_http(port, target, container)?;
     let number = u16::try_from(port.port).unwrap_or_default();
     Ok(Serving { address: SocketAddr::new(ip, number), port: target, container })
+}
+
+/// A port may be served without being declared (core/v1, Container.ports): by the only container, else by the one whose probe
+/// asks it. Any other would be a guess, and a candidate's image would go to a helper.
+fn undeclared<'a>(wanted: &IntOrString, containers: &'a [Container]) -> Option<(u16, &'a Container)> {
+    let IntOrString::Int(number) = wanted else { return None };
+    let port = u16::try_from(*number).ok()?;
+    let [only] = containers else {
+        let mut asked = containers.iter().filter(|container| is_asked(container, wanted));
+        return asked.next().filter(|_| asked.next().is_none()).map(|container| (port, container));
+    };
+    Some((port, only))
+}
+
+/// Whether one of its own probes asks that port.
+fn is_asked(container: &Container, port: &IntOrString) -> bool {
+    let probes = [&container.readiness_probe, &container.liveness_probe, &container.startup_probe];
+    probes.into_iter().flatten().any(|probe| {
+        let http = probe.http_get.as_ref().is_some_and(|get| get.port == *port);
+        let tcp = probe.tcp_socket.as_ref().is_some_and(|socket| socket.port == *port);
+        http || tcp || probe.grpc.as_ref().is_some_and(|grpc| IntOrString::Int(grpc.port) == *port)
+    })
+}
+
+fn text(port: &IntOrString) -> String {
+    match port {
+        IntOrString::Int(number) => number.to_string(),
+        IntOrString::String(name) => name.clone(),
+    }
 }
 
 fn service_port<'a>(
@@ -137,4 +162,40 @@ pub(super) fn resolve(port: &IntOrString, container: &Container) -> Option<u16> 
         IntOrString::String(name) => p.name.as_deref() == Some(name),
     })?;
     u16::try_from(found.container_port).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::{Container, Service};
+    use serde_json::{Value, from_value, json};
+
+    use super::serving;
+    use crate::exit::Exit;
+
+    fn serves(containers: Value) -> Result<String, Exit> {
+        let spec = json!({ "clusterIP": "10.0.0.1", "ports": [{ "port": 80, "targetPort": 8080 }] });
+        let service: Service = from_value(json!({ "metadata": { "name": "web" }, "spec": spec })).unwrap();
+        let containers: Vec<Container> = from_value(containers).unwrap();
+        let served = serving(&service, &containers, None);
+        served.map(|serving| serving.container.name.clone()).map_err(|failure| failure.exit())
+    }
+
+    #[test]
+    fn a_port_that_nobody_declares_is_that_of_the_only_container_or_of_the_one_that_is_probed_there() {
+        let proxy = json!({ "name": "proxy", "ports": [{ "containerPort": 9000 }] });
+        let web = json!({ "name": "web" });
+        let probed = |name: &str, probe: Value| json!({ "name": name, "readinessProbe": probe });
+        let get = json!({ "httpGet": { "port": 8080, "path": "/ready" } });
+        assert_eq!(serves(json!([web])), Ok("web".to_owned()));
+        assert_eq!(serves(json!([proxy, web])), Err(Exit::Usage), "either may be the one");
+        assert_eq!(serves(json!([proxy, probed("web", get.clone())])), Ok("web".to_owned()));
+        let grpc = probed("web", json!({ "tcpSocket": { "port": 8080 } }));
+        assert_eq!(
+            serves(json!([probed("proxy", json!({ "tcpSocket": { "port": 9000 } })), grpc])),
+            Ok("web".to_owned())
+        );
+        assert_eq!(serves(json!([probed("a", get.clone()), probed("b", get)])), Err(Exit::Usage));
+        let declared = json!({ "name": "web", "ports": [{ "containerPort": 8080 }] });
+        assert_eq!(serves(json!([proxy, declared])), Ok("web".to_owned()));
+    }
 }

@@ -24,6 +24,7 @@ impl<'a> Timeline<'a> {
         for (dependency, _) in self.breakers() {
             let name = dependency.name.as_str();
             self.trust.was_read(name)?;
+            self.came_through(name)?;
             if !self.circuits.iter().any(|circuit| circuit.dependency == name) {
                 return Err(Unmeasured::NotSeen(format!("the calls to {name} were not made to hang")));
             }
