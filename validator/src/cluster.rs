@@ -15,6 +15,7 @@ mod manifest;
 mod middle_objects;
 mod middle_pod;
 mod objects;
+mod owned;
 mod patches;
 mod permission;
 mod rollback;

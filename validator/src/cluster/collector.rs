@@ -1,6 +1,7 @@
 //! Runs the watches, keeps their facts, and shows the present pods to whoever steers the run.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -8,10 +9,14 @@ use std::time::Duration;
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::{Api, Resource};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::owned::Owned;
 use super::watch::Watched;
 use super::{Cluster, aliases};
 use crate::evidence::{Change, Fact, ObjectFact, ObjectKind};
@@ -34,56 +39,67 @@ pub(super) async fn collect(
 ) -> Result<Collector, Failure> {
     let (facts, received) = mpsc::channel(QUEUE);
     let (table, pods) = watch::channel(PodTable::new());
-    let mut watches = JoinSet::new();
-    let listed = Arc::new(Semaphore::new(0));
-    let (service, selector) = (&target.service, Some(selector.to_owned()));
-    let deployment = Watched::<Deployment> {
-        api: cluster.api(),
-        kind: ObjectKind::Deployment,
-        labels: None,
-        name: Some(target.deployment.clone()),
+    let (kept, owned) = (Facts::default(), Owned::by(&target.deployment));
+    let keeper = tokio::spawn(keep(received, owned, table, Arc::clone(&kept)));
+    let mut watches = Watches { facts, running: JoinSet::new() };
+    let mut shown = pods.clone();
+    let complete = async {
+        watches.start(cluster, target, selector).await;
+        shown.wait_for(|pods| !pods.is_empty()).await.is_ok()
     };
-    let sets = Watched::<ReplicaSet> {
-        api: cluster.api(),
-        kind: ObjectKind::ReplicaSet,
-        labels: selector.clone(),
-        name: None,
-    };
-    let of_target =
-        Watched::<Pod> { api: cluster.api(), kind: ObjectKind::Pod, labels: selector, name: None };
-    let slices = Watched::<EndpointSlice> {
-        api: cluster.api(),
-        kind: ObjectKind::EndpointSlice,
-        labels: Some(format!("kubernetes.io/service-name={service}")),
-        name: None,
-    };
-    watches.spawn(deployment.follow(facts.clone(), Arc::clone(&listed)));
-    watches.spawn(sets.follow(facts.clone(), Arc::clone(&listed)));
-    watches.spawn(of_target.follow(facts.clone(), Arc::clone(&listed)));
-    watches.spawn(slices.follow(facts, Arc::clone(&listed)));
-    let kept = Facts::default();
-    let keeper = tokio::spawn(keep(received, table, Arc::clone(&kept)));
-    first_lists(&listed, &watches, pods.clone()).await?;
-    Ok(Collector::new(watches, Some(keeper), kept, pods))
-}
-
-async fn first_lists(
-    listed: &Semaphore,
-    watches: &JoinSet<()>,
-    mut pods: watch::Receiver<PodTable>,
-) -> Result<(), Failure> {
-    let all = u32::try_from(watches.len()).unwrap_or(u32::MAX);
-    let pods = pods.wait_for(|pods| !pods.is_empty());
-    let complete = async { listed.acquire_many(all).await.is_ok() && pods.await.is_ok() };
-    if tokio::time::timeout(FIRST_LISTS, complete).await == Ok(true) {
-        return Ok(());
+    if tokio::time::timeout(FIRST_LISTS, complete).await != Ok(true) {
+        return Err(Failure::environment("the watches on the target showed no pod within 20 s"));
     }
-    Err(Failure::environment("the watches on the target showed no pod within 20 s"))
+    Ok(Collector::new(watches.running, Some(keeper), kept, pods))
 }
 
-async fn keep(mut received: mpsc::Receiver<Fact>, table: watch::Sender<PodTable>, facts: Facts) {
+/// The watches, each with its first list before the next one starts.
+struct Watches {
+    facts: mpsc::Sender<Fact>,
+    running: JoinSet<()>,
+}
+
+impl Watches {
+    /// Owners first: whose an object is, is known by what owns it.
+    async fn start(&mut self, cluster: &Cluster, target: &TargetPlan, selector: &str) {
+        let of_service = format!("kubernetes.io/service-name={}", target.service);
+        let (labels, of_service) = (Some(selector), Some(of_service.as_str()));
+        self.follow::<Deployment>(cluster.api(), ObjectKind::Deployment, None, Some(&target.deployment))
+            .await;
+        self.follow::<ReplicaSet>(cluster.api(), ObjectKind::ReplicaSet, labels, None).await;
+        self.follow::<Pod>(cluster.api(), ObjectKind::Pod, labels, None).await;
+        self.follow::<EndpointSlice>(cluster.api(), ObjectKind::EndpointSlice, of_service, None).await;
+    }
+
+    async fn follow<K>(&mut self, api: Api<K>, kind: ObjectKind, labels: Option<&str>, name: Option<&str>)
+    where
+        K: Resource<DynamicType: Default>
+            + Clone
+            + DeserializeOwned
+            + Serialize
+            + Debug
+            + Send
+            + Sync
+            + 'static,
+    {
+        let (labels, name) = (labels.map(str::to_owned), name.map(str::to_owned));
+        let (watched, listed) = (Watched { api, kind, labels, name }, Arc::new(Semaphore::new(0)));
+        self.running.spawn(watched.follow(self.facts.clone(), Arc::clone(&listed)));
+        listed.acquire().await.map(drop).ok(); // nobody closes it
+    }
+}
+
+async fn keep(
+    mut received: mpsc::Receiver<Fact>,
+    mut owned: Owned,
+    table: watch::Sender<PodTable>,
+    facts: Facts,
+) {
     let mut listed = BTreeSet::new();
     while let Some(fact) = received.recv().await {
+        if matches!(&fact, Fact::Object(object) if !owned.has(object)) {
+            continue;
+        }
         table.send_if_modified(|pods| match &fact {
             Fact::Object(object) if object.kind == ObjectKind::Pod => update(pods, &mut listed, object),
             Fact::Gap(gap) if gap.kind == ObjectKind::Pod => forget(pods, &mut listed),
@@ -150,19 +166,32 @@ mod tests {
     use serde_json::json;
     use tokio::sync::{mpsc, watch};
 
-    use super::{Facts, PodTable, keep};
+    use super::super::owned::tests::{self as facts, deployment, set};
+    use super::{Facts, Owned, PodTable, keep};
     use crate::evidence::{Change, Fact, Gap, ObjectFact, ObjectKind};
 
     fn pod(change: Change, name: &str) -> Fact {
-        let object = json!({ "metadata": { "name": name } });
-        Fact::Object(ObjectFact { at: 0, kind: ObjectKind::Pod, change, object })
+        Fact::Object(ObjectFact { change, ..facts::pod(name, "users-1") })
     }
 
     #[tokio::test]
     async fn a_pod_that_has_failed_is_none_of_those_that_a_roll_waits_for() {
-        let evicted = json!({ "metadata": { "name": "a" }, "status": { "phase": "Failed" } });
-        let evicted = ObjectFact { at: 0, kind: ObjectKind::Pod, change: Change::Listed, object: evicted };
+        let mut evicted = facts::pod("a", "users-1");
+        evicted.object["status"] = json!({ "phase": "Failed" });
         assert_eq!(left([Fact::Object(evicted), pod(Change::Listed, "b")]).await, ["b"]);
+    }
+
+    #[tokio::test]
+    async fn what_another_deployment_with_the_same_labels_owns_is_neither_kept_nor_waited_for() {
+        let own = [deployment("users"), set("users-1", "users"), facts::pod("a", "users-1")];
+        let foreign = [set("canary-1", "canary"), facts::pod("b", "canary-1")];
+        let (kept, pods) = collected(own.into_iter().chain(foreign).map(Fact::Object)).await;
+        assert_eq!(pods, ["a"]);
+        let names = kept.iter().filter_map(|fact| match fact {
+            Fact::Object(object) => object.object["metadata"]["name"].as_str(),
+            _ => None,
+        });
+        assert_eq!(names.collect::<Vec<_>>(), ["users", "users-1", "a"]);
     }
 
     fn gap() -> Fact {
@@ -170,14 +199,21 @@ mod tests {
     }
 
     async fn left(facts: impl IntoIterator<Item = Fact>) -> Vec<String> {
+        collected(facts).await.1
+    }
+
+    /// The facts that are kept, and the pods that are there at last.
+    async fn collected(facts: impl IntoIterator<Item = Fact>) -> (Vec<Fact>, Vec<String>) {
         let (sender, received) = mpsc::channel(20);
         let (table, pods) = watch::channel(PodTable::new());
         for fact in facts {
             sender.send(fact).await.unwrap();
         }
         drop(sender);
-        keep(received, table, Facts::default()).await;
-        pods.borrow().keys().cloned().collect()
+        let kept = Facts::default();
+        keep(received, Owned::by("users"), table, kept.clone()).await;
+        let (kept, pods) = (kept.lock().unwrap().clone(), pods.borrow().keys().cloned().collect());
+        (kept, pods)
     }
 
     #[tokio::test]

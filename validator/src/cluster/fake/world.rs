@@ -114,7 +114,10 @@ impl Kept {
         let ready = !(self.blocked && template["spec"].get("hostAliases").is_some());
         let text = if ready { "True" } else { "False" };
         status["conditions"] = json!([{ "type": "Ready", "status": text }]);
-        let metadata = json!({ "name": name, "uid": name, "labels": template["metadata"]["labels"] });
+        let mut labels = template["metadata"]["labels"].clone();
+        labels["pod-template-hash"] = json!(generation.to_string());
+        let owner = json!({ "kind": "ReplicaSet", "name": name, "uid": "s", "controller": true });
+        let metadata = json!({ "name": name, "uid": name, "labels": labels, "ownerReferences": [owner] });
         self.keep(
             &format!("{CORE}/pods/{name}"),
             json!({ "metadata": metadata, "spec": template["spec"], "status": status }),
