@@ -28,7 +28,6 @@ use axum::Router;
 use futures_util::future::join_all;
 use golive_pillars::metrics::prometheus_client::registry::Registry;
 use golive_pillars::shutdown::{Phase, Shutdown};
-use kube::Client;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -38,7 +37,7 @@ use self::known::Rules;
 use self::record::Record;
 use self::routes::{Gate, routes};
 use crate::failure::Failure;
-use crate::management;
+use crate::{api_server, management};
 
 /// What an admission webhook is told.
 #[derive(Clone, Debug)]
@@ -65,9 +64,7 @@ pub struct Settings {
 /// Exit 2 without a cluster to connect to, without a certificate, or where a port is taken.
 pub async fn admit(settings: Settings) -> Result<(), Failure> {
     let certificate = Certificate::read(&settings.certificate)?;
-    let client = Client::try_default().await.map_err(|e| {
-        Failure::usage(format!("no cluster to connect to: {e}")).hint("it runs in a pod: charts/validator")
-    })?;
+    let client = api_server::client().await?;
     let shutdown = management::clock()?;
     let listener = management::listen("port", settings.port)?;
     let knowledge = Arc::new(Knowledge::new(client.clone(), &settings.namespaces, &settings.policy));

@@ -50,11 +50,9 @@ pub use site::{Site, find_sites};
 pub(crate) use target::{declared_pre_stop, declared_probe};
 pub use target::{deployment_name, discover};
 
+use crate::api_server::{Late, answer};
 use crate::failure::Failure;
 use crate::steer::Dial;
-
-/// No single call to the API server may take longer.
-const CALL_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Stands for the context where there is no kubeconfig.
 const IN_CLUSTER: &str = "in-cluster";
@@ -136,11 +134,7 @@ impl Cluster {
         doing: &str,
         call: impl Future<Output = Result<T, kube::Error>>,
     ) -> Result<T, Failure> {
-        match timeout(CALL_DEADLINE, call).await {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(self.explain(doing, &error)),
-            Err(_) => Err(self.unreachable(&format!("could not {doing} within 30 s"))),
-        }
+        answer(doing, call).await.map_err(|error| self.explain(doing, &error))
     }
 
     fn explain(&self, doing: &str, error: &kube::Error) -> Failure {
@@ -152,6 +146,7 @@ impl Cluster {
             kube::Error::Api(status) => {
                 Failure::environment(format!("could not {doing}: {}", status.message))
             }
+            kube::Error::Service(cause) if cause.is::<Late>() => self.unreachable(&cause.to_string()),
             other => self.unreachable(&format!("could not {doing}: {}", chain(other))),
         }
     }

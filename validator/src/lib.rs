@@ -4,6 +4,7 @@
 //! [`judge`] -> [`report`]. What judges ([`check`], [`checks`], [`judge`], [`timeline`], [`report`])
 //! knows no cluster, no runtime and no clock; a test holds that.
 pub mod admission;
+mod api_server;
 pub mod attestation;
 pub mod check;
 pub mod checks;

@@ -47,7 +47,7 @@ use self::reconcile::{Context, reconcile};
 use self::traces::Traces;
 use self::trouble::Trouble;
 use crate::failure::Failure;
-use crate::management;
+use crate::{api_server, management};
 
 /// How soon a reconcile that failed is tried again.
 const AGAIN: Duration = Duration::from_secs(15);
@@ -73,9 +73,7 @@ pub struct Settings {
 /// Exit 2 without a cluster to connect to, where the port is taken, or for an endpoint that is none; exit 3 where the Lease of operators
 /// cannot be had, or was lost.
 pub async fn operate(settings: Settings) -> Result<(), Failure> {
-    let client = Client::try_default().await.map_err(|e| {
-        Failure::usage(format!("no cluster to connect to: {e}")).hint("it runs in a pod: charts/validator")
-    })?;
+    let client = api_server::client().await?;
     let traces = Traces::start(settings.otel_endpoint.as_deref())?;
     let shutdown = management::clock()?;
     let (reconciles, mut registry) = (Reconciles::default(), Registry::default());

@@ -22,6 +22,7 @@ use tokio::time::sleep;
 
 use super::known::Run;
 use super::reads::{Failures, Read};
+use crate::api_server::answer;
 use crate::config::GoLivePolicy;
 use crate::operator::kinds::{self, RUN_OF};
 use crate::operator::policies;
@@ -162,7 +163,8 @@ impl Knowledge {
             return Ok(None);
         };
         let maps: Api<ConfigMap> = Api::namespaced(self.client.clone(), namespace);
-        let packed = maps.get_opt(report).await?.and_then(|map| map.binary_data?.remove("report.json.gz"));
+        let found = answer("read a report", maps.get_opt(report)).await?;
+        let packed = found.and_then(|map| map.binary_data?.remove("report.json.gz"));
         let Some(proof) = packed.and_then(|packed| unpacked(&packed.0)) else {
             tracing::warn!(namespace, report, "no report of a validator; its run proves nothing");
             return Ok(None);
@@ -190,7 +192,8 @@ impl Knowledge {
     /// A policy that cannot be read stays as it was; one that is gone is none.
     pub(super) async fn read_policy(&self) {
         let all: Api<DynamicObject> = Api::all_with(self.client.clone(), &kinds::policies());
-        match all.get_opt(&self.policy).await.map(|found| found.map(to_value).transpose()) {
+        let found = answer("read the policy", all.get_opt(&self.policy)).await;
+        match found.map(|found| found.map(to_value).transpose()) {
             Ok(Ok(found)) => {
                 let read = policies::named(&self.policy, found.as_ref()).map(Arc::new);
                 self.state.write().unwrap_or_else(PoisonError::into_inner).policy = read;

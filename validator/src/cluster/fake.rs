@@ -3,6 +3,7 @@
 mod world;
 
 use std::collections::BTreeMap;
+use std::future::pending;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -72,6 +73,23 @@ impl Fake {
         tokio::spawn(async move { axum::serve(listener, router).await });
         let config = Config::new(format!("http://{address}").parse().unwrap());
         (fake, Client::try_from(config).unwrap())
+    }
+
+    /// A client of a server that never answers. No socket stands behind it: a paused clock goes on at once.
+    pub(crate) fn silent() -> Client {
+        let never = async || pending::<StatusCode>().await;
+        Client::new(Router::new().fallback(never), "demo")
+    }
+
+    /// The same, but that it answers whoever lists: there is nothing.
+    pub(crate) fn silent_to_watches() -> Client {
+        let answer = async |request: Request| {
+            if request.uri().query().is_some_and(|query| query.contains("watch=")) {
+                pending().await
+            }
+            Json(json!({ "metadata": { "resourceVersion": "1" }, "items": [] }))
+        };
+        Client::new(Router::new().fallback(answer), "demo")
     }
 
     /// What a container has said, as the path of its log.

@@ -8,6 +8,7 @@ use kube::Api;
 use kube::api::ListParams;
 
 use super::{Cluster, aliases};
+use crate::api_server::answer;
 use crate::config::{Dependency, Upstream};
 use crate::failure::Failure;
 use crate::plan::TargetPlan;
@@ -101,13 +102,14 @@ async fn place(
 /// A Service of another namespace is read too, where we may.
 async fn read(cluster: &Cluster, name: &str, namespace: &str) -> Result<Service, Failure> {
     let api: Api<Service> = Api::namespaced(cluster.client.clone(), namespace);
-    let found = match api.get_opt(name).await {
+    let doing = "read a dependency's Service";
+    let found = match answer(doing, api.get_opt(name)).await {
         Err(kube::Error::Api(status)) if status.code == 403 && namespace != cluster.namespace() => {
             let host = format!("host: {name}.{namespace}");
             return Err(Failure::usage(format!("no permission to read Service `{name}` in `{namespace}`"))
                 .hint(format!("grant `get services` there, or declare it as `{host}` with its `port`")));
         }
-        found => cluster.call("read a dependency's Service", async { found }).await?,
+        found => cluster.call(doing, async { found }).await?,
     };
     match found {
         Some(service) => Ok(service),
@@ -165,7 +167,8 @@ async fn of_pods(
 ) -> Result<u16, Failure> {
     let api: Api<EndpointSlice> = Api::namespaced(cluster.client.clone(), namespace);
     let of = ListParams::default().labels(&format!("kubernetes.io/service-name={name}"));
-    let slices = api.list(&of).await.map(|slices| slices.items).unwrap_or_default();
+    let slices = cluster.call("list a dependency's endpoint slices", api.list(&of)).await;
+    let slices = slices.map(|slices| slices.items).unwrap_or_default();
     let ports = slices.iter().flat_map(|slice| slice.ports.iter().flatten());
     let same =
         |theirs: &Option<String>| theirs.as_deref().unwrap_or("") == port.name.as_deref().unwrap_or("");
@@ -248,6 +251,17 @@ mod tests {
         (target.deployment, target.service, target.namespace) =
             ("users".into(), "users".into(), "demo".into());
         find_sites(&cluster, &declared(upstreams), &target).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_service_that_nobody_tells_of_ends_the_search() {
+        let cluster = Cluster::over(Fake::silent(), "demo", "it".into());
+        let target = header().plan.target;
+        let declared = declared(&[json!({ "service": "db" })]);
+        let late = find_sites(&cluster, &declared, &target).await.unwrap_err();
+        assert_eq!(late.exit(), Exit::Inconclusive);
+        let wanted = "could not read a dependency's Service: the API server did not answer within 30 s";
+        assert!(late.to_string().contains(wanted), "{late}");
     }
 
     async fn place_of(path: &str, spec: Value, upstream: Value) -> Result<Place, String> {

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
+use crate::api_server::answer;
 use crate::config::without_query;
 use crate::evidence::{Change, Fact, Gap, Millis, ObjectFact, ObjectKind};
 use crate::moment::now;
@@ -108,7 +109,8 @@ where
         facts: &mpsc::Sender<Fact>,
         whole_until: &mut Option<Millis>,
     ) -> Option<Broken> {
-        let events = match self.api.watch(&self.watch_params(), version).await {
+        let doing = format!("watch {}", self.kind.plural());
+        let events = match answer(&doing, self.api.watch(&self.watch_params(), version)).await {
             Ok(events) => events,
             Err(error) => return Some(Broken::Lost(error.to_string())),
         };
@@ -238,8 +240,27 @@ fn items<'m>(map: &'m mut Map<String, Value>, key: &str) -> impl Iterator<Item =
 
 #[cfg(test)]
 mod tests {
-    use super::redact;
+    use std::sync::Arc;
+
+    use k8s_openapi::api::core::v1::Pod;
+    use kube::Api;
     use serde_json::json;
+    use tokio::sync::{Semaphore, mpsc};
+
+    use super::{Watched, redact};
+    use crate::cluster::fake::Fake;
+    use crate::evidence::{Fact, ObjectKind};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_that_is_never_opened_is_a_gap() {
+        let api: Api<Pod> = Api::namespaced(Fake::silent_to_watches(), "demo");
+        let watched = Watched { api, kind: ObjectKind::Pod, labels: None, name: None };
+        let (sender, mut facts) = mpsc::channel(9);
+        tokio::spawn(watched.follow(sender, Arc::new(Semaphore::new(0))));
+        let Some(Fact::Gap(gap)) = facts.recv().await else { panic!("nothing else happens") };
+        let wanted = "could not watch Pods: the API server did not answer within 30 s";
+        assert!(gap.kind == ObjectKind::Pod && gap.reason.contains(wanted), "{}", gap.reason);
+    }
 
     #[test]
     fn secrets_in_a_pod_template_never_reach_the_evidence() {

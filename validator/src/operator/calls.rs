@@ -1,4 +1,4 @@
-//! What the operator asks of the API server about one kind, each call a span.
+//! What the operator asks of the API server about one kind, each call a span with a deadline.
 
 use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};

@@ -11,6 +11,7 @@ use golive_pillars::telemetry::{Config, Telemetry, annotate};
 use http::HeaderMap;
 
 use super::trouble::Trouble;
+use crate::api_server::answer;
 use crate::failure::Failure;
 
 /// What somebody looks for who searches for failures (semantic conventions, `error.type`).
@@ -56,16 +57,16 @@ impl Traces {
         whole.with_context(self.0.root("reconcile", &HeaderMap::new())).await
     }
 
-    /// Does a call of a reconcile as a span of its own.
+    /// Does a call of a reconcile as a span of its own, within the deadline of every call: reconciles come one after the other.
     pub(super) async fn call<T>(
         &self,
         verb: &'static str,
         resource: &str,
         call: impl Future<Output = kube::Result<T>>,
     ) -> kube::Result<T> {
-        let resource = || vec![KeyValue::new("k8s.resource", resource.to_owned())];
-        let span = self.0.client_span(verb, resource);
-        let done = call.await;
+        let attributes = || vec![KeyValue::new("k8s.resource", resource.to_owned())];
+        let span = self.0.client_span(verb, attributes);
+        let done = answer(&format!("{verb} {resource}"), call).await;
         match &done {
             Ok(_) => {}
             // What is not there, or is there already, is an answer.

@@ -139,6 +139,18 @@ async fn the_policy_of_the_cluster_holds_as_it_is_now_unless_it_decides_what_nob
     assert_eq!(days().await.unwrap_err(), "there is no GoLivePolicy `acme`");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_server_that_says_nothing_holds_up_no_report_and_no_policy() {
+    let knowledge = Knowledge::new(Fake::silent(), &["demo".into()], "acme");
+    let mut registry = Registry::default();
+    knowledge.register(&mut registry);
+    let late = heed(&knowledge, vec![Event::InitApply(ended("a"))]).await.unwrap_err().to_string();
+    assert!(late.contains("could not read a report: the API server did not answer within 30 s"), "{late}");
+    knowledge.read_policy().await;
+    let counted = "golive_admission_read_failures_total{what=\"policy\"} 1";
+    assert!(metrics(&registry).contains(counted), "{}", metrics(&registry));
+}
+
 fn metrics(registry: &Registry) -> String {
     let mut text = String::new();
     encode(&mut text, registry).unwrap();

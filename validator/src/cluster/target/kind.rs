@@ -73,7 +73,8 @@ where
     K::DynamicType: Default,
 {
     let api: Api<K> = cluster.api();
-    matches!(api.get_opt(name).await, Ok(Some(_)))
+    let found = cluster.call("look for the name among other kinds", api.get_opt(name)).await;
+    matches!(found, Ok(Some(_)))
 }
 
 /// Refuses a Deployment whose template an Argo Rollout runs (`workloadRef`): its pods are the Rollout's, and a change
@@ -97,14 +98,19 @@ pub(super) async fn not_referenced(cluster: &Cluster, deployment: &str) -> Resul
 async fn rollouts(cluster: &Cluster) -> Vec<DynamicObject> {
     let kind = ApiResource::from_gvk(&GroupVersionKind::gvk("argoproj.io", "v1alpha1", "Rollout"));
     let api: Api<DynamicObject> = Api::namespaced_with(cluster.client.clone(), cluster.namespace(), &kind);
-    api.list(&ListParams::default()).await.map(|list| list.items).unwrap_or_default()
+    let found = cluster.call("list the Rollouts", api.list(&ListParams::default())).await;
+    found.map(|list| list.items).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use serde_json::json;
+    use tokio::time::timeout;
 
     use super::{deployment_name, not_referenced, other};
+    use crate::cluster::Cluster;
     use crate::cluster::fake::Fake;
     use crate::exit::Exit;
 
@@ -133,6 +139,13 @@ mod tests {
         let refused = other(&cluster, "users").await.unwrap();
         assert_eq!(refused.exit(), Exit::Usage);
         assert!(refused.to_string().contains("is a StatefulSet"), "{refused}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_says_nothing_is_not_waited_for() {
+        let cluster = Cluster::over(Fake::silent(), "demo", "it".into());
+        let found = timeout(Duration::from_mins(3), other(&cluster, "users")).await;
+        assert!(found.expect("three kinds and the Rollouts, 30 s each").is_none());
     }
 
     #[tokio::test]

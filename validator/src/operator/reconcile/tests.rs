@@ -284,6 +284,16 @@ async fn without_a_claim_the_evidence_goes_with_the_pod_and_the_job_after_a_day(
     assert!(fake.get(&format!("{RUNS}{run}")).unwrap()["spec"].get("evidence").is_none());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_server_that_says_nothing_holds_up_no_other_check() {
+    let (fake, context) = world().await;
+    let check = from_value(fake.get(CHECK).unwrap()).unwrap();
+    let silent = Context::new(Fake::silent(), "demo", &context.settings, Traces::start(None).unwrap());
+    let trouble = reconcile(Arc::new(check), Arc::new(silent)).await.unwrap_err();
+    assert!(trouble.to_string().contains("the API server did not answer within 30 s"), "{trouble}");
+    assert_eq!(trouble.reason(), "connection", "it is counted as one");
+}
+
 type Spans = Arc<Mutex<Vec<Span>>>;
 
 /// What takes spans, and its URL.
