@@ -25,6 +25,7 @@ mod edge;
 mod exporter;
 #[cfg(feature = "axum")]
 mod http;
+mod ids;
 #[cfg(feature = "axum")]
 mod layer;
 pub mod logs;
@@ -53,7 +54,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use ::http::HeaderMap;
-use opentelemetry::trace::{TraceContextExt as _, Tracer as _, TracerProvider as _};
+use opentelemetry::trace::{SpanBuilder, TracerProvider as _};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_http::HeaderInjector;
 use opentelemetry_otlp::ExporterBuildError;
@@ -64,6 +65,7 @@ use crate::Invalid;
 pub use args::Args;
 pub use config::{Config, Protocol};
 use edge::{Edge, Verdict};
+use ids::Ids;
 #[cfg(feature = "axum")]
 pub use layer::{NotLogged, TraceFuture, TraceLayer, TraceService};
 use metrics::Metrics;
@@ -72,7 +74,6 @@ use metrics::Metrics;
 pub use opentelemetry;
 use propagation::Propagators;
 use signal::Signal;
-use span::RootSpan;
 pub use span::{ClientSpan, annotate, is_sampled};
 use transport::Destination;
 
@@ -163,9 +164,7 @@ impl Telemetry {
         let Some(tracer) = self.tracer() else { return incoming };
         match self.traces.edge.decide(incoming) {
             Verdict::PassOn(context) => context,
-            Verdict::Record(parent) => {
-                RootSpan::enter(&parent.with_span(tracer.start_with_context(name, &parent)))
-            }
+            Verdict::Record(origin) => origin.enter(tracer, SpanBuilder::from_name(name)),
         }
     }
 
@@ -245,6 +244,7 @@ impl Recorder {
         let provider = SdkTracerProvider::builder()
             // The edge has decided by the time a span is started.
             .with_sampler(Sampler::AlwaysOn)
+            .with_id_generator(Ids::default())
             .with_resource(resource::describe(config))
             .with_span_processor(exporter::pipeline(to, metrics)?)
             .build();

@@ -1,9 +1,13 @@
 mod budget;
 
 use opentelemetry::Context;
-use opentelemetry::trace::{SpanContext, TraceContextExt as _, TraceFlags, TraceId, TraceState};
-use opentelemetry_sdk::trace::{IdGenerator as _, RandomIdGenerator};
+use opentelemetry::trace::{
+    SpanBuilder, SpanContext, TraceContextExt as _, TraceFlags, TraceId, TraceState, Tracer as _,
+};
+use opentelemetry_sdk::trace::{IdGenerator as _, RandomIdGenerator, SdkTracer};
 
+use super::ids::Ids;
+use super::span::RootSpan;
 use super::{Config, Metrics};
 use budget::Budget;
 
@@ -19,10 +23,25 @@ pub(super) struct Edge {
 
 /// What happens to a request.
 pub(super) enum Verdict {
-    /// Spans are made, under this parent.
-    Record(Context),
+    /// Spans are made, from here on.
+    Record(Origin),
     /// No span is made; this context, flag 00, is passed on.
     PassOn(Context),
+}
+
+/// Where the spans of a request that is sampled begin.
+pub(super) struct Origin {
+    parent: Context,
+    /// Of a new trace: those who decide by its id, further down, are to decide as was done here.
+    trace: Option<TraceId>,
+}
+
+impl Origin {
+    /// Starts the first span; returns the context of what happens inside of it.
+    pub(super) fn enter(&self, tracer: &SdkTracer, builder: SpanBuilder) -> Context {
+        let span = Ids::hand_over(self.trace, || tracer.build_with_context(builder, &self.parent));
+        RootSpan::enter(&self.parent.with_span(span))
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,7 +81,7 @@ impl Edge {
             (false, _) => self.root.keeps(parent.trace_id()),
         };
         if sampled {
-            return Verdict::Record(context);
+            return Verdict::Record(Origin { parent: context, trace: None });
         }
         if !parent.is_sampled() {
             return Verdict::PassOn(context);
@@ -75,7 +94,7 @@ impl Edge {
     fn decide_root(&self, context: Context) -> Verdict {
         let trace = self.ids.new_trace_id();
         if self.root.keeps(trace) {
-            return Verdict::Record(context);
+            return Verdict::Record(Origin { parent: context, trace: Some(trace) });
         }
         let span = self.ids.new_span_id();
         let unsampled = SpanContext::new(trace, span, TraceFlags::NOT_SAMPLED, true, TraceState::default());

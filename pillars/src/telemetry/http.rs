@@ -4,11 +4,9 @@ use std::net::SocketAddr;
 use axum::extract::{ConnectInfo, MatchedPath, Request};
 use http::header::{HOST, USER_AGENT};
 use http::{Method, Version};
-use opentelemetry::trace::{SpanKind, Status, TraceContextExt as _, Tracer as _};
+use opentelemetry::trace::{SpanBuilder, SpanKind, Status, TraceContextExt as _};
 use opentelemetry::{Context, KeyValue};
-use opentelemetry_sdk::trace::SdkTracer;
 
-use super::span::RootSpan;
 use super::{Config, semconv};
 
 /// What a span shows of a query.
@@ -41,25 +39,21 @@ fn name_of(pair: &str) -> Cow<'_, str> {
     }
 }
 
-/// Starts the server span of a request that is sampled.
-pub(super) fn start(
-    tracer: &SdkTracer,
-    parent: &Context,
+/// The server span of a request that is sampled.
+pub(super) fn server_span(
     query: Query,
     request: &Request,
     method: &'static str,
     route: Option<&MatchedPath>,
-) -> Context {
+) -> SpanBuilder {
     let verb = if method == OTHER { "HTTP" } else { method };
     let name = match route {
         Some(route) => Cow::Owned(format!("{verb} {}", route.as_str())),
         None => Cow::Borrowed(verb),
     };
-    let builder = tracer
-        .span_builder(name)
+    SpanBuilder::from_name(name)
         .with_kind(SpanKind::Server)
-        .with_attributes(attributes(request, query, method, route));
-    RootSpan::enter(&parent.with_span(tracer.build_with_context(builder, parent)))
+        .with_attributes(attributes(request, query, method, route))
 }
 
 fn attributes(

@@ -111,8 +111,9 @@ impl Exchange {
             None => incoming,
             Some(tracer) => match traces.edge.decide(incoming) {
                 Verdict::PassOn(context) => context,
-                Verdict::Record(parent) => {
-                    http::start(tracer, &parent, traces.query, request, method, route.as_ref())
+                Verdict::Record(origin) => {
+                    let span = http::server_span(traces.query, request, method, route.as_ref());
+                    origin.enter(tracer, span)
                 }
             },
         };

@@ -1,5 +1,6 @@
 use ::http::{HeaderMap, HeaderValue};
-use opentelemetry::trace::{SpanContext, TraceContextExt as _};
+use opentelemetry::trace::{SpanContext, SpanKind, TraceContextExt as _, TraceId};
+use opentelemetry_sdk::trace::{Sampler, SamplingDecision, ShouldSample as _};
 
 use super::{Config, Telemetry};
 
@@ -48,4 +49,24 @@ fn work_without_a_message_is_a_trace_of_its_own_by_the_ratio() {
     assert_ne!(one.trace_id(), other.trace_id());
     let unsampled = root(&none, &HeaderMap::new());
     assert!(unsampled.is_valid() && !unsampled.is_sampled(), "{unsampled:?}");
+}
+
+/// What a service further down with the SDK's `traceidratio` decides.
+pub(super) fn is_kept_downstream(ratio: f64, trace: TraceId) -> bool {
+    let sampler = Sampler::TraceIdRatioBased(ratio);
+    let sampled = sampler.should_sample(None, trace, "job", &SpanKind::Internal, &[], &[]);
+    sampled.decision == SamplingDecision::RecordAndSample
+}
+
+#[test]
+fn a_new_trace_has_the_id_that_was_decided_by() {
+    let (telemetry, headers) = (telemetry(0.01), HeaderMap::new());
+    let kept = (0..50_000).map(|_| root(&telemetry, &headers)).filter(|job| {
+        let trace = job.trace_id();
+        assert_eq!(job.is_sampled(), is_kept_downstream(0.01, trace), "{trace}");
+        job.is_sampled()
+    });
+    // 500 of them, give or take nine standard deviations.
+    let count = kept.count();
+    assert!((300..700).contains(&count), "{count}");
 }
