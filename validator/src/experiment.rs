@@ -20,7 +20,7 @@ mod subject;
 mod trials;
 mod usual;
 
-pub use forecast::{Forecast, PlannedPart, Standing, forecast};
+pub use forecast::{Forecast, PlannedPart, Standing, forecast, in_time};
 pub use observation::Observation;
 
 use std::time::Duration;

@@ -10,7 +10,7 @@ use crate::config::Seconds;
 /// What is done of the experiment, and what is left of it.
 #[derive(Args, Debug)]
 pub struct GateArgs {
-    /// No roll may end later than this after the start
+    /// No roll may end later than this after the start; a run that could not keep it is refused before anything is rolled or broken
     #[arg(long, default_value = "15m")]
     pub timeout: Seconds,
     /// The parts

@@ -4,11 +4,13 @@
 mod limits;
 mod observed;
 mod parts;
+mod timeout;
 
 use std::fmt;
 use std::time::Duration;
 
 pub use self::parts::{PlannedPart, Standing};
+pub use self::timeout::in_time;
 use super::circuit::Circuit;
 use super::preparation::{self, QUIET};
 use super::{degraded, hang, loss, trials};

@@ -32,7 +32,7 @@ const HELD_AFTER: Duration = Duration::from_secs(3);
 const ROLL_AT_MOST: Duration = Duration::from_mins(15);
 
 /// Requests past the Service before the first pod is told to end: what it has batched until then is at stake.
-const BEFORE: Duration = Duration::from_secs(5);
+pub(super) const BEFORE: Duration = Duration::from_secs(5);
 
 /// Brings the candidate; says whether it runs and can be experimented on.
 pub(super) async fn roll_in(

@@ -2,6 +2,8 @@
 
 #[cfg(test)]
 mod observed;
+#[cfg(test)]
+mod slow;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,7 +17,7 @@ use crate::cluster::{
 };
 use crate::config::{GoLiveCheck, Purpose};
 use crate::exit::Exit;
-use crate::experiment::{Experiment, Observation, Ran, forecast};
+use crate::experiment::{Experiment, Observation, Ran, forecast, in_time};
 use crate::failure::Failure;
 use crate::moment::now;
 use crate::plan::{Part, Plan, Rules};
@@ -80,7 +82,7 @@ impl<S: Sink> Gate<'_, S> {
     ///
     /// # Errors
     /// Exit 3 when the environment is in the way, also where GO was said of a candidate that was taken back; exit 2 for what the
-    /// target file says wrong of the cluster; exit 130 when it was cancelled, the clean-up done.
+    /// target file says wrong of the cluster, and for a timeout within which no run could end; exit 130 when it was cancelled, the clean-up done.
     ///
     /// # Cancel safety
     /// Dropped where it stands, it leaves what `validator cleanup`, the next run or the guardian undo; cancel it by its token.
@@ -183,7 +185,8 @@ impl<S: Sink> Held<'_, S> {
         }
         let mut plan = planned(check, &mut target, given, parts.clone(), name)?;
         rules.govern(&mut plan);
-        for line in forecast(&plan, target.expected_roll).brief() {
+        let warning = in_time(&plan, &target, self.run.timeout)?;
+        for line in forecast(&plan, target.expected_roll).brief().into_iter().chain(warning) {
             events.tell(line);
         }
         Ok(Prepared { target, selector, sites, plan })

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::{Gate, Sink};
 use crate::config::{GoLiveCheck, HeaderText, text_of};
-use crate::experiment::{Experiment, Ran, forecast};
+use crate::experiment::{Experiment, Ran, forecast, in_time};
 use crate::failure::Failure;
 use crate::load::{SecretHeaders, requests_at_a_time};
 use crate::local::{Guardian, Machine, Root, RunFolder, assumed, planned, raise_limit};
@@ -40,7 +40,7 @@ impl<S: Sink> Gate<'_, S> {
     /// Gates copies of a command: starts them and what they need, experiments, judges, and leaves nothing behind.
     ///
     /// # Errors
-    /// Exit 2 for what the file says wrong of this machine, and for programs that are missing; exit 3 when the machine is in
+    /// Exit 2 for what the file says wrong of this machine, and for programs that are missing, or a timeout within which no run could end; exit 3 when the machine is in
     /// the way; exit 130 when it was cancelled, the clean-up done.
     ///
     /// # Cancel safety
@@ -109,7 +109,8 @@ impl<S: Sink> Gate<'_, S> {
         machine.begin().await?;
         let mut target = machine.target(&run.check, &plan);
         target.headers = headers;
-        for line in forecast(&plan, target.expected_roll).brief() {
+        let warning = in_time(&plan, &target, run.timeout)?;
+        for line in forecast(&plan, target.expected_roll).brief().into_iter().chain(warning) {
             events.tell(line);
         }
         let deadline = Instant::now() + run.timeout;

@@ -9,6 +9,10 @@ use crate::config::{Always, Purpose};
 /// No run may take longer than this; what it left is cleaned up by its guardian.
 const DEADLINE_S: u64 = 45 * 60;
 
+/// What a run may need of that before and after its rolls: its pod starts, and what an earlier run left comes to rest (5 min); then
+/// it fetches, judges and cleans up, and its target comes to rest (5 min).
+const AROUND_S: u64 = 15 * 60;
+
 /// User and group of the pods, who may write on a volume of theirs.
 const NOBODY: u32 = 65_532;
 
@@ -63,8 +67,10 @@ impl Parts<'_> {
     /// The Job. Nothing is tried again, and a pod that is told to end has the time to put the template back.
     pub(super) fn job(&self, run: &Value, settings: &Settings) -> Value {
         let evidence = format!("/out/{}", self.evidence());
+        let timeout = format!("{}s", DEADLINE_S - AROUND_S);
         let mut arguments: Vec<&str> =
             ["run", "-f", "/given/golive.yaml", "-q", "--report", "json=-", "--evidence", &evidence].into();
+        arguments.extend(["--timeout", &timeout]);
         if !self.purpose.proves() {
             arguments.push("--observe");
         }

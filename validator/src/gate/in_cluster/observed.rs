@@ -33,7 +33,7 @@ spec:
 
 /// Keeps what it is given.
 #[derive(Default)]
-struct Kept(Mutex<Option<Evidence>>);
+pub(super) struct Kept(Mutex<Option<Evidence>>);
 
 impl Sink for Kept {
     fn keep(&self, evidence: &Evidence) -> Result<String, Failure> {
@@ -45,7 +45,7 @@ impl Sink for Kept {
 }
 
 /// A target at rest with its Service; none before its dependency, since nobody asks for that.
-fn target(fake: &Fake) -> Rolled {
+pub(super) fn target(fake: &Fake) -> Rolled {
     let rolled = Rolled::by(fake, "r");
     rolled.change(|deployment| {
         deployment["metadata"]["annotations"] = json!({ "deployment.kubernetes.io/revision": "4" });
@@ -59,7 +59,7 @@ fn target(fake: &Fake) -> Rolled {
     rolled
 }
 
-fn observing() -> ClusterRun {
+pub(super) fn observing() -> ClusterRun {
     ClusterRun {
         check: GoLiveCheck::parse(CHECK).unwrap(),
         purpose: Purpose::Observe,
@@ -86,7 +86,7 @@ async fn observed(cluster: &Cluster, sink: &Kept) -> Result<Report, Failure> {
 }
 
 /// What was asked of the cluster and of agents, without reads.
-fn writes(fake: &Fake) -> BTreeSet<String> {
+pub(super) fn writes(fake: &Fake) -> BTreeSet<String> {
     let heard = fake.heard().into_iter().map(|heard| heard.what);
     heard.filter(|what| !what.starts_with("GET") && !what.ends_with("GET /evidence")).collect()
 }

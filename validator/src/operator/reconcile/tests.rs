@@ -4,12 +4,14 @@ mod one_at_a_time;
 mod policies;
 mod told;
 
+use std::iter;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
 use bytes::Bytes;
+use clap::Parser as _;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
@@ -17,6 +19,7 @@ use serde_json::{Value, from_value, json};
 
 use super::{Context, reconcile};
 use crate::checks::ALL;
+use crate::cli::{Cli, Command};
 use crate::cluster::fake::Fake;
 use crate::operator::Settings;
 use crate::operator::traces::Traces;
@@ -131,6 +134,17 @@ fn report(name: &str) -> Value {
     serde_json::from_slice(&out).unwrap()
 }
 
+/// The command line takes what it is told, and has ended its rolls and put everything back before its Job is out of time.
+fn ends_before_its_job(job: &Value) {
+    let arguments = job["spec"]["template"]["spec"]["containers"][0]["args"].as_array().unwrap();
+    let line = arguments.iter().map(|argument| argument.as_str().unwrap());
+    let Command::Run(run) = Cli::try_parse_from(iter::once("validator").chain(line)).unwrap().command else {
+        panic!("{arguments:?}")
+    };
+    let (timeout, deadline) = (run.gate.timeout.0, job["spec"]["activeDeadlineSeconds"].as_f64().unwrap());
+    assert!((900.0..=deadline - 600.0).contains(&timeout), "{timeout} s of {deadline} s");
+}
+
 #[tokio::test]
 async fn a_candidate_is_run_once_and_its_verdict_stands_in_the_status() {
     let (fake, context) = world().await;
@@ -143,6 +157,7 @@ async fn a_candidate_is_run_once_and_its_verdict_stands_in_the_status() {
         (&json!(0), &json!(run))
     );
     let given = fake.get(&format!("{MAPS}{run}")).unwrap();
+    ends_before_its_job(&job);
     crate::config::GoLiveCheck::parse(given["data"]["golive.yaml"].as_str().unwrap()).unwrap();
     assert_eq!(condition(&fake, "Complete"), ("False".into(), "Running".into()));
     end(&fake, run, &report("bare.evidence.zst"), 1);
