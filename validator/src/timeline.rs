@@ -18,6 +18,7 @@ mod loss;
 mod middle;
 mod pod;
 mod refusal;
+mod replica_sets;
 mod sigterm;
 mod spread;
 mod steps;
@@ -59,7 +60,7 @@ pub use steps::StepSpan;
 pub use stopped::{OPEN_MS, calls_to_tell_one_of};
 pub use trust::{About, Disturbance, Kind, LateSecond, Source, Trust, late_seconds};
 pub use unmeasured::Unmeasured;
-pub use workload::Workload;
+pub use workload::{Peak, Workload};
 
 /// Everything a check may look at.
 #[derive(Debug)]

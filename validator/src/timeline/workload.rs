@@ -1,10 +1,9 @@
 //! The deployment: its settings as found, its status over time, its disruption budgets.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
-use crate::evidence::{Change, Evidence, Fact, Millis, ObjectFact, ObjectKind};
+use super::replica_sets::{ReplicaSets, Sum};
+use crate::evidence::{Evidence, Fact, Millis, ObjectFact, ObjectKind};
 
 /// What the objects declare, and what the controller reported.
 #[derive(Clone, Debug, Default)]
@@ -13,13 +12,22 @@ pub struct Workload {
     pub deployment: Value,
     /// Line of that list.
     pub line: usize,
-    /// Most pods that the replica sets were asked for together, and on which line. Their status would not do:
-    /// the deployment sums it up from sets seen at different moments.
-    pub most_pods: Option<(i64, usize)>,
     /// Disruption budgets of the namespace.
     pub budgets: Vec<(usize, Value)>,
     /// Replicas asked for, each time that they were another number than before.
     asked: Vec<(Millis, i64)>,
+    sets: ReplicaSets,
+}
+
+/// A moment at which many pods were asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peak {
+    /// Pods that the replica sets were asked for together.
+    pub pods: i64,
+    /// How many were allowed then.
+    pub allowed: i64,
+    /// Line of the event that made them so many.
+    pub line: usize,
 }
 
 impl Workload {
@@ -56,6 +64,22 @@ impl Workload {
         let asked = self.asked.iter().filter(|(since, _)| *since <= at).map(|(_, asked)| *asked);
         let replicas = asked.fold(self.replicas(), i64::min);
         replicas - self.rolling_of(replicas).0
+    }
+
+    /// The moment at which the pods asked for went farthest beyond those allowed, or came nearest to it.
+    pub fn peak(&self) -> Option<Peak> {
+        let peak = |sum: &Sum| Peak { pods: sum.pods, allowed: self.allowed(sum), line: sum.line };
+        let latest_first = self.sets.sums.iter().rev().map(peak);
+        latest_first.max_by_key(|peak| (peak.pods - peak.allowed, peak.pods)) // the first of equal ones
+    }
+
+    /// The most replicas that somebody, such as an autoscaler, has asked for until then, and the surge of so many: when
+    /// fewer are asked for, pods need time to go. The sets note what was asked for too, since theirs is another watch,
+    /// which may tell of a change before that of the deployment does.
+    fn allowed(&self, sum: &Sum) -> i64 {
+        let asked = self.asked.iter().filter(|(since, _)| *since <= sum.at).map(|(_, asked)| *asked);
+        let replicas = asked.fold(self.replicas().max(sum.desired), i64::max);
+        replicas + self.rolling_of(replicas).1
     }
 
     /// `maxUnavailable` and `maxSurge` in pods, rounded as the deployment controller rounds:
@@ -98,20 +122,11 @@ fn scaled(value: &Value, of: i64, up: bool) -> i64 {
 
 pub(super) fn read(evidence: &Evidence) -> Workload {
     let mut workload = Workload::default();
-    let mut sets: BTreeMap<&str, i64> = BTreeMap::new();
     for (line, fact) in evidence.numbered() {
         let Fact::Object(fact) = fact else { continue };
         match fact.kind {
             ObjectKind::Deployment => workload.learn(fact, line),
-            ObjectKind::ReplicaSet => {
-                let name = fact.object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-                let asked = fact.object.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(0);
-                sets.insert(name, if fact.change == Change::Deleted { 0 } else { asked });
-                let pods = sets.values().sum();
-                if workload.most_pods.is_none_or(|(most, _)| pods > most) {
-                    workload.most_pods = Some((pods, line));
-                }
-            }
+            ObjectKind::ReplicaSet => workload.sets.learn(fact, line),
             ObjectKind::PodDisruptionBudget => workload.budgets.push((line, fact.object.clone())),
             _ => {}
         }
@@ -121,9 +136,58 @@ pub(super) fn read(evidence: &Evidence) -> Workload {
 
 #[cfg(test)]
 mod tests {
-    use super::{Workload, scaled};
-    use crate::evidence::{Change, ObjectFact, ObjectKind};
+    use super::{Peak, Workload, read, scaled};
+    use crate::evidence::{Change, Evidence, Fact, Millis, ObjectFact, ObjectKind};
+    use crate::timeline::tests::header;
     use serde_json::{Value, json};
+
+    /// The deployment has so many replicas asked for, with a surge of a quarter.
+    fn deployment(at: Millis, replicas: i64) -> ObjectFact {
+        let limits = json!({ "maxUnavailable": 0, "maxSurge": "25%" });
+        let spec = json!({ "replicas": replicas, "strategy": { "rollingUpdate": limits } });
+        let (kind, change) = (ObjectKind::Deployment, Change::Modified);
+        ObjectFact { at, kind, change, object: json!({ "spec": spec }) }
+    }
+
+    /// A replica set has so many pods asked for, while the deployment asked for so many.
+    fn set(at: Millis, name: &str, pods: i64, desired: i64) -> ObjectFact {
+        let noted = json!({ "deployment.kubernetes.io/desired-replicas": desired.to_string() });
+        let metadata = json!({ "name": name, "annotations": noted });
+        let (kind, change) = (ObjectKind::ReplicaSet, Change::Modified);
+        ObjectFact { at, kind, change, object: json!({ "metadata": metadata, "spec": { "replicas": pods } }) }
+    }
+
+    /// Pods and those allowed where most stand against them, with the line.
+    fn peak<const N: usize>(facts: [ObjectFact; N]) -> (i64, i64, usize) {
+        let facts = facts.into_iter().map(Fact::Object).collect();
+        let Peak { pods, allowed, line } = read(&Evidence::new(header(), facts)).peak().unwrap();
+        (pods, allowed, line)
+    }
+
+    #[test]
+    fn who_asks_for_more_replicas_allows_their_surge_too_from_then_on() {
+        let before = [deployment(0, 3), set(1, "a", 3, 3)];
+        let [found, old] = before.clone();
+        assert_eq!(peak(before.clone()), (3, 4, 3));
+        let scaled = [found.clone(), old.clone(), deployment(10, 10), set(11, "a", 10, 10)];
+        let [_, _, ten, all] = scaled.clone();
+        assert_eq!(peak(scaled), (3, 4, 3), "13 were allowed for the 10");
+        let rolled = [found.clone(), old.clone(), ten.clone(), all.clone(), set(20, "b", 3, 10)];
+        assert_eq!(peak(rolled), (13, 13, 6));
+        let back = [found.clone(), old.clone(), ten, all, deployment(30, 3), set(31, "b", 3, 3)];
+        assert_eq!(peak(back), (13, 13, 7), "those too many need time to go");
+        let early = [found, old, set(11, "a", 10, 3), deployment(12, 10)];
+        assert_eq!(peak(early), (10, 4, 4), "nobody had asked the deployment for them");
+    }
+
+    #[test]
+    fn replica_sets_may_be_heard_of_before_the_deployment() {
+        let scaled = [deployment(0, 3), set(1, "a", 3, 3), set(10, "a", 10, 10), deployment(11, 10)];
+        assert_eq!(peak(scaled), (3, 4, 3), "the controller had heard of it");
+        assert_eq!(peak([set(0, "a", 4, 3), deployment(1, 3)]), (4, 4, 2), "as it was first listed");
+        let left = [deployment(0, 3), set(1, "old", 0, 50), set(2, "a", 5, 3)];
+        assert_eq!(peak(left), (5, 4, 4), "what was asked for once, before the run, allows nothing");
+    }
 
     #[test]
     fn no_more_pods_are_promised_than_the_fewest_that_were_asked_for() {

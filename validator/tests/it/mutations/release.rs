@@ -59,7 +59,25 @@ pub(super) const RELEASE: &[Mutation] = &[
     ("GL-R203", Outcome::Fail, |e| {
         objects(e, ObjectKind::ReplicaSet, |set| set["spec"]["replicas"] = json!(9));
     }),
+    ("GL-R203", Outcome::Pass, |e| scaled_between_the_rolls(e, ObjectKind::Deployment)),
+    ("GL-R203", Outcome::Fail, |e| scaled_between_the_rolls(e, ObjectKind::ReplicaSet)),
 ];
+
+/// Somebody asks for six pods instead of three: an autoscaler the deployment, or a stranger its replica set alone.
+fn scaled_between_the_rolls(e: &mut Evidence, kind: ObjectKind) {
+    let (since, is_autoscaler) = (edge(e, Step::Quiet, Edge::Begin), kind == ObjectKind::Deployment);
+    let objects = e.facts.iter_mut().filter_map(|f| if let Fact::Object(o) = f { Some(o) } else { None });
+    for object in objects.filter(|o| o.at >= since && o.object["spec"]["replicas"] == 3) {
+        let is_set = object.kind == ObjectKind::ReplicaSet;
+        if is_set || is_autoscaler {
+            object.object["spec"]["replicas"] = json!(6);
+        }
+        if is_set && is_autoscaler {
+            object.object["metadata"]["annotations"]["deployment.kubernetes.io/desired-replicas"] =
+                json!("6");
+        }
+    }
+}
 
 /// The last change of the endpoints before the end of a step leaves none ready.
 fn none_ready_in(e: &mut Evidence, step: Step) {
