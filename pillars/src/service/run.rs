@@ -7,12 +7,13 @@ use std::thread::available_parallelism;
 use axum::Router;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
 use super::{App, Builder, Error, Start};
 use crate::breaker::{self, Breaker};
 use crate::health::{self, Health};
-use crate::shutdown::{Server, Shutdown};
+use crate::shutdown::{Phase, Server, Shutdown};
 use crate::telemetry::Telemetry;
 use crate::telemetry::logs::Logs;
 use crate::{metrics, shutdown};
@@ -25,6 +26,10 @@ impl Builder {
     ///
     /// Takes over SIGTERM, SIGINT, the panic hook and the subscriber of `tracing`, so it is called once, from `main` and
     /// not inside of a runtime. It makes one itself, and `application` runs there.
+    ///
+    /// A signal that comes while `application` awaits, as for a database that hangs, drops it there: nothing is served,
+    /// the background work that it has begun has its time, telemetry is flushed, and 0 is returned. After an error
+    /// telemetry is flushed as well, within [`Shutdown::flush_budget`].
     pub fn run<E>(self, application: impl AsyncFnOnce(Start) -> Result<App, E>) -> Result<ExitCode, Error>
     where
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -35,33 +40,33 @@ impl Builder {
         std::panic::set_hook(Box::new(tell_panic));
         let shutdown = Shutdown::install(self.shutdown.clone())?;
         let management = listen("management_port", self.management_port)?;
-        let workers = available_parallelism().map_or(FEWEST_WORKERS, |count| count.get().max(FEWEST_WORKERS));
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?;
-        let left = runtime.block_on(async {
-            let health = Health::builder(self.health.clone())?;
-            let mut start = Start::new(shutdown.clone(), telemetry.clone(), health);
-            logs.register(start.registry());
-            #[cfg(feature = "otlp-metrics")]
-            if let Some(meter) = telemetry.meter() {
-                logs.observe(&meter);
+        let runtime = runtime()?;
+        let ended = runtime.block_on(async {
+            let start = self.start(&shutdown, &telemetry, &logs)?;
+            match unless_leaving(application(start), &shutdown).await? {
+                Some(app) => self.serve(app, management, &shutdown).await,
+                None => Ok(None),
             }
-            let app = application(start).await.map_err(|error| Error::Application(error.into()))?;
-            self.serve(app, management, &shutdown).await
-        })?;
+        });
         // On this thread, which is no worker: the exporter blocks, and may need a runtime that makes progress.
         telemetry.flush(shutdown.flush_budget());
-        // Whoever is still in flight may finish; the shutdown thread ends this at the latest.
-        runtime.block_on(async {
-            if let Some(server) = left {
-                server.finished().await;
-            }
-            shutdown.work().finished().await;
-        });
-        tracing::info!("finished");
+        if let Ok(left) = &ended {
+            runtime.block_on(finish(left.as_ref(), &shutdown));
+        }
         // Name lookups run on blocking threads that nothing cancels; dropping the runtime would wait for them.
         runtime.shutdown_background();
-        Ok(ExitCode::SUCCESS)
+        ended.map(|_| ExitCode::SUCCESS)
+    }
+
+    fn start(&self, clock: &Shutdown, telemetry: &Telemetry, logs: &Logs) -> Result<Start, Error> {
+        let health = Health::builder(self.health.clone())?;
+        let mut start = Start::new(clock.clone(), telemetry.clone(), health);
+        logs.register(start.registry());
+        #[cfg(feature = "otlp-metrics")]
+        if let Some(meter) = telemetry.meter() {
+            logs.observe(&meter);
+        }
+        Ok(start)
     }
 
     /// From the open ports to the end of the time for requests and work.
@@ -77,11 +82,7 @@ impl Builder {
             Some(router) => Some(self.users(router, clock).await?),
             None => None,
         };
-        tokio::select! {
-            biased;
-            () = clock.work().finished() => {}
-            () = clock.out_of_time() => tracing::warn!("background work left at the end of the drain"),
-        }
+        work_ended(clock).await;
         if timeout(clock.flush_budget() / 2, at_end).await.is_err() {
             tracing::warn!("the application was not closed in time");
         }
@@ -106,6 +107,47 @@ impl Builder {
         tracing::info!(port = self.port, management_port = self.management_port, "serving");
         Ok(shutdown::serve(listener, router, clock).await)
     }
+}
+
+fn runtime() -> io::Result<Runtime> {
+    let workers = available_parallelism().map_or(FEWEST_WORKERS, |count| count.get().max(FEWEST_WORKERS));
+    tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()
+}
+
+/// The application, or none if the signal comes first: nobody was told to come here yet, so nobody waits for it.
+async fn unless_leaving<E>(
+    application: impl Future<Output = Result<App, E>>,
+    clock: &Shutdown,
+) -> Result<Option<App>, Error>
+where
+    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    tokio::select! {
+        biased;
+        app = application => return app.map(Some).map_err(|error| Error::Application(error.into())),
+        () = clock.reached(Phase::Lameduck) => {}
+    }
+    tracing::info!("left before the application was put together");
+    work_ended(clock).await;
+    Ok(None)
+}
+
+/// The end of the background work, or of its time.
+async fn work_ended(clock: &Shutdown) {
+    tokio::select! {
+        biased;
+        () = clock.work().finished() => {}
+        () = clock.out_of_time() => tracing::warn!("background work left at the end of the drain"),
+    }
+}
+
+/// Whoever is still in flight may finish; the shutdown thread ends this at the latest.
+async fn finish(server: Option<&Server>, clock: &Shutdown) {
+    if let Some(server) = server {
+        server.finished().await;
+    }
+    clock.work().finished().await;
+    tracing::info!("finished");
 }
 
 /// One line in the format of all others, with the ids of the trace it belongs to.
