@@ -23,10 +23,14 @@ mod connection;
 #[cfg(feature = "metrics")]
 mod metrics;
 #[cfg(feature = "axum")]
+mod open;
+#[cfg(feature = "axum")]
 mod reserve;
 #[cfg(feature = "axum")]
 mod server;
 mod signal;
+#[cfg(feature = "axum")]
+mod wire;
 mod work;
 
 use std::sync::Arc;

@@ -60,7 +60,8 @@ impl Config {
         Self { idle_timeout: time, ..self }
     }
 
-    /// Open connections at a time; more are answered 503 and closed at once, so that idle ones cannot take all memory.
+    /// Open connections at a time, those that were upgraded included, as to a WebSocket; more are answered 503 and closed
+    /// at once, so that idle ones cannot take all memory.
     #[must_use]
     pub fn max_connections(self, count: usize) -> Self {
         Self { max_connections: count, ..self }

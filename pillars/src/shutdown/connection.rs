@@ -23,6 +23,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 use tower_service::Service as _;
 
+use super::wire::Wire;
 use super::{Phase, Shutdown};
 
 /// One accepted connection and what the shutdown clock needs to know of it.
@@ -121,10 +122,10 @@ impl Connection {
     /// hyper's own graceful shutdown closes an idle HTTP/1 connection at once, even with a request on its way. So
     /// HTTP/1 learns of the end through `Connection: close` on its next answer; only HTTP/2, where GOAWAY says which
     /// streams still count, is told by hyper at the signal.
-    pub(super) async fn drive(self, builder: &Builder<TokioExecutor>, stream: TcpStream) {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "no TCP_NODELAY");
-        }
+    pub(super) async fn drive<P>(self, builder: &Builder<TokioExecutor>, wire: Wire<TcpStream, P>)
+    where
+        P: Send + Unpin + 'static,
+    {
         let Self { peer, app, shutdown, protocol } = self;
         let service = {
             let (shutdown, protocol) = (shutdown.clone(), Arc::clone(&protocol));
@@ -132,7 +133,7 @@ impl Connection {
                 respond(request, peer, app.clone(), shutdown.clone(), Arc::clone(&protocol))
             })
         };
-        let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
+        let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(wire), service));
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
             () = retired(&shutdown, &protocol) => {

@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use axum::Router;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
 use super::connection::Connection;
+use super::open::Open;
 use super::reserve::{Reserve, is_probe};
+use super::wire::Wire;
 use super::{Counts, Phase, Shutdown};
 use crate::http_server;
 
@@ -41,8 +44,7 @@ impl Server {
 /// over. Each request carries axum's `ConnectInfo` as an extension. Beyond the limit of connections GET requests for
 /// `/health` and `/ready` are still answered, each on a connection of its own.
 pub async fn serve(listener: TcpListener, app: Router, shutdown: &Shutdown) -> Server {
-    let connections = TaskTracker::new();
-    let acceptor = Acceptor { app, shutdown: shutdown.clone(), connections, reserve: Reserve::new() };
+    let acceptor = Acceptor::new(app, shutdown);
     tokio::select! {
         () = acceptor.accept(&listener) => {}
         () = shutdown.reached(Phase::Draining) => {}
@@ -70,10 +72,22 @@ struct Acceptor {
     app: Router,
     shutdown: Shutdown,
     connections: TaskTracker,
+    places: Arc<Semaphore>,
     reserve: Reserve,
 }
 
 impl Acceptor {
+    fn new(app: Router, shutdown: &Shutdown) -> Self {
+        let most = shutdown.config.max_connections.min(Semaphore::MAX_PERMITS);
+        Self {
+            app,
+            shutdown: shutdown.clone(),
+            connections: TaskTracker::new(),
+            places: Arc::new(Semaphore::new(most)),
+            reserve: Reserve::new(),
+        }
+    }
+
     async fn accept(&self, listener: &TcpListener) {
         loop {
             self.take(listener.accept().await).await;
@@ -82,10 +96,10 @@ impl Acceptor {
 
     async fn take(&self, accepted: std::io::Result<(TcpStream, SocketAddr)>) {
         match accepted {
-            Ok((stream, address)) if self.connections.len() >= self.shutdown.config.max_connections => {
-                self.probe(stream, address);
-            }
-            Ok((stream, address)) => self.user(stream, address),
+            Ok((stream, address)) => match Arc::clone(&self.places).try_acquire_owned() {
+                Ok(place) => self.user(stream, address, place),
+                Err(_) => self.probe(stream, address),
+            },
             Err(error) => {
                 tracing::warn!(%error, "a connection was not accepted");
                 sleep(ACCEPT_PAUSE).await;
@@ -93,14 +107,11 @@ impl Acceptor {
         }
     }
 
-    fn user(&self, stream: TcpStream, address: SocketAddr) {
+    fn user(&self, stream: TcpStream, address: SocketAddr, place: OwnedSemaphorePermit) {
         let connection = Connection::new(address, self.app.clone(), self.shutdown.clone());
-        let open = Open::new(&self.shutdown);
+        let wire = Wire::new(undelayed(stream), Open::new(&self.shutdown, place));
         let builder = http_server::builder(self.shutdown.config.idle_timeout);
-        self.connections.spawn(async move {
-            let _open = open;
-            connection.drive(&builder, stream).await;
-        });
+        self.connections.spawn(async move { connection.drive(&builder, wire).await });
     }
 
     /// One too many: answered if it is a probe, and once.
@@ -109,32 +120,21 @@ impl Acceptor {
         let Some(place) = self.reserve.place() else { return turn_away(&stream, &counts) };
         let connection = Connection::new(address, self.app.clone(), self.shutdown.clone());
         self.connections.spawn(async move {
-            let _place = place;
             if !is_probe(&stream).await {
                 return turn_away(&stream, &counts);
             }
             let mut builder = http_server::builder(PROBE_LIMIT);
             builder.http1().keep_alive(false);
-            connection.drive(&builder, stream).await;
+            connection.drive(&builder, Wire::new(undelayed(stream), place)).await;
         });
     }
 }
 
-/// An open connection in the metrics, also if its task panics.
-struct Open(Arc<Counts>);
-
-impl Open {
-    fn new(shutdown: &Shutdown) -> Self {
-        let counts = Arc::clone(&shutdown.counts);
-        counts.open.fetch_add(1, Ordering::Relaxed);
-        Self(counts)
+fn undelayed(stream: TcpStream) -> TcpStream {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "no TCP_NODELAY");
     }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::Relaxed);
-    }
+    stream
 }
 
 /// Says why, as far as the empty buffer of a new socket takes it, and hangs up.
@@ -147,3 +147,6 @@ fn turn_away(stream: &TcpStream, counts: &Counts) {
     // The client meets a closed connection otherwise, which says the same.
     let _ = stream.try_write(answer.as_bytes());
 }
+
+#[cfg(test)]
+mod tests;
