@@ -54,7 +54,9 @@ impl Config {
     }
 
     /// Longest time a connection may take to its next complete request head, idle time included: longer than clients
-    /// and proxies keep idle connections.
+    /// and proxies keep idle connections. Also the longest time in which a client takes nothing of what is written to it,
+    /// upgraded connections included; the system says so of a whole part of its buffer (on Linux a third), so one that
+    /// reads less than that in this time is closed as well.
     #[must_use]
     pub fn idle_timeout(self, time: Duration) -> Self {
         Self { idle_timeout: time, ..self }

@@ -22,7 +22,7 @@ const BACKLOG_QUIET: Duration = Duration::from_millis(20);
 const BACKLOG_LIMIT: Duration = Duration::from_millis(500);
 /// Pause after an accept error, which mostly means that no file descriptor is left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Longest time for the head of a probe, once it has begun.
+/// Longest time for the head of a probe, once it has begun, and for a client of one that does not read.
 const PROBE_LIMIT: Duration = Duration::from_secs(1);
 
 /// What is left after [`serve`].
@@ -109,8 +109,9 @@ impl Acceptor {
 
     fn user(&self, stream: TcpStream, address: SocketAddr, place: OwnedSemaphorePermit) {
         let connection = Connection::new(address, self.app.clone(), self.shutdown.clone());
-        let wire = Wire::new(undelayed(stream), Open::new(&self.shutdown, place));
-        let builder = http_server::builder(self.shutdown.config.idle_timeout);
+        let limit = self.shutdown.config.idle_timeout;
+        let wire = Wire::new(undelayed(stream), limit, Open::new(&self.shutdown, place));
+        let builder = http_server::builder(limit);
         self.connections.spawn(async move { connection.drive(&builder, wire).await });
     }
 
@@ -125,7 +126,7 @@ impl Acceptor {
             }
             let mut builder = http_server::builder(PROBE_LIMIT);
             builder.http1().keep_alive(false);
-            connection.drive(&builder, Wire::new(undelayed(stream), place)).await;
+            connection.drive(&builder, Wire::new(undelayed(stream), PROBE_LIMIT, place)).await;
         });
     }
 }

@@ -84,3 +84,12 @@ async fn a_connection_that_was_upgraded_keeps_its_place_until_it_ends() {
     drop(upgraded);
     eventually(async || !is_turned_away().await, "room again").await;
 }
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_closed() {
+    let shutdown = clock(Config::default().idle_timeout(Duration::from_millis(300)));
+    let large = Router::new().route("/", get(async || vec![0; 64 << 20]));
+    let mut client = ask(serving(large, &shutdown).await, "").await;
+    assert_eq!(status(&mut client).await.as_deref(), Some("200"));
+    eventually(async || shutdown.counts.open.load(Ordering::Relaxed) == 0, "its end").await;
+}
