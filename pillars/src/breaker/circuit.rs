@@ -19,6 +19,8 @@ pub(super) struct Circuit {
     name: Arc<str>,
     pub(super) config: Config,
     started: Instant,
+    /// From when on a call is slow.
+    slow_from: Duration,
     judge: Judge,
     gate: Gate<Machine>,
     /// When a trial closed it for the last time, in nanoseconds; zero if that never happened.
@@ -41,7 +43,8 @@ impl Circuit {
         let gate = Gate::closed(Machine::new(config.open_for));
         let (started, closed_at, tally) = (Instant::now(), AtomicU64::new(0), Tally::default());
         let places = config.most_at_a_time.map(Semaphore::new);
-        Self { name, config, started, judge, gate, closed_at, tally, places }
+        let slow_from = config.slow_from();
+        Self { name, config, started, slow_from, judge, gate, closed_at, tally, places }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -89,10 +92,9 @@ impl Circuit {
     /// `took` is how long the call was under way.
     fn settle(&self, pass: Pass<'_>, now: Instant, took: Duration, outcome: Outcome) {
         let now = self.nanos(now);
-        let open_until = now + self.config.open_for.as_nanos() as u64;
-        let slow = took >= self.config.slow_from();
+        let slow = took >= self.slow_from;
         let ended = Ended { class: outcome.class(), slow };
-        let settled = self.judge.settle(&self.gate, pass, ended, now, open_until);
+        let settled = self.judge.settle(&self.gate, pass, ended, now);
         self.tally.call(if settled == Settled::Late { Outcome::Late } else { outcome });
         if slow {
             self.tally.slow();
@@ -146,7 +148,7 @@ impl Drop for Admission<'_> {
         let Some(pass) = self.pass.take() else { return };
         let now = Instant::now();
         let took = now.saturating_duration_since(self.since);
-        let given_up = took >= self.circuit.config.slow_from();
+        let given_up = took >= self.circuit.slow_from;
         self.circuit.settle(pass, now, took, if given_up { Outcome::GivenUp } else { Outcome::NotCounted });
     }
 }

@@ -96,7 +96,8 @@ fn play(seed: u64) -> u64 {
     let mut random = fastrand::Rng::with_seed(seed);
     // The real parts on the clock of the history; recloser's own wait, whose clock is its own, is nothing.
     let gate = Gate::closed(Machine::new(Duration::ZERO));
-    let judge = Judge::new(&Config::default().min_calls(MIN_CALLS).slow_rate(0.75));
+    let settings = Config::default().min_calls(MIN_CALLS).slow_rate(0.75);
+    let judge = Judge::new(&settings.open_for(Duration::from_millis(OPEN_FOR_MS)));
     let mut model =
         Model { state: State::Closed, transitions: 0, open_until: 0, trial: false, calls: Vec::new() };
     let (mut now, mut running) = (0, Vec::new());
@@ -117,7 +118,7 @@ fn play(seed: u64) -> u64 {
                 _ => Class::Success,
             };
             let ended = Ended { class, slow: random.u64(..4) < slow };
-            judge.settle(&gate, pass, ended, now * MS, (now + OPEN_FOR_MS) * MS);
+            judge.settle(&gate, pass, ended, now * MS);
             model.settle(ticket, ended, now);
         }
         assert_eq!(gate.state(), model.state, "seed {seed} step {step}: {model:?}");

@@ -8,6 +8,8 @@ use super::{Class, Config, State};
 /// What decides on transitions: the window for *closed*, the machine under the gate's lock for the others.
 pub(super) struct Judge {
     window: Window,
+    /// Nanoseconds of an opening.
+    open_for: u64,
     min_calls: u64,
     error_rate: f64,
     slow_rate: Option<f64>,
@@ -25,6 +27,7 @@ impl Judge {
     pub(super) fn new(config: &Config) -> Self {
         Self {
             window: Window::new(config.window.as_nanos() as u64),
+            open_for: config.open_for.as_nanos() as u64,
             min_calls: config.min_calls,
             error_rate: config.error_rate,
             slow_rate: config.slow_rate,
@@ -32,23 +35,18 @@ impl Judge {
         }
     }
 
-    /// Counts how the call of `pass` ended at `now`; an opening lasts until `open_until`. Nanoseconds, both.
+    /// Counts how the call of `pass` ended at `now`, in nanoseconds.
     ///
     /// A success alone never opens a closed circuit, so it needs no lock, unless it was slow and that counts.
-    pub(super) fn settle(
-        &self,
-        gate: &Gate<Machine>,
-        pass: Pass<'_>,
-        ended: Ended,
-        now: u64,
-        open_until: u64,
-    ) -> Settled {
+    pub(super) fn settle(&self, gate: &Gate<Machine>, pass: Pass<'_>, ended: Ended, now: u64) -> Settled {
         let ended = Ended { slow: ended.slow && self.slow_rate.is_some(), ..ended };
         if ended.class == Class::Success && !ended.slow && gate.is_counting(&pass) {
             self.count(pass.generation, ended, now);
             return Settled::Counted;
         }
-        gate.settle(pass, |machine, epoch| Some((self.decide(machine, epoch, ended, now)?, open_until)))
+        gate.settle(pass, |machine, epoch| {
+            Some((self.decide(machine, epoch, ended, now)?, now + self.open_for))
+        })
     }
 
     /// The state to move to, if any. *Metrics only* moves to itself where a closed circuit would have opened.
