@@ -2,6 +2,8 @@
 
 mod waivers;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use crate::check::{Area, Case, Check, Finding, Outcome, Severity};
 use crate::config::Day;
 use crate::evidence::Evidence;
@@ -59,7 +61,15 @@ fn finding(timeline: &Timeline, check: &Check) -> Finding {
         let by = |during| timeline.trust.explains(check.rests_on, about, during);
         moments.into_iter().find_map(by).map(|by| by.why.clone())
     };
-    (check.judge)(timeline).strike(disturbed)
+    ask(timeline, check).strike(disturbed)
+}
+
+/// A check that breaks down has no answer; the others have theirs, and the run its report. What broke is told on stderr.
+fn ask(timeline: &Timeline, check: &Check) -> Finding {
+    let asked = catch_unwind(AssertUnwindSafe(|| (check.judge)(timeline)));
+    asked.unwrap_or_else(|_| {
+        Finding::inconclusive("the check itself broke down: report it, with the evidence")
+    })
 }
 
 /// Severity decides: a failed blocker or major is NO-GO; a blocker without an answer is INCONCLUSIVE. What was not selected, or
@@ -178,6 +188,7 @@ mod tests {
     const LONG: Check = check(&[Kind::Validator], |_| long());
     const BETWEEN: Check = check(&[Kind::Validator], |_| between());
     const OTHER: Check = check(&[Kind::Watch], |_| brief());
+    const BROKEN: Check = check(&[], |_| panic!("no such pod"));
     const OF_REMOVED: Check = check(&[Kind::Target], |_| of_pod("a"));
     const OF_ANOTHER: Check = check(&[Kind::Target], |_| of_pod("b"));
 
@@ -242,6 +253,15 @@ mod tests {
         let evidence = Evidence::new(header(), facts);
         assert_eq!(judge(&evidence, &[&OF_REMOVED]).verdict, Verdict::Inconclusive);
         assert_eq!(judge(&evidence, &[&OF_ANOTHER]).verdict, Verdict::NoGo);
+    }
+
+    #[test]
+    fn a_check_that_breaks_down_has_no_answer_and_the_others_have_theirs() {
+        let evidence = Evidence::new(header(), Vec::new());
+        let report = judge(&evidence, &[&BROKEN, &BRIEF]);
+        let outcomes: Vec<Outcome> = report.checks.iter().map(|line| line.finding.outcome).collect();
+        assert_eq!(outcomes, [Outcome::Inconclusive, Outcome::Fail]);
+        assert!(report.checks[0].finding.summary.contains("report it"));
     }
 
     #[test]
