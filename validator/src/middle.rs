@@ -16,6 +16,7 @@ mod downward;
 mod export;
 mod fail_over;
 mod in_force;
+mod miss;
 mod origin;
 mod postgres;
 mod presence;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::check::{Area, Case, Check, Finding, Outcome, Severity};
-use crate::evidence::{Class, Millis, RequestFact, SecondFact};
+use crate::evidence::{self, Class, Millis, RequestFact, SecondFact};
 use crate::plan::Needs;
 use crate::timeline::{About, ClassLoad, LOSSES_REST_ON, PodLife, Termination, Timeline};
 
@@ -14,7 +14,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Shutdown,
     severity: Severity::Blocker,
     why: "Every lost request is a user who saw an error because we deployed.",
-    how: "Open-loop load from inside the cluster without any retry, each connection class side by side, through two rolls; a request without a complete answer, or with another one than its `expect` or else the quiet phase says, is lost. The zero is held against its power: 3/(rate x the shares of the load that the terminations met) seconds of blindness are ruled out at 95 %, each share measured by the pod's calls just before its end, else taken to be even; what fell into a disturbance of the run counts neither for nor against. With a candidate of another image its own ends are judged, in the roll out: what is refused or broken off while a pod of the version that it replaces ends is a warning, and a wrong answer then is inconclusive.",
+    how: "Open-loop load from inside the cluster without any retry, each connection class side by side, through two rolls; a request without a complete answer, or with another one than its `expect` or else the quiet phase says, is lost. The zero is held against its power: 3/(rate x the shares of the load that the terminations met) seconds of blindness are ruled out at 95 %, each share measured by the pod's calls just before its end, else taken to be even; what fell into a disturbance of the run counts neither for nor against. What is answered with a status below 500 while we let reads of a cache miss is a warning: a session that is kept there alone was not found by our doing. With a candidate of another image its own ends are judged, in the roll out: what is refused or broken off while a pod of the version that it replaces ends is a warning, and a wrong answer then is inconclusive.",
     remedy: "Keep accepting for some seconds after SIGTERM, answer with Connection: close, finish what is in flight, then exit.",
     rests_on: LOSSES_REST_ON,
     needs: Needs::Rolls,
@@ -36,22 +36,22 @@ fn judge(timeline: &Timeline) -> Finding {
     details.push(timeline.spread_text());
     let blindest = classes.iter().map(|c| c.blind_s).fold(0.0, f64::max);
     let total = all.answered + all.lost;
-    let (own, replaced): (Vec<Lost>, Vec<Lost>) =
+    let (own, others): (Vec<Lost>, Vec<Lost>) =
         lost(timeline, &rolling).into_iter().partition(|lost| lost.by == By::Target);
     let finding = if !own.is_empty() {
-        details.extend(replaced.iter().map(|lost| lost.case.text.clone()).take(TOLD));
+        details.extend(others.iter().map(|lost| lost.case.text.clone()).take(TOLD));
         Finding::unless(own.into_iter().map(|lost| lost.case), String::new())
             .counted(format!("of {total} requests were lost"))
             .tally("", "0")
-    } else if !replaced.is_empty() && !timeline.terminations_judged().is_empty() {
-        by_replaced(timeline, replaced, total, blindest)
+    } else if !others.is_empty() && !timeline.terminations_judged().is_empty() {
+        by_others(timeline, others, total, blindest)
     } else {
         none_lost(timeline, total, blindest)
     };
     finding.details(details)
 }
 
-/// Losses of the replaced version that are told beside those of the candidate.
+/// Losses of others that are told beside those of the candidate.
 const TOLD: usize = 3;
 
 /// Whom a loss tells of.
@@ -63,6 +63,8 @@ enum By {
     Replaced,
     /// Either: a status was answered then, and it may have been the candidate that was not warm.
     Either,
+    /// Us: it was answered as if something were not there, while we let reads of a cache miss.
+    Cold,
 }
 
 struct Lost {
@@ -70,13 +72,16 @@ struct Lost {
     by: By,
 }
 
-/// Lost by nobody but the version that is replaced: what is to go live may be the repair of it, if its own zero is one.
-fn by_replaced(timeline: &Timeline, lost: Vec<Lost>, total: u64, blindest: f64) -> Finding {
+/// Lost by nobody but the version that is replaced, or us: what is to go live may be the repair of it, if its own zero is one.
+fn by_others(timeline: &Timeline, lost: Vec<Lost>, total: u64, blindest: f64) -> Finding {
     let limit_s = timeline.plan().limits().max_blind_window_s;
-    let (open, words) = if lost.iter().any(|lost| lost.by == By::Either) {
-        (true, "lost while pods of the version that is replaced ended: by them, or by the candidate")
-    } else {
-        (false, "lost by the version that is replaced")
+    let any = |by| lost.iter().any(|lost| lost.by == by);
+    let open = any(By::Either);
+    let words = match (any(By::Replaced), any(By::Cold)) {
+        _ if open => "lost while pods of the version that is replaced ended: by them, or by the candidate",
+        (_, false) => "lost by the version that is replaced",
+        (true, true) => "lost by the version that is replaced, or since we let reads of a cache miss",
+        (false, true) => "not answered as usual since we let reads of a cache miss",
     };
     let is_blind = blindest > limit_s;
     let unseen = format!(", and of the candidate a blind window of {blindest:.2} s would have gone unseen");
@@ -176,9 +181,16 @@ fn lost(timeline: &Timeline, rolling: &[(Millis, Millis)]) -> Vec<Lost> {
 }
 
 fn by(timeline: &Timeline, second: &SecondFact) -> By {
-    if !timeline.replaced_leaves(second.during()) {
-        return By::Target;
+    let lost = second.outcomes.iter().map(|(ended, _)| *ended);
+    let lost = lost.filter(|ended| timeline.load.is_lost(second.template, *ended));
+    let mut others = lost.filter(|ended| !timeline.is_left_cold(*ended, second.during())).peekable();
+    if others.peek().is_none() {
+        By::Cold
+    } else if !timeline.replaced_leaves(second.during()) {
+        By::Target
+    } else if others.any(evidence::Outcome::is_response) {
+        By::Either
+    } else {
+        By::Replaced
     }
-    let lost = second.outcomes.iter().filter(|(o, _)| timeline.load.is_lost(second.template, *o));
-    if lost.map(|(ended, _)| ended).any(|ended| ended.is_response()) { By::Either } else { By::Replaced }
 }

@@ -49,6 +49,7 @@ impl<R: AsyncRead + Unpin> Downward<'_, R> {
                     if self.wire.take_unread() {
                         self.agent.unread(self.source);
                     }
+                    self.agent.desk.missed(self.source, self.wire.take_missed());
                     if self.client.write_all(rewritten.as_deref().unwrap_or(&bytes)).await.is_err() {
                         return End::Gone;
                     }

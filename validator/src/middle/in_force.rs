@@ -129,7 +129,7 @@ impl InForce {
                     Verdict::Pass
                 };
             }
-            // Only what turns out to be a read is touched: see `Desk::missed`.
+            // Only what turns out to be a read that was answered is touched: see `Desk::missed`.
             Fault::Miss => return Verdict::Miss,
             Fault::Stall | Fault::Refuse | Fault::Reset | Fault::Silence => return Verdict::Pass,
         };

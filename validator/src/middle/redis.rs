@@ -3,14 +3,14 @@
 //! Source: Redis documentation, "Redis serialization protocol specification" (RESP2 and RESP3).
 
 mod commands;
-mod keys;
+mod reads;
 mod replies;
 #[cfg(test)]
 mod tests;
 mod words;
 
 pub(super) use self::commands::Commands;
-pub(super) use self::keys::blank_keys;
+pub(super) use self::reads::miss;
 pub(super) use self::replies::Replies;
 
 /// A command that no server knows, in place of one that is to be refused.

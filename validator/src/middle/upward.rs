@@ -206,8 +206,8 @@ impl<W: AsyncWrite + Unpin> Upward<'_, W> {
                 if open { Ok(length) } else { Err(End::Reset) }
             }
             Verdict::Miss => {
-                if redis::blank_keys(&mut self.buffer[passing..passing + length]) {
-                    self.agent.desk.missed(self.source);
+                if let Some(miss) = redis::miss(&self.buffer[passing..passing + length]) {
+                    self.wire.miss(miss);
                 }
                 self.wire.ask(answers);
                 Ok(passing + length)

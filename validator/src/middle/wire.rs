@@ -1,12 +1,13 @@
 //! What the two directions of one connection know of each other, and what a protocol tells about bytes.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
 use super::call::Says;
+use super::miss::Miss;
 
 /// What stands at the begin of the client's bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +48,11 @@ pub(super) struct Wire {
     /// Numbers of the answers in which the server is to say that it is a replica.
     // Guards a short list; held for one push or look.
     replica: Mutex<VecDeque<i64>>,
+    /// Redis: what reads are answered in place of what was found, each with the number of its answer.
+    // Guards a short list; held for one push, pop or look.
+    missing: Mutex<VecDeque<(i64, Miss)>>,
+    /// Reads that were answered so, of which nobody has told yet.
+    missed: AtomicU64,
     /// Postgres: whether the server's last word was that a transaction is open.
     in_transaction: AtomicBool,
     /// Postgres: number of the answer that tells whether a transaction was begun, the last time that one was to be.
@@ -149,9 +155,27 @@ impl Wire {
     /// The code that the server's error is to carry, if it belongs to one of ours.
     pub(super) fn failing(&self) -> Option<String> {
         let next = self.answered.load(Ordering::Relaxed) + 1;
-        let mut failing = lock(&self.failing);
-        let ours = failing.front().is_some_and(|(number, _)| *number == next);
-        if ours { failing.pop_front().map(|(_, code)| code) } else { None }
+        take(&self.failing, next)
+    }
+
+    /// The next answer that is asked for is to be that nothing is there.
+    pub(super) fn miss(&self, miss: Miss) {
+        lock(&self.missing).push_back((self.asked.load(Ordering::Relaxed) + 1, miss));
+    }
+
+    /// How the answer that comes now says that nothing is there, if it is to.
+    pub(super) fn missing(&self) -> Option<Miss> {
+        take(&self.missing, self.answered.load(Ordering::Relaxed) + 1)
+    }
+
+    /// A read was answered so.
+    pub(super) fn missed(&self) {
+        self.missed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many reads were answered so, each told once.
+    pub(super) fn take_missed(&self) -> u64 {
+        self.missed.swap(0, Ordering::Relaxed)
     }
 
     /// In the next answer that is asked for the server is to say that it is a replica.
@@ -170,11 +194,12 @@ impl Wire {
         let answered = self.answered.load(Ordering::Relaxed);
         lock(&self.failing).retain(|(number, _)| *number > answered);
         lock(&self.replica).retain(|number| *number > answered);
+        lock(&self.missing).retain(|(number, _)| *number > answered);
     }
 
     /// Whether something is to be changed in an answer that is still to come.
     pub(super) fn is_changing(&self) -> bool {
-        !lock(&self.failing).is_empty() || !lock(&self.replica).is_empty()
+        !lock(&self.failing).is_empty() || !lock(&self.replica).is_empty() || !lock(&self.missing).is_empty()
     }
 
     /// Whether every answer has come that was asked for.
@@ -182,6 +207,11 @@ impl Wire {
     pub(super) fn owes_nothing(&self) -> bool {
         self.asked.load(Ordering::Relaxed) <= self.answered.load(Ordering::Relaxed)
     }
+}
+
+/// What belongs to the answer of this number, if that is the first that something belongs to.
+fn take<T>(list: &Mutex<VecDeque<(i64, T)>>, number: i64) -> Option<T> {
+    lock(list).pop_front_if(|(first, _)| *first == number).map(|(_, what)| what)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,7 +1,7 @@
 //! What became of users while a pod was on its way out.
 
 use super::{About, Kind, Termination, Timeline};
-use crate::evidence::{Class, Fault, Millis, RequestFact, Step};
+use crate::evidence::{Class, Fault, Millis, Outcome, RequestFact, Step};
 
 /// The end of a container is seen some time after it happened, and a connection to it may be tried until every node
 /// knows.
@@ -29,6 +29,7 @@ impl Timeline<'_> {
         let (from, to) = leaving(termination);
         let lost = self.load.lost().map(|(_, request)| request).filter(|r| r.class != Class::Direct);
         let mut count = LostMeanwhile::default();
+        let lost = lost.filter(|r| !self.is_left_cold(r.outcome, r.during()));
         for request in lost.filter(|r| r.due <= to && r.during().1 >= from) {
             if self.is_disturbed(request) { count.disturbed += 1 } else { count.by_target += 1 }
         }
@@ -39,6 +40,15 @@ impl Timeline<'_> {
     pub fn is_disturbed(&self, request: &RequestFact) -> bool {
         let window = (request.due - SECOND, request.during().1.max(request.due + SECOND));
         self.trust.explains(LOSSES_REST_ON, About::default(), window).is_some()
+    }
+
+    /// Whether a request may have been answered so in a window since we left reads of a cache cold: what it asked for, a
+    /// session or a copy, was not there. Whoever fails instead cannot do without its cache.
+    pub fn is_left_cold(&self, ended: Outcome, (from, to): (Millis, Millis)) -> bool {
+        let nothing_there = ended.is_response() && !matches!(ended, Outcome::Answered(500..));
+        let misses = self.faults.of_kind(|fault| *fault == Fault::Miss);
+        let mut cold = misses.filter_map(|(_, miss)| miss.first_hit.zip(miss.last_hit));
+        nothing_there && cold.any(|(first, last)| from <= last + AFTER && to + AFTER >= first)
     }
 
     /// Whether a pod of the version that a candidate with another image replaces was on its way out in a window.

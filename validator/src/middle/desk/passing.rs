@@ -71,13 +71,18 @@ impl Desk {
         }
     }
 
-    /// A read was led to nothing.
-    pub(in crate::middle) fn missed(&self, origin: Origin) {
+    /// So many reads were answered as if nothing were there.
+    pub(in crate::middle) fn missed(&self, origin: Origin, reads: u64) {
+        if reads == 0 {
+            return;
+        }
         let now = self.now();
         let mut guard = self.lock();
         let state = &mut *guard;
-        if let Some(fault) = state.targets.get(&origin).and_then(|pod| state.faults.get_mut(pod)) {
-            fault.hit(now);
+        let fault = state.targets.get(&origin).and_then(|pod| state.faults.get_mut(pod));
+        // An answer may come when another fault is in force already.
+        if let Some(fault) = fault.filter(|fault| fault.order.fault == Fault::Miss) {
+            (0..reads).for_each(|_| fault.hit(now));
         }
     }
 

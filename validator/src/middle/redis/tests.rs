@@ -1,6 +1,7 @@
 use super::commands::MAX_READ;
 use super::*;
 use crate::middle::call::Says;
+use crate::middle::miss::Miss;
 use crate::middle::wire::{Head, Wire};
 
 #[test]
@@ -66,21 +67,50 @@ fn the_reply_that_is_ours_is_replaced_however_it_is_cut() {
     }
 }
 
-#[test]
-fn only_keys_of_reads_are_blanked() {
-    let cases: [(&[u8], &[u8]); 4] = [
-        (b"*2\r\n$3\r\nget\r\n$2\r\nab\r\n", b"*2\r\n$3\r\nget\r\n$2\r\n\0\0\r\n"),
-        (b"*3\r\n$4\r\nHGET\r\n$1\r\nk\r\n$1\r\nf\r\n", b"*3\r\n$4\r\nHGET\r\n$1\r\n\0\r\n$1\r\nf\r\n"),
-        (b"*3\r\n$4\r\nMGET\r\n$1\r\na\r\n$1\r\nb\r\n", b"*3\r\n$4\r\nMGET\r\n$1\r\n\0\r\n$1\r\n\0\r\n"),
-        (b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\nb\r\n", b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\nb\r\n"),
-    ];
-    for (command, expected) in cases {
-        let mut blanked = command.to_vec();
-        assert_eq!(blank_keys(&mut blanked), command != expected);
-        assert_eq!(blanked, expected);
+/// What a client reads, in pieces of a size, of what a server says to so many commands, of which these reads are to miss.
+fn heard(size: usize, commands: i64, reads: &[(i64, Miss)], bytes: &[u8]) -> (String, u64) {
+    let (wire, mut replies) = (Wire::default(), Replies::default());
+    for number in 1..=commands {
+        reads.iter().filter(|(read, _)| *read == number).for_each(|(_, miss)| wire.miss(*miss));
+        wire.ask(1);
     }
-    assert!(!blank_keys(&mut b"GET a\r\n".to_vec()), "typed by hand: passed as it is");
-    assert!(!blank_keys(&mut b"*2\r\n$3\r\nGET\r\n$99\r\na\r\n".to_vec()));
+    let pieces = bytes.chunks(size);
+    let passed = pieces.flat_map(|piece| replies.read(piece, &wire).unwrap_or_else(|| piece.to_vec()));
+    let passed = String::from_utf8(passed.collect()).unwrap();
+    assert!(wire.owes_nothing() && !wire.is_changing(), "{passed}");
+    (passed, wire.take_missed())
+}
+
+#[test]
+fn what_a_read_finds_is_left_out_in_its_place_and_all_else_passes() {
+    let reads =
+        [(2, Miss::Nil), (3, Miss::Nil), (4, Miss::Nils(2)), (5, Miss::Nil), (7, Miss::EmptyCollection)];
+    let bytes = b"+OK\r\n$5\r\n\r\nabc\r\n-NOPERM no\r\n*2\r\n$1\r\na\r\n$-1\r\n+QUEUED\r\n:1\r\n*1\r\n*1\r\n:1\r\n$1\r\nb\r\n";
+    let expected = "+OK\r\n$-1\r\n-NOPERM no\r\n*2\r\n$-1\r\n$-1\r\n+QUEUED\r\n:1\r\n*0\r\n$1\r\nb\r\n";
+    for size in [1, 3, 1_000] {
+        assert_eq!(heard(size, 8, &reads, bytes), (expected.to_owned(), 3), "in pieces of {size}");
+    }
+}
+
+#[test]
+fn after_hello_a_miss_is_said_in_the_third_version() {
+    let reads = [(2, Miss::Nil), (3, Miss::EmptyCollection)];
+    let bytes = b"%1\r\n$5\r\nproto\r\n:3\r\n>2\r\n+a\r\n+b\r\n$1\r\na\r\n%1\r\n+f\r\n:1\r\n";
+    let expected = "%1\r\n$5\r\nproto\r\n:3\r\n>2\r\n+a\r\n+b\r\n_\r\n%0\r\n";
+    for size in [1, 3, 1_000] {
+        assert_eq!(heard(size, 3, &reads, bytes), (expected.to_owned(), 2), "in pieces of {size}");
+    }
+}
+
+#[test]
+fn a_client_that_only_listens_from_now_on_gets_no_part_of_what_is_replaced() {
+    let (wire, mut replies) = (Wire::default(), Replies::default());
+    wire.miss(Miss::Nil);
+    wire.ask(1);
+    assert_eq!(replies.read(b"$5\r\nab", &wire).unwrap(), b"");
+    wire.go_raw();
+    assert_eq!(replies.read(b"cde\r\n+a\r\n", &wire).unwrap(), b"$-1\r\n+a\r\n");
+    assert_eq!(replies.read(b"+b\r\n", &wire), None);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Commands of Redis: counted, hung, led to nothing.
+//! Commands of Redis: counted, hung, answered as if nothing were there.
 
 use std::time::Duration;
 
@@ -27,6 +27,39 @@ async fn reads_miss_while_writes_go_on_and_others_see_what_is_there() {
     assert_eq!(pod.ask(&["GET", "miss"]).await.unwrap(), "$1\r\n2\r\n");
     assert_eq!(before.only_fault().await.hits, 2);
     assert_eq!(before.counted().await, (5, 0, 1));
+}
+
+#[tokio::test]
+async fn a_read_that_misses_is_refused_by_no_acl_and_what_the_server_refuses_passes() {
+    let before = Before::new(Protocol::Redis, redis_port(), limits()).await;
+    let mut admin = Redis::connect(from_elsewhere(before.address).await).await;
+    let user = ["ACL", "SETUSER", "app", "on", ">pw", "~users:*", "+@all"];
+    assert_eq!(admin.ask(&user).await.unwrap(), "+OK\r\n");
+    assert_eq!(admin.ask(&["MSET", "users:1", "a", "users:22", "b"]).await.unwrap(), "+OK\r\n");
+    let mut pod = Redis::connect(before.address).await;
+    assert_eq!(pod.ask(&["AUTH", "app", "pw"]).await.unwrap(), "+OK\r\n");
+    before.fault(Fault::Miss, LONG).await;
+    assert_eq!(pod.ask(&["GET", "users:1"]).await.unwrap(), "$-1\r\n");
+    assert_eq!(pod.ask(&["MGET", "users:1", "users:22"]).await.unwrap(), "*2\r\n$-1\r\n$-1\r\n");
+    assert!(pod.ask(&["GET", "others:1"]).await.unwrap().starts_with("-NOPERM"), "without us as well");
+    assert_eq!(before.only_fault().await.hits, 2);
+}
+
+#[tokio::test]
+async fn reads_miss_in_the_version_of_the_protocol_that_is_spoken_but_not_in_a_transaction() {
+    let before = Before::new(Protocol::Redis, redis_port(), limits()).await;
+    let mut pod = Redis::connect(before.address).await;
+    assert_eq!(pod.ask(&["HSET", "version", "field", "1"]).await.unwrap(), ":1\r\n");
+    before.fault(Fault::Miss, LONG).await;
+    assert_eq!(pod.ask(&["HGETALL", "version"]).await.unwrap(), "*0\r\n");
+    assert!(pod.ask(&["HELLO", "3"]).await.unwrap().starts_with('%'));
+    assert_eq!(pod.ask(&["HGETALL", "version"]).await.unwrap(), "%0\r\n");
+    assert_eq!(pod.ask(&["HGET", "version", "field"]).await.unwrap(), "_\r\n");
+    assert_eq!(pod.ask(&["EXISTS", "version"]).await.unwrap(), ":0\r\n");
+    assert_eq!(pod.ask(&["MULTI"]).await.unwrap(), "+OK\r\n");
+    assert_eq!(pod.ask(&["HGET", "version", "field"]).await.unwrap(), "+QUEUED\r\n");
+    assert_eq!(pod.ask(&["EXEC"]).await.unwrap(), "*1\r\n$1\r\n1\r\n");
+    assert_eq!(before.only_fault().await.hits, 4);
 }
 
 #[tokio::test]

@@ -52,6 +52,19 @@ pub(super) const SHUTDOWN: &[Mutation] = &[
             seconds(e, window).for_each(|s| s.outcomes = vec![(evidence::Outcome::Answered(404), s.due)]);
         }
     }),
+    // A session that was kept in a cache alone is not found since we let reads miss; who fails cannot do without.
+    ("GL-S201", Outcome::Warn, |e| answered_from_a_cold_cache(e, evidence::Outcome::Answered(401))),
+    ("GL-S201", Outcome::Fail, |e| answered_from_a_cold_cache(e, evidence::Outcome::Answered(503))),
+    ("GL-S201", Outcome::Fail, |e| answered_from_a_cold_cache(e, evidence::Outcome::Reset)),
+    ("GL-S201", Outcome::Warn, |e| {
+        answered_from_a_cold_cache(e, evidence::Outcome::Answered(401));
+        lost_with(e, Step::RollIn, evidence::Outcome::Answered(401));
+    }),
+    ("GL-S201", Outcome::Fail, |e| {
+        // In the roll out nothing is cold.
+        answered_from_a_cold_cache(e, evidence::Outcome::Answered(401));
+        lost_with(e, Step::RollOut, evidence::Outcome::Answered(401));
+    }),
     ("GL-S201", Outcome::Inconclusive, hardly_any_writes),
     ("GL-S201", Outcome::Inconclusive, |e| {
         // That the version before loses something makes the candidate's zero no better.
@@ -82,6 +95,22 @@ pub(super) const SHUTDOWN: &[Mutation] = &[
     ("GL-S202", Outcome::Fail, |e| {
         terminated(e, |state| state["exitCode"] = json!(143));
         lost_while_leaving(e, Class::New);
+    }),
+    ("GL-S202", Outcome::Warn, |e| {
+        // Answered: what they asked for was not found in a cold cache.
+        terminated(e, |state| state["exitCode"] = json!(143));
+        lost_while_leaving(e, Class::New);
+        let end = edge(e, Step::Tail, Edge::End);
+        faults(e).filter(|f| f.fault == Fault::Miss).for_each(|f| {
+            (f.hits, f.first_hit, f.last_hit) = (7, Some(f.began), Some(end));
+        });
+        for fact in &mut e.facts {
+            if let Fact::Request(lost) = fact
+                && lost.outcome == evidence::Outcome::Closed
+            {
+                lost.outcome = evidence::Outcome::Answered(401);
+            }
+        }
     }),
     ("GL-S202", Outcome::Fail, |e| {
         terminated(e, |state| state["exitCode"] = json!(143));
@@ -154,6 +183,15 @@ fn reset_while_closed(e: &mut Evidence) {
     let (class, outcome) = (Class::New, evidence::Outcome::Reset);
     let request = RequestFact { due: at + 500, class, outcome, pod: None, ..slow_request(e) };
     e.facts.push(Fact::Request(request));
+}
+
+/// Reads were let miss all through the roll in, and for some seconds every request ends so.
+fn answered_from_a_cold_cache(e: &mut Evidence, ended: evidence::Outcome) {
+    let (begin, end) = (edge(e, Step::RollIn, Edge::Begin), edge(e, Step::RollIn, Edge::End));
+    for miss in faults(e).filter(|f| f.fault == Fault::Miss) {
+        (miss.hits, miss.first_hit, miss.last_hit) = (7, Some(begin), Some(end));
+    }
+    seconds(e, (begin + 2_000, begin + 7_000)).for_each(|s| s.outcomes = vec![(ended, s.due)]);
 }
 
 /// A class with hardly any requests: its zero has no power.
