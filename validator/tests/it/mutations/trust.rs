@@ -80,7 +80,7 @@ fn disturb(evidence: &mut Evidence, kind: Kind, case: &Case) {
     evidence.facts.push(fact);
 }
 
-/// Somebody scales the target at a moment, and back.
+/// Somebody scales the target at a moment, and back: by one pod, which excuses no more than its surge.
 fn scale(evidence: &mut Evidence, at: Millis) {
     let deployment = |fact: &&Fact| matches!(fact, Fact::Object(o) if o.kind == ObjectKind::Deployment);
     let before = evidence.facts.iter().filter(deployment).rfind(|fact| fact.at() <= at);
@@ -89,7 +89,7 @@ fn scale(evidence: &mut Evidence, at: Millis) {
     };
     let mut scaled = found.clone();
     scaled.at = at;
-    scaled.object["spec"]["replicas"] = json!(30);
+    scaled.object["spec"]["replicas"] = json!(4);
     let again = evidence::ObjectFact { at: at + 1, ..found };
     evidence.facts.extend([Fact::Object(scaled), Fact::Object(again)]);
 }
