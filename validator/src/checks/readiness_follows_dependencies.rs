@@ -54,12 +54,16 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         return Err(Unmeasured::NotSeen(format!("the readiness of {} was not asked", loss.pod)));
     }
     let mut wrong = Vec::new();
-    let mut slowest = 0;
+    let (mut slowest, mut open) = (0, None);
     for loss in &losses {
-        match behaved(timeline, loss, probe)? {
-            Ok(after) => slowest = slowest.max(after),
-            Err(case) => wrong.push(case.of(loss.pod).before(&loss.first().dependency)),
+        match behaved(timeline, loss, probe) {
+            Ok(Ok(after)) => slowest = slowest.max(after),
+            Ok(Err(case)) => wrong.push(case.of(loss.pod).before(&loss.first().dependency)),
+            Err(why) => open = open.or(Some(why)),
         }
+    }
+    if let Some(why) = open.filter(|_| wrong.is_empty()) {
+        return Err(why);
     }
     let limit = probe.out_s() + timeline.plan().limits().max_endpoint_out_margin_s;
     let unit = format!("of {} pods wrong, out within {:.1} s", losses.len(), slowest as f64 / 1000.0);
@@ -116,6 +120,10 @@ fn left(
         .ok_or_else(|| Unmeasured::NotSeen(format!("{pod} was in no slice")))?;
     let Some(out) = life.first(false, began).filter(|at| (at - began) as f64 / 1000.0 <= limit_s) else {
         let due = began + (limit_s * 1000.0) as Millis;
+        if due > back {
+            let why = format!("{store} was back before {pod} had to be out of the Service ({limit_s} s)");
+            return Err(Unmeasured::NotSeen(why));
+        }
         return wrong(due, format!("{pod} stayed in the Service for {limit_s} s without {store}"));
     };
     let again =

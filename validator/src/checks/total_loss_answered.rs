@@ -13,7 +13,7 @@ pub(super) const CHECK: Check = Check {
     area: Area::Breaker,
     severity: Severity::Major,
     why: "Refused connections fail fast, a black hole does not: both must open the circuit, and a lost cache must not make it worse.",
-    how: "Pod by pod while its database refuses, resets or swallows everything: from the latest moment of the opening on, every answer right, or 503 with Retry-After, and at once (within the limit, or twice what the request takes in the quiet phase), but for the trials of each open time; what a pod answers while it lacks a dependency over tcp as well is not judged. Where readiness needs none of the stores, users through the Service must fare as well while every pod lacks one, most of them the one declared first. Connections tried at a database that refuses them are counted: many of them are a warning.",
+    how: "Pod by pod while its database refuses, resets or swallows everything: from the latest moment of the opening on, every answer right, or 503 with Retry-After, and at once (within the limit, or twice what the request takes in the quiet phase), but for the trials of each open time; what a pod answers while it lacks a dependency over tcp as well is not judged. Where readiness needs none of the stores, users through the Service must fare as well while every pod lacks one. Connections tried at a database that refuses them are counted: many of them are a warning.",
     remedy: "Count refused connections and time-outs as failures; bound the cache's calls below the answer's time; wait between attempts to connect.",
     rests_on: Kind::OF_BROKEN_CALLS,
     needs: Needs::Parts(&[Part::Hang, Part::Loss]),
@@ -34,7 +34,12 @@ fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
         ));
     }
     if timeline.promised_stores().all(|store| store.readiness != Need::Required) {
-        all.push(through_the_service(timeline, &losses)?);
+        match through_the_service(timeline, &losses) {
+            Ok(users) => all.push(users),
+            // What pods answered wrong by themselves is wrong all the same.
+            Err(why) if all.iter().all(|one| one.wrong.is_none()) => return Err(why),
+            Err(_) => {}
+        }
     }
     let answers: u64 = all.iter().map(|one| one.total).sum();
     let slowest = all.iter().map(|one| one.p99).fold(0.0, f64::max);
@@ -64,7 +69,7 @@ fn pod_by_pod(timeline: &Timeline, losses: &[Loss]) -> Vec<Answers> {
     databases.map(|(line, fault, breaker)| Answers::of_pod(timeline, line, fault, breaker)).collect()
 }
 
-/// What users met while every pod lacked a store, most of them a database: where readiness needs none the endpoints stay.
+/// What users met while every pod lacked a store: where readiness needs none the endpoints stay.
 fn through_the_service(timeline: &Timeline, losses: &[Loss]) -> Result<Answers, Unmeasured> {
     let (begin, end) = timeline.between(Step::Loss, Step::Loss)?;
     let end = timeline.tells_until(|_| true, (begin, end));

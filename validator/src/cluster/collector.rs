@@ -29,7 +29,7 @@ use crate::steer::{Collector, Facts, PodBrief, PodTable};
 const QUEUE: usize = 10_000;
 
 /// How long the first lists may take.
-const FIRST_LISTS: Duration = Duration::from_secs(20);
+const FIRST_LISTS: Duration = Duration::from_mins(1);
 
 /// Starts the watches of a target and waits until each has sent its first list.
 pub(super) async fn collect(
@@ -48,7 +48,7 @@ pub(super) async fn collect(
         shown.wait_for(|pods| !pods.is_empty()).await.is_ok()
     };
     if tokio::time::timeout(FIRST_LISTS, complete).await != Ok(true) {
-        return Err(Failure::environment("the watches on the target showed no pod within 20 s"));
+        return Err(Failure::environment("the watches on the target did not show its pods within 60 s"));
     }
     Ok(Collector::new(watches.running, Some(keeper), kept, pods))
 }

@@ -60,12 +60,12 @@ async fn one_of_each(context: &RunContext<'_>, stores: &[&str], pods: &[String])
     let least = least(context);
     context.step_log.begin(Step::Loss, least);
     for (number, pod) in pods.iter().enumerate() {
-        let store = stores[first(number, stores.len(), pods.len())];
+        let store = first_of(context, stores, (number, pods.len()));
         context.faults.set(store, [(pod.as_str(), mode(number))], AT_MOST).await?;
     }
     sleep(least).await;
     // Pods that lack what they need leave; those that promise to go on are watched while they do.
-    let lost = |number| stores[first(number, stores.len(), pods.len())];
+    let lost = |number| first_of(context, stores, (number, pods.len()));
     let leaving = pods.iter().enumerate().filter(|(number, _)| needs(context, lost(*number)));
     let leaving: Vec<&String> = leaving.map(|(_, pod)| pod).collect();
     let gone = |context: &RunContext<'_>| {
@@ -81,8 +81,8 @@ async fn all_of_all(context: &RunContext<'_>, stores: &[&str], pods: &[String]) 
     let blackout = blackout(context.plan, context.circuits().into_iter().map(|(_, circuit)| circuit));
     context.step_log.begin(Step::Blackout, blackout);
     for (number, pod) in pods.iter().enumerate() {
-        let lost = first(number, stores.len(), pods.len());
-        for (_, store) in stores.iter().enumerate().filter(|(index, _)| *index != lost) {
+        let lost = first_of(context, stores, (number, pods.len()));
+        for store in stores.iter().filter(|store| **store != lost) {
             context.faults.set(store, [(pod.as_str(), mode(number + 1))], AT_MOST).await?;
         }
     }
@@ -98,7 +98,7 @@ async fn the_other_of_each(
 ) -> Result<(), Failure> {
     context.step_log.begin(Step::Partial, PARTIAL);
     for (number, pod) in pods.iter().enumerate() {
-        context.faults.clear(stores[first(number, stores.len(), pods.len())], pod).await?;
+        context.faults.clear(first_of(context, stores, (number, pods.len())), pod).await?;
     }
     sleep(PARTIAL).await;
     context.step_log.end(Step::Partial);
@@ -126,13 +126,22 @@ async fn recover(context: &RunContext<'_>, stores: &[&str], pods: &[String]) -> 
 }
 
 /// How long everything is away: longer than the patience of the declared liveness probe, so that whoever restarts for the
-/// sake of a dependency does so, and until each circuit that is open has let a trial through.
+/// sake of a dependency does so, until each circuit that is open has let a trial through, and where pods lose what they need only
+/// now, until the readiness probe has had to take them out.
 pub(super) fn blackout(plan: &Plan, circuits: impl Iterator<Item = Circuit>) -> Duration {
     let patience = plan.target.liveness.as_ref().map_or(Duration::ZERO, |probe| {
         Duration::from_secs(u64::from(probe.gives_up_after_s()) + u64::from(probe.timeout_s)) + BEYOND
     });
     let trial = circuits.map(|circuit| circuit.open_for + circuit.deadline * 2).max().unwrap_or_default();
-    patience.max(trial).clamp(BLACKOUT_MIN, BLACKOUT_MAX)
+    let readiness = plan.target.readiness.as_ref().filter(|_| is_needed_later(plan));
+    let out = readiness.map_or(Duration::ZERO, |probe| Duration::from_secs_f64(probe.out_s()) + BEYOND);
+    patience.max(trial).max(out).clamp(BLACKOUT_MIN, BLACKOUT_MAX)
+}
+
+/// Whether some pods lose a store that they need only after another one.
+fn is_needed_later(plan: &Plan) -> bool {
+    let promised = || plan.dependencies.iter().filter(|dependency| dependency.is_promised());
+    promised().count() > 1 && promised().any(|dependency| dependency.readiness == Need::Required)
 }
 
 /// Calls of each pod at the databases with a breaker, so far.
@@ -163,6 +172,14 @@ fn needs(context: &RunContext<'_>, store: &str) -> bool {
     context.dependencies().any(|d| d.name == store && d.readiness == Need::Required)
 }
 
+/// The store that a pod loses first, by its number: one of which the file says what readiness makes of it, if there is any.
+fn first_of<'s>(context: &RunContext<'_>, stores: &[&'s str], (number, pods): (usize, usize)) -> &'s str {
+    let is_promised = |name: &&&str| context.dependencies().any(|d| d.name == **name && d.is_promised());
+    let promised: Vec<&'s str> = stores.iter().filter(is_promised).copied().collect();
+    let asked = if promised.is_empty() { stores } else { &promised };
+    asked[first(number, asked.len(), pods)]
+}
+
 /// Which store a pod loses first: the second of two for every third pod, since most of what is asked is about the database that
 /// is declared first. Of more stores, or fewer pods, each is to have its turn, as far as there are pods.
 fn first(number: usize, stores: usize, pods: usize) -> usize {
@@ -176,8 +193,23 @@ fn mode(number: usize) -> Fault {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::time::Duration;
 
-    use super::first;
+    use super::{blackout, first};
+    use crate::config::{Dependency, Need};
+    use crate::timeline::tests::header;
+
+    #[test]
+    fn who_loses_what_it_needs_only_in_the_blackout_has_the_time_to_leave() {
+        let mut plan = header().plan;
+        plan.target.liveness = None;
+        let alone = blackout(&plan, std::iter::empty());
+        assert_eq!(alone, super::BLACKOUT_MIN, "a pod that loses its only store has left before");
+        let cache = plan.dependencies[0].clone();
+        plan.dependencies.push(Dependency { name: "cache".into(), readiness: Need::Optional, ..cache });
+        // Three times every ten seconds, and its time-out.
+        assert_eq!(blackout(&plan, std::iter::empty()), Duration::from_secs(31) + super::BEYOND);
+    }
 
     #[test]
     fn each_store_is_lost_alone_by_some_pod_if_there_are_as_many_pods() {

@@ -88,8 +88,10 @@ impl<'a> Timeline<'a> {
 
     /// Of those that readiness is asked about: what no pod lost before it lost others. What is promised of it alone is not known.
     pub fn never_alone(&self, losses: &[Loss]) -> Vec<&'a str> {
-        let alone = self.step(Step::Loss).map_or(Millis::MIN, |span| span.end.unwrap_or(Millis::MAX));
-        let first = |loss: &Loss, name: &str| loss.first().dependency == name && loss.first().began < alone;
+        let alone = self.step(Step::Loss).map_or(Millis::MAX, |span| span.end.unwrap_or(Millis::MAX));
+        let first = |loss: &Loss, name: &str| {
+            loss.first().dependency == name && loss.first().began < alone - CLOCKS_MS
+        };
         let is_first = |name: &str| losses.iter().any(|loss| first(loss, name));
         self.promised_stores().map(|store| store.name.as_str()).filter(|name| !is_first(name)).collect()
     }

@@ -46,7 +46,7 @@ impl Replies {
     /// How many bytes belong to the present value, and whether they end it.
     fn value(&mut self, bytes: &[u8], wire: &Wire, rewriting: bool) -> (usize, bool) {
         if self.value.is_new() {
-            self.begin(bytes[0], wire, rewriting);
+            self.begin(bytes, wire, rewriting);
         }
         match self.value.read(bytes) {
             Read::Whole(taken) => (taken, true),
@@ -60,10 +60,12 @@ impl Replies {
     }
 
     /// Only an error can stand for what was sent in place of a command: that is known to nobody.
-    fn begin(&mut self, kind: u8, wire: &Wire, rewriting: bool) {
+    fn begin(&mut self, bytes: &[u8], wire: &Wire, rewriting: bool) {
+        let kind = bytes[0];
         self.push = kind == b'>';
-        // The second version has none of these; the answer to HELLO, with which the third begins, is a map.
+        // The second version, to which RESET goes back, has none of these; the answer to HELLO, with which the third begins, is a map.
         self.resp3 |= matches!(kind, b'%' | b'~' | b'_' | b'>');
+        self.resp3 &= !bytes.starts_with(b"+RESET\r");
         self.replaced = match kind {
             _ if !rewriting || self.push => None,
             b'-' => wire.failing().map(|error| format!("-{error}\r\n")),

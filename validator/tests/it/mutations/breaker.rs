@@ -8,8 +8,8 @@ use golive_validator::evidence::{
 
 use super::Mutation;
 use super::change::{
-    at, breaker, by_design, calls, degraded_ok, edge, fault, faults, hang, is_trial, never_opens,
-    second_breaker, seconds, silence, slow_request,
+    at, breaker, by_design, calls, degraded_ok, edge, fault, faults, hang, is_trial, needs_nothing,
+    never_opens, second_breaker, seconds, silence, slow_request,
 };
 
 pub(super) const BREAKER: &[Mutation] = &[
@@ -127,6 +127,17 @@ pub(super) const BREAKER: &[Mutation] = &[
         let begin = edge(e, Step::Blackout, Edge::Begin) + 10_000;
         let direct = seconds(e, (begin, begin + 5_000)).filter(|s| s.class == Class::Direct);
         direct.for_each(|s| s.outcomes = vec![(evidence::Outcome::OtherBody(200), s.due)]);
+    }),
+    ("GL-B211", Outcome::Fail, |e| {
+        // What users met tells nothing, since a pod lacks something over tcp all the while; what others answered does.
+        needs_nothing(e);
+        let begin = edge(e, Step::Blackout, Edge::Begin) + 10_000;
+        let direct = seconds(e, (begin, begin + 5_000)).filter(|s| s.class == Class::Direct);
+        direct.for_each(|s| s.outcomes = vec![(evidence::Outcome::Answered(500), s.due)]);
+        let like = fault(e, |f| f.fault.is_loss() && f.dependency == "postgres");
+        let began = edge(e, Step::Loss, Edge::Begin) - 400;
+        let billing = FaultFact { dependency: "billing".into(), pod: "another".into(), began, ..like };
+        e.facts.push(Fact::Fault(billing));
     }),
     ("GL-B211", Outcome::Pass, |e| {
         // From then on pods lack something over tcp as well, of which nobody knows whether they can do without it.
