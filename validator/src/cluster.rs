@@ -134,7 +134,8 @@ impl Cluster {
         doing: &str,
         call: impl Future<Output = Result<T, kube::Error>>,
     ) -> Result<T, Failure> {
-        answer(doing, call).await.map_err(|error| self.explain(doing, &error))
+        // On the heap: what waits for calls would be too large for a stack.
+        Box::pin(answer(doing, call)).await.map_err(|error| self.explain(doing, &error))
     }
 
     fn explain(&self, doing: &str, error: &kube::Error) -> Failure {

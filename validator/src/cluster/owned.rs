@@ -65,7 +65,7 @@ pub(super) mod tests {
     use super::Owned;
     use crate::evidence::{Change, ObjectFact, ObjectKind};
 
-    fn listed(kind: ObjectKind, metadata: Value) -> ObjectFact {
+    fn listed(kind: ObjectKind, metadata: &Value) -> ObjectFact {
         ObjectFact { at: 0, kind, change: Change::Listed, object: json!({ "metadata": metadata }) }
     }
 
@@ -75,13 +75,13 @@ pub(super) mod tests {
     }
 
     pub(in super::super) fn deployment(name: &str) -> ObjectFact {
-        listed(ObjectKind::Deployment, json!({ "name": name, "uid": format!("uid-of-{name}") }))
+        listed(ObjectKind::Deployment, &json!({ "name": name, "uid": format!("uid-of-{name}") }))
     }
 
     pub(in super::super) fn set(name: &str, deployment: &str) -> ObjectFact {
         let owners = owners("Deployment", deployment);
         let metadata = json!({ "name": name, "uid": format!("uid-of-{name}"), "ownerReferences": owners });
-        listed(ObjectKind::ReplicaSet, metadata)
+        listed(ObjectKind::ReplicaSet, &metadata)
     }
 
     /// One of a template with the hash 1.
@@ -89,7 +89,7 @@ pub(super) mod tests {
         let (owners, labels) =
             (owners("ReplicaSet", set), json!({ "app": "users", "pod-template-hash": "1" }));
         let metadata = json!({ "name": name, "uid": name, "labels": labels, "ownerReferences": owners });
-        listed(ObjectKind::Pod, metadata)
+        listed(ObjectKind::Pod, &metadata)
     }
 
     /// What the target owns once all this was seen.
@@ -115,8 +115,8 @@ pub(super) mod tests {
         assert_eq!(foreign.map(|fact| owned.has(&fact)), [false; 6]);
         let bare =
             json!({ "name": "bare", "uid": "bare", "labels": { "app": "users", "pod-template-hash": "1" } });
-        assert!(!owned.has(&listed(ObjectKind::Pod, bare)), "nobody owns it");
-        assert!(owned.has(&listed(ObjectKind::EndpointSlice, json!({ "name": "users-x" }))));
+        assert!(!owned.has(&listed(ObjectKind::Pod, &bare)), "nobody owns it");
+        assert!(owned.has(&listed(ObjectKind::EndpointSlice, &json!({ "name": "users-x" }))));
     }
 
     #[test]

@@ -88,7 +88,7 @@ mod tests {
         assert!(text.contains(&format!("about {}", told(about))), "{text}");
         let enough: u32 =
             text.split("--timeout ").last().unwrap().trim_end_matches("m`").parse().expect("minutes");
-        assert!(MINUTE * enough >= about && enough % 5 == 0, "{text}");
+        assert!(MINUTE * enough >= about && enough.is_multiple_of(5), "{text}");
         assert!(said(10, 13, enough).unwrap().is_none(), "what it says is enough");
     }
 
