@@ -24,11 +24,11 @@ fn judge(timeline: &Timeline) -> Finding {
 }
 
 fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
-    let losses = timeline.losses()?;
-    let window = timeline.between(Step::Loss, Step::Partial)?;
     let Some(probe) = &timeline.plan().target.liveness else {
         return Err(Unmeasured::NotDeclared("no livenessProbe is declared: see GL-H002".into()));
     };
+    let losses = timeline.losses()?;
+    let window = timeline.between(Step::Loss, Step::Partial)?;
     let mut wrong = Vec::new();
     let mut asked = 0;
     for loss in &losses {

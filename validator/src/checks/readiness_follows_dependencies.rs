@@ -41,13 +41,13 @@ fn judge(timeline: &Timeline) -> Finding {
 }
 
 fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
+    let Some(probe) = &timeline.plan().target.readiness else {
+        return Err(Unmeasured::NotDeclared("no readinessProbe is declared: see GL-H001".into()));
+    };
     let losses = timeline.losses()?;
     let asked = |loss: &Loss| {
         let window = (loss.first().began, loss.ended());
         timeline.load.probes_of(loss.pod, ProbeTarget::Readiness, window).next().is_some()
-    };
-    let Some(probe) = &timeline.plan().target.readiness else {
-        return Err(Unmeasured::NotDeclared("no readinessProbe is declared: see GL-H001".into()));
     };
     let silent = || losses.iter().find(|loss| !asked(loss)).filter(|_| probe.can_be_asked());
     if let Some(loss) = silent() {

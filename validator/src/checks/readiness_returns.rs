@@ -33,12 +33,12 @@ fn judge(timeline: &Timeline) -> Finding {
 }
 
 fn measure(timeline: &Timeline) -> Result<Finding, Unmeasured> {
-    let losses = timeline.losses()?;
-    let begin = timeline.step(Step::Recovery).map(|span| span.begin);
-    let begin = begin.ok_or_else(|| Unmeasured::NotSeen("the recovery was not reached".into()))?;
     let Some(probe) = &timeline.plan().target.readiness else {
         return Err(Unmeasured::NotDeclared("no readinessProbe is declared: see GL-H001".into()));
     };
+    let losses = timeline.losses()?;
+    let begin = timeline.step(Step::Recovery).map(|span| span.begin);
+    let begin = begin.ok_or_else(|| Unmeasured::NotSeen("the recovery was not reached".into()))?;
     let limit = probe.back_s() + timeline.plan().limits().max_endpoint_back_margin_s;
     let mut wrong = Vec::new();
     let mut longest = 0.0_f64;

@@ -124,7 +124,6 @@ impl<'a> Timeline<'a> {
             return Err(Unmeasured::NotDeclared("the target file declares no collector".into()));
         };
         self.trust.was_connected(&collector.name)?;
-        self.came_through(&collector.name)?;
         let away = self.faults.of_kind(Fault::is_loss).filter(|(_, f)| f.dependency == collector.name);
         let away: Vec<_> = away.collect();
         if away.is_empty() {
