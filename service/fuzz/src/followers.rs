@@ -11,13 +11,15 @@ use libfuzzer_sys::fuzz_target;
 #[expect(dead_code, reason = "what the agent says in place of others is not said here")]
 mod middle {
     mod call;
+    mod miss;
     mod postgres;
     mod redis;
     mod resp;
     mod wire;
 
     use postgres::{Backend, Frontend};
-    use redis::{Commands, Replies, blank_keys};
+    use miss::Miss;
+    use redis::{Commands, Replies, miss};
     use wire::{Head, Wire};
 
     /// What the follower of a client made of its bytes.
@@ -92,7 +94,7 @@ mod middle {
                 size,
                 |buffer| commands.head(buffer),
                 |command| {
-                    blank_keys(command);
+                    miss(command);
                 },
             )
         };
@@ -103,6 +105,8 @@ mod middle {
         if fail {
             wire.ask(2);
             wire.fail(0, "READONLY".into());
+            wire.miss(Miss::Nil);
+            wire.ask(1);
         }
         let mut said = 0;
         for piece in bytes.chunks(size) {
