@@ -17,8 +17,8 @@ mod middle {
     mod resp;
     mod wire;
 
-    use postgres::{Backend, Frontend};
     use miss::Miss;
+    use postgres::{Backend, Frontend};
     use redis::{Commands, Replies, miss};
     use wire::{Head, Wire};
 
