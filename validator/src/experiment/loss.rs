@@ -50,24 +50,23 @@ pub(super) async fn run(context: &RunContext<'_>, pods: &[String]) -> Result<(),
     if stores.is_empty() || !context.plan.does(Part::Loss) {
         return Ok(());
     }
-    one_of_each(context, &stores, pods).await?;
-    all_of_all(context, &stores, pods).await?;
-    the_other_of_each(context, &stores, pods).await?;
+    let firsts = firsts(context, &stores, pods.len());
+    one_of_each(context, &firsts, pods).await?;
+    all_of_all(context, (&stores, &firsts), pods).await?;
+    the_other_of_each(context, &firsts, pods).await?;
     recover(context, &stores, pods).await
 }
 
-async fn one_of_each(context: &RunContext<'_>, stores: &[&str], pods: &[String]) -> Result<(), Failure> {
+async fn one_of_each(context: &RunContext<'_>, firsts: &[&str], pods: &[String]) -> Result<(), Failure> {
     let least = least(context);
     context.step_log.begin(Step::Loss, least);
-    for (number, pod) in pods.iter().enumerate() {
-        let store = first_of(context, stores, (number, pods.len()));
+    for (number, (pod, store)) in pods.iter().zip(firsts).enumerate() {
         context.faults.set(store, [(pod.as_str(), mode(number))], AT_MOST).await?;
     }
     sleep(least).await;
     // Pods that lack what they need leave; those that promise to go on are watched while they do.
-    let lost = |number| first_of(context, stores, (number, pods.len()));
-    let leaving = pods.iter().enumerate().filter(|(number, _)| needs(context, lost(*number)));
-    let leaving: Vec<&String> = leaving.map(|(_, pod)| pod).collect();
+    let leaving = pods.iter().zip(firsts).filter(|(_, store)| needs(context, store));
+    let leaving: Vec<&String> = leaving.map(|(pod, _)| pod).collect();
     let gone = |context: &RunContext<'_>| {
         let serving = context.serving();
         leaving.iter().all(|pod| !serving.contains(pod))
@@ -77,12 +76,15 @@ async fn one_of_each(context: &RunContext<'_>, stores: &[&str], pods: &[String])
     Ok(())
 }
 
-async fn all_of_all(context: &RunContext<'_>, stores: &[&str], pods: &[String]) -> Result<(), Failure> {
+async fn all_of_all(
+    context: &RunContext<'_>,
+    (stores, firsts): (&[&str], &[&str]),
+    pods: &[String],
+) -> Result<(), Failure> {
     let blackout = blackout(context.plan, context.circuits().into_iter().map(|(_, circuit)| circuit));
     context.step_log.begin(Step::Blackout, blackout);
-    for (number, pod) in pods.iter().enumerate() {
-        let lost = first_of(context, stores, (number, pods.len()));
-        for store in stores.iter().filter(|store| **store != lost) {
+    for (number, (pod, lost)) in pods.iter().zip(firsts).enumerate() {
+        for store in stores.iter().filter(|store| *store != lost) {
             context.faults.set(store, [(pod.as_str(), mode(number + 1))], AT_MOST).await?;
         }
     }
@@ -93,12 +95,12 @@ async fn all_of_all(context: &RunContext<'_>, stores: &[&str], pods: &[String]) 
 
 async fn the_other_of_each(
     context: &RunContext<'_>,
-    stores: &[&str],
+    firsts: &[&str],
     pods: &[String],
 ) -> Result<(), Failure> {
     context.step_log.begin(Step::Partial, PARTIAL);
-    for (number, pod) in pods.iter().enumerate() {
-        context.faults.clear(first_of(context, stores, (number, pods.len())), pod).await?;
+    for (pod, store) in pods.iter().zip(firsts) {
+        context.faults.clear(store, pod).await?;
     }
     sleep(PARTIAL).await;
     context.step_log.end(Step::Partial);
@@ -129,13 +131,13 @@ async fn recover(context: &RunContext<'_>, stores: &[&str], pods: &[String]) -> 
 /// sake of a dependency does so, until each circuit that is open has let a trial through, and where pods lose what they need only
 /// now, until the readiness probe has had to take them out.
 pub(super) fn blackout(plan: &Plan, circuits: impl Iterator<Item = Circuit>) -> Duration {
-    let patience = plan.target.liveness.as_ref().map_or(Duration::ZERO, |probe| {
-        Duration::from_secs(u64::from(probe.gives_up_after_s()) + u64::from(probe.timeout_s)) + BEYOND
-    });
+    let patience = |probe: Option<&Probe>| {
+        probe.map_or(Duration::ZERO, |probe| Duration::from_secs_f64(probe.out_s()) + BEYOND)
+    };
+    let restart = patience(plan.target.liveness.as_ref());
+    let leave = patience(plan.target.readiness.as_ref().filter(|_| is_needed_later(plan)));
     let trial = circuits.map(|circuit| circuit.open_for + circuit.deadline * 2).max().unwrap_or_default();
-    let readiness = plan.target.readiness.as_ref().filter(|_| is_needed_later(plan));
-    let out = readiness.map_or(Duration::ZERO, |probe| Duration::from_secs_f64(probe.out_s()) + BEYOND);
-    patience.max(trial).max(out).clamp(BLACKOUT_MIN, BLACKOUT_MAX)
+    restart.max(leave).max(trial).clamp(BLACKOUT_MIN, BLACKOUT_MAX)
 }
 
 /// Whether some pods lose a store that they need only after another one.
@@ -172,12 +174,12 @@ fn needs(context: &RunContext<'_>, store: &str) -> bool {
     context.dependencies().any(|d| d.name == store && d.readiness == Need::Required)
 }
 
-/// The store that a pod loses first, by its number: one of which the file says what readiness makes of it, if there is any.
-fn first_of<'s>(context: &RunContext<'_>, stores: &[&'s str], (number, pods): (usize, usize)) -> &'s str {
+/// The store that each of so many pods loses first: one of which the file says what readiness makes of it, if there is any.
+fn firsts<'s>(context: &RunContext<'_>, stores: &[&'s str], pods: usize) -> Vec<&'s str> {
     let is_promised = |name: &&&str| context.dependencies().any(|d| d.name == **name && d.is_promised());
     let promised: Vec<&'s str> = stores.iter().filter(is_promised).copied().collect();
     let asked = if promised.is_empty() { stores } else { &promised };
-    asked[first(number, asked.len(), pods)]
+    (0..pods).map(|number| asked[first(number, asked.len(), pods)]).collect()
 }
 
 /// Which store a pod loses first: the second of two for every third pod, since most of what is asked is about the database that

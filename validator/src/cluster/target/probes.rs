@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::{Container, HTTPGetAction, LifecycleHandler, Probe as Declared};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::service::resolve;
+use super::service::{resolve, text};
 use crate::config::{Handler, Header, Probe, Scheme};
 use crate::failure::Failure;
 use crate::plan::PreStop;
@@ -81,16 +81,10 @@ fn number(port: &IntOrString, container: &Container) -> Result<u16, Failure> {
         IntOrString::Int(number) => u16::try_from(*number).ok(),
         IntOrString::String(_) => resolve(port, container),
     };
-    let name = match port {
-        IntOrString::Int(number) => number.to_string(),
-        IntOrString::String(name) => name.clone(),
-    };
     found.ok_or_else(|| {
-        Failure::usage(format!(
-            "container `{}`: a probe asks port `{name}`, which it has not",
-            container.name
-        ))
-        .hint("compare the probe's port with the names of the container's ports")
+        let (name, port) = (&container.name, text(port));
+        Failure::usage(format!("container `{name}`: a probe asks port `{port}`, which it has not"))
+            .hint("compare the probe's port with the names of the container's ports")
     })
 }
 

@@ -123,7 +123,8 @@ fn is_asked(container: &Container, port: &IntOrString) -> bool {
     })
 }
 
-fn text(port: &IntOrString) -> String {
+/// A port as it is written in an object: its number or its name.
+pub(super) fn text(port: &IntOrString) -> String {
     match port {
         IntOrString::Int(number) => number.to_string(),
         IntOrString::String(name) => name.clone(),
